@@ -1,0 +1,277 @@
+"""The immutable values a valid submission is made of.
+
+The JSON Schemas in ``schemas/`` say what is allowed; these classes only hold what was accepted.
+Sequences are tuples, paths are relative to the submission folder, sizes are bytes and digests are
+lower-case hexadecimal SHA-256.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from conformance.verdicts import Json
+
+Dim = int | str | None
+"""One dimension: a size, the name of a dynamic axis, or None where it is free and unnamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One submitted file; ``size`` in bytes, ``sha256`` in lower-case hexadecimal."""
+
+    rel_filepath: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a network: NumPy dtype name (or ``string``) and shape."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UseCase:
+    """A use case the networks are meant for; the id is a free string."""
+
+    id: str
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A reference to training or test data (Call, Required test data, items 2 and 3)."""
+
+    id: str
+    name: str
+    version: str
+    license: str
+    split: str
+    items: int
+    description: str = ""
+    url: str | None = None
+    doi: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """A declared metric value; ``tolerance`` is how far a measured value may lie from it."""
+
+    metric: str
+    vectors: str
+    value: float
+    tolerance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An original, uncompressed network; ``files[0]`` is the one its runtime opens."""
+
+    id: str
+    title: str
+    format: str
+    network_type: str
+    files: tuple[File, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    parameter_count: int
+    use_cases: tuple[str, ...]
+    training_data: tuple[str, ...]
+    test_data: tuple[str, ...]
+    metric_values: tuple[MetricValue, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How much worse than the original's a metric may be.
+
+    ``bound`` is in units of the metric (``absolute``) or a fraction of the original's value
+    (``relative``). A loss equal to the bound passes if ``inclusive``. ``upper_bound``, in the same
+    units, limits improvement as well. With ``confidence`` (0..1) a loss whose interval at that
+    level straddles the bound is undecided.
+    """
+
+    type: Literal["absolute", "relative"]
+    bound: float
+    inclusive: bool = True
+    upper_bound: float | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A proposed metric (Call, Required test data, item 4).
+
+    ``bindings`` maps the roles of the metric kind (``prediction``, ``target``, ...) to names of
+    outputs and targets. ``against`` says what outputs are compared with: the targets of the
+    vectors, or the outputs of the original.
+    """
+
+    id: str
+    kind: str
+    description: str
+    direction: Literal["higher", "lower"]
+    tolerance: Tolerance
+    args: Mapping[str, Json] = field(default_factory=dict)
+    bindings: Mapping[str, str] = field(default_factory=dict)
+    against: Literal["targets", "original"] = "targets"
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A part of the reference vectors: ``items`` items, and the files that hold them."""
+
+    items: int
+    inputs: tuple[File, ...]
+    targets: tuple[File, ...]
+    outputs: tuple[File, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTolerance:
+    """How closely the original must reproduce its declared outputs: |a-b| <= atol + rtol*|b|."""
+
+    atol: float
+    rtol: float
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSet:
+    """Reference vectors of one model.
+
+    If ``batched``, axis 0 of every array counts items and the tool chooses the batch size; if not,
+    each shard is one run of the network on whole arrays.
+    """
+
+    id: str
+    model: str
+    dataset: str
+    batched: bool
+    shards: tuple[Shard, ...]
+    output_tolerance: OutputTolerance
+
+    @property
+    def items(self) -> int:
+        """Items in all shards."""
+        return sum(shard.items for shard in self.shards)
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+    """A program used to make a sample."""
+
+    name: str
+    version: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """The compression methods applied to a sample (Call, Required test data, item 5)."""
+
+    summary: str
+    parameter_reduction: tuple[str, ...]
+    quantisation: tuple[str, ...]
+    entropy_coding: tuple[str, ...]
+    retraining: bool
+    software: tuple[Software, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricUse:
+    """A metric a sample is judged by, on one vector set, with the tolerance that holds there."""
+
+    metric: str
+    vectors: str
+    tolerance: Tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the submitter says about a sample, to be compared with what is measured."""
+
+    compressed_size: int
+    compression_factor: float | None
+    compressed_percent: float | None
+    metric_values: tuple[MetricValue, ...]
+    tensor_digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NameMapping:
+    """The name of a tensor in a sample, and of the model's parameter that it is."""
+
+    sample: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A compressed network."""
+
+    id: str
+    model: str
+    title: str
+    codec: str
+    codec_params: Mapping[str, Json]
+    files: tuple[File, ...]
+    lossless: bool
+    method: Method
+    features: tuple[str, ...]
+    metrics: tuple[MetricUse, ...]
+    claims: Claims
+    name_map: tuple[NameMapping, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files: the compressed size."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A whole, valid submission; ``root`` is the folder it was read from."""
+
+    root: Path
+    schema_version: str
+    id: str
+    title: str
+    description: str
+    contributor: str
+    mdms_number: str | None
+    conforms_to: tuple[str, ...]
+    license: str
+    version: str
+    published: bool
+    use_cases: tuple[UseCase, ...]
+    models: tuple[Model, ...]
+    datasets: tuple[Dataset, ...]
+    metrics: tuple[Metric, ...]
+    vectors: tuple[VectorSet, ...]
+    samples: tuple[Sample, ...]
+    associated_files: tuple[File, ...]
+
+    def model(self, id: str) -> Model:
+        """Return the model with this id."""
+        return next(model for model in self.models if model.id == id)
+
+    def vector_set(self, id: str) -> VectorSet:
+        """Return the vector set with this id."""
+        return next(vectors for vectors in self.vectors if vectors.id == id)
+
+    def metric(self, id: str) -> Metric:
+        """Return the metric with this id."""
+        return next(metric for metric in self.metrics if metric.id == id)

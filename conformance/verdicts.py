@@ -1,0 +1,273 @@
+"""Verdicts, findings and the errors that become findings.
+
+Every room raises :class:`ConformanceError` (or a subclass) for anything that is wrong with
+submitted material; the error already holds all that a finding needs, so no text is lost on the
+way to a report. Everything here is plain data: JSON in, JSON out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, ClassVar, TypeAlias
+
+Json: TypeAlias = Any
+"""A value that :mod:`json` can write: None, bool, int, float, str, list or dict of such."""
+
+
+class Verdict(StrEnum):
+    """The outcome of one check."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    ERROR = "error"
+    MALFORMED = "malformed"
+    UNSUPPORTED = "unsupported"
+    TIMEOUT = "timeout"
+    NOT_RUN = "not-run"
+    WAIVED = "waived"
+
+
+REFUSING = frozenset({Verdict.FAIL, Verdict.ERROR, Verdict.MALFORMED, Verdict.TIMEOUT})
+"""Verdicts of a required check that make a submission fail."""
+
+OPEN = frozenset({Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NOT_RUN})
+"""Verdicts of a required check that leave a submission incomplete."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Location:
+    """Where in a submission something is: a file, and a place in it.
+
+    ``file`` is relative to the submission folder, with forward slashes. ``pointer`` is an RFC 6901
+    JSON pointer, ``line`` and ``column`` count from 1, ``byte_offset`` counts from 0 and
+    ``element`` names the syntax element, tensor or node found there.
+    """
+
+    file: str | None = None
+    pointer: str | None = None
+    line: int | None = None
+    column: int | None = None
+    byte_offset: int | None = None
+    element: str | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the fields that are set."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Location:
+        """Build from what :meth:`to_json` gave."""
+        return cls(**data)
+
+    def __str__(self) -> str:
+        place = self.file or ""
+        if self.line is not None:
+            place += f":{self.line}" + (f":{self.column}" if self.column is not None else "")
+        parts = [place] if place else []
+        if self.pointer is not None:
+            parts.append(f"at {self.pointer or '/ (the whole document)'}")
+        if self.byte_offset is not None:
+            parts.append(f"byte {self.byte_offset}")
+        if self.element is not None:
+            parts.append(f"({self.element})")
+        return " ".join(parts)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found about one subject.
+
+    ``check`` is the stable id of the check (``SAMPLE-DECODE-001``), ``subject`` what was checked
+    (``digits-cnn/int8-qdq``), ``clause`` the text the check rests on.
+    """
+
+    check: str
+    subject: str
+    verdict: Verdict
+    clause: str = ""
+    message: str = ""
+    expected: str = ""
+    found: str = ""
+    where: Location | None = None
+    mend: str = ""
+    evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return a JSON object with every field."""
+        data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        data["verdict"] = self.verdict.value
+        data["where"] = self.where.to_json() if self.where else None
+        data["evidence"] = dict(self.evidence)
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Finding:
+        """Build from what :meth:`to_json` gave."""
+        where = data.get("where")
+        return cls(
+            **{
+                **data,
+                "verdict": Verdict(data["verdict"]),
+                "where": Location.from_json(where) if where else None,
+            }
+        )
+
+    def __str__(self) -> str:
+        rows = [
+            ("where", str(self.where) if self.where else ""),
+            ("expected", self.expected),
+            ("found", self.found),
+            ("to mend", self.mend),
+            ("rests on", self.clause),
+        ]
+        head = f"{self.check} {self.verdict.value}: {self.subject}: {self.message}"
+        return "\n".join([head, *(f"  {name:<9} {text}" for name, text in rows if text)])
+
+
+class ConformanceError(Exception):
+    """Something is wrong with submitted material, said so that its owner can mend it."""
+
+    verdict: ClassVar[Verdict] = Verdict.FAIL
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: Location | None = None,
+        expected: str = "",
+        found: str = "",
+        mend: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.mend = mend
+
+    def finding(self, check: str, subject: str, clause: str = "") -> Finding:
+        """Return this error as the finding of ``check`` about ``subject``."""
+        return Finding(
+            check=check,
+            subject=subject,
+            verdict=self.verdict,
+            clause=clause,
+            message=self.message,
+            expected=self.expected,
+            found=self.found,
+            where=self.where,
+            mend=self.mend,
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """Return a JSON object from which :func:`error_from_json` rebuilds the error."""
+        return {
+            "verdict": self.verdict.value,
+            "message": self.message,
+            "where": self.where.to_json() if self.where else None,
+            "expected": self.expected,
+            "found": self.found,
+            "mend": self.mend,
+        }
+
+    def __str__(self) -> str:
+        rows = [
+            ("where", str(self.where) if self.where else ""),
+            ("expected", self.expected),
+            ("found", self.found),
+            ("to mend", self.mend),
+        ]
+        return "\n".join([self.message, *(f"  {name:<9} {text}" for name, text in rows if text)])
+
+
+class MalformedError(ConformanceError):
+    """A file is not what its format says it must be."""
+
+    verdict = Verdict.MALFORMED
+
+
+class LimitError(MalformedError):
+    """A file asks for more memory, size or nesting than is allowed."""
+
+
+class UnsupportedError(ConformanceError):
+    """The material may be right, but this tool cannot judge it."""
+
+    verdict = Verdict.UNSUPPORTED
+
+
+class NotRunError(ConformanceError):
+    """Something that had to come first did not succeed, or a runtime is not installed."""
+
+    verdict = Verdict.NOT_RUN
+
+
+class CaseTimeoutError(ConformanceError):
+    """A case went past its wall-clock or CPU time."""
+
+    verdict = Verdict.TIMEOUT
+
+
+class EvaluationError(ConformanceError):
+    """The evaluation died: killed, out of memory, or an error of the tool itself."""
+
+    verdict = Verdict.ERROR
+
+
+_BY_VERDICT: dict[Verdict, type[ConformanceError]] = {
+    kind.verdict: kind
+    for kind in (
+        ConformanceError,
+        MalformedError,
+        UnsupportedError,
+        NotRunError,
+        CaseTimeoutError,
+        EvaluationError,
+    )
+}
+
+
+def error_from_json(data: Mapping[str, Json]) -> ConformanceError:
+    """Rebuild the error that :meth:`ConformanceError.to_json` wrote."""
+    where = data.get("where")
+    kind = _BY_VERDICT[Verdict(data["verdict"])]
+    return kind(
+        data["message"],
+        where=Location.from_json(where) if where else None,
+        expected=data.get("expected", ""),
+        found=data.get("found", ""),
+        mend=data.get("mend", ""),
+    )
+
+
+class ExitCode:
+    """What the process returns (the same for pytest, the command line and the container)."""
+
+    PASS = 0
+    FAIL = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    INTERNAL = 4
+
+
+def overall(verdicts: Iterable[Verdict]) -> str:
+    """Return ``pass``, ``fail`` or ``incomplete`` for the verdicts of all required checks.
+
+    Only positive evidence passes: no verdict at all is ``incomplete``.
+    """
+    seen = set(verdicts)
+    if seen & REFUSING:
+        return "fail"
+    if not seen or seen & OPEN:
+        return "incomplete"
+    return "pass"
+
+
+EXIT_OF_OVERALL: Mapping[str, int] = {
+    "pass": ExitCode.PASS,
+    "fail": ExitCode.FAIL,
+    "incomplete": ExitCode.INCOMPLETE,
+}
