@@ -1,0 +1,161 @@
+"""The command line: every command is a call into a room of the package.
+
+Only typer is imported here; what a command needs is imported by the command, so that ``--help``
+is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from conformance import __version__
+
+app = typer.Typer(
+    name="nnr-conformance",
+    help="Conformance suite for compressed neural networks (MPEG NNR / NNC, ISO/IEC 15938-17).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Submission folder.")]
+
+
+def main() -> None:
+    """Run the command line; what is wrong with the user's material is one screen, no traceback."""
+    from conformance.verdicts import ConformanceError, ExitCode
+
+    try:
+        app()
+    except ConformanceError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(ExitCode.USAGE)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nnr-conformance {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version."),
+    ] = False,
+) -> None:
+    """Conformance suite for compressed neural networks (MPEG NNR / NNC, ISO/IEC 15938-17)."""
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    context: typer.Context,
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Submission folders.")],
+    report: Annotated[Path, typer.Option(help="Where reports go.")] = Path("reports"),
+) -> None:
+    """Judge submissions: decode, infer, measure, compare, report.
+
+    Options that are not listed here go to pytest: -n auto, -k, -x, --lf, --waivers FILE,
+    --no-cache, --case-timeout SECONDS, --memory-limit MIB. The exit code is the verdict: 0 pass,
+    1 fail, 2 usage or unreadable submission, 3 incomplete, 4 internal error.
+    """
+    from conformance.session.command import run_suites
+
+    raise typer.Exit(run_suites(folders, report, context.args))
+
+
+@app.command()
+def check(
+    folder: Folder,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Recompute sizes and hashes; keeps a backup.")
+    ] = False,
+) -> None:
+    """Look at the metadata and files only: seconds instead of a whole run."""
+    from conformance.session.command import check_metadata, fix_metadata
+
+    if fix:
+        typer.echo(fix_metadata(folder))
+    text, code = check_metadata(folder)
+    typer.echo(text)
+    raise typer.Exit(code)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New submission folder.")],
+    model: Annotated[Path, typer.Option(help="The original network (ONNX).")],
+    inputs: Annotated[
+        Optional[list[Path]],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Option("--input", help="Input vectors: .npz, .safetensors or .pb; may be repeated."),
+    ] = None,
+    targets: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option("--target", help="Targets of the vectors; may be repeated."),
+    ] = None,
+    outputs: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option("--output", help="Expected outputs of the original; may be repeated."),
+    ] = None,
+    samples: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option("--sample", help="A compressed sample; may be repeated."),
+    ] = None,
+) -> None:
+    """Start a submission folder from a network and its vectors; lists what is left to fill in."""
+    from conformance.session.command import init_submission
+
+    typer.echo(
+        init_submission(folder, model, inputs or [], targets or [], outputs or [], samples or [])
+    )
+
+
+@app.command()
+def schema(
+    name: Annotated[Optional[str], typer.Argument(help="Schema to print.")] = None,  # noqa: UP045
+) -> None:
+    """Print a JSON schema, or the names of all of them."""
+    import json
+
+    from conformance.jsonschemas import load_schema, schema_names
+
+    if name is None:
+        typer.echo("\n".join(schema_names()))
+        return
+    typer.echo(json.dumps(load_schema(name), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def checks() -> None:
+    """List every check: id, what it is about, and its title."""
+    from conformance.checks import CHECKS
+
+    for entry in CHECKS:
+        typer.echo(f"{entry.id:<24}  {entry.over:<14}  {entry.title}")
+
+
+@app.command()
+def digest(
+    file: Annotated[Path, typer.Argument(help="A .safetensors, .npz or .pb file of tensors.")],
+) -> None:
+    """Print the digest of every tensor in a file, as claims.tensor_digests wants them."""
+    from conformance.session.command import digests_of
+
+    typer.echo(digests_of(file))
+
+
+@app.command()
+def render(
+    report: Annotated[Path, typer.Argument(help="A report.json.")],
+    to: Annotated[Path, typer.Option(help="Folder for the rendered reports.")],
+) -> None:
+    """Render a report.json again: HTML, Markdown and JUnit XML."""
+    from conformance.session.command import render_report
+
+    typer.echo(render_report(report, to))

@@ -1,0 +1,1 @@
+"""Turn a valid submission into evidence: plan, isolated worker, content-addressed store."""

@@ -1,0 +1,166 @@
+"""A case: one piece of work for the worker, and the key its evidence is stored under."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from conformance.submission.values import File, Metric, Model, Sample, Submission
+from conformance.verdicts import Json
+
+Kind: TypeAlias = Literal["model", "original", "decode", "reconstruction"]
+"""``model``: open the original; ``original``: run it on one vector set; ``decode``: decode a
+sample; ``reconstruction``: run the decoded sample on one vector set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One piece of work: what to do, on which model, sample and vector set of a submission."""
+
+    kind: Kind
+    model: str
+    sample: str | None = None
+    vectors: str | None = None
+
+    @property
+    def name(self) -> str:
+        """A readable name, unique in its submission: ``decode int8-qdq``."""
+        subject = self.sample or self.model
+        return f"{self.kind} {subject}" + (f"@{self.vectors}" if self.vectors else "")
+
+    @property
+    def reference(self) -> Case | None:
+        """The case whose evidence this one is compared with, or None."""
+        if self.kind != "reconstruction":
+            return None
+        return Case("original", self.model, vectors=self.vectors)
+
+    @property
+    def prerequisites(self) -> tuple[Case, ...]:
+        """The cases that must have succeeded before this one is worth a try."""
+        if self.reference is None:
+            return ()
+        return (self.reference, Case("decode", self.model, sample=self.sample))
+
+
+def files_of(case: Case, submission: Submission) -> tuple[File, ...]:
+    """Return every submitted file that the result of ``case`` depends on."""
+    files = list(submission.model(case.model).files)
+    if case.sample is not None:
+        files += sample_of(case, submission).files
+    if case.vectors is not None:
+        for shard in submission.vector_set(case.vectors).shards:
+            files += [*shard.inputs, *shard.targets, *shard.outputs]
+    return tuple(files)
+
+
+def sample_of(case: Case, submission: Submission) -> Sample:
+    """Return the sample ``case`` is about."""
+    return next(sample for sample in submission.samples if sample.id == case.sample)
+
+
+def metrics_on(vectors: str, submission: Submission, model: Model) -> tuple[Metric, ...]:
+    """Return the metrics that anything declares, claims or demands for ``model`` on ``vectors``."""
+    samples = [sample for sample in submission.samples if sample.model == model.id]
+    used = {value.metric for value in model.metric_values if value.vectors == vectors}
+    used |= {u.metric for s in samples for u in s.metrics if u.vectors == vectors}
+    used |= {v.metric for s in samples for v in s.claims.metric_values if v.vectors == vectors}
+    return tuple(metric for metric in submission.metrics if metric.id in used)
+
+
+def evidence_key(case: Case, submission: Submission, *, limits: Mapping[str, Json]) -> str:
+    """Return the SHA-256 of everything the result of ``case`` depends on.
+
+    File contents enter by their verified digests, so that the same bytes under another name give
+    another key only where the name matters to a runtime.
+    """
+    depends = {
+        "case": asdict(case),
+        "files": [asdict(file) for file in files_of(case, submission)],
+        "declared": _declared(case, submission),
+        "limits": dict(limits),
+        "machine": machine(),
+        "versions": dict(versions()),
+        "source": source_digest(),
+    }
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _declared(case: Case, submission: Submission) -> dict[str, Json]:
+    """Return the declared parameters that enter the work of ``case``."""
+    model = submission.model(case.model)
+    declared: dict[str, Json] = {"format": model.format}
+    if case.sample is not None:
+        sample = sample_of(case, submission)
+        declared["codec"] = [sample.codec, dict(sample.codec_params)]
+        declared["lossless"] = sample.lossless
+        declared["name_map"] = [asdict(entry) for entry in sample.name_map]
+    if case.vectors is not None:
+        vectors = submission.vector_set(case.vectors)
+        declared["vectors"] = asdict(vectors)
+        metrics = metrics_on(vectors.id, submission, model)
+        declared["metrics"] = [asdict(metric) for metric in metrics]
+        declared["levels"] = confidence_levels(case, submission)
+    return declared
+
+
+def confidence_levels(case: Case, submission: Submission) -> dict[str, float]:
+    """Return the level at which each metric's interval is computed: as asked for, else 0.95."""
+    levels = {metric.id: metric.tolerance.confidence or 0.95 for metric in submission.metrics}
+    if case.sample is not None:
+        for use in sample_of(case, submission).metrics:
+            if use.vectors == case.vectors and use.tolerance.confidence is not None:
+                levels[use.metric] = use.tolerance.confidence
+    return levels
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """Return the version of every installed distribution that can enter a result."""
+    names = (
+        *("nnr-conformance", "ml_dtypes", "numpy", "onnx", "onnxruntime", "pycocotools", "scipy"),
+        *("torch", "torchmetrics", "zstandard"),
+    )
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    for group in ("codecs", "runtimes", "metrics"):
+        for entry in importlib.metadata.entry_points(group=f"nnr_conformance.{group}"):
+            if entry.dist is not None:
+                found[entry.dist.name] = entry.dist.version
+    return dict(sorted(found.items()))
+
+
+@functools.cache
+def source_digest() -> str:
+    """Return the SHA-256 of this package's own source, so that an edit never meets old evidence."""
+    package = Path(__file__).parents[1]
+    total = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        total.update(path.relative_to(package).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+@functools.cache
+def machine() -> str:
+    """Return architecture and CPU features: floating-point kernels are chosen by them."""
+    flags = ""
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
+            flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        flags = platform.processor()
+    features = " ".join(sorted(flags.partition(":")[2].split()))
+    digest = hashlib.sha256(features.encode()).hexdigest()[:16]
+    return f"{platform.machine()}-{digest}"

@@ -1,0 +1,142 @@
+"""Evaluate cases: each once, in an isolated worker, through the evidence store.
+
+The executor belongs to one submission and one process; several processes share their work through
+the store. Nothing raised by submitted material escapes: it becomes the evidence's ``error``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+
+from conformance.evaluation.case import Case, evidence_key, files_of
+from conformance.evaluation.evidence import Evidence
+from conformance.evaluation.limits import Limits
+from conformance.evaluation.process import Worker
+from conformance.evaluation.store import EvidenceStore
+from conformance.submission import Loaded
+from conformance.submission.values import Submission
+from conformance.verdicts import ConformanceError, EvaluationError, NotRunError
+
+
+class Executor:
+    """Evidence for the cases of one submission."""
+
+    def __init__(
+        self, loaded: Loaded, store: EvidenceStore, limits: Limits, *, reuse: bool = True
+    ) -> None:
+        self.loaded = loaded
+        self.store = store
+        self.limits = limits
+        self.reuse = reuse
+        self._worker = Worker(limits)
+        self._known: dict[Case, Evidence] = {}
+
+    def warm_up(self) -> None:
+        """Start the worker, whose imports then overlap with whatever the caller does next."""
+        self._worker.start()
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.stop()
+
+    def evidence(self, case: Case) -> Evidence:
+        """Return the evidence of ``case``: remembered, stored, or computed now."""
+        if case not in self._known:
+            self._known[case] = self._find(case)
+        return self._known[case]
+
+    def _find(self, case: Case) -> Evidence:
+        submission = self._submission()
+        blocked = self._blocked(case, submission)
+        if blocked is not None:
+            return blocked
+        # What must come first is looked up before the lock is taken: no lock is ever held while
+        # another is asked for.
+        for needed in case.prerequisites:
+            obstacle = _obstacle(self.evidence(needed))
+            if obstacle is not None:
+                return self._failed(case, obstacle)
+        key = self._key(case, submission)
+        with self.store.lock(key):
+            stored = self.store.read(key) if self.reuse else None
+            return stored or self._evaluate(case, key)
+
+    def _key(self, case: Case, submission: Submission) -> str:
+        return evidence_key(case, submission, limits={"memory": self.limits.memory_bytes})
+
+    def _evaluate(self, case: Case, key: str) -> Evidence:
+        draft = self.store.draft()
+        reference = self.evidence(case.reference) if case.reference else None
+        request = {
+            "root": str(self.loaded.root),
+            "metadata_sha256": self.loaded.metadata_sha256,
+            "case": asdict(case),
+            "out": str(draft),
+            "reference": str(reference.folder) if reference else None,
+        }
+        try:
+            answer = self._worker.ask(request)
+            self._refuse_changed_files(case)
+        except ConformanceError as error:
+            evidence = Evidence(case.name, key, draft, None, error)
+        else:
+            evidence = Evidence(case.name, key, draft, answer["measured"], None, answer["cost"])
+        if evidence.lasting:
+            return self.store.write(evidence)
+        shutil.rmtree(draft, ignore_errors=True)
+        return evidence
+
+    def _refuse_changed_files(self, case: Case) -> None:
+        """Raise if a file is no longer the one whose digest was verified."""
+        for file in files_of(case, self._submission()):
+            facts = self.loaded.files[file.rel_filepath]
+            now = (self.loaded.root / file.rel_filepath).lstat()
+            if (now.st_size, now.st_mtime_ns, now.st_ino) != (
+                facts.size,
+                facts.mtime_ns,
+                facts.inode,
+            ):
+                raise EvaluationError(
+                    f"{file.rel_filepath} changed while it was evaluated",
+                    expected="a submission folder that stays as it is during a run",
+                    found="another size, time of change or inode than when it was hashed",
+                    mend="run again, and leave the folder alone meanwhile",
+                )
+
+    def _blocked(self, case: Case, submission: Submission) -> Evidence | None:
+        """Return evidence that says why nothing was run if a file of the case is not in order."""
+        for file in files_of(case, submission):
+            if file.rel_filepath not in self.loaded.files:
+                error = NotRunError(
+                    f"{file.rel_filepath} is not the file that was declared",
+                    expected="the SUBMISSION-FILE checks pass for it",
+                    found="one of them did not pass",
+                    mend="mend the finding on that file first",
+                )
+                return self._failed(case, error)
+        return None
+
+    def _failed(self, case: Case, error: ConformanceError) -> Evidence:
+        return Evidence(case.name, "", self.store.root, None, error)
+
+    def _submission(self) -> Submission:
+        if self.loaded.submission is None:
+            raise ValueError("there is nothing to evaluate in a submission that is not valid")
+        return self.loaded.submission
+
+
+def _obstacle(needed: Evidence) -> NotRunError | None:
+    """Return why nothing can be built on ``needed``, or None."""
+    if needed.error is not None:
+        found = needed.error.message
+    elif needed.result is not None and not needed.result.get("usable", True):
+        found = "tensors that are missing, of another shape, or not finite"
+    else:
+        return None
+    return NotRunError(
+        f"{needed.case} has to succeed first",
+        expected=f"usable evidence of {needed.case}",
+        found=found,
+        mend=f"mend the findings on {needed.case} first",
+    )

@@ -1,0 +1,173 @@
+"""The plan: every subject that the suites check, listed from a submission's metadata alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from conformance.checks import Over
+from conformance.evaluation.case import Case, Kind, metrics_on
+from conformance.submission.values import (
+    Metric,
+    MetricUse,
+    MetricValue,
+    Model,
+    Sample,
+    Submission,
+    VectorSet,
+)
+
+Value = TypeVar("Value", MetricValue, MetricUse)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What one check is about. ``id`` is its stable name: ``digits-cnn/int8-qdq/top1``.
+
+    ``target`` names its submission among those of the run and ``pointer`` is the place in
+    ``submission.json`` that speaks of the subject. Of the others, only what the kind of subject
+    needs is set.
+    """
+
+    id: str
+    target: str
+    pointer: str = ""
+    model: Model | None = None
+    sample: Sample | None = None
+    vectors: VectorSet | None = None
+    metric: Metric | None = None
+    declared: MetricValue | None = None
+    use: MetricUse | None = None
+
+    def case(self, kind: Kind) -> Case:
+        """Return the case of this kind that holds evidence about the subject."""
+        if self.model is None:
+            raise ValueError(f"{self.id} is not about a network")
+        return Case(
+            kind,
+            self.model.id,
+            sample=self.sample.id if self.sample and kind in ("decode", "reconstruction") else None,
+            vectors=self.vectors.id if self.vectors and kind in _ON_VECTORS else None,
+        )
+
+
+_ON_VECTORS = ("original", "reconstruction")
+
+
+def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Subject, ...]]:
+    """Return the subjects of every kind, in the order of the metadata.
+
+    ``name`` tells the submissions of a run apart and begins every subject's id. Without a valid
+    ``submission`` only the metadata themselves are a subject.
+    """
+    listed: dict[Over, tuple[Subject, ...]] = {"submission": (Subject(name, name),)}
+    if submission is None:
+        return listed
+    listed["model"] = tuple(_models(name, submission))
+    listed["vectors"] = tuple(_vectors(name, submission))
+    listed["measure"] = tuple(_measures(name, submission))
+    listed["declared_value"] = tuple(_declared_values(name, submission))
+    samples = list(_samples(name, submission))
+    listed["sample"] = tuple(subject for subject, _ in samples)
+    listed["lossless"] = tuple(subject for subject, sample in samples if sample.lossless)
+    listed["run"] = tuple(_runs(name, submission))
+    listed["claim"] = tuple(_claims(name, submission))
+    listed["delta"] = tuple(_deltas(name, submission))
+    return listed
+
+
+def _models(name: str, submission: Submission) -> Iterator[Subject]:
+    for index, model in enumerate(submission.models):
+        yield Subject(f"{name}/{model.id}", name, f"/models/{index}", model=model)
+
+
+def _vectors(name: str, submission: Submission) -> Iterator[Subject]:
+    for index, vectors in enumerate(submission.vectors):
+        model = submission.model(vectors.model)
+        own = f"{name}/{model.id}@{vectors.id}"
+        yield Subject(own, name, f"/vectors/{index}", model=model, vectors=vectors)
+
+
+def _measures(name: str, submission: Submission) -> Iterator[Subject]:
+    positions = {metric.id: index for index, metric in enumerate(submission.metrics)}
+    for subject in _vectors(name, submission):
+        if subject.model is None or subject.vectors is None:
+            continue
+        for metric in metrics_on(subject.vectors.id, submission, subject.model):
+            yield replace(
+                subject,
+                id=f"{subject.id}/{metric.id}",
+                pointer=f"/metrics/{positions[metric.id]}",
+                metric=metric,
+            )
+
+
+def _declared_values(name: str, submission: Submission) -> Iterator[Subject]:
+    for subject in _models(name, submission):
+        values = subject.model.metric_values if subject.model else ()
+        for index, value, label in _named(values):
+            yield replace(
+                subject,
+                id=f"{subject.id}/{label}",
+                pointer=f"{subject.pointer}/metric_values/{index}",
+                vectors=submission.vector_set(value.vectors),
+                declared=value,
+            )
+
+
+def _samples(name: str, submission: Submission) -> Iterator[tuple[Subject, Sample]]:
+    for index, sample in enumerate(submission.samples):
+        yield (
+            Subject(
+                f"{name}/{sample.id}",
+                name,
+                f"/samples/{index}",
+                model=submission.model(sample.model),
+                sample=sample,
+            ),
+            sample,
+        )
+
+
+def _runs(name: str, submission: Submission) -> Iterator[Subject]:
+    for subject, sample in _samples(name, submission):
+        used = [use.vectors for use in sample.metrics]
+        claimed = [value.vectors for value in sample.claims.metric_values]
+        for vectors in dict.fromkeys([*used, *claimed]):
+            yield replace(
+                subject, id=f"{subject.id}@{vectors}", vectors=submission.vector_set(vectors)
+            )
+
+
+def _claims(name: str, submission: Submission) -> Iterator[Subject]:
+    for subject, sample in _samples(name, submission):
+        for index, value, label in _named(sample.claims.metric_values):
+            yield replace(
+                subject,
+                id=f"{subject.id}/{label}",
+                pointer=f"{subject.pointer}/claims/metric_values/{index}",
+                vectors=submission.vector_set(value.vectors),
+                declared=value,
+            )
+
+
+def _deltas(name: str, submission: Submission) -> Iterator[Subject]:
+    for subject, sample in _samples(name, submission):
+        for index, use, label in _named(sample.metrics):
+            yield replace(
+                subject,
+                id=f"{subject.id}/{label}",
+                pointer=f"{subject.pointer}/metrics/{index}",
+                vectors=submission.vector_set(use.vectors),
+                use=use,
+            )
+
+
+def _named(items: tuple[Value, ...]) -> Iterator[tuple[int, Value, str]]:
+    """Yield position, item and its metric's id, with ``@vectors`` where that is ambiguous."""
+    count = Counter(item.metric for item in items)
+    for index, item in enumerate(items):
+        name = item.metric if count[item.metric] == 1 else f"{item.metric}@{item.vectors}"
+        yield index, item, name

@@ -1,0 +1,187 @@
+"""The parent's side of an isolated worker: start it, ask it, and outlive whatever happens to it.
+
+The worker is a fresh interpreter (never a fork of this process) with an empty scratch folder, an
+environment of a few harmless variables, its own session and the limits of
+:class:`~conformance.evaluation.limits.Limits`. Requests and answers are single lines of JSON;
+arrays travel as safetensors files. One worker serves many cases of one submission, so that its
+imports are paid once; whatever kills it becomes the verdict of the case it was busy with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+from conformance.evaluation.limits import Limits
+from conformance.verdicts import (
+    CaseTimeoutError,
+    ConformanceError,
+    EvaluationError,
+    Json,
+    error_from_json,
+)
+
+ANSWER_LIMIT = 256 << 20
+"""Bytes of one answer; a worker that says more is not to be trusted."""
+
+ISOLATION = "rlimits"
+"""The level reached: limits and a clean environment, but the kernel's full view of the machine."""
+
+
+class Worker:
+    """A worker process, started on the first request and again after it died."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: Path | None = None
+
+    def start(self) -> None:
+        """Start the process, so that its imports run while the caller does something else."""
+        if self._process is not None:
+            return
+        self._scratch = Path(tempfile.mkdtemp(prefix="nnr-conformance-"))
+        with (self._scratch / "stderr").open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-m", "conformance.evaluation.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=_clean_environment(self._scratch),
+                cwd=self._scratch,
+                start_new_session=True,
+            )
+        self._send(self.limits.to_json())
+
+    def ask(self, request: Json) -> Json:
+        """Return the worker's result for ``request``.
+
+        Raises the :class:`ConformanceError` the worker answered with, :class:`CaseTimeoutError`
+        past the wall-clock or CPU limit, :class:`EvaluationError` if the worker died.
+        """
+        self.start()
+        try:
+            self._send(request)
+            answer = json.loads(self._receive(time.monotonic() + self.limits.wall_seconds))
+        except ConformanceError:
+            self.stop()
+            raise
+        except (OSError, ValueError):
+            raise self._death() from None
+        if answer["error"] is not None:
+            raise error_from_json(answer["error"])
+        return answer["result"]
+
+    def stop(self) -> None:
+        """End the process and everything it started, and remove its scratch folder."""
+        if self._process is not None:
+            _kill_session(self._process)
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None:
+                    _close(stream)
+            self._process = None
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def _send(self, message: Json) -> None:
+        if self._process is None or self._process.stdin is None:
+            raise OSError("the worker is not running")
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _receive(self, deadline: float) -> bytes:
+        """Return one line from the worker; ``b""`` never: an early end raises ``ValueError``."""
+        if self._process is None or self._process.stdout is None:
+            raise OSError("the worker is not running")
+        pipe, line = self._process.stdout, bytearray()
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise _timeout(self.limits.wall_seconds, "wall-clock time")
+                chunk = os.read(pipe.fileno(), 1 << 20)
+                if not chunk or len(line) > ANSWER_LIMIT:
+                    raise ValueError("the worker ended its answer early, or never")
+                line += chunk
+        return bytes(line)
+
+    def _death(self) -> ConformanceError:
+        """Return the error that tells how the worker ended, and clear it away."""
+        if self._process is None:
+            return EvaluationError("the evaluation worker could not be started")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=1)
+        _kill_session(self._process)
+        code, said = self._process.returncode, self._last_words()
+        self.stop()
+        if code == -signal.SIGXCPU:
+            return _timeout(self.limits.cpu_seconds, "CPU time")
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return EvaluationError(
+            "the worker process died while it evaluated this case",
+            expected="an answer",
+            found=f"{how}{said and ': ' + said}",
+            mend="check that the file is intact and that the network fits into "
+            f"{self.limits.memory_bytes >> 20} MiB of address space, or raise --memory-limit",
+        )
+
+    def _last_words(self) -> str:
+        """Return the end of what the worker wrote to its standard error, in one line."""
+        if self._scratch is None:
+            return ""
+        try:
+            said = (self._scratch / "stderr").read_bytes()[-2000:]
+        except OSError:
+            return ""
+        lines = said.decode(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else ""
+
+
+def _clean_environment(scratch: Path) -> dict[str, str]:
+    """Return the whole environment of a worker: nothing of the caller's but where libraries are."""
+    kept = ("LD_LIBRARY_PATH", "SYSTEMROOT")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {
+        **environment,
+        **dict.fromkeys(threads, "1"),
+        "PATH": os.defpath,
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and its children."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        process.kill()
+    process.wait()
+
+
+def _close(stream: IO[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        stream.close()
+
+
+def _timeout(seconds: float, what: str) -> CaseTimeoutError:
+    return CaseTimeoutError(
+        f"the case went past its {what}",
+        expected=f"an answer within {seconds:g} s",
+        found=f"none after {seconds:g} s",
+        mend="split the vectors into smaller sets, or raise --case-timeout",
+    )

@@ -1,0 +1,96 @@
+"""The content-addressed evidence store.
+
+An entry is a folder ``<first two digits>/<key>`` with ``evidence.json``, any arrays the case kept,
+and ``manifest.json``: the SHA-256 of every other file. An entry appears by one rename, so that a
+killed run leaves either a whole entry or none, and is verified each time it is read: an entry that
+is damaged is moved out of the way and computed again. A lock per key lets concurrent processes
+compute each case once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from conformance.evaluation.evidence import Evidence
+from conformance.verdicts import Json
+
+EVIDENCE = "evidence.json"
+MANIFEST = "manifest.json"
+
+
+class EvidenceStore:
+    """Evidence by key, under ``root``; several processes may use one store at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name in ("locks", "drafts"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+
+    def lock(self, key: str) -> AbstractContextManager[object]:
+        """Return a lock on ``key``; the kernel frees it if its owner dies."""
+        from filelock import FileLock
+
+        return FileLock(self.root / "locks" / f"{key}.lock")
+
+    def draft(self) -> Path:
+        """Return a new empty folder to gather an entry in, on the same file system as the store."""
+        folder = self.root / "drafts" / uuid.uuid4().hex
+        folder.mkdir()
+        return folder
+
+    def folder(self, key: str) -> Path:
+        """Return where the entry of ``key`` lies, or would lie."""
+        return self.root / key[:2] / key
+
+    def read(self, key: str) -> Evidence | None:
+        """Return the evidence of ``key``, or None if there is none or it is damaged."""
+        folder = self.folder(key)
+        if not folder.is_dir():
+            return None
+        try:
+            self._verify(folder)
+            data = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
+            if data["key"] == key:
+                return Evidence.from_json(data, folder, reused=True)
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+    def write(self, evidence: Evidence) -> Evidence:
+        """Store ``evidence``, whose folder is a draft, and return it in its final place."""
+        draft = evidence.folder
+        _write_json(draft / EVIDENCE, evidence.to_json())
+        digests = {p.name: _digest(p) for p in sorted(draft.iterdir()) if p.name != MANIFEST}
+        _write_json(draft / MANIFEST, digests)
+        target = self.folder(evidence.key)
+        target.parent.mkdir(exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        draft.rename(target)
+        return Evidence.from_json(evidence.to_json(), target, reused=False)
+
+    @staticmethod
+    def _verify(folder: Path) -> None:
+        """Raise :class:`ValueError` unless every file of the entry is as it was written."""
+        expected = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        found = {p.name: _digest(p) for p in folder.iterdir() if p.name != MANIFEST}
+        if found != expected:
+            raise ValueError(f"damaged evidence in {folder}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_json(path: Path, data: Json) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        json.dump(data, stream, sort_keys=True)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -1,0 +1,78 @@
+"""Compare the original's outputs with those that the vectors declare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from conformance.evaluation.tasks.numbers import plain
+from conformance.submission.values import OutputTolerance
+from conformance.tensorfiles import Array
+from conformance.verdicts import ConformanceError, Json, Location
+
+
+@dataclass(slots=True)
+class _Comparison:
+    file: str
+    values: int = 0
+    violations: int = 0
+    max_abs: float = 0.0
+    worst: str = ""
+
+
+@dataclass(slots=True)
+class OutputComparison:
+    """Differences between measured and declared outputs, gathered shard by shard."""
+
+    tolerance: OutputTolerance
+    _by_name: dict[str, _Comparison] = field(default_factory=dict)
+
+    def add(self, name: str, file: str, measured: Array, declared: Array) -> None:
+        """Compare one output of one shard; :class:`ConformanceError` if the shapes differ."""
+        if measured.shape != declared.shape:
+            raise ConformanceError(
+                f"output {name!r} has another shape than the declared one",
+                where=Location(file, element=name),
+                expected=f"{tuple(declared.shape)}, as declared",
+                found=f"{tuple(measured.shape)}",
+                mend="submit the outputs of this very network on these inputs",
+            )
+        known = self._by_name.setdefault(name, _Comparison(file))
+        difference, wrong = self._differences(measured, declared)
+        known.values += measured.size
+        known.violations += int(wrong.sum())
+        if measured.size and (worst := float(difference.max())) > known.max_abs:
+            place = np.unravel_index(int(difference.argmax()), measured.shape)
+            known.file, known.max_abs = file, worst
+            known.worst = str([int(axis) for axis in place])
+
+    def _differences(self, measured: Array, declared: Array) -> tuple[Array, Array]:
+        """Return absolute differences (infinite where only one is a number) and which are wrong."""
+        if not _is_numeric(measured) or not _is_numeric(declared):
+            wrong = measured.astype(str) != declared.astype(str)
+            return wrong.astype(np.float64), wrong
+        a, b = measured.astype(np.float64), declared.astype(np.float64)
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        with np.errstate(invalid="ignore"):
+            difference = np.where(same, 0.0, np.abs(a - b))
+        difference[np.isnan(difference)] = np.inf
+        allowed = self.tolerance.atol + self.tolerance.rtol * np.abs(b)
+        return difference, ~same & ~(difference <= allowed)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return what was found, by output name."""
+        return {
+            name: {
+                "file": known.file,
+                "values": known.values,
+                "violations": known.violations,
+                "max_abs": plain(known.max_abs),
+                "worst": known.worst,
+            }
+            for name, known in self._by_name.items()
+        }
+
+
+def _is_numeric(array: Array) -> bool:
+    return array.dtype.kind not in "USO"

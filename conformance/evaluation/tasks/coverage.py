@@ -1,0 +1,85 @@
+"""Whether a sample holds the whole network: every parameter, in its shape, and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from conformance.evaluation.tasks.facts import Facts, tensor_text
+from conformance.runtimes import Network, PortInfo
+from conformance.tensorfiles import Array
+from conformance.verdicts import Json
+
+SHOWN = 8
+
+
+def parameter_coverage(
+    tensors: Mapping[str, Facts], parameters: Mapping[str, Array], file: str
+) -> Iterator[dict[str, Json]]:
+    """Yield what keeps the tensors from taking the place of all parameters, and of nothing else."""
+    for name in sorted(parameters.keys() - tensors.keys()):
+        yield _problem(
+            name,
+            file,
+            f"the sample holds no tensor for the parameter {name!r}",
+            expected=f"a tensor of shape {list(parameters[name].shape)}",
+            found=f"tensors named {_some(sorted(tensors))}",
+            mend="put the parameter into the sample, or map its name with name_map",
+        )
+    for name in sorted(tensors.keys() - parameters.keys()):
+        yield _problem(
+            name,
+            file,
+            f"the sample holds a tensor {name!r} that is no parameter of the network",
+            expected=f"parameters named {_some(sorted(parameters))}",
+            found=tensor_text(tensors[name]),
+            mend="remove the tensor, or map its name with name_map",
+        )
+    for name in sorted(tensors.keys() & parameters.keys()):
+        decoded, wanted = tensors[name]["shape"], list(parameters[name].shape)
+        if decoded != wanted:
+            layout = " (it has as many values)" if math.prod(decoded) == math.prod(wanted) else ""
+            yield _problem(
+                name,
+                file,
+                f"tensor {name!r} has another shape than the parameter",
+                expected=str(wanted),
+                found=f"{decoded}{layout}",
+                mend="write the tensor in the parameter's layout",
+            )
+
+
+def port_coverage(network: Network, original: Network, file: str) -> Iterator[dict[str, Json]]:
+    """Yield where the sample's own network has other inputs or outputs than the original."""
+    for side in ("inputs", "outputs"):
+        there = _by_name(getattr(network, side))
+        wanted = _by_name(getattr(original, side))
+        for name in sorted(there.keys() | wanted.keys()):
+            expected, found = wanted.get(name, "none"), there.get(name, "none")
+            if expected != found:
+                yield _problem(
+                    name,
+                    file,
+                    f"the sample's network has another {side[:-1]} {name!r} than the original",
+                    expected=expected,
+                    found=found,
+                    mend=f"keep the {side} of the original in the compressed network",
+                )
+
+
+def _by_name(ports: Sequence[PortInfo]) -> dict[str, str]:
+    """Return each port with rank and fixed sizes; floating-point types may differ in precision."""
+    return {
+        port.name: ("float" if "float" in port.dtype else port.dtype)
+        + f"[{', '.join(str(size) if isinstance(size, int) else '?' for size in port.shape)}]"
+        for port in ports
+    }
+
+
+def _problem(tensor: str, file: str, message: str, **words: str) -> dict[str, Json]:
+    return {"tensor": tensor, "file": file, "message": message, **words}
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (", ".join(names[:SHOWN]) or "(none)") + more

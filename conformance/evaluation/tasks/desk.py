@@ -1,0 +1,68 @@
+"""The desk of a worker: takes requests, finds their submission, hands them to a task."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from conformance.evaluation.case import Case, Kind
+from conformance.evaluation.limits import Limits
+from conformance.evaluation.tasks.decode import decode_sample
+from conformance.evaluation.tasks.original import open_model, run_original
+from conformance.evaluation.tasks.reconstruct import run_reconstruction
+from conformance.evaluation.tasks.work import Networks, Work
+from conformance.submission.building import build_submission
+from conformance.submission.values import Submission
+from conformance.verdicts import EvaluationError, Json
+
+TASKS: Mapping[Kind, Callable[[Work], Json]] = {
+    "model": open_model,
+    "original": run_original,
+    "decode": decode_sample,
+    "reconstruction": run_reconstruction,
+}
+
+
+class Desk:
+    """Evaluates one request after the other; keeps what the next one can use again."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._networks = Networks(limits)
+        self._submission: Submission | None = None
+        self._metadata_sha256 = ""
+
+    def evaluate(self, request: Mapping[str, Json]) -> Json:
+        """Return what the task of a request measured, as JSON.
+
+        Raises :class:`~conformance.verdicts.ConformanceError` for what is wrong with the material.
+        """
+        case = Case(**request["case"])
+        work = Work(
+            case=case,
+            submission=self._load(Path(request["root"]), request["metadata_sha256"]),
+            out=Path(request["out"]),
+            reference=Path(request["reference"]) if request["reference"] else None,
+            limits=self.limits,
+            networks=self._networks,
+        )
+        return TASKS[case.kind](work)
+
+    def _load(self, root: Path, sha256: str) -> Submission:
+        """Return the submission that the parent has validated, and no other."""
+        if self._submission is None or self._metadata_sha256 != sha256:
+            text = (root / "submission.json").read_bytes()
+            if hashlib.sha256(text).hexdigest() != sha256:
+                raise EvaluationError(
+                    "submission.json changed while the submission was evaluated",
+                    expected="a submission folder that stays as it is during a run",
+                    found="other bytes than when it was validated",
+                    mend="run again, and leave the folder alone meanwhile",
+                )
+            self._submission, self._metadata_sha256 = (
+                build_submission(root, json.loads(text)),
+                sha256,
+            )
+        return self._submission

@@ -1,0 +1,64 @@
+"""Facts about decoded tensors, and their comparison with the original's bit by bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from conformance.tensorfiles import Array, tensor_digest
+from conformance.verdicts import Json
+
+Facts = dict[str, Json]
+
+
+def tensor_facts(array: Array, original: Array | None) -> Facts:
+    """Return type, shape, digest, and how many values are not finite though the original's are."""
+    return {
+        "dtype": array.dtype.name,
+        "shape": list(array.shape),
+        "sha256": tensor_digest(array),
+        "non_finite": _non_finite(array, original),
+    }
+
+
+def tensor_text(facts: Mapping[str, Json]) -> str:
+    """Return type and shape as people write them: ``float32[16, 1, 3, 3]``."""
+    return f"{facts['dtype']}{facts['shape']}"
+
+
+def lossless_comparison(
+    tensors: Mapping[str, Facts], parameters: Mapping[str, Array]
+) -> dict[str, Json]:
+    """Return every tensor that differs from the parameter of its name in type, shape or any bit.
+
+    Parameters that are missing are told by the coverage.
+    """
+    differences = []
+    for name in sorted(tensors.keys() & parameters.keys()):
+        original = tensor_facts(parameters[name], None)
+        if original["sha256"] != tensors[name]["sha256"]:
+            difference = {
+                "tensor": name,
+                "expected": f"{tensor_text(original)}, sha256 {original['sha256']}",
+                "found": f"{tensor_text(tensors[name])}, sha256 {tensors[name]['sha256']}",
+            }
+            differences.append(difference)
+    return {"tensors": len(tensors), "differences": differences}
+
+
+def _non_finite(array: Array, original: Array | None) -> int:
+    """Count NaN and infinite values, but for those where the original has one as well (masks)."""
+    if array.dtype.kind in "biuUSO":
+        return 0
+    bad = ~_finite(array)
+    if original is not None and original.shape == array.shape:
+        bad &= _finite(original)
+    return int(bad.sum())
+
+
+def _finite(array: Array) -> Array:
+    # Narrow types of ml_dtypes (int4, float8, bfloat16) are checked as float32.
+    numbers = array if array.dtype.kind in "fc" else array.astype(np.float32)
+    finite: Array = np.isfinite(numbers)
+    return finite

@@ -1,0 +1,107 @@
+"""Feed metrics with the outputs of a network, shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance.evaluation.tasks.numbers import plain
+from conformance.metrics import Measurement
+from conformance.metrics import Metric as MetricKind
+from conformance.metrics import metric as metric_kind
+from conformance.submission.values import Metric
+from conformance.tensorfiles import Array
+from conformance.verdicts import ConformanceError, Json
+
+
+@dataclass(slots=True)
+class _Gauge:
+    """One metric at work; after an error it takes no more."""
+
+    declared: Metric
+    kind: MetricKind | None = None
+    error: ConformanceError | None = None
+
+    def attempt(self, action: Callable[[], None]) -> None:
+        if self.error is None:
+            try:
+                action()
+            except ConformanceError as error:
+                self.error = error
+
+
+class Measuring:
+    """All metrics of one vector set on one network; one metric's trouble does not stop another."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._gauges = [_Gauge(metric) for metric in metrics]
+        for gauge in self._gauges:
+            gauge.attempt(lambda gauge=gauge: _configure(gauge))  # type: ignore[misc]
+
+    def add(
+        self,
+        outputs: Mapping[str, Array],
+        targets: Mapping[str, Array],
+        original: Mapping[str, Array],
+    ) -> None:
+        """Take in a shard: the network's outputs, the targets, the original's outputs."""
+        for gauge in self._gauges:
+            against = original if gauge.declared.against == "original" else targets
+            gauge.attempt(lambda gauge=gauge, against=against: _update(gauge, outputs, against))  # type: ignore[misc]
+
+    def results(self) -> Iterator[tuple[Metric, MetricKind | None, Measurement | ConformanceError]]:
+        """Yield every metric with its measurement, or with what went wrong."""
+        for gauge in self._gauges:
+            measured: list[Measurement] = []
+            if gauge.kind is not None:
+                gauge.attempt(lambda kind=gauge.kind, to=measured: to.append(kind.result()))  # type: ignore[misc]
+            outcome = gauge.error or measured[0]
+            yield gauge.declared, gauge.kind, outcome
+
+
+def row_of(outcome: Measurement | ConformanceError) -> dict[str, Json]:
+    """Return a measurement, or the error in its place, as JSON."""
+    if isinstance(outcome, ConformanceError):
+        return {"error": outcome.to_json()}
+    return {
+        "value": plain(outcome.value),
+        "items": outcome.items,
+        "details": dict(outcome.details),
+    }
+
+
+def _configure(gauge: _Gauge) -> None:
+    gauge.kind = metric_kind(gauge.declared.kind, gauge.declared.args)
+
+
+def _update(gauge: _Gauge, outputs: Mapping[str, Array], against: Mapping[str, Array]) -> None:
+    if gauge.kind is None:
+        return
+    roles, bindings = gauge.kind.roles, gauge.declared.bindings
+    values = {role: _pick(role, roles.predictions, bindings, outputs) for role in roles.predictions}
+    compared = dict(bindings)
+    if gauge.declared.against == "original":
+        # The original's counterpart of a prediction is the output of the same name.
+        for target, prediction in zip(roles.targets, roles.predictions, strict=False):
+            if prediction in bindings:
+                compared[target] = bindings[prediction]
+    for role in roles.targets:
+        values[role] = _pick(role, roles.targets, compared, against)
+    gauge.kind.update(values)
+
+
+def _pick(
+    role: str, roles: Sequence[str], bindings: Mapping[str, str], arrays: Mapping[str, Array]
+) -> Array:
+    """Return the array of a role: as bound, else of the role's name, else the only one there is."""
+    name = bindings.get(role, role)
+    if name in arrays:
+        return arrays[name]
+    if role not in bindings and len(roles) == len(arrays) == 1:
+        return next(iter(arrays.values()))
+    raise ConformanceError(
+        f"there is no array for the role {role!r} of the metric",
+        expected=f"an array {name!r}",
+        found=", ".join(sorted(arrays)) or "none",
+        mend=f'bind the role: "bindings": {{"{role}": "<name of the array>"}}',
+    )

@@ -1,0 +1,60 @@
+"""The original network: open it, run it, compare its outputs, measure it."""
+
+from __future__ import annotations
+
+from conformance.evaluation.case import metrics_on
+from conformance.evaluation.tasks.compare import OutputComparison
+from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
+from conformance.evaluation.tasks.measuring import Measuring, row_of
+from conformance.evaluation.tasks.running import run_shard
+from conformance.evaluation.tasks.vectors import read_shards
+from conformance.evaluation.tasks.work import Work
+from conformance.metrics import Measurement
+from conformance.runtimes import PortInfo
+from conformance.verdicts import Json
+
+
+def open_model(work: Work) -> Json:
+    """Return the ports, the parameter count and the runtime of the original."""
+    network = work.original()
+    return {
+        "format": work.model.format,
+        "inputs": [_port(port) for port in network.inputs],
+        "outputs": [_port(port) for port in network.outputs],
+        "parameter_count": network.parameter_count,
+        "versions": dict(network.versions),
+        "settings": dict(network.settings),
+    }
+
+
+def run_original(work: Work) -> Json:
+    """Return what the original gives on the vectors: comparison of outputs, metric values.
+
+    Per-item statistics are kept, and the outputs too if a metric compares with them.
+    """
+    network, vectors = work.original(), work.vectors
+    runner = network.bind()
+    metrics = metrics_on(vectors.id, work.submission, work.model)
+    measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
+    names = [port.name for port in network.inputs], [port.name for port in network.outputs]
+    items = 0
+    for shard in read_shards(vectors, work.submission.root, *names, work.limits):
+        outputs = run_shard(runner, vectors, shard)
+        for name, declared in shard.outputs.items():
+            comparison.add(name, shard.sources[name], outputs[name], declared)
+        measuring.add(outputs, shard.targets, outputs)
+        if any(metric.against == "original" for metric in metrics):
+            keep_outputs(work.out, shard.index, outputs)
+        items += shard.items
+    results = list(measuring.results())
+    keep_statistics(work.out, {m.id: r for m, _, r in results if isinstance(r, Measurement)})
+    return {
+        "items": items,
+        "batch_size": runner.batch_size if vectors.batched else None,
+        "outputs": comparison.to_json(),
+        "metrics": {metric.id: row_of(outcome) for metric, _, outcome in results},
+    }
+
+
+def _port(port: PortInfo) -> dict[str, Json]:
+    return {"name": port.name, "dtype": port.dtype, "shape": list(port.shape)}

@@ -1,0 +1,109 @@
+"""The reconstructed network: parameters put into the original's graph, run, measured, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from conformance.codecs import DecodedModel
+from conformance.evaluation.case import confidence_levels, metrics_on
+from conformance.evaluation.tasks.decode import renamed, sample_network
+from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs, kept_statistics
+from conformance.evaluation.tasks.measuring import Measuring, row_of
+from conformance.evaluation.tasks.numbers import plain
+from conformance.evaluation.tasks.running import run_shard
+from conformance.evaluation.tasks.vectors import read_shards
+from conformance.evaluation.tasks.work import Work
+from conformance.metrics import Measurement
+from conformance.metrics import Metric as MetricKind
+from conformance.runtimes import Network, Runner
+from conformance.tensorfiles import Array
+from conformance.verdicts import ConformanceError, Json, NotRunError
+
+
+def run_reconstruction(work: Work) -> Json:
+    """Return the metric values of the sample on the vectors, beside the original's."""
+    network, runner = _reconstructed(work)
+    vectors, folder = work.vectors, _reference(work)
+    measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
+    names = [port.name for port in network.inputs], [port.name for port in network.outputs]
+    items = 0
+    for shard in read_shards(vectors, work.submission.root, *names, work.limits):
+        outputs = run_shard(runner, vectors, shard)
+        original = kept_outputs(folder, shard.index, work.limits)
+        measuring.add(outputs, shard.targets, original)
+        items += shard.items
+    return {
+        "items": items,
+        "casts": dict(runner.casts),
+        "metrics": _compared(work, measuring, folder),
+    }
+
+
+def _reference(work: Work) -> Path:
+    if work.reference is None:
+        raise ValueError(f"{work.case.name} was asked for without the original's evidence")
+    return work.reference
+
+
+def _reconstructed(work: Work) -> tuple[Network, Runner]:
+    """Return the network of the sample, ready to run: its own, or the original's refilled."""
+    decoded = work.decoded()
+    if isinstance(decoded, DecodedModel):
+        network = sample_network(work, decoded)
+        return network, network.bind()
+    network = work.original()
+    return network, network.bind(renamed(work.sample, decoded))
+
+
+def _compared(work: Work, measuring: Measuring, folder: Path) -> dict[str, Json]:
+    """Return a row for each metric: the sample's value, the original's, and the interval."""
+    references = kept_metrics(folder)
+    statistics = kept_statistics(folder, work.limits)
+    levels = confidence_levels(work.case, work.submission)
+    rows = {}
+    for metric, kind, outcome in measuring.results():
+        reference = references[metric.id]
+        if "error" in reference:
+            rows[metric.id] = {"error": _not_measured(metric.id).to_json()}
+            continue
+        row = row_of(outcome)
+        row["reference"] = reference["value"]
+        if isinstance(outcome, Measurement) and kind is not None:
+            row["interval"] = _interval(kind, statistics.get(metric.id), outcome, levels[metric.id])
+        rows[metric.id] = row
+    return rows
+
+
+def _interval(
+    kind: MetricKind, reference: Array | None, outcome: Measurement, level: float
+) -> Mapping[str, Json] | None:
+    """Return the interval of the difference, or None where the metric has no items to pair."""
+    if reference is None or outcome.statistics is None:
+        return None
+    from conformance.metrics.uncertainty import paired_interval
+
+    if reference.shape != outcome.statistics.shape:
+        raise ConformanceError(
+            "the original and the reconstructed network were not measured on the same items",
+            expected=f"statistics of shape {reference.shape}",
+            found=f"{outcome.statistics.shape}",
+            mend="submit a network whose outputs have the original's shape",
+        )
+    interval = paired_interval(kind, reference, outcome.statistics, level)
+    if interval is None:
+        return None
+    return {
+        name: plain(value) if isinstance(value, float) else value
+        for name, value in asdict(interval).items()
+    }
+
+
+def _not_measured(metric: str) -> NotRunError:
+    return NotRunError(
+        f"{metric!r} could not be measured on the original",
+        expected="a value of the original to compare with",
+        found="an error",
+        mend="mend the finding of METRIC-MEASURE-001 first",
+    )

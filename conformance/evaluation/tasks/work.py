@@ -1,0 +1,91 @@
+"""One piece of work: the case, its place in the submission, and the means to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.codecs import DecodedModel, DecodedTensors, Source, codec
+from conformance.evaluation.case import Case, sample_of
+from conformance.evaluation.limits import Limits
+from conformance.runtimes import ModelSource, Network, runtime
+from conformance.submission.values import File, Model, Sample, Submission, VectorSet
+
+
+class Networks:
+    """Opened networks; the last one is kept, for most samples share their original."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._format = ""
+        self._source: ModelSource | None = None
+        self._network: Network | None = None
+
+    def open(self, format: str, root: Path, files: Sequence[File]) -> Network:
+        """Return the network in ``files``; errors are those of its runtime."""
+        source = ModelSource(
+            files=tuple(root / file.rel_filepath for file in files),
+            display=tuple(file.rel_filepath for file in files),
+            root=root,
+            limit_bytes=self._limits.tensor_bytes,
+        )
+        if self._network is None or (self._format, self._source) != (format, source):
+            self.close()
+            self._network = runtime(format).open(source)
+            self._format, self._source = format, source
+        return self._network
+
+    def close(self) -> None:
+        """Close the network that is kept."""
+        if self._network is not None:
+            self._network.__exit__(None, None, None)
+            self._network = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A case of a submission.
+
+    ``out`` takes arrays to keep, ``reference`` holds the evidence to compare with.
+    """
+
+    case: Case
+    submission: Submission
+    out: Path
+    reference: Path | None
+    limits: Limits
+    networks: Networks
+
+    @property
+    def model(self) -> Model:
+        """The original network."""
+        return self.submission.model(self.case.model)
+
+    @property
+    def sample(self) -> Sample:
+        """The sample."""
+        return sample_of(self.case, self.submission)
+
+    @property
+    def vectors(self) -> VectorSet:
+        """The vector set."""
+        if self.case.vectors is None:
+            raise ValueError(f"{self.case.name} has no vectors")
+        return self.submission.vector_set(self.case.vectors)
+
+    def original(self) -> Network:
+        """Return the opened original."""
+        return self.networks.open(self.model.format, self.submission.root, self.model.files)
+
+    def decoded(self) -> DecodedTensors | DecodedModel:
+        """Return the sample, decoded by its codec."""
+        sample, root = self.sample, self.submission.root
+        return codec(sample.codec).decode(
+            Source(
+                files=tuple(root / file.rel_filepath for file in sample.files),
+                display=tuple(file.rel_filepath for file in sample.files),
+                params=sample.codec_params,
+                limit_bytes=self.limits.tensor_bytes,
+            )
+        )

@@ -1,0 +1,161 @@
+"""What the commands of the command line do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from conformance.verdicts import ConformanceError, ExitCode, Finding, Location
+
+READ_LIMIT = 64 << 30
+"""Bytes of one array that ``init`` and ``digest`` will read from the user's own files."""
+
+
+def run_suites(folders: Sequence[Path], report: Path, options: Sequence[str]) -> int:
+    """Run the suites with pytest over some submissions and return the exit code."""
+    import pytest
+
+    submissions = [option for folder in folders for option in ("--submission", str(folder))]
+    suites = Path(__file__).parents[1]
+    # The root is the caller's folder, so that nothing is ever written beside the package.
+    root = f"--rootdir={Path.cwd()}"
+    return int(pytest.main([str(suites), root, *submissions, "--report", str(report), *options]))
+
+
+def check_metadata(folder: Path) -> tuple[str, int]:
+    """Return what is wrong with the metadata and files of ``folder``, and the exit code."""
+    from conformance.submission import load
+
+    _require_folder(folder)
+    loaded = load(folder)
+    if loaded.problems:
+        count = f"{len(loaded.problems)} problem{'s' if len(loaded.problems) > 1 else ''}"
+        found = "\n\n".join(str(problem) for problem in loaded.problems)
+        return f"{found}\n\n{folder}: {count} found in the metadata and files", ExitCode.FAIL
+    checked = f"{len(loaded.files)} files, metadata version {loaded.submission.schema_version}"  # type: ignore[union-attr]
+    verdict = f"{folder}: metadata and files are in order ({checked})"
+    return f"{verdict}; `nnr-conformance run {folder}` judges the samples", ExitCode.PASS
+
+
+def fix_metadata(folder: Path) -> str:
+    """Recompute the mechanical fields of ``folder`` and return what was changed."""
+    from conformance.submission.repair import apply, plan_repairs
+
+    _require_folder(folder)
+    repairs = plan_repairs(folder)
+    if not repairs.changes:
+        return f"{folder}: sizes and hashes are right already; nothing was changed"
+    difference = repairs.diff
+    backup = apply(repairs)
+    return f"{difference}\n{len(repairs.changes)} values were changed; the backup is {backup}\n"
+
+
+def init_submission(
+    folder: Path,
+    model: Path,
+    inputs: Sequence[Path],
+    targets: Sequence[Path],
+    outputs: Sequence[Path],
+    samples: Sequence[Path],
+) -> str:
+    """Start a submission in ``folder`` and return what is left to do."""
+    from conformance.runtimes import runtime
+    from conformance.submission import load
+    from conformance.submission.scaffold import (
+        ModelDescription,
+        SampleFiles,
+        ShardFiles,
+        scaffold,
+    )
+    from conformance.submission.values import Port
+
+    found = runtime("onnx").describe(model)
+    description = ModelDescription(
+        format="onnx",
+        inputs=tuple(Port(port.name, port.dtype, port.shape) for port in found.inputs),
+        outputs=tuple(Port(port.name, port.dtype, port.shape) for port in found.outputs),
+        parameter_count=found.parameter_count,
+    )
+    shard = ShardFiles(_items(inputs), tuple(inputs), tuple(targets), tuple(outputs))
+    metadata = scaffold(
+        folder,
+        model_file=model,
+        description=description,
+        id=_id_of(folder.resolve().name),
+        vectors=[shard] if inputs else [],
+        samples=[
+            SampleFiles(_id_of(sample.stem), (sample,), _codec_of(sample)) for sample in samples
+        ],
+        external_data=[model.parent / name for name in found.external_files],
+    )
+    blanks = "\n".join(_blanks(load(folder).problems))
+    return (
+        f"{metadata} was written. Still to be filled in:\n\n{blanks}\n\n"
+        f"`nnr-conformance check {folder}` tells what is left."
+    )
+
+
+def digests_of(file: Path) -> str:
+    """Return the digest of every tensor in ``file`` as a JSON object."""
+    from conformance.tensorfiles import open_tensors, tensor_digest
+
+    with open_tensors(file, display=file.name, limit_bytes=READ_LIMIT) as tensors:
+        digests = {name: tensor_digest(tensors[name]) for name in sorted(tensors)}
+    return json.dumps(digests, indent=2)
+
+
+def render_report(file: Path, folder: Path) -> str:
+    """Render a report.json into ``folder`` and return the paths of what was written."""
+    from conformance.report import write_reports
+
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConformanceError(
+            f"{file} cannot be read as a report",
+            where=Location(file.name),
+            expected="a report.json of nnr-conformance",
+            found=f"{type(error).__name__}: {error}",
+            mend="name the report.json of a run",
+        ) from None
+    return "\n".join(str(path) for path in write_reports(report, folder).values())
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise ConformanceError(
+            f"there is no submission folder {folder}",
+            expected="a folder that holds a submission.json",
+            found="a file" if folder.exists() else "nothing",
+            mend="correct the path",
+        )
+
+
+def _blanks(problems: Sequence[Finding]) -> Iterator[str]:
+    for problem in problems:
+        yield f"  {problem.where}: {problem.found}"
+
+
+def _items(inputs: Sequence[Path]) -> int:
+    """Return how many items the input vectors hold: the size of axis 0 of the first array."""
+    from conformance.tensorfiles import open_tensors
+
+    for file in inputs:
+        with open_tensors(file, display=file.name, limit_bytes=READ_LIMIT) as tensors:
+            for name in tensors:
+                shape = tensors.stored(name).shape
+                return shape[0] if shape else 1
+    return 1
+
+
+def _id_of(name: str) -> str:
+    """Return ``name`` as an id: lower case, and a dash for everything an id may not hold."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name.lower())
+    return kept.strip("._-")[:64] or "submission"
+
+
+def _codec_of(sample: Path) -> str | None:
+    if sample.suffix == ".onnx":
+        return "onnx"
+    return "tensors" if {".safetensors", ".npz"} & set(sample.suffixes) else None

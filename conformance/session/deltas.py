@@ -1,0 +1,110 @@
+"""Judge the difference between a sample's metric and the original's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from conformance.metrics import Interval, Judgement, items_to_decide, judge
+from conformance.submission.values import Metric, MetricUse, Tolerance
+from conformance.verdicts import Json, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedDelta:
+    """A judged difference, in words, and as a row of the table of samples."""
+
+    verdict: Verdict
+    message: str
+    expected: str
+    found: str
+    mend: str
+    row: Mapping[str, Json]
+
+    @property
+    def passes(self) -> bool:
+        """Whether the difference lies within the tolerance."""
+        return self.verdict is Verdict.PASS
+
+
+def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) -> JudgedDelta:
+    """Judge one measured row by the tolerance that holds for this sample.
+
+    ``measured`` has ``value``, ``reference`` and ``interval`` as the evaluation wrote them.
+    """
+    interval = _interval(measured["interval"])
+    reference, value = float(measured["reference"]), float(measured["value"])
+    judgement = judge(use.tolerance, metric.direction, reference, value, interval)
+    needed = items_to_decide(interval.items, interval, judgement) if interval else None
+    row = {
+        "metric": metric.id,
+        "kind": metric.kind,
+        "vectors": use.vectors,
+        "direction": metric.direction,
+        "reference": _plain(reference),
+        "value": _plain(value),
+        "delta": _plain(judgement.delta),
+        "loss": _plain(judgement.loss),
+        "tolerance": asdict(use.tolerance),
+        "interval": _row_interval(interval),
+        "p_value": interval.p_value if interval else None,
+        "items": measured["items"],
+        "items_to_decide": needed,
+        "verdict": judgement.verdict.value,
+    }
+    return JudgedDelta(
+        verdict=judgement.verdict,
+        message=f"{metric.id}: {judgement.explanation}",
+        expected=_expected(use.tolerance, metric),
+        found=f"original {reference:.10g}, sample {value:.10g}, "
+        f"delta {judgement.delta:+.6g}{_interval_text(interval)}",
+        mend=_mend(judgement, needed),
+        row=row,
+    )
+
+
+def _expected(tolerance: Tolerance, metric: Metric) -> str:
+    unit = "" if tolerance.type == "absolute" else " of the original's value"
+    sign = "≤" if tolerance.inclusive else "<"
+    text = f"{metric.direction} is better; loss {sign} {tolerance.bound:g}{unit}"
+    if tolerance.upper_bound is not None:
+        text += f", improvement {sign} {tolerance.upper_bound:g}{unit}"
+    if tolerance.confidence is not None:
+        text += f", at {tolerance.confidence:.0%} confidence"
+    return text
+
+
+def _mend(judgement: Judgement, needed: int | None) -> str:
+    if judgement.verdict is not Verdict.UNDECIDED:
+        return "compress less, or declare a tolerance that the use case accepts"
+    items = f" (about {needed} items would decide it)" if needed else ""
+    return f"submit more reference vectors{items}, or ask for less confidence"
+
+
+def _interval(data: Mapping[str, Json] | None) -> Interval | None:
+    if data is None:
+        return None
+    edges = {name: float(data[name]) for name in ("level", "low", "high")}
+    return Interval(**{**data, **edges})
+
+
+def _row_interval(interval: Interval | None) -> dict[str, Json] | None:
+    if interval is None:
+        return None
+    return {
+        "level": interval.level,
+        "low": _plain(interval.low),
+        "high": _plain(interval.high),
+        "method": interval.method,
+    }
+
+
+def _interval_text(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f" ({interval.level:.0%} interval {interval.low:+.6g} to {interval.high:+.6g})"
+
+
+def _plain(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)

@@ -1,0 +1,220 @@
+"""The judge: what a check uses to look at evidence and to say what it found.
+
+A check calls :meth:`Judge.require` for everything it demands and :meth:`Judge.passed` once it has
+seen positive evidence. A check that says neither has not passed: it is an error of the suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from conformance.checks import Check
+from conformance.evaluation.case import Kind
+from conformance.evaluation.evidence import Evidence
+from conformance.evaluation.plan import Subject
+from conformance.submission.values import Metric
+from conformance.verdicts import (
+    ConformanceError,
+    EvaluationError,
+    Finding,
+    Json,
+    Location,
+    NotRunError,
+    Verdict,
+    error_from_json,
+)
+
+EQUAL = 1e-12
+"""Two numbers that differ by less than this, relative or absolute, count as equal."""
+
+OWNER: Mapping[Kind, str] = {
+    "model": "MODEL-OPEN-001",
+    "original": "MODEL-RUN-001",
+    "decode": "SAMPLE-DECODE-001",
+    "reconstruction": "SAMPLE-RUN-001",
+}
+"""The check that reports the failure of a case; all others that need it were then not run."""
+
+
+GATES = ("SUBMISSION-READ-001", "SUBMISSION-SCHEMA-001")
+"""Checks of the metadata without which later ones prove nothing, in their order."""
+
+
+class Judge:
+    """Gathers the findings of one check about one subject."""
+
+    def __init__(
+        self,
+        check: Check,
+        subject: Subject,
+        problems: tuple[Finding, ...],
+        metrics: Mapping[str, Metric],
+        look_up: Callable[[Subject, Kind], Evidence],
+    ) -> None:
+        self.check = check
+        self.subject = subject
+        self._metrics = metrics
+        self.findings: list[Finding] = []
+        self.costs: dict[str, Mapping[str, float]] = {}
+        self._problems = problems
+        self._look_up = look_up
+        self._passed: Finding | None = None
+
+    def adopt_problems(self) -> None:
+        """Record what the loading of the metadata found for this check.
+
+        Where the metadata cannot be read or do not follow the schemas, finding nothing more proves
+        nothing: then :class:`NotRunError` is raised.
+        """
+        self.findings += [problem for problem in self._problems if problem.check == self.check.id]
+        failed = {problem.check for problem in self._problems}
+        for gate in GATES[: _gates_before(self.check)]:
+            if gate in failed and not self.findings:
+                raise NotRunError(
+                    "the metadata are not sound enough for this check to say anything",
+                    expected=f"{gate} passes",
+                    found=f"{gate} did not pass",
+                    mend=f"mend the findings of {gate} first",
+                )
+
+    @property
+    def metric(self) -> Metric:
+        """The metric the subject is about."""
+        subject = self.subject
+        if subject.metric is not None:
+            return subject.metric
+        named = subject.use or subject.declared
+        if named is None:
+            raise ValueError(f"{subject.id} has no metric")
+        return self._metrics[named.metric]
+
+    @property
+    def sample_file(self) -> str | None:
+        """The first file of the subject's sample."""
+        return self.subject.sample.files[0].rel_filepath if self.subject.sample else None
+
+    def require_declared_value(self, measured: Mapping[str, Json]) -> None:
+        """Judge the subject's declared metric value against the ``measured`` row."""
+        declared = self.subject.declared
+        if declared is None:
+            raise ValueError(f"{self.subject.id} declares no value")
+        value = float(measured["value"])
+        row = {
+            "metric": declared.metric,
+            "vectors": declared.vectors,
+            "declared": declared.value,
+            "measured": measured["value"],
+        }
+        expected = f"{declared.value:.10g} ± {declared.tolerance:g}, as declared"
+        self.require(
+            abs(value - declared.value) <= declared.tolerance + EQUAL * max(1.0, abs(value)),
+            f"the declared value of {declared.metric!r} is not the measured one",
+            expected=expected,
+            found=f"{value:.10g}",
+            where=Location("submission.json", pointer=f"{self.subject.pointer}/value"),
+            mend=f"declare {value:.10g}, or submit the network and vectors that give the declared "
+            "value",
+            evidence=row,
+        )
+        self.passed(
+            f"{declared.metric} is {value:.10g}",
+            expected=expected,
+            found=f"{value:.10g}",
+            evidence=row,
+        )
+
+    def evidence(self, kind: Kind) -> Mapping[str, Json]:
+        """Return what the case of this kind measured.
+
+        If the case failed, its own check raises the reason; every other check raises
+        :class:`NotRunError`, so that one defect is reported once.
+        """
+        evidence = self._look_up(self.subject, kind)
+        if not evidence.reused and evidence.cost:
+            self.costs[evidence.case] = evidence.cost
+        if evidence.error is not None:
+            self._raise_failure(OWNER[kind], evidence.error)
+        return evidence.result or {}
+
+    def measured(self, kind: Kind) -> Mapping[str, Json]:
+        """Return the row of the subject's metric in the case of this kind.
+
+        A metric that cannot be measured on the original is reported by METRIC-MEASURE-001 alone,
+        one that cannot be measured on a sample by METRIC-DELTA-001.
+        """
+        row: Mapping[str, Json] = self.evidence(kind)["metrics"][self.metric.id]
+        if "error" in row:
+            owner = "METRIC-MEASURE-001" if kind == "original" else "METRIC-DELTA-001"
+            self._raise_failure(owner, error_from_json(row["error"]))
+        return row
+
+    def _raise_failure(self, owner: str, error: ConformanceError) -> NoReturn:
+        if owner == self.check.id or error.verdict is Verdict.NOT_RUN:
+            raise error
+        raise NotRunError(
+            f"{owner} did not pass for what this check needs",
+            expected=f"{owner} passes",
+            found=error.message,
+            mend=f"mend the finding of {owner} first",
+        )
+
+    def require(
+        self,
+        condition: bool,
+        message: str,
+        *,
+        expected: str,
+        found: str,
+        mend: str,
+        where: Location | None = None,
+        verdict: Verdict = Verdict.FAIL,
+        evidence: Mapping[str, Json] | None = None,
+    ) -> None:
+        """Record a finding unless ``condition`` holds; several may be recorded."""
+        if not condition:
+            finding = self._finding(
+                verdict,
+                message,
+                expected=expected,
+                found=found,
+                where=where,
+                mend=mend,
+                evidence=evidence,
+            )
+            self.findings.append(finding)
+
+    def passed(
+        self,
+        message: str,
+        *,
+        expected: str = "",
+        found: str = "",
+        evidence: Mapping[str, Json] | None = None,
+    ) -> None:
+        """Record the positive evidence; it counts only if nothing required was missing."""
+        self._passed = self._finding(
+            Verdict.PASS, message, expected=expected, found=found, evidence=evidence
+        )
+
+    def conclude(self, error: ConformanceError | None = None) -> tuple[Finding, ...]:
+        """Return the findings of the check, which ended with ``error`` if that is given."""
+        if error is not None:
+            raised = error.finding(self.check.id, self.subject.id, self.check.clause)
+            self.findings.append(raised)
+        if not self.findings:
+            self.findings.append(self._passed or self._silent())
+        return tuple(self.findings)
+
+    def _silent(self) -> Finding:
+        error = EvaluationError("the check ended without evidence", mend="report this as a defect")
+        return error.finding(self.check.id, self.subject.id, self.check.clause)
+
+    def _finding(self, verdict: Verdict, message: str, **facts: Any) -> Finding:
+        facts["evidence"] = facts.get("evidence") or {}
+        check, subject = self.check, self.subject.id
+        return Finding(check.id, subject, verdict, check.clause, message, **facts)
+
+
+def _gates_before(check: Check) -> int:
+    return GATES.index(check.id) if check.id in GATES else len(GATES)

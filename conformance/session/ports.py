@@ -1,0 +1,61 @@
+"""Compare declared inputs and outputs with those of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from conformance.submission.values import Dim, Port
+from conformance.verdicts import Json
+
+
+@dataclass(frozen=True, slots=True)
+class PortDifference:
+    """One difference between what is declared and what the network has."""
+
+    message: str
+    declared: str
+    measured: str
+
+
+def port_differences(
+    declared: Sequence[Port], measured: Sequence[Mapping[str, Json]]
+) -> Iterator[PortDifference]:
+    """Yield every difference in names, types and shapes.
+
+    A fixed size must be equal; a dynamic axis may be declared under any name.
+    """
+    found = {port["name"]: port for port in measured}
+    wanted = {port.name: port for port in declared}
+    for name in sorted(wanted.keys() ^ found.keys()):
+        side = "declared but not in" if name in wanted else "not declared but in"
+        names = ", ".join(sorted(wanted)), ", ".join(sorted(found))
+        yield PortDifference(f"{name!r} is {side} the network", *names)
+    for name in sorted(wanted.keys() & found.keys()):
+        there = Port(name, found[name]["dtype"], tuple(found[name]["shape"]))
+        if not _alike(wanted[name], there):
+            yield PortDifference(
+                f"{name!r} is declared otherwise than in the network",
+                port_text(wanted[name]),
+                port_text(there),
+            )
+
+
+def port_text(port: Port) -> str:
+    """Return a port as people write it: ``x: float32[N, 1, 8, 8]``."""
+    sizes = ", ".join("?" if size is None else str(size) for size in port.shape)
+    return f"{port.name}: {port.dtype}[{sizes}]"
+
+
+def _alike(declared: Port, measured: Port) -> bool:
+    return (
+        declared.dtype == measured.dtype
+        and len(declared.shape) == len(measured.shape)
+        and all(_same_size(a, b) for a, b in zip(declared.shape, measured.shape, strict=True))
+    )
+
+
+def _same_size(declared: Dim, measured: Dim) -> bool:
+    if isinstance(declared, int) or isinstance(measured, int):
+        return declared == measured
+    return True

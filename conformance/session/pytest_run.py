@@ -1,0 +1,204 @@
+"""The plug-in of one conformance run: parametrisation, findings, reports and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.checks import BY_TEST
+from conformance.evaluation.case import Kind
+from conformance.evaluation.evidence import Evidence
+from conformance.evaluation.executor import Executor
+from conformance.evaluation.limits import Limits
+from conformance.evaluation.plan import Subject
+from conformance.evaluation.store import EvidenceStore
+from conformance.session.judge import Judge
+from conformance.session.loading import load_targets
+from conformance.session.outcome import Outcome
+from conformance.session.run import Target
+from conformance.submission import FileFacts
+from conformance.verdicts import ConformanceError, ExitCode, Finding, Verdict
+
+SUITES = Path(__file__).parents[1]
+PROPERTY = "nnr-conformance"
+OPEN = frozenset({Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NOT_RUN})
+
+
+class PytestRun:
+    """Everything pytest has to know about a run over submissions."""
+
+    def __init__(self, config: pytest.Config, targets: Sequence[Target]) -> None:
+        self.config = config
+        self.targets = {target.name: target for target in targets}
+        self.limits = _limits(config)
+        self._judges: dict[str, Judge] = {}
+        self._executor: Executor | None = None
+        self._executor_of = ""
+
+    @classmethod
+    def of(cls, config: pytest.Config, folders: Sequence[Path]) -> PytestRun:
+        """Load the submissions and return the run; exits with code 2 where there is no folder."""
+        try:
+            run = cls(config, load_targets(folders, _known(config)))
+        except ConformanceError as error:
+            pytest.exit(str(error), returncode=ExitCode.USAGE)
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(Outcome(config, run.targets, run.limits))
+        if not _is_controller(config) and run.targets:
+            first = next(iter(run.targets.values()))
+            if first.loaded.submission is not None:
+                run.executor(first).warm_up()
+        return run
+
+    def executor(self, target: Target) -> Executor:
+        """Return the executor of ``target``, after ending that of any other."""
+        if self._executor is None or self._executor_of != target.name:
+            self.close()
+            store = EvidenceStore(_store_folder(self.config))
+            reuse = not self.config.getoption("no_cache")
+            self._executor = Executor(target.loaded, store, self.limits, reuse=reuse)
+            self._executor_of = target.name
+        return self._executor
+
+    def close(self) -> None:
+        """End the worker process, if any."""
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Repeat each check over its subjects, named by stable ids."""
+        check = BY_TEST.get(metafunc.function.__name__)
+        if check is None or metafunc.definition.path.parent != SUITES:
+            return
+        subjects = [
+            planned.subject
+            for target in self.targets.values()
+            for planned in target.planned
+            if planned.check == check
+        ]
+        metafunc.parametrize("subject", subjects, ids=[subject.id for subject in subjects])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Drop checks without a subject; keep the items of one submission together."""
+        order = {name: position for position, name in enumerate(self.targets)}
+        ours = [item for item in items if isinstance(_subject(item), Subject)]
+        rest = [item for item in items if BY_TEST.get(_function(item)) is None]
+        items[:] = rest + sorted(ours, key=lambda item: order[_subject(item).target])
+
+    @pytest.fixture
+    def judge(self, subject: Subject, request: pytest.FixtureRequest) -> Judge:
+        """Return the judge of this check about this subject."""
+        target = self.targets[subject.target]
+        submission = target.loaded.submission
+        judge = Judge(
+            BY_TEST[request.function.__name__],
+            subject,
+            target.loaded.problems,
+            {metric.id: metric for metric in submission.metrics} if submission else {},
+            self._look_up,
+        )
+        self._judges[request.node.nodeid] = judge
+        return judge
+
+    def _look_up(self, subject: Subject, kind: Kind) -> Evidence:
+        executor = self.executor(self.targets[subject.target])
+        return executor.evidence(subject.case(kind))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+        """Turn what the judge gathered into findings, and into pytest's own outcome."""
+        judge = self._judges.pop(pyfuncitem.nodeid, None)
+        if judge is None:
+            return (yield)
+        result = None
+        try:
+            result = yield
+        except ConformanceError as error:
+            findings = judge.conclude(error)
+        else:
+            findings = judge.conclude()
+        pyfuncitem.user_properties.append((PROPERTY, _message(judge, findings)))
+        _settle(findings)
+        return result
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker the digests that were measured, so that files are hashed once."""
+        node.workerinput[PROPERTY] = {
+            str(target.loaded.root): {n: asdict(f) for n, f in target.loaded.files.items()}
+            for target in self.targets.values()
+        }
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Send all checks of one sample to one worker, unless a distribution was chosen."""
+        if config.getvalue("dist") != "load":
+            return None
+        from conformance.session.scheduling import SubjectScheduling
+
+        return SubjectScheduling(config, log)
+
+    def pytest_unconfigure(self) -> None:
+        """Leave no process behind."""
+        self.close()
+
+
+def _message(judge: Judge, findings: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "target": judge.subject.target,
+        "test": f"{judge.check.module}.py::{judge.check.test}[{judge.subject.id}]",
+        "findings": [finding.to_json() for finding in findings],
+        "costs": dict(judge.costs),
+    }
+
+
+def _settle(findings: Sequence[Finding]) -> None:
+    """Raise pytest's outcome: skipped if the check is only open, failed if it did not pass."""
+    bad = [finding for finding in findings if finding.verdict is not Verdict.PASS]
+    text = "\n".join(str(finding) for finding in bad)
+    if any(finding.verdict not in OPEN for finding in bad):
+        pytest.fail(text, pytrace=False)
+    if bad:
+        pytest.skip(text)
+
+
+def _subject(item: pytest.Item) -> Any:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("subject") if callspec else None
+
+
+def _function(item: pytest.Item) -> str:
+    return getattr(item, "originalname", item.name)
+
+
+def _is_controller(config: pytest.Config) -> bool:
+    """Tell whether this process only hands tests out to xdist workers."""
+    return bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
+
+
+def _known(config: pytest.Config) -> Mapping[str, Mapping[str, FileFacts]]:
+    given = getattr(config, "workerinput", {}).get(PROPERTY, {})
+    return {
+        root: {name: FileFacts(**facts) for name, facts in files.items()}
+        for root, files in given.items()
+    }
+
+
+def _limits(config: pytest.Config) -> Limits:
+    mib = config.getoption("memory_limit")
+    return Limits.for_machine(config.getoption("case_timeout"), mib << 20 if mib else None)
+
+
+def _store_folder(config: pytest.Config) -> Path:
+    import os
+
+    from platformdirs import user_cache_path
+
+    given = config.getoption("evidence") or os.environ.get("NNR_CONFORMANCE_CACHE")
+    return Path(given) if given else user_cache_path("nnr-conformance") / "evidence"

@@ -1,0 +1,133 @@
+"""From a target's findings to its report: the blocks on models and samples, and the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from conformance.checks import ORDER
+from conformance.session.run import Planned, Target
+from conformance.session.sizes import compressed_percent, compression_factor
+from conformance.session.waivers import Waiver, unused_waivers
+from conformance.submission.values import Model, Sample, Submission
+from conformance.verdicts import ExitCode, Finding, Json
+
+PROFILE = "call-2018"
+
+Reported = Sequence[tuple[Planned, Finding]]
+
+
+def report_of(
+    target: Target,
+    *,
+    waivers: Iterable[Waiver],
+    environment: Mapping[str, Json],
+    complete: bool,
+) -> dict[str, Json]:
+    """Return the report of what is known about ``target`` by now."""
+    from conformance.report import ReportedFinding, build_report
+
+    waivers = tuple(waivers)
+    reported = list(target.reported(waivers))
+    submission = target.loaded.submission
+    report = build_report(
+        submission_block=_identity(target),
+        profile=PROFILE,
+        checks_order=sorted(ORDER, key=lambda check: ORDER[check]),
+        findings=[
+            ReportedFinding(finding, planned.check.required, planned.check.title, planned.test)
+            for planned, finding in reported
+        ],
+        models=[_model(m, reported) for m in submission.models] if submission else [],
+        samples=[_sample(s, submission, reported) for s in submission.samples]
+        if submission
+        else [],
+        waivers=[waiver.to_json() for waiver in _own(waivers, target)],
+        environment=environment,
+        timing=target.timing(),
+        complete=complete,
+    )
+    if target.unreadable:
+        report["exit_code"] = ExitCode.USAGE
+    return report
+
+
+def _own(waivers: Sequence[Waiver], target: Target) -> Iterable[Waiver]:
+    """Return the waivers that accepted a finding of ``target``."""
+    findings = [finding for _, finding in target.reported(waivers)]
+    unused = set(unused_waivers(waivers, findings))
+    return (waiver for waiver in waivers if waiver not in unused)
+
+
+def _identity(target: Target) -> dict[str, Json]:
+    block: dict[str, Json] = {
+        "id": target.loaded.id,
+        "metadata_sha256": target.loaded.metadata_sha256 or None,
+    }
+    submission = target.loaded.submission
+    if submission is not None:
+        for name in ("title", "contributor", "mdms_number", "version", "license"):
+            block[name] = getattr(submission, name)
+    return block
+
+
+def _model(model: Model, reported: Reported) -> dict[str, Json]:
+    rows = [
+        finding.evidence
+        for planned, finding in reported
+        if planned.check.id == "MODEL-METRIC-001"
+        and planned.subject.model == model
+        and "measured" in finding.evidence
+    ]
+    keys = ("metric", "vectors", "declared", "measured")
+    return {
+        "id": model.id,
+        "title": model.title,
+        "format": model.format,
+        "network_type": model.network_type,
+        "parameter_count": model.parameter_count,
+        "original_size": model.size,
+        "metrics": [{key: row[key] for key in keys} for row in rows],
+    }
+
+
+def _sample(sample: Sample, submission: Submission, reported: Reported) -> dict[str, Json]:
+    model = submission.model(sample.model)
+    decoded = _evidence(reported, "SAMPLE-DECODE-001", sample)
+    return {
+        "id": sample.id,
+        "model": sample.model,
+        "title": sample.title,
+        "codec": sample.codec,
+        "lossless": sample.lossless,
+        "method": asdict(sample.method),
+        "original_size": model.size,
+        "compressed_size": sample.size,
+        "compression_factor": compression_factor(model, sample),
+        "compressed_percent": compressed_percent(model, sample),
+        "tensors": decoded[0]["tensors"] if decoded else None,
+        "features": {
+            "declared": sorted(sample.features),
+            "derived": decoded[0]["features"] if decoded else None,
+        },
+        "metrics": [dict(row) for row in _evidence(reported, "METRIC-DELTA-001", sample)],
+    }
+
+
+def _evidence(reported: Reported, check: str, sample: Sample) -> list[Mapping[str, Json]]:
+    """Return the evidence that the findings of one check hold about ``sample``."""
+    return [
+        {key: value for key, value in finding.evidence.items() if key not in _WAIVER_KEYS}
+        for planned, finding in reported
+        if planned.check.id == check and planned.subject.sample == sample and finding.evidence
+    ]
+
+
+_WAIVER_KEYS = ("waived", "check", "subject", "reason", "link")
+
+
+def forget_old_reports(folder: Path) -> None:
+    """Remove the files of an earlier run, so that none is taken for the result of this one."""
+    for name in ("report.json", "report.html", "report.md", "junit.xml"):
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,118 @@
+"""A run: the submissions it is about, what was planned, and the findings so far.
+
+The process that writes the reports holds one :class:`Run`. With pytest-xdist every worker holds one
+as well, but only hands its findings over.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from conformance.checks import CHECKS, Check, Over
+from conformance.evaluation.plan import Subject, subjects
+from conformance.session.waivers import Waiver, apply_waivers
+from conformance.submission import Loaded
+from conformance.verdicts import Finding, Json, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One check about one subject: one test item."""
+
+    check: Check
+    subject: Subject
+
+    @property
+    def test(self) -> str:
+        """Return the end of the item's node id, which is the same wherever the package lies."""
+        return f"{self.check.module}.py::{self.check.test}[{self.subject.id}]"
+
+
+@dataclass(slots=True)
+class Target:
+    """One submission of a run, and all that becomes known about it."""
+
+    name: str
+    loaded: Loaded
+    planned: tuple[Planned, ...]
+    findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+    costs: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether nothing could be said about the submission, because it could not be read."""
+        return any(problem.check == "SUBMISSION-READ-001" for problem in self.loaded.problems)
+
+    def record(self, test: str, findings: Iterable[Finding]) -> None:
+        """Keep the findings of one test item."""
+        self.findings[test] = tuple(findings)
+
+    def reported(self, waivers: Iterable[Waiver]) -> Iterator[tuple[Planned, Finding]]:
+        """Yield every planned check with its findings; what has none was not run."""
+        waivers = tuple(waivers)
+        for planned in self.planned:
+            found = self.findings.get(planned.test) or (_not_run(planned),)
+            for finding in apply_waivers(found, waivers):
+                yield planned, finding
+
+    def timing(self) -> dict[str, Json]:
+        """Return the timing block of the report."""
+        now = time.time()
+        return {
+            "started": _iso(self.started),
+            "finished": _iso(now),
+            "seconds": round(now - self.started, 3),
+            "cases": {name: dict(cost) for name, cost in sorted(self.costs.items())},
+        }
+
+
+def targets_of(submissions: Sequence[Loaded]) -> tuple[Target, ...]:
+    """Return a target for each submission.
+
+    It is named by its id; by its folder where two submissions share an id.
+    """
+    ids = Counter(loaded.id for loaded in submissions)
+    wanted = [s.id if ids[s.id] == 1 else s.root.resolve().name for s in submissions]
+    return tuple(
+        Target(name, loaded, tuple(_plan(subjects(name, loaded.submission))))
+        for name, loaded in zip(_distinct(wanted), submissions, strict=True)
+    )
+
+
+def _distinct(wanted: Iterable[str]) -> list[str]:
+    """Return the names with a number where one was taken before: ``a``, ``b``, ``a-2``."""
+    names: list[str] = []
+    for name in wanted:
+        free = (f"{name}-{number}" for number in itertools.count(2))
+        names.append(name if name not in names else next(n for n in free if n not in names))
+    return names
+
+
+def _plan(by_kind: Mapping[Over, tuple[Subject, ...]]) -> Iterator[Planned]:
+    for check in CHECKS:
+        for subject in by_kind.get(check.over, ()):
+            yield Planned(check, subject)
+
+
+def _not_run(planned: Planned) -> Finding:
+    return Finding(
+        check=planned.check.id,
+        subject=planned.subject.id,
+        verdict=Verdict.NOT_RUN,
+        clause=planned.check.clause,
+        message="this check was not run: it was deselected, or the run ended before it",
+        expected="every planned check is run",
+        found="no evidence",
+        mend="run again without -k, -x, --lf or a selection of files",
+    )
+
+
+def _iso(seconds: float) -> str:
+    moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+    return moment.isoformat(timespec="seconds")

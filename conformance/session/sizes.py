@@ -1,0 +1,47 @@
+"""Sizes and the two size ratios, recomputed from bytes on disk and compared with claims."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from conformance.submission.values import Model, Sample
+
+RATIO_TOLERANCE = 5e-3
+"""How far a claimed ratio may lie from the measured one, relative: two decimals are enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeClaim:
+    """One claimed size or ratio, and what it is really."""
+
+    name: str
+    claimed: float
+    measured: float
+    holds: bool
+
+
+def compression_factor(model: Model, sample: Sample) -> float:
+    """Return original size / compressed size; 10 means a tenth of the bytes."""
+    return model.size / sample.size
+
+
+def compressed_percent(model: Model, sample: Sample) -> float:
+    """Return compressed size / original size · 100; 10 means a tenth of the bytes."""
+    return sample.size / model.size * 100
+
+
+def size_claims(model: Model, sample: Sample) -> Iterator[SizeClaim]:
+    """Yield every size claim of ``sample``; the size must be exact, a ratio within 0.5 %."""
+    claims = sample.claims
+    size = claims.compressed_size
+    yield SizeClaim("compressed_size", size, sample.size, size == sample.size)
+    ratios = (
+        ("compression_factor", claims.compression_factor, compression_factor(model, sample)),
+        ("compressed_percent", claims.compressed_percent, compressed_percent(model, sample)),
+    )
+    for name, claimed, measured in ratios:
+        if claimed is not None:
+            holds = math.isclose(claimed, measured, rel_tol=RATIO_TOLERANCE)
+            yield SizeClaim(name, claimed, measured, holds)

@@ -1,0 +1,125 @@
+"""Third suite: samples can be decoded, and are what is claimed of them."""
+
+from __future__ import annotations
+
+from conformance.evaluation.plan import Subject
+from conformance.session.judge import Judge
+from conformance.session.sizes import size_claims
+from conformance.verdicts import Location, error_from_json
+
+METADATA = "submission.json"
+SHOWN = 5
+
+
+def test_sample_decodes(subject: Subject, judge: Judge) -> None:
+    """The codec decodes the whole sample."""
+    assert subject.sample is not None
+    measured = judge.evidence("decode")
+    judge.passed(
+        f"{len(measured['tensors'])} tensors decoded by codec {subject.sample.codec!r}",
+        evidence={"tensors": len(measured["tensors"]), "features": measured["features"]},
+    )
+
+
+def test_tensors_complete(judge: Judge) -> None:
+    """Every parameter of the network comes from the sample, in its shape and nothing else does."""
+    measured = judge.evidence("decode")
+    for problem in measured["coverage"]:
+        judge.require(
+            False,
+            problem["message"],
+            expected=problem["expected"],
+            found=problem["found"],
+            where=Location(problem["file"], element=problem["tensor"]),
+            mend=problem["mend"],
+        )
+    judge.passed("the sample holds the whole network")
+
+
+def test_tensors_finite(judge: Judge) -> None:
+    """No decoded tensor holds NaN or infinity where the original's has none."""
+    measured = judge.evidence("decode")["tensors"]
+    bad = {name: facts["non_finite"] for name, facts in measured.items() if facts["non_finite"]}
+    shown = ", ".join(f"{name}: {count}" for name, count in sorted(bad.items())[:SHOWN])
+    judge.require(
+        not bad,
+        f"{len(bad)} decoded tensors hold values that are not finite",
+        expected="finite values only",
+        found=shown,
+        where=Location(judge.sample_file, element=min(bad, default=None)),
+        mend="look for a division by zero, an overflow to infinity or a damaged scale in the "
+        "encoder",
+    )
+    judge.passed("every decoded value is finite")
+
+
+def test_tensor_digests(subject: Subject, judge: Judge) -> None:
+    """Decoded tensors have the digests claimed for them, and none is missing or left unclaimed."""
+    assert subject.sample is not None
+    claimed = subject.sample.claims.tensor_digests
+    measured = {name: t["sha256"] for name, t in judge.evidence("decode")["tensors"].items()}
+    for name in sorted(claimed.keys() | measured.keys()):
+        judge.require(
+            claimed.get(name) == measured.get(name),
+            f"the digest claimed for tensor {name!r} is not that of the decoded tensor",
+            expected=claimed.get(name, "no such tensor (no digest is claimed for it)"),
+            found=measured.get(name, "no such tensor in the sample"),
+            where=Location(
+                METADATA, pointer=f"{subject.pointer}/claims/tensor_digests", element=name
+            ),
+            mend="decode the submitted file once more and claim the digests of what comes out; "
+            "if they differ between two decoders, one of them is wrong",
+        )
+    judge.passed(f"all {len(measured)} digests are as claimed")
+
+
+def test_claimed_size(subject: Subject, judge: Judge) -> None:
+    """Claimed size, factor and percentage are those of the bytes on disk."""
+    assert subject.sample is not None
+    assert subject.model is not None
+    for claim in size_claims(subject.model, subject.sample):
+        judge.require(
+            claim.holds,
+            f"the claimed {claim.name} is not the measured one",
+            expected=f"{claim.claimed:g}, as claimed",
+            found=f"{claim.measured:.10g}, from {subject.model.size} bytes of the original and "
+            f"{subject.sample.size} bytes of the sample",
+            where=Location(METADATA, pointer=f"{subject.pointer}/claims/{claim.name}"),
+            mend=f"claim {claim.measured:.10g}",
+        )
+    judge.passed(f"{subject.sample.size} bytes, as claimed")
+
+
+def test_declared_features(subject: Subject, judge: Judge) -> None:
+    """The features declared are in the file, and those in the file are declared."""
+    assert subject.sample is not None
+    declared, derived = set(subject.sample.features), set(judge.evidence("decode")["features"])
+    for feature in sorted(declared ^ derived):
+        absent = feature in declared
+        judge.require(
+            False,
+            f"feature {feature!r} is {'declared but not in' if absent else 'not declared but in'} "
+            "the sample",
+            expected=f"declared: {', '.join(sorted(declared)) or 'none'}",
+            found=f"in the file: {', '.join(sorted(derived)) or 'none'}",
+            where=Location(METADATA, pointer=f"{subject.pointer}/features"),
+            mend=f"{'remove' if absent else 'add'} {feature!r}, or submit the right sample",
+        )
+    judge.passed("declared and derived features agree", found=", ".join(sorted(derived)))
+
+
+def test_lossless_is_bit_exact(judge: Judge) -> None:
+    """Names, types, shapes and every bit of a lossless sample equal the original's."""
+    compared = judge.evidence("decode")["lossless"]
+    if "error" in compared:
+        raise error_from_json(compared["error"])
+    for difference in compared["differences"]:
+        judge.require(
+            False,
+            f"tensor {difference['tensor']!r} is not the original's",
+            expected=difference["expected"],
+            found=difference["found"],
+            where=Location(judge.sample_file, element=difference["tensor"]),
+            mend='declare the sample as "lossless": false, or find where bits were lost',
+        )
+    judge.passed(f"all {compared['tensors']} tensors equal the original's bit by bit")

@@ -1,0 +1,65 @@
+"""First suite: the metadata of a submission, and whether its files are the declared ones."""
+
+from __future__ import annotations
+
+from conformance.session.judge import Judge
+
+
+def test_readable(judge: Judge) -> None:
+    """The folder holds a submission.json that is UTF-8 and JSON."""
+    judge.adopt_problems()
+    judge.passed("submission.json can be read")
+
+
+def test_schema(judge: Judge) -> None:
+    """The metadata follow the JSON schemas; every item the call asks for is there."""
+    judge.adopt_problems()
+    judge.passed("submission.json follows the schemas")
+
+
+def test_unique_ids(judge: Judge) -> None:
+    """No two entries of a section share an id."""
+    judge.adopt_problems()
+    judge.passed("every id is unique in its section")
+
+
+def test_references(judge: Judge) -> None:
+    """Every id that is referred to is the id of an entry."""
+    judge.adopt_problems()
+    judge.passed("every reference leads to an entry")
+
+
+def test_files_present(judge: Judge) -> None:
+    """Every listed file is a regular file inside the folder."""
+    judge.adopt_problems()
+    judge.passed("every listed file is there, inside the folder")
+
+
+def test_file_sizes(judge: Judge) -> None:
+    """Every listed file has its declared size."""
+    judge.adopt_problems()
+    judge.passed("every listed file has its declared size")
+
+
+def test_file_digests(judge: Judge) -> None:
+    """Every listed file has its declared SHA-256."""
+    judge.adopt_problems()
+    judge.passed("every listed file has its declared SHA-256")
+
+
+def test_unaccounted_files(judge: Judge) -> None:
+    """Every file in the folder is listed."""
+    judge.adopt_problems()
+    judge.passed("every file in the folder is listed")
+
+
+def test_licences(judge: Judge) -> None:
+    """Every licence is an SPDX expression."""
+    judge.adopt_problems()
+    judge.passed("every licence is an SPDX expression")
+
+
+def test_tolerances(judge: Judge) -> None:
+    """Every tolerance can be applied to its reference value."""
+    judge.adopt_problems()
+    judge.passed("every tolerance can be applied")

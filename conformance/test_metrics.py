@@ -1,0 +1,47 @@
+"""Fourth suite: the reconstructed networks perform as claimed, within their tolerances."""
+
+from __future__ import annotations
+
+from conformance.evaluation.plan import Subject
+from conformance.session.deltas import judge_delta
+from conformance.session.judge import Judge
+from conformance.verdicts import Location
+
+METADATA = "submission.json"
+
+
+def test_reconstruction_runs(subject: Subject, judge: Judge) -> None:
+    """The reconstructed network runs on every item the original was run on."""
+    assert subject.vectors is not None
+    measured = judge.evidence("reconstruction")
+    judge.require(
+        measured["items"] == subject.vectors.items,
+        "not every item was run",
+        expected=f"{subject.vectors.items} items",
+        found=f"{measured['items']} items",
+        where=Location(METADATA, pointer=subject.pointer),
+        mend="declare the number of items that the vector files hold",
+    )
+    judge.passed(f"all {measured['items']} items were run")
+
+
+def test_claimed_metric_value(judge: Judge) -> None:
+    """A metric value claimed for the sample is the measured one, within its tolerance."""
+    judge.require_declared_value(judge.measured("reconstruction"))
+
+
+def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
+    """The metric of the reconstructed network lies within its tolerance of the original's."""
+    assert subject.use is not None
+    judged = judge_delta(subject.use, judge.metric, judge.measured("reconstruction"))
+    judge.require(
+        judged.passes,
+        judged.message,
+        expected=judged.expected,
+        found=judged.found,
+        where=Location(METADATA, pointer=subject.pointer),
+        mend=judged.mend,
+        verdict=judged.verdict,
+        evidence=judged.row,
+    )
+    judge.passed(judged.message, expected=judged.expected, found=judged.found, evidence=judged.row)

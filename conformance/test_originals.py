@@ -1,0 +1,118 @@
+"""Second suite: the original networks are what they are declared to be."""
+
+from __future__ import annotations
+
+import math
+
+from conformance.evaluation.plan import Subject
+from conformance.session.judge import Judge
+from conformance.session.ports import port_differences
+from conformance.verdicts import Location
+
+METADATA = "submission.json"
+
+
+def test_model_opens(judge: Judge) -> None:
+    """The original network can be opened by the runtime of its format."""
+    measured = judge.evidence("model")
+    judge.passed(
+        f"opened as {measured['format']}",
+        expected="a network that its runtime accepts",
+        found=f"{measured['parameter_count']} parameters",
+        evidence={"versions": measured["versions"]},
+    )
+
+
+def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
+    """Names, types and shapes of inputs and outputs are as declared."""
+    measured = judge.evidence("model")
+    for side in ("inputs", "outputs"):
+        for difference in port_differences(getattr(subject.model, side), measured[side]):
+            judge.require(
+                False,
+                difference.message,
+                expected=difference.declared,
+                found=difference.measured,
+                where=Location(METADATA, pointer=f"{subject.pointer}/{side}"),
+                mend=f"declare the {side} as the network file has them",
+            )
+    judge.passed("inputs and outputs are as declared")
+
+
+def test_parameter_count(subject: Subject, judge: Judge) -> None:
+    """The network has as many parameters as declared."""
+    assert subject.model is not None
+    declared, measured = subject.model.parameter_count, judge.evidence("model")["parameter_count"]
+    judge.require(
+        declared == measured,
+        "the declared parameter count is not that of the network",
+        expected=f"{declared} parameters, as declared",
+        found=f"{measured} parameters in the network file",
+        where=Location(METADATA, pointer=f"{subject.pointer}/parameter_count"),
+        mend=f"set parameter_count to {measured}, or submit the network that was meant",
+    )
+    judge.passed(f"{measured} parameters", expected=str(declared), found=str(measured))
+
+
+def test_original_runs(subject: Subject, judge: Judge) -> None:
+    """The original runs on every item of the vector set, and every metric can be computed."""
+    assert subject.vectors is not None
+    measured = judge.evidence("original")
+    judge.require(
+        measured["items"] == subject.vectors.items,
+        "not every item was run",
+        expected=f"{subject.vectors.items} items",
+        found=f"{measured['items']} items",
+        where=Location(METADATA, pointer=f"{subject.pointer}/shards"),
+        mend="declare the number of items that the vector files hold",
+    )
+    judge.passed(
+        f"all {measured['items']} items were run",
+        evidence={"batch_size": measured["batch_size"]},
+    )
+
+
+def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
+    """The original's outputs equal the declared ones within the declared output tolerance."""
+    assert subject.vectors is not None
+    allowed = subject.vectors.output_tolerance
+    compared = judge.evidence("original")["outputs"]
+    for name, output in sorted(compared.items()):
+        judge.require(
+            output["violations"] == 0,
+            f"output {name!r} is not what the vectors declare",
+            expected=f"|measured - declared| <= {allowed.atol:g} + {allowed.rtol:g}·|declared|",
+            found=f"{output['violations']} of {output['values']} values differ by more, "
+            f"the largest difference is {output['max_abs']:.6g}",
+            where=Location(output["file"], element=f"{name}{output['worst']}"),
+            mend="submit the outputs of this very network on these inputs, or declare an "
+            "output_tolerance that holds between laboratories",
+        )
+    judge.require(
+        bool(compared),
+        "the vectors declare no outputs of the original",
+        expected="expected outputs in every shard",
+        found="none",
+        where=Location(METADATA, pointer=f"{subject.pointer}/shards"),
+        mend="add the outputs of the original network to the shards",
+    )
+    judge.passed("the declared outputs were reproduced", evidence={"outputs": compared})
+
+
+def test_metric_measured(judge: Judge) -> None:
+    """A metric can be measured on the original, and its value is a finite number."""
+    row = judge.measured("original")
+    judge.require(
+        math.isfinite(float(row["value"])),
+        f"metric {judge.metric.id!r} of the original is not a finite number",
+        expected="a finite value to compare with",
+        found=str(row["value"]),
+        where=Location(METADATA, pointer=judge.subject.pointer),
+        mend="choose a metric that is finite for the original, or correct targets and bindings",
+    )
+    judge.passed(f"{judge.metric.id} is {row['value']}", evidence={"details": row["details"]})
+
+
+def test_metric_value_reproduced(judge: Judge) -> None:
+    """A metric value declared for the original is the measured one, within its tolerance."""
+    judge.require_declared_value(judge.measured("original"))
