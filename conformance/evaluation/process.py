@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -34,6 +35,9 @@ from conformance.verdicts import (
 ANSWER_LIMIT = 256 << 20
 """Bytes of one answer; a worker that says more is not to be trusted."""
 
+PROGRAM = ("-m", "conformance.evaluation.worker")
+"""What the fresh interpreter is to run."""
+
 ISOLATION = "rlimits"
 """The level reached: limits and a clean environment, but the kernel's full view of the machine."""
 
@@ -41,8 +45,9 @@ ISOLATION = "rlimits"
 class Worker:
     """A worker process, started on the first request and again after it died."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
         self.limits = limits
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch: Path | None = None
 
@@ -53,7 +58,7 @@ class Worker:
         self._scratch = Path(tempfile.mkdtemp(prefix="nnr-conformance-"))
         with (self._scratch / "stderr").open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "conformance.evaluation.worker"],
+                [sys.executable, "-I", *self._program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -56,8 +56,8 @@ class OutputComparison:
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         with np.errstate(invalid="ignore"):
             difference = np.where(same, 0.0, np.abs(a - b))
+            allowed = self.tolerance.atol + self.tolerance.rtol * np.abs(b)
         difference[np.isnan(difference)] = np.inf
-        allowed = self.tolerance.atol + self.tolerance.rtol * np.abs(b)
         return difference, ~same & ~(difference <= allowed)
 
     def to_json(self) -> dict[str, Json]:

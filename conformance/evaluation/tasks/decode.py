@@ -23,7 +23,8 @@ def decode_sample(work: Work) -> Json:
     if isinstance(decoded, DecodedModel):
         result, tensors = _decoded_model(work, decoded)
     else:
-        result, tensors = _decoded_tensors(work, decoded)
+        with decoded:
+            result, tensors = _decoded_tensors(work, decoded)
     finite = not any(facts["non_finite"] for facts in tensors.values())
     return {
         **result,

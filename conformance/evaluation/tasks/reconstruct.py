@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,7 +25,11 @@ from conformance.verdicts import ConformanceError, Json, NotRunError
 
 def run_reconstruction(work: Work) -> Json:
     """Return the metric values of the sample on the vectors, beside the original's."""
-    network, runner = _reconstructed(work)
+    with ExitStack() as opened:
+        return _run(work, *_reconstructed(work, opened))
+
+
+def _run(work: Work, network: Network, runner: Runner) -> Json:
     vectors, folder = work.vectors, _reference(work)
     measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
@@ -47,14 +52,15 @@ def _reference(work: Work) -> Path:
     return work.reference
 
 
-def _reconstructed(work: Work) -> tuple[Network, Runner]:
+def _reconstructed(work: Work, opened: ExitStack) -> tuple[Network, Runner]:
     """Return the network of the sample, ready to run: its own, or the original's refilled."""
     decoded = work.decoded()
     if isinstance(decoded, DecodedModel):
-        network = sample_network(work, decoded)
+        network = opened.enter_context(sample_network(work, decoded))
         return network, network.bind()
     network = work.original()
-    return network, network.bind(renamed(work.sample, decoded))
+    with decoded:
+        return network, network.bind(renamed(work.sample, decoded))
 
 
 def _compared(work: Work, measuring: Measuring, folder: Path) -> dict[str, Json]:
