@@ -1,0 +1,94 @@
+"""Plug-ins found through entry points: codecs, runtimes and metrics are registered alike.
+
+A package that adds a codec declares it in its ``pyproject.toml``::
+
+    [project.entry-points."nnr_conformance.codecs"]
+    mine = "my_package.codec:MyCodec"
+
+and ``Registry("nnr_conformance.codecs", "codec").load("mine")`` returns ``MyCodec``. Nothing is
+imported before it is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, final
+
+from conformance.verdicts import UnsupportedError
+
+
+@final
+class Registry:
+    """The plug-ins of one entry point group; ``noun`` says what they are ("codec")."""
+
+    def __init__(self, group: str, noun: str) -> None:
+        self.group = group
+        self.noun = noun
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names that are registered, sorted."""
+        return tuple(sorted(self._entries))
+
+    def load(self, name: str) -> Any:
+        """Import and return what is registered under ``name``.
+
+        An UnsupportedError is raised if the name is unknown, registered twice, or not importable.
+        """
+        entry = self._entry(name)
+        try:
+            return entry.load()
+        except Exception as error:
+            raise UnsupportedError(
+                f"the {self.noun} {name!r} is registered but cannot be imported",
+                expected=f"{entry.value} of {_distribution(entry)} can be imported",
+                found=f"{type(error).__name__}: {error}",
+                mend=f"Repair or reinstall {_distribution(entry)} and what it depends on.",
+            ) from error
+
+    def distribution(self, name: str) -> str:
+        """Return the name and version of the distribution that registers ``name``.
+
+        An UnsupportedError is raised if the name is unknown or registered twice.
+        """
+        return _distribution(self._entry(name))
+
+    @cached_property
+    def _entries(self) -> Mapping[str, tuple[EntryPoint, ...]]:
+        found: dict[str, tuple[EntryPoint, ...]] = {}
+        for entry in entry_points(group=self.group):
+            found[entry.name] = (*found.get(entry.name, ()), entry)
+        return found
+
+    def _entry(self, name: str) -> EntryPoint:
+        candidates = self._entries.get(name, ())
+        if not candidates:
+            raise self._unknown(name)
+        if len(candidates) > 1:
+            raise self._ambiguous(name, candidates)
+        return candidates[0]
+
+    def _unknown(self, name: str) -> UnsupportedError:
+        return UnsupportedError(
+            f"there is no {self.noun} {name!r} here",
+            expected=f"one of {', '.join(self.names()) or '(none is installed)'}",
+            found=name,
+            mend=(
+                f"Correct the name, or install the package that provides this {self.noun}: "
+                f"it registers itself in the entry point group {self.group!r}."
+            ),
+        )
+
+    def _ambiguous(self, name: str, candidates: tuple[EntryPoint, ...]) -> UnsupportedError:
+        owners = ", ".join(sorted(_distribution(entry) for entry in candidates))
+        return UnsupportedError(
+            f"more than one installed package provides the {self.noun} {name!r}",
+            expected=f"one package registers {name!r} in {self.group!r}",
+            found=owners,
+            mend="Uninstall all of these packages but the one that is meant.",
+        )
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unnamed package"

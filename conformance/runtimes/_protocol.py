@@ -1,0 +1,139 @@
+"""What every runtime offers: the values and protocols the evaluation works with.
+
+A :class:`Runtime` opens a :class:`ModelSource` as a :class:`Network`; binding parameters to the
+network gives a :class:`Runner`, which computes outputs from inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+Array: TypeAlias = "npt.NDArray[Any]"
+"""An array of any element type."""
+
+Dim: TypeAlias = int | str | None
+"""One dimension: a size, the name of a dynamic axis, or None where it is free and unnamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """The files of one model.
+
+    ``files[0]`` is opened; any other file it refers to has to be among ``files`` and inside
+    ``root``. ``display`` names the files in messages, in the same order. ``limit_bytes`` bounds
+    what the parameters together, and the graph without them, may take in memory.
+    """
+
+    files: tuple[Path, ...]
+    display: tuple[str, ...]
+    root: Path
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortInfo:
+    """An input or output of a network.
+
+    ``dtype`` is a NumPy name, or ``string``. The shape of an output that the model file does not
+    tell is ``()``.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a model file says about itself; ``external_files`` are relative to its folder."""
+
+    inputs: tuple[PortInfo, ...]
+    outputs: tuple[PortInfo, ...]
+    parameter_count: int
+    external_files: tuple[str, ...]
+
+
+class Runner(Protocol):
+    """A network whose parameters are settled, ready to run."""
+
+    @property
+    def batch_size(self) -> int | None:
+        """Items per run, the same on every machine; None if the network takes no batches."""
+
+    @property
+    def casts(self) -> Mapping[str, str]:
+        """Inputs given in another floating-point type: name to ``"float32 -> float16"``."""
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return every output for whole inputs, in one run."""
+
+    def run_batched(self, inputs: Mapping[str, Array], items: int) -> dict[str, Array]:
+        """Return every output for inputs whose axis 0 counts ``items`` items, batch by batch."""
+
+
+class Network(Protocol):
+    """An opened model; a context manager that closes its files."""
+
+    @property
+    def inputs(self) -> tuple[PortInfo, ...]:
+        """The inputs, in the model's order."""
+
+    @property
+    def outputs(self) -> tuple[PortInfo, ...]:
+        """The outputs, in the model's order."""
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """The parameters by name, each read from its file when it is asked for."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Elements of all parameters."""
+
+    @property
+    def topology_constants(self) -> tuple[str, ...]:
+        """Names of stored tensors that are part of the graph, not parameters (shapes, axes)."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the libraries that compute."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The settings that outputs may depend on."""
+
+    def bind(self, replacement: Mapping[str, Array] | None = None) -> Runner:
+        """Return a runner with the network's own parameters, or with all of them replaced.
+
+        Raises ConformanceError if the replacement does not fit, MalformedError for a graph that
+        is not valid, UnsupportedError for one that cannot be run or replaced here.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """A model format; instances hold no state."""
+
+    runtime_id: ClassVar[str]
+
+    def open(self, source: ModelSource) -> Network:
+        """Read everything but the parameters; MalformedError, LimitError or UnsupportedError."""
+
+    def describe(self, path: Path) -> Description:
+        """Return what the model file at ``path`` says about itself; errors as for ``open``."""

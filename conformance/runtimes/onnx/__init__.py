@@ -1,0 +1,64 @@
+"""ONNX models, run by ONNX Runtime on the CPU.
+
+Use it like this::
+
+    with OnnxRuntime().open(source) as network:
+        outputs = network.bind(decoded).run({"image": image})
+
+How it is laid out, from bytes to outputs: ``wire``, ``header`` and ``layout`` find the parameters
+in the mapped file; ``topology`` is the rest of it, and ``attached`` what hides there; ``external``
+confines data in other files; ``store`` reads tensors; ``replacement`` checks a sample's;
+``skeleton`` makes the model that ``session`` hands to ONNX Runtime; ``runner`` runs it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, final
+
+from conformance.runtimes._protocol import Description, ModelSource
+from conformance.runtimes.onnx.external import external_locations
+from conformance.runtimes.onnx.layout import read_layout
+from conformance.runtimes.onnx.mapped import MappedFile
+from conformance.runtimes.onnx.network import OnnxNetwork
+
+__all__ = ["OnnxNetwork", "OnnxRuntime"]
+
+_NO_LIMIT = 1 << 62
+
+
+@final
+class OnnxRuntime:
+    """The runtime of the model format ``onnx``."""
+
+    runtime_id: ClassVar[str] = "onnx"
+
+    def open(self, source: ModelSource) -> OnnxNetwork:
+        """Read everything but the parameters of an ONNX model.
+
+        Raises MalformedError or LimitError for a broken file, UnsupportedError for inputs or
+        outputs that are not tensors, ConformanceError for an undeclared external data file.
+        """
+        return OnnxNetwork(source)
+
+    def describe(self, path: Path) -> Description:
+        """Return what the ONNX model at ``path`` says about itself; errors as for ``open``.
+
+        External data files are found beside the model; they need not be declared.
+        """
+        mapped = MappedFile(path, path.name)
+        locations = external_locations(read_layout(mapped, _NO_LIMIT).records, path)
+        mapped.close()
+        source = ModelSource(
+            files=(path, *(path.parent / location for location in locations)),
+            display=(path.name, *locations),
+            root=path.parent,
+            limit_bytes=_NO_LIMIT,
+        )
+        with self.open(source) as network:
+            return Description(
+                inputs=network.inputs,
+                outputs=network.outputs,
+                parameter_count=network.parameter_count,
+                external_files=locations,
+            )

@@ -1,0 +1,80 @@
+"""How many items a network computes in one run: a rule that gives the same on every machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from onnx import GraphProto, ModelProto, ValueInfoProto, shape_inference
+
+from conformance.runtimes._protocol import PortInfo
+from conformance.runtimes.onnx.dtypes import dtype_of
+from conformance.runtimes.onnx.messages import DecodeError
+
+_TARGET_BYTES = 256 << 20
+_LARGEST = 256
+_FREE_AXIS = 128
+
+
+def takes_batches(inputs: Sequence[PortInfo]) -> bool:
+    """Say whether axis 0 of every input can count items."""
+    if not inputs or any(not port.shape for port in inputs):
+        return False
+    sizes = _fixed_sizes(inputs)
+    return len(sizes) <= 1 and 0 not in sizes
+
+
+def fixed_batch(inputs: Sequence[PortInfo]) -> int | None:
+    """Return the size of axis 0 that inputs which take batches prescribe; None if it is free."""
+    return min(_fixed_sizes(inputs), default=None)
+
+
+def free_batch(model: ModelProto) -> int:
+    """Return the batch size of a network that prescribes none: from 1 to 256.
+
+    It is 256 MiB divided by the bytes of all tensors computed for one item. Their shapes are
+    inferred with axis 0 of every input = 1; any other free axis counts as 128, and a tensor whose
+    shape cannot be inferred as the largest of the others. Branches and loop bodies do not count.
+    """
+    inferred = _inferred(model)
+    known = {
+        value.name: _bytes(value)
+        for value in (*inferred.input, *inferred.value_info, *inferred.output)
+    }
+    largest = max((size for size in known.values() if size is not None), default=1)
+    names = [name for node in inferred.node for name in node.output if name]
+    total = sum(_or(known.get(name), largest) for name in names)
+    return min(max(_TARGET_BYTES // max(total, 1), 1), _LARGEST)
+
+
+def _fixed_sizes(inputs: Sequence[PortInfo]) -> set[int]:
+    return {port.shape[0] for port in inputs if isinstance(port.shape[0], int)}
+
+
+def _or(size: int | None, default: int) -> int:
+    return default if size is None else size
+
+
+def _inferred(model: ModelProto) -> GraphProto:
+    one = ModelProto()
+    one.CopyFrom(model)
+    del one.graph.value_info[:]
+    for value in one.graph.input:
+        if value.type.tensor_type.shape.dim:
+            value.type.tensor_type.shape.dim[0].dim_value = 1
+    for value in one.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    try:
+        return shape_inference.infer_shapes(one, data_prop=True).graph
+    except (shape_inference.InferenceError, DecodeError, ValueError):
+        return one.graph
+
+
+def _bytes(value: ValueInfoProto) -> int | None:
+    """Return the size of a tensor; None if it has no known rank or type."""
+    tensor = value.type.tensor_type
+    dtype = dtype_of(tensor.elem_type)
+    if not tensor.HasField("shape") or dtype is None:
+        return None
+    sizes = (dim.dim_value if dim.HasField("dim_value") else _FREE_AXIS for dim in tensor.shape.dim)
+    return math.prod(max(size, 0) for size in sizes) * dtype.itemsize

@@ -1,0 +1,125 @@
+"""An opened ONNX model: what it takes, gives and holds, and how parameters are bound to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from types import TracebackType
+from typing import Self, final
+
+from onnx import TensorProto
+
+from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes.onnx.attached import (
+    attached_tensors,
+    check_attached,
+    check_replaceable,
+)
+from conformance.runtimes.onnx.batch_size import fixed_batch, free_batch, takes_batches
+from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of
+from conformance.runtimes.onnx.faults import FAULTS, refused_model
+from conformance.runtimes.onnx.layout import read_layout
+from conformance.runtimes.onnx.mapped import MappedFile
+from conformance.runtimes.onnx.messages import parse_model
+from conformance.runtimes.onnx.ports import port_of
+from conformance.runtimes.onnx.record import TensorRecord
+from conformance.runtimes.onnx.replacement import replacement_buffers
+from conformance.runtimes.onnx.runner import OnnxRunner
+from conformance.runtimes.onnx.session import SETTINGS, open_session
+from conformance.runtimes.onnx.skeleton import build_skeleton
+from conformance.runtimes.onnx.store import TensorStore, TensorSubset
+from conformance.runtimes.onnx.topology import read_topology
+
+
+@final
+class OnnxNetwork:
+    """An opened ONNX model; see :class:`conformance.runtimes.Network`."""
+
+    def __init__(self, source: ModelSource) -> None:
+        self._file = source.display[0]
+        mapped = MappedFile(source.files[0], self._file)
+        layout = read_layout(mapped, source.limit_bytes)
+        self._records = layout.records
+        self._topology = read_topology(layout, self._file)
+        self._attached = attached_tensors(self._topology)
+        check_attached(self._attached, self._file, source.limit_bytes)
+        self._store = TensorStore(source, mapped, layout.records)
+        self.inputs = tuple(port_of(value, self._file) for value in self._topology.graph.input)
+        self.outputs = tuple(port_of(value, self._file) for value in self._topology.graph.output)
+        self.versions: Mapping[str, str] = {
+            name: version(name) for name in ("onnx", "onnxruntime", "numpy", "ml_dtypes")
+        }
+        self.settings = SETTINGS
+
+    @property
+    def parameters(self) -> Mapping[str, Array]:
+        """The parameters by name, as read-only views of the files."""
+        return TensorSubset(self._store, tuple(r.name for r in self._records if r.is_parameter))
+
+    @property
+    def parameter_count(self) -> int:
+        """Elements of all parameters."""
+        return sum(record.elements for record in self._records if record.is_parameter)
+
+    @property
+    def topology_constants(self) -> tuple[str, ...]:
+        """Names of the initializers that belong to the graph: lists of integers, and strings."""
+        return tuple(record.name for record in self._records if not record.is_parameter)
+
+    def bind(self, replacement: Mapping[str, Array] | None = None) -> OnnxRunner:
+        """Return a runner with the model's own parameters, or with all of them replaced.
+
+        A replacement may hold topology constants too; those that it does not hold stay. Raises
+        ConformanceError if it does not fit, UnsupportedError if the model stores parameters where
+        they cannot be replaced or uses an operator that is not there, MalformedError if the graph
+        is not valid.
+        """
+        buffers: dict[str, Buffer] = {}
+        if replacement is not None:
+            check_replaceable(self._attached, self._file)
+            buffers = replacement_buffers(
+                replacement,
+                [record for record in self._records if record.is_parameter],
+                [r for r in self._records if not (r.is_parameter or r.is_text)],
+                self._file,
+            )
+        tensors = (buffers[r.name] if r.name in buffers else self._own(r) for r in self._records)
+        skeleton = build_skeleton(self._topology, zip(self._records, tensors, strict=True))
+        try:
+            session = open_session(skeleton)
+        except FAULTS as error:
+            raise refused_model(error, self._topology, self._file) from error
+        size = self._batch_size(skeleton.model)
+        return OnnxRunner(session, skeleton, self.inputs, size, self._file)
+
+    def close(self) -> None:
+        """Close the files; runners go on working."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _own(self, record: TensorRecord) -> Buffer | TensorProto:
+        """Return the model's own data of a tensor, in place where it lies well."""
+        stored = self._store.stored_bytes(record.name)
+        if stored is None:
+            if record.is_text:
+                return self._store.message(record.name)
+            return buffer_of(self._store[record.name], record.dtype)
+        data = aligned(stored)
+        if data is not stored:
+            self._store.forget(record.name)
+        return data
+
+    def _batch_size(self, skeleton: bytes) -> int | None:
+        if not takes_batches(self.inputs):
+            return None
+        return fixed_batch(self.inputs) or free_batch(parse_model(skeleton))

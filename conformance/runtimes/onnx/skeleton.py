@@ -1,0 +1,66 @@
+"""The model that ONNX Runtime is given: the graph in a few kilobytes, its parameters beside it.
+
+Large initializers are marked as external data, and their bytes handed over in memory, before any
+optimisation and without a copy. (``SessionOptions.add_initializer`` would not do: optimisations
+have by then folded the model's own values into the graph, which then computes with parameters
+that the sample does not have.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from onnx import ModelProto, TensorProto
+
+from conformance.runtimes.onnx.buffers import Buffer
+from conformance.runtimes.onnx.record import TensorRecord
+
+_INLINE_BYTES = 1024
+_INLINE_RANK = 1
+_ROOM_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """A serialised model, and the buffers its external data locations stand for."""
+
+    model: bytes
+    locations: tuple[str, ...]
+    buffers: tuple[Buffer, ...]
+
+
+def build_skeleton(
+    topology: ModelProto, tensors: Iterable[tuple[TensorRecord, Buffer | TensorProto]]
+) -> Skeleton:
+    """Return the model of ``topology``, which has no initializers, with ``tensors`` as its own."""
+    model = ModelProto()
+    model.CopyFrom(topology)
+    outside: dict[str, Buffer] = {}
+    room = _ROOM_BYTES
+    for record, data in tensors:
+        if isinstance(data, TensorProto):
+            model.graph.initializer.append(data)
+            continue
+        tensor = model.graph.initializer.add(
+            name=record.name, data_type=record.data_type, dims=record.dims
+        )
+        if _belongs_inside(record) and data.nbytes <= room:
+            tensor.raw_data = data.tobytes()
+            room -= data.nbytes
+        else:
+            _refer(tensor, str(len(outside)), data.nbytes)
+            outside[str(len(outside))] = data
+    return Skeleton(model.SerializeToString(), tuple(outside), tuple(outside.values()))
+
+
+def _belongs_inside(record: TensorRecord) -> bool:
+    """Say whether a tensor is small, or a list of integers: ONNX Runtime infers shapes from it."""
+    is_list = len(record.dims) <= _INLINE_RANK and record.dtype.kind in "iub"
+    return record.nbytes < _INLINE_BYTES or is_list
+
+
+def _refer(tensor: TensorProto, location: str, length: int) -> None:
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", str(length))):
+        tensor.external_data.add(key=key, value=value)

@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+from onnx import ModelProto, TensorProto, helper
+
+from conformance.runtimes import runtime
+from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
+from tests.runtimes import models
+
+RUNTIME = runtime("onnx")
+
+
+def with_external(**entries: str) -> ModelProto:
+    """A model whose ``W`` (16 x 32, float32: 2048 bytes) is stored outside."""
+    tensor = TensorProto(name="W", data_type=TensorProto.FLOAT, dims=[16, 32])
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, content in entries.items():
+        tensor.external_data.add(key=key, value=content)
+    node = helper.make_node("MatMul", ["x", "W"], ["y"])
+    ports = [models.value("x", ["N", 16])], [models.value("y", ["N", 32])]
+    return models.model([node], *ports, [tensor])
+
+
+def refusal(folder, made, *names) -> ConformanceError:
+    models.save(folder, made)
+    with pytest.raises(ConformanceError) as caught:
+        RUNTIME.open(models.source(folder, "model.onnx", *names))
+    assert caught.value.mend
+    return caught.value
+
+
+@pytest.mark.parametrize("location", ["model.bin", "weights/part.bin"])
+def test_external_parameters_are_read_run_and_replaced(tmp_path, location):
+    made = models.cnn()
+    (tmp_path / "weights").mkdir()
+    models.save_with_external_data(tmp_path, made, location)
+    made = models.cnn()
+    inputs = models.inputs_of(made)
+    with RUNTIME.open(models.source(tmp_path, "model.onnx", location)) as network:
+        own = network.bind().run(inputs)["logits"]
+        doubled = {name: array * 2 for name, array in network.parameters.items()}
+        replaced = network.bind(doubled).run(inputs)["logits"]
+    np.testing.assert_allclose(own, models.plain_run(made, inputs)[0], rtol=1e-4, atol=1e-4)
+    wanted = models.plain_run(models.rewritten(made, doubled), inputs)[0]
+    np.testing.assert_allclose(replaced, wanted, rtol=1e-4, atol=1e-3)
+
+
+def test_data_beyond_two_gigabytes_is_reached(tmp_path):
+    offset = 5 * (1 << 29)
+    weights = models.floats(16, 32)
+    with (tmp_path / "w.bin").open("wb") as file:
+        file.seek(offset)
+        file.write(weights.tobytes())
+    models.save(tmp_path, with_external(location="w.bin", offset=str(offset), length="2048"))
+    with RUNTIME.open(models.source(tmp_path, "model.onnx", "w.bin")) as network:
+        np.testing.assert_array_equal(network.parameters["W"], weights)
+        x = models.floats(3, 16)
+        np.testing.assert_allclose(network.bind().run({"x": x})["y"], x @ weights, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "../w.bin",
+        "/etc/passwd",
+        "a/../../w.bin",
+        "..\\w.bin",
+        "C:\\w.bin",
+        "C:w.bin",
+        "",
+        ".",
+        "a\0b",
+    ],
+)
+def test_a_location_outside_the_folder_is_malformed(tmp_path, location):
+    error = refusal(tmp_path, with_external(location=location), "w.bin")
+    assert isinstance(error, MalformedError)
+    assert error.where.element == "graph.initializer[0].external_data"
+    assert error.found == repr(location)
+
+
+def test_the_magic_location_of_a_memory_address_is_refused(tmp_path):
+    made = with_external(location="*/_ORT_MEM_ADDR_/*", offset="4096", length="2048")
+    error = refusal(tmp_path, made)
+    assert error.found == "*/_ORT_MEM_ADDR_/*"
+
+
+@pytest.mark.parametrize("location", ["model.onnx", "other.bin"])
+def test_a_file_the_model_does_not_declare_is_refused(tmp_path, location):
+    (tmp_path / "other.bin").write_bytes(bytes(2048))
+    (tmp_path / "w.bin").write_bytes(bytes(2048))
+    error = refusal(tmp_path, with_external(location=location), "w.bin")
+    assert not isinstance(error, MalformedError)
+    assert error.expected == "one of w.bin"
+    assert error.found == location
+    assert "List the external data file" in error.mend
+
+
+def test_a_declared_link_out_of_the_root_is_refused(tmp_path):
+    folder = tmp_path / "submission"
+    folder.mkdir()
+    (tmp_path / "secret.bin").write_bytes(bytes(2048))
+    (folder / "w.bin").symlink_to(tmp_path / "secret.bin")
+    error = refusal(folder, with_external(location="w.bin"), "w.bin")
+    assert error.found == "w.bin"
+
+
+@pytest.mark.parametrize("size", [0, 100, 2047])
+def test_an_external_file_cut_short_is_malformed(tmp_path, size):
+    (tmp_path / "w.bin").write_bytes(bytes(size))
+    error = refusal(tmp_path, with_external(location="w.bin"), "w.bin")
+    assert error.where.file == "w.bin"
+    assert error.where.byte_offset == size
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        pytest.param({"offset": "-1"}, "'-1'", id="negative offset"),
+        pytest.param({"offset": "1e3"}, "'1e3'", id="offset in another notation"),
+        pytest.param({"offset": "9" * 5000}, "999", id="offset of many digits"),
+        pytest.param({"length": "12"}, "length 12", id="length that contradicts the shape"),
+        pytest.param({"length": "\u0661\u0662"}, "'\u0661\u0662'", id="length in other digits"),
+        pytest.param({"offset": "999999999999999999"}, "2048 bytes", id="offset past the end"),
+    ],
+)
+def test_offset_and_length_are_checked(tmp_path, entries, found):
+    (tmp_path / "w.bin").write_bytes(bytes(2048))
+    error = refusal(tmp_path, with_external(location="w.bin", **entries), "w.bin")
+    assert isinstance(error, MalformedError)
+    assert found in error.found
+
+
+def test_external_data_of_a_constant_node_is_unsupported(tmp_path):
+    tensor = with_external(location="/etc/passwd").graph.initializer[0]
+    nodes = [
+        helper.make_node("Constant", [], ["W"], value=tensor),
+        helper.make_node("MatMul", ["x", "W"], ["y"]),
+    ]
+    made = models.model(nodes, [models.value("x", ["N", 16])], [models.value("y", ["N", 32])])
+    error = refusal(tmp_path, made)
+    assert isinstance(error, UnsupportedError)
+    assert error.where.element == "graph.node[0] Constant.value"
+
+
+def test_a_description_lists_the_external_files(tmp_path):
+    models.save_with_external_data(tmp_path, models.dense())
+    described = RUNTIME.describe(tmp_path / "model.onnx")
+    assert described.external_files == ("model.bin",)
+    assert described.parameter_count == 32 * 16 + 16
+    assert [port.name for port in described.inputs] == ["x"]
+    assert described.inputs[0].shape == ("N", 32)
+    assert described.outputs[0].dtype == "float32"

@@ -1,0 +1,55 @@
+import subprocess
+import sys
+
+import pytest
+
+from conformance.registry import Registry
+from conformance.runtimes import Description, PortInfo, Runtime, runtime
+from conformance.runtimes.onnx import OnnxRuntime
+from conformance.verdicts import MalformedError, UnsupportedError
+from tests.runtimes import models
+
+
+def test_onnx_is_registered():
+    found = runtime("onnx")
+    assert isinstance(found, OnnxRuntime)
+    assert isinstance(found, Runtime)
+    assert found.runtime_id == "onnx"
+
+
+def test_an_unknown_format_is_unsupported_and_the_known_are_named():
+    with pytest.raises(UnsupportedError) as caught:
+        runtime("caffe")
+    assert "onnx" in caught.value.expected
+    assert "nnr_conformance.runtimes" in caught.value.mend
+
+
+def test_an_entry_that_is_no_runtime_is_unsupported():
+    codecs_by_mistake = Registry("console_scripts", "model format")
+    with pytest.raises(UnsupportedError) as caught:
+        runtime("nnr-conformance", codecs_by_mistake)
+    assert caught.value.mend
+
+
+def test_importing_the_room_imports_no_runtime():
+    heavy = "{'numpy', 'onnx', 'onnxruntime', 'ml_dtypes'}"
+    code = f"import sys, conformance.runtimes; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_model_describes_itself(tmp_path):
+    models.save(tmp_path, models.cnn())
+    assert runtime("onnx").describe(tmp_path / "model.onnx") == Description(
+        inputs=(PortInfo("image", "float32", ("N", 3, 8, 8)),),
+        outputs=(PortInfo("logits", "float32", ("N", 10)),),
+        parameter_count=16 * 27 + 16 + 4 * 16 + 10 * 256 + 10,
+        external_files=(),
+    )
+
+
+def test_a_description_of_a_broken_file_is_malformed(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"PK\x03\x04 not a model")
+    with pytest.raises(MalformedError) as caught:
+        runtime("onnx").describe(tmp_path / "model.onnx")
+    assert caught.value.where.file == "model.onnx"
