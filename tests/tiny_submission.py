@@ -199,7 +199,7 @@ def _metadata(root: Path, parameters: dict, rounded: dict, as_float32: dict) -> 
                     digests[1],
                     features=["float16", "format:safetensors"],
                 ),
-                _sample(root, "half-onnx", "half.onnx", "onnx", digests[2], features=[]),
+                _sample(root, "half-onnx", "half.onnx", "onnx", digests[2], features=["format:onnx"]),
                 _sample(
                     root,
                     "exact",
@@ -207,7 +207,7 @@ def _metadata(root: Path, parameters: dict, rounded: dict, as_float32: dict) -> 
                     "tensors",
                     digests[0],
                     lossless=True,
-                    features=["format:safetensors"],
+                    features=["float32", "format:safetensors"],
                 ),
             ],
             "associated_files": [],

@@ -97,10 +97,9 @@ class Outcome:
                     finding = error.finding(check.id, planned.subject.id, check.clause)
                     target.record(planned.test, [finding])
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
-        """Write the reports and set the exit code."""
-        result = yield
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write the reports and set the exit code, before the summary is printed."""
         if self._progress is not None:
             self._progress.clear()
         stopped = bool(session.shouldstop or session.shouldfail)
@@ -110,7 +109,6 @@ class Outcome:
         if broken:
             codes.append(ExitCode.INTERNAL)
         session.exitstatus = min(codes, key=WORST_FIRST.index)
-        return result
 
     def _write(self, *, complete: bool, formats: Sequence[str] | None = None) -> None:
         from conformance.report import FORMATS, append_step_summary, write_reports

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance.checks import BY_TEST
+from conformance.checks import BY_TEST, ORDER
 from conformance.evaluation.case import Kind
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.executor import Executor
@@ -85,11 +85,17 @@ class PytestRun:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Drop checks without a subject; keep the items of one submission together."""
-        order = {name: position for position, name in enumerate(self.targets)}
+        """Drop checks without a subject; go through one submission after the other, in order."""
+        targets = {name: position for position, name in enumerate(self.targets)}
         ours = [item for item in items if isinstance(_subject(item), Subject)]
-        rest = [item for item in items if BY_TEST.get(_function(item)) is None]
-        items[:] = rest + sorted(ours, key=lambda item: order[_subject(item).target])
+        rest = [item for item in items if _function(item) not in BY_TEST]
+        items[:] = rest + sorted(
+            ours,
+            key=lambda item: (
+                targets[_subject(item).target],
+                ORDER[BY_TEST[_function(item)].id],
+            ),
+        )
 
     @pytest.fixture
     def judge(self, subject: Subject, request: pytest.FixtureRequest) -> Judge:

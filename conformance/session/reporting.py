@@ -9,7 +9,7 @@ from pathlib import Path
 from conformance.checks import ORDER
 from conformance.session.run import Planned, Target
 from conformance.session.sizes import compressed_percent, compression_factor
-from conformance.session.waivers import Waiver, unused_waivers
+from conformance.session.waivers import WAIVER, Waiver, unused_waivers
 from conformance.submission.values import Model, Sample, Submission
 from conformance.verdicts import ExitCode, Finding, Json
 
@@ -118,13 +118,12 @@ def _sample(sample: Sample, submission: Submission, reported: Reported) -> dict[
 def _evidence(reported: Reported, check: str, sample: Sample) -> list[Mapping[str, Json]]:
     """Return the evidence that the findings of one check hold about ``sample``."""
     return [
-        {key: value for key, value in finding.evidence.items() if key not in _WAIVER_KEYS}
+        {key: value for key, value in finding.evidence.items() if key != WAIVER}
         for planned, finding in reported
-        if planned.check.id == check and planned.subject.sample == sample and finding.evidence
+        if planned.check.id == check
+        and planned.subject.sample == sample
+        and finding.evidence.keys() - {WAIVER}
     ]
-
-
-_WAIVER_KEYS = ("waived", "check", "subject", "reason", "link")
 
 
 def forget_old_reports(folder: Path) -> None:

@@ -54,11 +54,15 @@ class Target:
         self.findings[test] = tuple(findings)
 
     def reported(self, waivers: Iterable[Waiver]) -> Iterator[tuple[Planned, Finding]]:
-        """Yield every planned check with its findings; what has none was not run."""
+        """Yield every planned check with its findings; what has none was not run.
+
+        A check that was left out cannot be waived: nobody knows what it would have found.
+        """
         waivers = tuple(waivers)
         for planned in self.planned:
-            found = self.findings.get(planned.test) or (_not_run(planned),)
-            for finding in apply_waivers(found, waivers):
+            found = self.findings.get(planned.test)
+            findings = apply_waivers(found, waivers) if found else [_not_run(planned)]
+            for finding in findings:
                 yield planned, finding
 
     def timing(self) -> dict[str, Json]:

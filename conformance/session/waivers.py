@@ -14,6 +14,9 @@ from pathlib import Path
 from conformance.checks import BY_ID
 from conformance.verdicts import ConformanceError, Finding, Json, Location, Verdict
 
+WAIVER = "waiver"
+"""The key under which a waived finding's evidence holds the waiver and the verdict it had."""
+
 FIELDS = ("check", "subject", "reason", "link")
 
 
@@ -51,7 +54,8 @@ def apply_waivers(findings: Iterable[Finding], waivers: Iterable[Waiver]) -> lis
         if waiver is None or finding.verdict is Verdict.PASS:
             applied.append(finding)
             continue
-        evidence = {**finding.evidence, "waived": finding.verdict.value, **waiver.to_json()}
+        accepted_as = {**waiver.to_json(), "verdict": finding.verdict.value}
+        evidence = {**finding.evidence, WAIVER: accepted_as}
         message = f"{finding.message} (waived: {waiver.reason}; {waiver.link})"
         applied.append(
             dataclasses.replace(finding, verdict=Verdict.WAIVED, message=message, evidence=evidence)

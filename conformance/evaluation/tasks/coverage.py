@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from conformance.evaluation.tasks.facts import Facts, tensor_text
 from conformance.runtimes import Network, PortInfo
@@ -14,9 +14,15 @@ SHOWN = 8
 
 
 def parameter_coverage(
-    tensors: Mapping[str, Facts], parameters: Mapping[str, Array], file: str
+    tensors: Mapping[str, Facts],
+    parameters: Mapping[str, Array],
+    constants: Collection[str],
+    file: str,
 ) -> Iterator[dict[str, Json]]:
-    """Yield what keeps the tensors from taking the place of all parameters, and of nothing else."""
+    """Yield what keeps the tensors from taking the place of all parameters, and of nothing else.
+
+    ``constants`` of the topology (shapes, axes) may be in the sample, but need not be.
+    """
     for name in sorted(parameters.keys() - tensors.keys()):
         yield _problem(
             name,
@@ -26,7 +32,7 @@ def parameter_coverage(
             found=f"tensors named {_some(sorted(tensors))}",
             mend="put the parameter into the sample, or map its name with name_map",
         )
-    for name in sorted(tensors.keys() - parameters.keys()):
+    for name in sorted(tensors.keys() - parameters.keys() - set(constants)):
         yield _problem(
             name,
             file,

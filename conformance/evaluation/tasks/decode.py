@@ -94,12 +94,13 @@ def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, F
 
 
 def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[str, Facts]]:
-    parameters, file = work.original().parameters, work.sample.files[0].rel_filepath
+    original, file = work.original(), work.sample.files[0].rel_filepath
+    parameters = original.parameters
     renamed(work.sample, decoded)
     names = {entry.sample: entry.model for entry in work.sample.name_map}
     tensors = _facts(decoded, names, parameters)
     fitting = {names.get(name, name): facts for name, facts in tensors.items()}
-    coverage = list(parameter_coverage(fitting, parameters, file))
+    coverage = list(parameter_coverage(fitting, parameters, original.topology_constants, file))
     lossless = lossless_comparison(fitting, parameters) if work.sample.lossless else {}
     return {"coverage": coverage, "lossless": lossless}, tensors
 

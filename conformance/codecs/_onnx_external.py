@@ -1,0 +1,51 @@
+"""Confine the external data of an ONNX model to the files its sample lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+import onnx
+
+from conformance.codecs._protocol import Source
+from conformance.verdicts import Location, MalformedError
+
+
+def check_external_data(tensors: Iterable[onnx.TensorProto], source: Source) -> None:
+    """Raise a MalformedError for the first tensor whose data are not in a listed file."""
+    folder = source.files[0].parent
+    sizes = {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in source.files[1:]
+        if path.is_relative_to(folder)
+    }
+    for tensor in tensors:
+        if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
+            _check(tensor, sizes, source.display[0])
+
+
+def _check(tensor: onnx.TensorProto, sizes: dict[str, int], display: str) -> None:
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    where = Location(file=display, element=tensor.name[:80])
+    location = entries.get("location", "")
+    if PurePosixPath(location).as_posix() != location or location not in sizes:
+        raise MalformedError(
+            f"the data of {tensor.name!r} lie outside the files of the sample",
+            where=where,
+            expected=f"a path relative to the model: {', '.join(sorted(sizes)) or 'none listed'}",
+            found=repr(location[:200]),
+            mend="List the data file in the sample, next to or below the model.",
+        )
+    begin, length = entries.get("offset", "0"), entries.get("length", "0")
+    if not _is_size(begin) or not _is_size(length) or int(begin) + int(length) > sizes[location]:
+        raise MalformedError(
+            f"the data of {tensor.name!r} lie beyond the end of {location!r}",
+            where=where,
+            expected=f"offset and length within {sizes[location]} bytes",
+            found=f"offset {begin[:30]!r}, length {length[:30]!r}",
+            mend="Save the model and its external data together again.",
+        )
+
+
+def _is_size(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(2**63))

@@ -1,0 +1,100 @@
+"""What a codec is: it turns the files of a sample into tensors, or into a runnable model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Literal, Protocol, Self, TypeAlias, final
+
+from conformance.tensorfiles import Array
+from conformance.verdicts import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files of a sample, and what the submission says about decoding them.
+
+    ``display`` names each file as reports should, ``params`` are the codec's parameters, and the
+    decoded tensors together may take ``limit_bytes``.
+    """
+
+    files: tuple[Path, ...]
+    display: tuple[str, ...]
+    params: Mapping[str, Json]
+    limit_bytes: int
+
+
+@final
+class DecodedTensors(Mapping[str, Array]):
+    """The tensors of a sample by name, each decoded when it is asked for and not kept.
+
+    ``features`` are the tools found in the bytes, sorted. ``stored_bits`` says how many bits of
+    the payload each tensor was decoded from; bits that tensors share count for each.
+    """
+
+    def __init__(
+        self,
+        decoders: Mapping[str, Callable[[], Array]],
+        *,
+        features: tuple[str, ...],
+        stored_bits: Mapping[str, int],
+        close: Callable[[], None],
+    ) -> None:
+        self.features = features
+        self.stored_bits = stored_bits
+        self._decoders = dict(decoders)
+        self._close = close
+
+    def __getitem__(self, name: str) -> Array:
+        return self._decoders[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._decoders)
+
+    def __len__(self) -> int:
+        return len(self._decoders)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._decoders
+
+    def close(self) -> None:
+        """Let go of the files; it holds no tensors afterwards."""
+        self._decoders.clear()
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedModel:
+    """A sample that is itself a runnable model of ``format``; ``files[0]`` is the one to open."""
+
+    format: str
+    files: tuple[Path, ...]
+    display: tuple[str, ...]
+    features: tuple[str, ...]
+
+
+Decoded: TypeAlias = DecodedTensors | DecodedModel
+
+
+class Codec(Protocol):
+    """A way of decoding samples; ``codec_id`` is the name submissions give it."""
+
+    codec_id: ClassVar[str]
+    produces: ClassVar[Literal["tensors", "model"]]
+
+    def decode(self, source: Source) -> Decoded:
+        """Decode a sample; errors are :class:`~conformance.verdicts.ConformanceError`."""
+        ...

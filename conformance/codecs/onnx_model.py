@@ -1,0 +1,92 @@
+"""The ``onnx`` codec: the sample is itself a runnable, compressed ONNX model.
+
+Nothing is decoded; the model's structure is read to find the tools it uses, and its external data
+are confined to the files the sample lists. Importing this module imports onnx.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal, final
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from conformance.codecs._fields import Fields
+from conformance.codecs._onnx_external import check_external_data
+from conformance.codecs._onnx_features import model_features
+from conformance.codecs._onnx_walk import tensors_of
+from conformance.codecs._protocol import DecodedModel, Source
+from conformance.tensorfiles import map_file
+from conformance.verdicts import LimitError, Location, MalformedError
+
+
+@final
+class OnnxModelCodec:
+    """Takes the first file as the model and the others as its external data; no parameters."""
+
+    codec_id: ClassVar[str] = "onnx"
+    produces: ClassVar[Literal["tensors", "model"]] = "model"
+
+    def decode(self, source: Source) -> DecodedModel:
+        """Check that the model can be read and that its data are among the files."""
+        where = Location(file="submission.json", element="codec.params")
+        Fields(source.params, "the parameters of codec 'onnx'", where).finish()
+        path, display = _first_file(source)
+        model = _load(path, display)
+        check_external_data(tensors_of(model), source)
+        return DecodedModel(
+            format="onnx",
+            files=source.files,
+            display=source.display,
+            features=model_features(model),
+        )
+
+
+def _first_file(source: Source) -> tuple[Path, str]:
+    if not source.files:
+        raise MalformedError(
+            "the sample has no files",
+            where=Location(file="submission.json", element="files"),
+            expected="an ONNX model, and its external data if it has any",
+            found="no files",
+            mend="List the files of the sample.",
+        )
+    for path, display in zip(source.files, source.display, strict=True):
+        if not path.is_file():
+            raise MalformedError(
+                "a file of the sample is not there",
+                where=Location(file=display),
+                expected="a readable file",
+                found="none",
+                mend="Put the file where the submission says it is.",
+            )
+    size = sum(path.stat().st_size for path in source.files)
+    if size > source.limit_bytes:
+        raise LimitError(
+            "the model takes more memory than is allowed",
+            where=Location(file=source.display[0]),
+            expected=f"at most {source.limit_bytes} bytes",
+            found=f"{size} bytes",
+            mend="Raise the memory limit of the run.",
+        )
+    return source.files[0], source.display[0]
+
+
+def _load(path: Path, display: str) -> onnx.ModelProto:
+    model = onnx.ModelProto()
+    found = "a message without a graph"
+    try:
+        with path.open("rb") as file:
+            model.ParseFromString(map_file(file))
+    except DecodeError as error:
+        found = str(error)
+    if not model.HasField("graph") or not model.graph.output:
+        raise MalformedError(
+            "the file is not an ONNX model",
+            where=Location(file=display, byte_offset=0, element="ModelProto"),
+            expected="an onnx.ModelProto with a graph that has outputs",
+            found=found,
+            mend="Submit the model as onnx.save writes it, and the whole file.",
+        )
+    return model

@@ -1,0 +1,131 @@
+"""Whether an item is right: top-k accuracy of classes, exact match of texts and ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.metrics._arguments import Arg
+from conformance.metrics._classes import CLASS_AXIS, Ids, check_ids, labels
+from conformance.metrics._inputs import (
+    as_texts,
+    describe,
+    is_floating,
+    is_integer,
+    refuse,
+    same_shape,
+)
+from conformance.metrics._protocol import About, Floats, Values
+from conformance.metrics.additive import AdditiveMetric
+
+
+class CorrectItems(AdditiveMetric):
+    """The share of items that are correct."""
+
+    binary = True
+
+    def finish(self, totals: Floats) -> Floats:
+        """Return correct / items."""
+        share: Floats = totals[..., 0] / totals[..., 1]
+        return share
+
+
+class TopKAccuracy(CorrectItems):
+    """The share of items whose class is among the k that score highest.
+
+    Of classes with equal scores the one with the lower id counts as higher.
+    """
+
+    kind = "top-k-accuracy"
+    arguments = (
+        Arg("k", "integer", "How many classes may be tried.", default=1, minimum=1),
+        CLASS_AXIS,
+    )
+    about = About(
+        summary="Share of items whose target class is among the k with the highest scores. "
+        "Of equal scores, that of the lower class id counts as higher.",
+        inputs="prediction: scores (N, C), or class ids (N) if k is 1; target: class ids (N), "
+        "one-hot (N, C), or scores of another network, whose highest class is then the target.",
+        unit="share",
+        range="0 to 1",
+        better="higher",
+        statistics="(correct: 0 or 1, 1)",
+        library="NumPy",
+    )
+
+    def __init__(self, *, k: int, class_axis: int) -> None:
+        super().__init__()
+        self._k = k
+        self._axis = class_axis
+
+    def statistics(self, values: Values) -> Floats:
+        """Return (correct, 1) per item."""
+        prediction, target, classes = labels(values, self._axis)
+        self._check(target.shape[1], classes, values)
+        if classes is None:
+            correct = (prediction == target)[:, 0]
+        else:
+            check_ids("target", target, classes, np.ones(target.shape, np.bool_))
+            scores = np.moveaxis(values["prediction"], self._axis, -1).reshape(-1, classes)
+            correct = _rank(scores, target) < self._k
+        return np.stack([correct, np.ones(len(correct))], axis=1)
+
+    def _check(self, positions: int, classes: int | None, values: Values) -> None:
+        if positions != 1:
+            refuse(
+                "prediction",
+                f"metric kind {self.kind!r} judges one class per item",
+                expected="scores (items, classes)",
+                found=describe(values["prediction"]),
+                mend="Use metric kind 'f1' or 'confusion-matrix' for classes at many positions.",
+            )
+        if self._k > (classes or 1):
+            refuse(
+                "prediction",
+                f"k is {self._k}, but there are not as many classes to choose from",
+                expected=f"at least {self._k} scores per item",
+                found=describe(values["prediction"]),
+                mend="Lower 'k' in the metric's args, or bind the output that holds the scores.",
+            )
+
+
+def _rank(scores: NDArray[Any], target: Ids) -> Ids:
+    own = np.take_along_axis(scores, target, axis=1)
+    before = np.arange(scores.shape[1])[None, :] < target
+    rank: Ids = ((scores > own) | ((scores == own) & before)).sum(axis=1)
+    return rank
+
+
+class ExactMatch(CorrectItems):
+    """The share of items that equal their target altogether."""
+
+    kind = "exact-match"
+    about = About(
+        summary="Share of items that equal their target in every position.",
+        inputs="prediction, target: texts, or integers, both (N, ...)",
+        unit="share",
+        range="0 to 1",
+        better="higher",
+        statistics="(correct: 0 or 1, 1)",
+        library="NumPy",
+    )
+
+    def statistics(self, values: Values) -> Floats:
+        """Return (correct, 1) per item."""
+        same_shape(values)
+        prediction, target = values["prediction"], values["target"]
+        for role, array in values.items():
+            if is_floating(array):
+                refuse(
+                    role,
+                    f"metric kind {self.kind!r} does not compare floating-point numbers",
+                    expected="texts or integers",
+                    found=describe(array),
+                    mend="Use metric kind 'mae' or 'mse', or bind an output of class ids.",
+                )
+        if not (is_integer(prediction) and is_integer(target)):
+            prediction, target = as_texts("prediction", prediction), as_texts("target", target)
+        equal = (prediction == target).reshape(len(prediction), -1).all(axis=1)
+        return np.stack([equal, np.ones(len(equal))], axis=1)

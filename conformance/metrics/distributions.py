@@ -1,0 +1,150 @@
+"""Metrics of predicted distributions: Kullback-Leibler divergence and perplexity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.metrics._arguments import Arg
+from conformance.metrics._classes import CLASS_AXIS, IGNORED, check_ids, class_axis, flat_ids
+from conformance.metrics._inputs import as_float64, describe, refuse, same_shape
+from conformance.metrics._libraries import deterministic_torch, optional
+from conformance.metrics._protocol import About, Floats, Values
+from conformance.metrics.additive import AdditiveMetric, ratio
+
+_CHUNK = 2**22
+"""Scores turned to float64 at a time (32 MiB), as a vocabulary can be large."""
+
+_NORMAL = 1e-3
+"""How far the sum of probabilities may be from 1."""
+
+
+class KlDivergence(AdditiveMetric):
+    """How far the predicted distributions are from those they should be."""
+
+    kind = "kl-divergence"
+    arguments = (
+        Arg(
+            "inputs",
+            "string",
+            "What prediction and target hold.",
+            default="logits",
+            choices=("logits", "probabilities"),
+        ),
+        CLASS_AXIS,
+    )
+    about = About(
+        summary="Mean over all positions of the sum over classes of P log(P / Q), where P is the "
+        "target's and Q the prediction's distribution. Infinite if Q is 0 where P is not.",
+        inputs="prediction, target: logits or probabilities with a class axis, both (N, C, ...)",
+        unit="nat",
+        range="0 to infinity",
+        better="lower",
+        statistics="(sum of divergences, positions)",
+        library="torchmetrics",
+    )
+
+    def __init__(self, *, inputs: str, class_axis: int) -> None:
+        super().__init__()
+        self._logits = inputs == "logits"
+        self._axis = class_axis
+        self._torch = deterministic_torch(self.kind)
+        self._functional = optional("torchmetrics.functional.regression", self.kind)
+
+    def statistics(self, values: Values) -> Floats:
+        """Return (sum of divergences, positions) per item."""
+        same_shape(values)
+        rows = [self._distributions(role, values[role]) for role in ("target", "prediction")]
+        each = self._functional.kl_divergence(*rows, log_prob=self._logits, reduction="none")
+        per_item = each.numpy().reshape(len(values["target"]), -1)
+        positions = np.full(len(per_item), per_item.shape[1], dtype=np.float64)
+        return np.stack([per_item.sum(axis=1), positions], axis=1)
+
+    def finish(self, totals: Floats) -> Floats:
+        """Return the mean divergence."""
+        return ratio(totals[..., 0], totals[..., 1])
+
+    def _distributions(self, role: str, array: NDArray[Any]) -> Any:
+        last = np.moveaxis(as_float64(role, array), class_axis(role, array, self._axis), -1)
+        rows = np.ascontiguousarray(last).reshape(-1, last.shape[-1])
+        if self._logits:
+            return self._torch.log_softmax(self._torch.from_numpy(rows), dim=-1)
+        if (rows < 0).any() or (np.abs(rows.sum(axis=1) - 1) > _NORMAL).any():
+            refuse(
+                role,
+                f"{role} does not hold probabilities",
+                expected=f"numbers from 0, and sums of 1 (within {_NORMAL}) along the class axis",
+                found=f"numbers from {rows.min():g}, sums from {rows.sum(axis=1).min():g} to "
+                f"{rows.sum(axis=1).max():g}",
+                mend="Set 'inputs' to 'logits', or correct 'class_axis' in the metric's args.",
+            )
+        return self._torch.from_numpy(rows)
+
+
+class Perplexity(AdditiveMetric):
+    """How surprised a language model is by a text."""
+
+    kind = "perplexity"
+    arguments = (
+        Arg("class_axis", "integer", "The axis of the logits that counts tokens.", default=-1),
+        IGNORED,
+    )
+    about = About(
+        summary="exp of the mean, over all positions, of -log of the probability that the softmax "
+        "of the logits gives to the target token.",
+        inputs="prediction: logits (N, T, V) or (N, V); target: token ids (N, T) or (N)",
+        unit="none",
+        range="1 to infinity",
+        better="lower",
+        statistics="(sum of -log probability in nat, positions)",
+        library="torchmetrics",
+    )
+
+    def __init__(self, *, class_axis: int, ignore_index: int | None) -> None:
+        super().__init__()
+        self._axis = class_axis
+        self._ignored = ignore_index
+        self._torch = deterministic_torch(self.kind)
+        self._functional = optional("torchmetrics.functional.text", self.kind)
+
+    def statistics(self, values: Values) -> Floats:
+        """Return (sum of -log probability, positions) per item."""
+        prediction, target = values["prediction"], values["target"]
+        logits = np.moveaxis(prediction, class_axis("prediction", prediction, self._axis), -1)
+        if logits.shape[:-1] != target.shape:
+            refuse(
+                "target",
+                "prediction and target do not fit together",
+                expected=f"token ids of shape {logits.shape[:-1]}",
+                found=describe(target),
+                mend="Store one token id per position of the logits, or correct 'class_axis'.",
+            )
+        ids = flat_ids("target", target)
+        counted = np.ones(ids.shape, np.bool_) if self._ignored is None else ids != self._ignored
+        check_ids("target", ids, logits.shape[-1], counted)
+        rows = logits.reshape(*ids.shape, logits.shape[-1])
+        surprise = [self._surprise(*item) for item in zip(rows, ids, counted, strict=True)]
+        return np.stack([np.array(surprise), counted.sum(axis=1)], axis=1)
+
+    def finish(self, totals: Floats) -> Floats:
+        """Return the perplexity."""
+        with np.errstate(over="ignore"):
+            return np.exp(ratio(totals[..., 0], totals[..., 1]))
+
+    def _surprise(self, logits: NDArray[Any], ids: NDArray[Any], counted: NDArray[Any]) -> float:
+        """Return the sum of -log probability of one item in nat."""
+        logits, ids = logits[counted], ids[counted]
+        step = max(1, _CHUNK // logits.shape[1])
+        return sum(
+            self._chunk(as_float64("prediction", logits[start : start + step]), ids[start:][:step])
+            for start in range(0, len(ids), step)
+        )
+
+    def _chunk(self, logits: Floats, ids: NDArray[Any]) -> float:
+        tensors = (
+            self._torch.from_numpy(np.ascontiguousarray(logits))[None],
+            self._torch.from_numpy(ids)[None],
+        )
+        return len(ids) * float(self._functional.perplexity(*tensors).log())

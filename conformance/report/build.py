@@ -1,0 +1,145 @@
+"""Build the report of one run: summary, verdict and exit code from the findings.
+
+>>> report = build_report(submission_block={"id": "digits-cnn"}, profile="call-2018",
+...     checks_order=["SAMPLE-DECODE-001"], findings=[], models=[], samples=[], waivers=[],
+...     environment={}, timing={}, complete=True)
+>>> report["verdict"], report["exit_code"]
+('incomplete', 3)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import conformance
+from conformance.report.plain import plain
+from conformance.verdicts import EXIT_OF_OVERALL, Finding, Json, Verdict, overall
+
+SCHEMA_VERSION = "1.0"
+
+SUBMISSION_FIELDS = (
+    "id",
+    "title",
+    "contributor",
+    "mdms_number",
+    "version",
+    "license",
+    "metadata_sha256",
+)
+
+SEVERITY: tuple[Verdict, ...] = (
+    Verdict.FAIL,
+    Verdict.MALFORMED,
+    Verdict.ERROR,
+    Verdict.TIMEOUT,
+    Verdict.UNDECIDED,
+    Verdict.UNSUPPORTED,
+    Verdict.NOT_RUN,
+    Verdict.WAIVED,
+    Verdict.PASS,
+)
+"""All verdicts, the gravest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedFinding:
+    """A finding, and what the catalogue of checks and pytest say about its check.
+
+    ``required`` tells whether the verdict of the run depends on it, ``title`` is the human title
+    of the check, ``test`` the pytest id that made the finding.
+    """
+
+    finding: Finding
+    required: bool
+    title: str
+    test: str
+
+    def to_json(self) -> dict[str, Json]:
+        """Return a JSON object with every field."""
+        return {
+            **self.finding.to_json(),
+            "required": self.required,
+            "title": self.title,
+            "test": self.test,
+        }
+
+
+def build_report(
+    *,
+    submission_block: Mapping[str, Json],
+    profile: str,
+    checks_order: Iterable[str],
+    findings: Sequence[ReportedFinding],
+    models: Sequence[Mapping[str, Json]],
+    samples: Sequence[Mapping[str, Json]],
+    waivers: Sequence[Mapping[str, Json]],
+    environment: Mapping[str, Json],
+    timing: Mapping[str, Json],
+    complete: bool,
+) -> dict[str, Json]:
+    """Return the report as JSON.
+
+    Submission fields that are not given are null. Findings are put in the order of
+    ``checks_order``, then by subject, whatever order they arrived in. A run that is not complete
+    never passes.
+    """
+    verdict = overall(entry.finding.verdict for entry in findings if entry.required)
+    if verdict == "pass" and not complete:
+        verdict = "incomplete"
+    entries = _in_order(findings, checks_order)
+    report: dict[str, Json] = plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "tool": {"name": "nnr-conformance", "version": conformance.__version__},
+            "profile": profile,
+            "complete": complete,
+            "verdict": verdict,
+            "exit_code": EXIT_OF_OVERALL[verdict],
+            "submission": {field: submission_block.get(field) for field in SUBMISSION_FIELDS},
+            "summary": _summary(entries),
+            "findings": entries,
+            "models": models,
+            "samples": samples,
+            "waivers": waivers,
+            "environment": environment,
+            "timing": timing,
+        }
+    )
+    return report
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the gravest of some verdicts."""
+    return min(verdicts, key=SEVERITY.index)
+
+
+def check_verdicts(entries: Iterable[Mapping[str, Json]]) -> list[Verdict]:
+    """Return one verdict per planned check: the gravest, so that no pass hides a fail.
+
+    ``entries`` are findings as they stand in a report.
+    """
+    by_check: dict[tuple[str, str], list[Verdict]] = {}
+    for entry in entries:
+        key = (entry["check"], entry["test"] or entry["subject"])
+        by_check.setdefault(key, []).append(Verdict(entry["verdict"]))
+    return [worst(verdicts) for verdicts in by_check.values()]
+
+
+def _summary(entries: Iterable[Mapping[str, Json]]) -> dict[str, int]:
+    verdicts = check_verdicts(entries)
+    return {"planned": len(verdicts), **{v.value: verdicts.count(v) for v in Verdict}}
+
+
+def _in_order(
+    findings: Iterable[ReportedFinding], checks_order: Iterable[str]
+) -> list[dict[str, Json]]:
+    """Sort by catalogue, subject and content; checks outside the catalogue come last."""
+    rank = {check: index for index, check in enumerate(checks_order)}
+
+    def key(entry: dict[str, Json]) -> tuple[int, str, str, str]:
+        place = rank.get(entry["check"], len(rank))
+        return place, entry["check"], entry["subject"], json.dumps(entry, sort_keys=True)
+
+    return sorted((plain(entry.to_json()) for entry in findings), key=key)

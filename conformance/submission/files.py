@@ -1,0 +1,147 @@
+"""Opening and measuring files of a submission without leaving its folder.
+
+A path is opened one component at a time, relative to the folder above it and without following
+links, so that no link can lead out of the submission, not even one that is put there meanwhile.
+A file with several names (hard links) is refused: where its other names are cannot be known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from conformance.verdicts import ConformanceError, Location
+
+_CHUNK = 2**20
+_CONTROL = 0x20
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What was measured of a file: ``size`` in bytes, ``sha256`` in lower-case hexadecimal.
+
+    While ``size``, ``mtime_ns`` and ``inode`` stay the same, the file need not be hashed again.
+    """
+
+    rel_filepath: str
+    size: int
+    mtime_ns: int
+    inode: int
+    sha256: str
+
+
+def path_fault(path: str) -> tuple[str, str] | None:
+    """Return what makes ``path`` unfit for a submission and how to mend it, or None."""
+    parts = path.split("/")
+    if "\\" in path:
+        return "contains a backslash", "Separate folders by forward slashes."
+    if path.startswith("/") or (len(path) > 1 and path[1] == ":" and path[0].isalpha()):
+        return "is absolute", "Write the path relative to the folder of submission.json."
+    if ".." in parts:
+        return "contains '..'", "Put the file into the folder of the submission."
+    if "" in parts or "." in parts:
+        return "is not in its plain form", "Leave out empty parts and '.' between slashes."
+    if any(ord(character) < _CONTROL for character in path):
+        return "contains a control character", "Rename the file."
+    return None
+
+
+@contextlib.contextmanager
+def open_confined(root: Path, path: str) -> Iterator[BinaryIO]:
+    """Open the regular file ``path`` below ``root`` for reading.
+
+    Raise :exc:`ConformanceError` if the path is unsafe, leads through a link, or does not lead to
+    a readable regular file with a single name.
+    """
+    if fault := path_fault(path):
+        raise _refusal(path, f"the path {fault[0]}", path, fault[1])
+    *folders, name = path.split("/")
+    with contextlib.ExitStack() as stack:
+        try:
+            parent = _open_folder(stack, os.fspath(root), None)
+            for folder in folders:
+                _check_kind(path, os.stat(folder, dir_fd=parent, follow_symlinks=False), True)
+                parent = _open_folder(stack, folder, parent)
+            _check_kind(path, os.stat(name, dir_fd=parent, follow_symlinks=False), False)
+            descriptor = os.open(name, _FILE, dir_fd=parent)
+        except FileNotFoundError as error:
+            mend = "Add the file, mend the path, or take it out of submission.json."
+            raise _refusal(path, "the file is missing", "no such file", mend) from error
+        except OSError as error:
+            found = error.strerror or str(error)
+            mend = "Make the file readable, or mend the path."
+            raise _refusal(path, "the file cannot be read", found, mend) from error
+        stream = stack.enter_context(open(descriptor, "rb", buffering=0))  # noqa: PTH123
+        yield stream
+
+
+def _open_folder(stack: contextlib.ExitStack, folder: str, parent: int | None) -> int:
+    flags = _FOLDER if parent is not None else _FOLDER & ~os.O_NOFOLLOW
+    descriptor = os.open(folder, flags, dir_fd=parent)
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
+def _check_kind(path: str, status: os.stat_result, folder: bool) -> None:
+    mode = status.st_mode
+    mend = "Put a plain copy of the file in its place."
+    if stat.S_ISLNK(mode):
+        message = "the path leads through a symbolic link"
+        raise _refusal(path, message, "a symbolic link", mend)
+    if folder and not stat.S_ISDIR(mode):
+        raise _refusal(path, "the file is missing", "a file where a folder must be", "Mend it.")
+    if not folder and not stat.S_ISREG(mode):
+        found = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+        raise _refusal(path, "the path does not lead to a file", found, mend)
+    if not folder and status.st_nlink > 1:
+        found = f"a file with {status.st_nlink} names (hard links)"
+        raise _refusal(path, "the file has other names (hard links)", found, mend)
+
+
+def _refusal(path: str, message: str, found: str, mend: str) -> ConformanceError:
+    return ConformanceError(
+        f"{path!r}: {message}",
+        where=Location(file=path),
+        expected="a regular file inside the folder, reached without links",
+        found=found,
+        mend=mend,
+    )
+
+
+def measure(root: Path, path: str, known: FileFacts | None = None) -> FileFacts:
+    """Return the facts of a file, hashed in chunks unless ``known`` still holds.
+
+    Raise :exc:`ConformanceError` as :func:`open_confined` does, and if reading fails.
+    """
+    with open_confined(root, path) as stream:
+        status = os.fstat(stream.fileno())
+        facts = (status.st_size, status.st_mtime_ns, status.st_ino)
+        if known is not None and facts == (known.size, known.mtime_ns, known.inode):
+            return known
+        try:
+            digest = _digest(stream)
+        except OSError as error:
+            found = error.strerror or str(error)
+            raise _refusal(path, "the file cannot be read", found, "Copy it anew.") from error
+        return FileFacts(path, *facts, digest)
+
+
+def size_of(root: Path, path: str) -> int:
+    """Return the size of a file in bytes; raise :exc:`ConformanceError`."""
+    with open_confined(root, path) as stream:
+        return os.fstat(stream.fileno()).st_size
+
+
+def _digest(stream: BinaryIO) -> str:
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_CHUNK))
+    while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+        digest.update(buffer[:count])
+    return digest.hexdigest()

@@ -1,0 +1,209 @@
+"""Loading a submission: its folder becomes a :class:`Submission`, or a list of what is wrong.
+
+``load(folder).problems`` holds everything that is wrong with the metadata and the files, found in
+one pass and each defect once. Nothing is ever written into the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+
+from conformance.submission.building import build_submission
+from conformance.submission.clauses import clause_of
+from conformance.submission.explanations import Violation
+from conformance.submission.files import FileFacts
+from conformance.submission.licences import find_bad_licences
+from conformance.submission.listed import compare_files, find_listings, iterate_values
+from conformance.submission.positions import Pointer, pointer_text
+from conformance.submission.problems import Problem, to_findings
+from conformance.submission.reading import (
+    DEFAULT_LIMITS,
+    Document,
+    Limits,
+    read_document,
+)
+from conformance.submission.references import find_dangling_references, find_foreign_vectors
+from conformance.submission.sections import find_duplicate_ids, uncertain_sections
+from conformance.submission.tolerances import find_unusable_tolerances
+from conformance.submission.unlisted import (
+    find_unlisted,
+    list_folder,
+    match_renamed,
+    without_links_to_listed,
+)
+from conformance.submission.values import Submission
+from conformance.submission.violations import find_violations
+from conformance.submission.wording import shown
+from conformance.verdicts import Finding, Json
+
+_FILE_KEYS = frozenset(
+    {
+        *("models", "vectors", "samples", "associated_files"),
+        *("files", "shards", "inputs", "targets", "outputs", "rel_filepath"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A submission folder and what was found about it.
+
+    ``submission`` is there when the metadata hold together: when they follow the schema, no id is
+    used twice and no reference dangles. Files, licences and tolerances may have problems even so.
+    ``files`` are the facts of the files that are as listed; ``metadata_sha256`` is the digest of
+    ``submission.json``.
+    """
+
+    root: Path
+    id: str
+    submission: Submission | None
+    problems: tuple[Finding, ...]
+    files: Mapping[str, FileFacts]
+    metadata_sha256: str
+
+
+def load(
+    folder: Path,
+    known: Mapping[str, FileFacts] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Loaded:
+    """Load the submission in ``folder``.
+
+    ``known`` are facts of an earlier :class:`Loaded`: files that have not changed since are not
+    hashed again. Raise :exc:`UnreadableSubmissionError` if ``submission.json`` cannot be read.
+    """
+    document = read_document(folder, limits)
+    violations = find_violations(document.data, limits.problems)
+    refused = _first(limits, _find_repeats(document), _schema_problems(document, violations))
+    loose = _first(
+        limits, find_duplicate_ids(document.data), _find_reference_problems(document, violations)
+    )
+    listed = _check_files(document, known or {}, limits, violations)
+    others = _first(
+        limits, find_bad_licences(document.data), find_unusable_tolerances(document.data)
+    )
+    certain = _without_consequences(
+        [*loose, *listed.problems, *others], _broken(document, violations)
+    )
+    name = _submission_id(document)
+    return Loaded(
+        root=document.root,
+        id=name,
+        submission=None if refused or loose else build_submission(document.root, document.data),
+        problems=to_findings(_first(limits, refused, certain), document, name),
+        files=listed.files,
+        metadata_sha256=document.sha256,
+    )
+
+
+def _first(limits: Limits, *sources: Iterable[Problem]) -> list[Problem]:
+    return list(islice(chain(*sources), limits.problems))
+
+
+def _submission_id(document: Document) -> str:
+    data = document.data
+    name = data.get("id") if isinstance(data, dict) else None
+    return name if isinstance(name, str) and name.strip() else document.root.name
+
+
+def _schema_problems(document: Document, violations: tuple[Violation, ...]) -> Iterator[Problem]:
+    repeated = {place.pointer for place in document.repeats}
+    return (_schema_problem(each) for each in violations if not _is_inside(each.pointer, repeated))
+
+
+def _schema_problem(violation: Violation) -> Problem:
+    about = violation.pointer
+    if violation.missing and not violation.key:
+        about = (*about, violation.missing[0])
+    return Problem(
+        check="SUBMISSION-SCHEMA-001",
+        message=violation.message,
+        expected=violation.expected,
+        found=violation.found,
+        mend=violation.mend,
+        clause=clause_of(about),
+        pointer=violation.pointer,
+        at_key=violation.key is not None,
+    )
+
+
+def _find_repeats(document: Document) -> Iterator[Problem]:
+    for place in document.repeats:
+        key = str(place.pointer[-1])
+        yield Problem(
+            check="SUBMISSION-SCHEMA-001",
+            message=f"the key {shown(key)} is there twice",
+            expected="each key once in an object",
+            found=f"a second {shown(key)} at {pointer_text(place.pointer)}",
+            mend="Delete or rename one of them.",
+            clause=clause_of(place.pointer),
+            pointer=place.pointer,
+            at_key=True,
+            place=place,
+        )
+
+
+def _find_reference_problems(
+    document: Document, violations: tuple[Violation, ...]
+) -> Iterator[Problem]:
+    if not document.repeats:
+        uncertain = uncertain_sections(violations)
+        yield from find_dangling_references(document.data, uncertain)
+        yield from find_foreign_vectors(document.data, uncertain)
+
+
+def _broken(document: Document, violations: tuple[Violation, ...]) -> set[Pointer]:
+    """Return where a value is refused as a whole, or may be another than the one read."""
+    refused = {each.pointer for each in violations if not each.key and not each.missing}
+    return refused | {place.pointer for place in document.repeats}
+
+
+def _without_consequences(problems: list[Problem], broken: set[Pointer]) -> Iterator[Problem]:
+    return (each for each in problems if not _is_inside(each.pointer or (), broken))
+
+
+def _is_inside(pointer: Pointer, outer: set[Pointer]) -> bool:
+    return any(pointer[:length] in outer for length in range(len(pointer) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckedFiles:
+    files: Mapping[str, FileFacts]
+    problems: tuple[Problem, ...]
+
+
+def _check_files(
+    document: Document,
+    known: Mapping[str, FileFacts],
+    limits: Limits,
+    violations: tuple[Violation, ...],
+) -> _CheckedFiles:
+    listings = find_listings(document.data)
+    compared = compare_files(document.root, listings, known, limits.file_bytes)
+    folder = list_folder(document.root, limits.files)
+    mentioned = {each.path for each in listings} | (_texts(document.data) if violations else set())
+    unlisted = without_links_to_listed(folder.paths, mentioned)
+    matched = list(match_renamed(document.root, compared.unfound, unlisted))
+    rest = set(unlisted) - {meant for _, meant in matched}
+    lists_known = not document.repeats and not any(map(_hides_files, violations))
+    unaccounted = find_unlisted(folder, rest, limits.files) if lists_known else ()
+    problems = (*compared.problems, *(problem for problem, _ in matched), *unaccounted)
+    return _CheckedFiles(compared.files, problems)
+
+
+def _texts(data: Json) -> set[str]:
+    return {value for _, value in iterate_values(data) if isinstance(value, str)}
+
+
+def _hides_files(violation: Violation) -> bool:
+    """Return whether files may be listed where the violation keeps them from being seen."""
+    if violation.key:
+        return False
+    names = [part for part in violation.pointer if isinstance(part, str)]
+    own = names[-1] if names else ""
+    if violation.missing:
+        return bool(_FILE_KEYS.intersection(violation.missing))
+    return own in _FILE_KEYS or not names

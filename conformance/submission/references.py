@@ -1,0 +1,116 @@
+"""Whether what refers to an entry of the submission names one that exists.
+
+One missing entry that many places refer to is one problem, and so is a vector set of another
+model: there is one thing to mend.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+from conformance.submission.clauses import clause_of
+from conformance.submission.positions import Pointer
+from conformance.submission.problems import Problem
+from conformance.submission.sections import entries, ids_of
+from conformance.submission.wording import is_placeholder, listing, nearest, shown
+from conformance.verdicts import Json
+
+_USES = (("metric", "metrics"), ("vectors", "vectors"))
+# Where references stand: the way to the object, and which of its keys refer to which section.
+_REFERENCES: tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
+    (
+        ("models",),
+        (("use_cases", "use_cases"), ("training_data", "datasets"), ("test_data", "datasets")),
+    ),
+    (("models", "metric_values"), _USES),
+    (("vectors",), (("model", "models"), ("dataset", "datasets"))),
+    (("samples",), (("model", "models"),)),
+    (("samples", "metrics"), _USES),
+    (("samples", "claims", "metric_values"), _USES),
+)
+
+
+def find_dangling_references(data: Json, uncertain: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for each missing entry; nothing is said of ``uncertain`` sections."""
+    places: dict[tuple[str, str], list[Pointer]] = defaultdict(list)
+    ids = {section: ids_of(data, section) for _, keys in _REFERENCES for _, section in keys}
+    for pointer, section, name in _references(data):
+        if section not in uncertain and name not in ids[section]:
+            places[section, name].append(pointer)
+    for (section, name), (first, *others) in places.items():
+        yield _dangling(section, name, first, others, list(ids[section]))
+
+
+def _references(data: Json) -> Iterator[tuple[Pointer, str, str]]:
+    for way, keys in _REFERENCES:
+        for pointer, entry in entries(data, *way):
+            for key, section in keys:
+                for at, name in _values((*pointer, key), entry.get(key)):
+                    yield at, section, name
+
+
+def _values(pointer: Pointer, value: Json) -> Iterator[tuple[Pointer, str]]:
+    listed = isinstance(value, list)
+    for index, each in enumerate(value if listed else [value]):
+        if isinstance(each, str) and each and not is_placeholder(each):
+            yield ((*pointer, index) if listed else pointer), each
+
+
+def _dangling(
+    section: str, id: str, first: Pointer, others: list[Pointer], known: list[str]
+) -> Problem:
+    meant = nearest(id, known)
+    places = f", in {len(others) + 1} places" if others else ""
+    return Problem(
+        check="SUBMISSION-REFERENCE-001",
+        message=f"{section} has no entry with the id {shown(id)}",
+        expected=f"one of the ids of {section}: {listing(known)}",
+        found=shown(id) + places,
+        mend=f"Did you mean {shown(meant)}?" if meant else f"Add such an entry to {section}.",
+        clause=clause_of(first),
+        pointer=first,
+        also=others,
+    )
+
+
+def find_foreign_vectors(data: Json, uncertain: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem where a model or sample uses vectors that are those of another model."""
+    if "models" in uncertain or "vectors" in uncertain:
+        return
+    models, vectors = ids_of(data, "models"), ids_of(data, "vectors")
+    owners = {entry.get("id"): entry.get("model") for _, entry in entries(data, "vectors")}
+    places: dict[tuple[str, str], list[tuple[Pointer, str]]] = defaultdict(list)
+    for user, pointer, used in _vector_uses(data):
+        owner = owners[used] if used in vectors else None
+        if isinstance(owner, str) and {user, owner} <= models.keys() and owner != user:
+            places[owner, user].append((pointer, used))
+    for (owner, user), uses in places.items():
+        yield _foreign(owner, user, uses)
+
+
+def _vector_uses(data: Json) -> Iterator[tuple[str, Pointer, str]]:
+    """Yield the id of a model, and the place and id of vectors used with it."""
+    for section, key, ways in (
+        ("models", "id", [("metric_values",)]),
+        ("samples", "model", [("metrics",), ("claims", "metric_values")]),
+    ):
+        for at, entry in entries(data, section):
+            for way in ways:
+                for inner, use in entries(entry, *way):
+                    if isinstance(entry.get(key), str) and isinstance(use.get("vectors"), str):
+                        yield entry[key], (*at, *inner, "vectors"), use["vectors"]
+
+
+def _foreign(owner: str, user: str, uses: list[tuple[Pointer, str]]) -> Problem:
+    (first, used), *others = uses
+    return Problem(
+        check="SUBMISSION-REFERENCE-001",
+        message=f"the vectors {shown(used)} are not for the model {shown(user)}",
+        expected=f"vectors whose model is {shown(user)}",
+        found=f"{shown(used)}, whose model is {shown(owner)}",
+        mend="Name vectors of this model here, or mend the model that the vectors name.",
+        clause=clause_of(first),
+        pointer=first,
+        also=[pointer for pointer, _ in others],
+    )

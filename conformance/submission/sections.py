@@ -1,0 +1,84 @@
+"""The sections of raw metadata, whatever else may be wrong with them, and their ids."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+from conformance.submission.clauses import clause_of
+from conformance.submission.explanations import Violation
+from conformance.submission.positions import Pointer, pointer_text
+from conformance.submission.problems import Problem
+from conformance.submission.wording import shown
+from conformance.verdicts import Json
+
+SECTIONS = ("use_cases", "models", "datasets", "metrics", "vectors", "samples")
+"""The keys of a submission whose entries have ids."""
+
+
+def entries(data: Json, *keys: str) -> Iterator[tuple[Pointer, dict[str, Json]]]:
+    """Yield every object below ``keys`` with its pointer; lists are gone through."""
+    level: list[tuple[Pointer, Json]] = [((), data)] if isinstance(data, dict) else []
+    for key in keys:
+        held = (((*at, key), each[key]) for at, each in level if key in each)
+        level = [each for at, value in held for each in _objects(at, value)]
+    yield from level
+
+
+def _objects(pointer: Pointer, value: Json) -> list[tuple[Pointer, Json]]:
+    members = enumerate(value) if isinstance(value, list) else ()
+    found = [((*pointer, index), each) for index, each in members] or [(pointer, value)]
+    return [(at, each) for at, each in found if isinstance(each, dict)]
+
+
+def ids_of(data: Json, section: str) -> dict[str, Pointer]:
+    """Return the ids of a section, each with the pointer of the entry that has it first."""
+    ids: dict[str, Pointer] = {}
+    for pointer, entry in entries(data, section):
+        if isinstance(entry.get("id"), str):
+            ids.setdefault(entry["id"], pointer)
+    return ids
+
+
+def uncertain_sections(violations: Collection[Violation]) -> frozenset[str]:
+    """Return the sections of which not every id can be known, because of ``violations``."""
+    return frozenset(
+        section for section in SECTIONS if any(_hides(each, section) for each in violations)
+    )
+
+
+def _hides(violation: Violation, section: str) -> bool:
+    owner = violation.pointer[:-1] if violation.key else violation.pointer
+    is_whole = not violation.key and not violation.missing
+    if owner == ():
+        return section in violation.missing or is_whole
+    if owner[0] != section:
+        return False
+    if owner[2:] == ("id",) or len(owner) == 1:
+        return True
+    return len(owner) == 2 and ("id" in violation.missing or is_whole)  # noqa: PLR2004
+
+
+def find_duplicate_ids(data: Json) -> Iterator[Problem]:
+    """Yield a problem for each id that several entries of one section have."""
+    for section in SECTIONS:
+        owners: dict[str, list[Pointer]] = defaultdict(list)
+        for pointer, entry in entries(data, section):
+            if isinstance(entry.get("id"), str):
+                owners[entry["id"]].append((*pointer, "id"))
+        for name, (first, *others) in owners.items():
+            if others:
+                yield _duplicate(section, name, first, others)
+
+
+def _duplicate(section: str, id: str, first: Pointer, others: list[Pointer]) -> Problem:
+    return Problem(
+        check="SUBMISSION-ID-001",
+        message=f"{section} has {len(others) + 1} entries with the id {shown(id)}",
+        expected=f"an id that no other entry of {section} has",
+        found=f"{shown(id)}, which {pointer_text(first)} is as well",
+        mend="Give one of them another id, and change what refers to it.",
+        clause=clause_of(others[0]),
+        pointer=others[0],
+        also=(first, *others[1:]),
+    )

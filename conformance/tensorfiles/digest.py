@@ -1,0 +1,23 @@
+"""The digest of a tensor: the same for the same values, whatever file they came from."""
+
+from __future__ import annotations
+
+import hashlib
+
+from conformance.tensorfiles._write import byte_view
+from conformance.tensorfiles.dtypes import Array
+
+
+def tensor_digest(array: Array) -> str:
+    """Return the lower-case hexadecimal SHA-256 of a tensor of numbers.
+
+    What is hashed is the ASCII header ``{dtype}:{d0}x{d1}...`` and a line feed (``float32:`` for
+    a scalar), then the little-endian elements in C order. A contiguous little-endian array is
+    hashed in place. Strings and objects have no digest: :class:`TypeError`.
+    """
+    if array.dtype.kind in "OSUMm":
+        raise TypeError(f"a tensor of {array.dtype.name} has no digest")
+    shape = "x".join(map(str, array.shape))
+    digest = hashlib.sha256(f"{array.dtype.name}:{shape}\n".encode("ascii"))
+    digest.update(byte_view(array))
+    return digest.hexdigest()

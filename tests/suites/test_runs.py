@@ -1,0 +1,264 @@
+"""What a user types, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from conformance.jsonschemas import validator
+from tests import tiny_submission
+from tests.suites.conftest import Runner
+
+
+def edit(folder: Path, change) -> Path:
+    metadata = json.loads((folder / "submission.json").read_text(encoding="utf-8"))
+    change(metadata)
+    tiny_submission.save(folder, metadata)
+    return folder
+
+
+def strict_tolerance(metadata: dict) -> None:
+    metadata["metrics"][1]["tolerance"]["bound"] = 1e-12
+
+
+def test_sound_submission_passes(judge_folders: Runner, tiny: Path) -> None:
+    run = judge_folders(tiny)
+    assert run.code == 0, run.output
+    report = run.report()
+    assert (report["verdict"], report["complete"], report["exit_code"]) == ("pass", True, 0)
+    assert not run.verdicts()
+    assert "tiny: PASS" in run.output
+    assert str(run.reports / "tiny" / "report.html") in run.output
+
+
+def test_every_form_of_the_report_is_written(judge_folders: Runner, tiny: Path) -> None:
+    run = judge_folders(tiny)
+    validator("report").validate(run.report())
+    folder = run.reports / "tiny"
+    assert "<!doctype html" in (folder / "report.html").read_text(encoding="utf-8")[:40].lower()
+    assert "tiny" in (folder / "report.md").read_text(encoding="utf-8")
+    cases = ET.parse(folder / "junit.xml").findall(".//testcase")
+    assert len(cases) == run.report()["summary"]["planned"]
+
+
+def test_nothing_is_written_into_the_submission(judge_folders: Runner, tiny: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in tiny.rglob("*")}
+    judge_folders(tiny)
+    assert {path: path.stat().st_mtime_ns for path in tiny.rglob("*")} == before
+
+
+def test_same_submission_gives_the_same_report(judge_folders: Runner, tiny: Path) -> None:
+    def normative(options: list[str]) -> str:
+        report = judge_folders(tiny, options=options).report()
+        del report["environment"], report["timing"]
+        return json.dumps(report)
+
+    assert normative(["--no-cache"]) == normative(["--no-cache", "-n", "2"]) == normative([])
+
+
+def test_metric_outside_its_tolerance_fails(judge_folders: Runner, tiny: Path) -> None:
+    run = judge_folders(edit(tiny, strict_tolerance))
+    assert run.code == 1
+    failed = {
+        "METRIC-DELTA-001 tiny/half/distance": "fail",
+        "METRIC-DELTA-001 tiny/half-onnx/distance": "fail",
+    }
+    assert run.verdicts() == failed
+    assert "test_delta_within_tolerance[tiny/half/distance]" in run.output
+    assert "to mend" in run.output
+
+
+def test_samples_carry_what_was_measured(judge_folders: Runner, tiny: Path) -> None:
+    half = judge_folders(tiny).report()["samples"][0]
+    original, compressed = half["original_size"], half["compressed_size"]
+    assert half["compression_factor"] == pytest.approx(original / compressed)
+    assert half["compressed_percent"] == pytest.approx(compressed / original * 100)
+    top1 = half["metrics"][0]
+    assert (top1["metric"], top1["reference"], top1["value"]) == ("top1", 0.9, 0.9)
+    assert top1["interval"]["low"] < 0 < top1["interval"]["high"]
+    assert top1["items"] == tiny_submission.ITEMS
+
+
+@pytest.mark.parametrize("options", [["-k", "half-onnx"], ["-k", "nothing_like_this"]])
+def test_selection_is_never_a_pass(judge_folders: Runner, tiny: Path, options: list[str]) -> None:
+    run = judge_folders(tiny, options=options)
+    assert run.code == 3
+    assert run.report()["verdict"] == "incomplete"
+    assert set(run.verdicts().values()) == {"not-run"}
+
+
+def test_stopping_at_the_first_failure_says_so(judge_folders: Runner, tiny: Path) -> None:
+    run = judge_folders(edit(tiny, strict_tolerance), options=["-x"])
+    assert run.code == 1
+    assert run.report()["complete"] is False
+    assert "partial" in run.output
+    assert list(run.verdicts().values()).count("fail") == 1
+
+
+def test_distributed_run_finds_the_same(judge_folders: Runner, tiny: Path) -> None:
+    alone = judge_folders(edit(tiny, strict_tolerance))
+    spread = judge_folders(tiny, options=["-n", "2"])
+    assert spread.code == alone.code == 1
+    assert spread.verdicts() == alone.verdicts()
+
+
+def test_several_submissions_are_judged_apart(
+    judge_folders: Runner, tiny: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    tiny_submission.write(other)
+    edit(other, lambda metadata: metadata.update(id="other"))
+    edit(other, strict_tolerance)
+    run = judge_folders(tiny, other)
+    assert run.code == 1
+    assert run.report("tiny")["verdict"] == "pass"
+    assert run.report("other")["verdict"] == "fail"
+
+
+def test_submissions_with_one_id_are_named_by_folder(
+    judge_folders: Runner, tiny: Path, tmp_path: Path
+) -> None:
+    tiny_submission.write(tmp_path / "twin")
+    run = judge_folders(tiny, tmp_path / "twin")
+    assert run.code == 0, run.output
+    assert run.report("twin")["findings"][0]["subject"].startswith("twin")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(None, "submission.json"), ('{"id": ', "JSON"), ("[]", "object")],
+    ids=["missing", "cut-off", "no-object"],
+)
+def test_unreadable_metadata_exit_with_2(
+    judge_folders: Runner, tiny: Path, text: str | None, said: str
+) -> None:
+    (tiny / "submission.json").unlink()
+    if text is not None:
+        (tiny / "submission.json").write_text(text, encoding="utf-8")
+    run = judge_folders(tiny)
+    assert run.code in (1, 2)
+    assert run.report()["verdict"] == "fail"
+    assert said in run.output
+    assert "Traceback" not in run.output
+
+
+def test_one_unreadable_submission_does_not_stop_the_others(
+    judge_folders: Runner, tiny: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    run = judge_folders(tmp_path / "empty", tiny)
+    assert run.code == 2
+    assert run.report("tiny")["verdict"] == "pass"
+    assert run.report("empty")["exit_code"] == 2
+
+
+def test_folder_that_is_not_there_is_a_slip(judge_folders: Runner, tmp_path: Path) -> None:
+    run = judge_folders(tmp_path / "nowhere")
+    assert run.code == 2
+    assert "there is no submission folder" in run.output
+    assert "Traceback" not in run.output
+    assert not run.reports.exists()
+
+
+def test_no_submission_is_no_pass(judge_folders: Runner) -> None:
+    run = judge_folders()
+    assert run.code == 2
+    assert "--submission DIR" in run.output
+
+
+def test_schema_violation_leaves_the_rest_undone(judge_folders: Runner, tiny: Path) -> None:
+    run = judge_folders(edit(tiny, lambda metadata: metadata.pop("license")))
+    assert run.code == 1
+    verdicts = run.verdicts()
+    assert verdicts.pop("SUBMISSION-SCHEMA-001 tiny") == "fail"
+    assert set(verdicts.values()) == {"not-run"}
+
+
+def test_waived_finding_passes_and_is_shown(
+    judge_folders: Runner, tiny: Path, tmp_path: Path
+) -> None:
+    waivers = [
+        {
+            "check": "METRIC-DELTA-001",
+            "subject": f"tiny/{sample}/distance",
+            "reason": "agreed at the meeting",
+            "link": "https://example.org/minutes",
+        }
+        for sample in ("half", "half-onnx", "misspelt")
+    ]
+    (tmp_path / "waivers.json").write_text(json.dumps(waivers), encoding="utf-8")
+    options = ["--waivers", str(tmp_path / "waivers.json")]
+    run = judge_folders(edit(tiny, strict_tolerance), options=options)
+    assert run.code == 0, run.output
+    assert set(run.verdicts().values()) == {"waived"}
+    assert len(run.report()["waivers"]) == 2
+    assert "tiny/misspelt/distance matches no finding" in run.output
+
+
+def test_unusable_waivers_are_a_slip(judge_folders: Runner, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "waivers.json").write_text("{}", encoding="utf-8")
+    run = judge_folders(tiny, options=["--waivers", str(tmp_path / "waivers.json")])
+    assert run.code == 2
+    assert "waivers.json" in run.output
+
+
+def test_case_past_its_time_is_a_timeout(judge_folders: Runner, tiny: Path) -> None:
+    run = judge_folders(tiny, options=["--no-cache", "--case-timeout", "0.01"])
+    assert run.code == 1
+    assert run.verdicts()["MODEL-OPEN-001 tiny/linear"] == "timeout"
+
+
+def test_worker_without_memory_is_an_error(judge_folders: Runner, tiny: Path) -> None:
+    run = judge_folders(tiny, options=["--no-cache", "--memory-limit", "64"])
+    assert run.code == 1
+    assert run.verdicts()["MODEL-OPEN-001 tiny/linear"] == "error"
+
+
+def test_damaged_evidence_is_computed_again(
+    judge_folders: Runner, tiny: Path, evidence_folder: Path
+) -> None:
+    assert judge_folders(tiny).code == 0
+    for path in evidence_folder.glob("??/*/evidence.json"):
+        path.write_text("{}", encoding="utf-8")
+    assert judge_folders(tiny).code == 0
+
+
+def test_warm_run_starts_no_evaluation(judge_folders: Runner, tiny: Path) -> None:
+    judge_folders(tiny)
+    assert judge_folders(tiny).report()["timing"]["cases"] == {}
+    assert judge_folders(tiny, options=["--no-cache"]).report()["timing"]["cases"]
+
+
+def test_step_summary_is_written(judge_folders: Runner, tiny: Path, tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    judge_folders(tiny, GITHUB_STEP_SUMMARY=str(summary))
+    assert "tiny" in summary.read_text(encoding="utf-8")
+
+
+def test_killed_run_leaves_a_partial_report_and_resumes(
+    command, judge_folders: Runner, tiny: Path, tmp_path: Path
+) -> None:
+    reports = tmp_path / "reports" / "tiny"
+    reports.mkdir(parents=True)
+    (reports / "report.html").write_text("an old pass", encoding="utf-8")
+    arguments = command([tiny], "--no-cache")
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, cwd=tmp_path) as process:
+        deadline = time.monotonic() + 60
+        while not (reports / "report.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+    partial = json.loads((reports / "report.json").read_text(encoding="utf-8"))
+    validator("report").validate(partial)
+    assert partial["complete"] is False
+    assert partial["verdict"] == "incomplete"
+    assert not (reports / "report.html").exists() or "partial" in (
+        reports / "report.html"
+    ).read_text(encoding="utf-8")
+    assert judge_folders(tiny).code == 0
