@@ -107,19 +107,19 @@ def digests_of(file: Path) -> str:
 
 def render_report(file: Path, folder: Path) -> str:
     """Render a report.json into ``folder`` and return the paths of what was written."""
-    from conformance.report import write_reports
+    from conformance.report import read_report, write_reports
 
     try:
-        report = json.loads(file.read_text(encoding="utf-8"))
+        written = write_reports(read_report(file), folder)
     except (OSError, ValueError) as error:
         raise ConformanceError(
-            f"{file} cannot be read as a report",
+            f"{file} cannot be rendered",
             where=Location(file.name),
-            expected="a report.json of nnr-conformance",
-            found=f"{type(error).__name__}: {error}",
-            mend="name the report.json of a run",
+            expected="a report.json of nnr-conformance, and a folder that can be written to",
+            found=str(error),
+            mend="name the report.json of a run, and a folder of your own after --to",
         ) from None
-    return "\n".join(str(path) for path in write_reports(report, folder).values())
+    return "\n".join(str(path) for path in written.values())
 
 
 def _require_folder(folder: Path) -> None:

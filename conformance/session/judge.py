@@ -6,6 +6,7 @@ seen positive evidence. A check that says neither has not passed: it is an error
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -13,6 +14,7 @@ from conformance.checks import Check
 from conformance.evaluation.case import Kind
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.plan import Subject
+from conformance.metrics.tolerance import EQUAL
 from conformance.submission.values import Metric
 from conformance.verdicts import (
     ConformanceError,
@@ -24,9 +26,6 @@ from conformance.verdicts import (
     Verdict,
     error_from_json,
 )
-
-EQUAL = 1e-12
-"""Two numbers that differ by less than this, relative or absolute, count as equal."""
 
 OWNER: Mapping[Kind, str] = {
     "model": "MODEL-OPEN-001",
@@ -107,8 +106,9 @@ class Judge:
             "measured": measured["value"],
         }
         expected = f"{declared.value:.10g} ± {declared.tolerance:g}, as declared"
+        slack = EQUAL * max(1.0, abs(declared.value))
         self.require(
-            abs(value - declared.value) <= declared.tolerance + EQUAL * max(1.0, abs(value)),
+            math.isfinite(value) and abs(value - declared.value) <= declared.tolerance + slack,
             f"the declared value of {declared.metric!r} is not the measured one",
             expected=expected,
             found=f"{value:.10g}",

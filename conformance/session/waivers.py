@@ -56,10 +56,7 @@ def apply_waivers(findings: Iterable[Finding], waivers: Iterable[Waiver]) -> lis
             continue
         accepted_as = {**waiver.to_json(), "verdict": finding.verdict.value}
         evidence = {**finding.evidence, WAIVER: accepted_as}
-        message = f"{finding.message} (waived: {waiver.reason}; {waiver.link})"
-        applied.append(
-            dataclasses.replace(finding, verdict=Verdict.WAIVED, message=message, evidence=evidence)
-        )
+        applied.append(dataclasses.replace(finding, verdict=Verdict.WAIVED, evidence=evidence))
     return applied
 
 

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from conformance.jsonschemas import load_schema
+from conformance.session.deltas import judge_delta
+from conformance.submission.values import Metric, MetricUse, Tolerance
+from conformance.verdicts import Verdict
+
+INTERVAL = {
+    "level": 0.95,
+    "low": -0.02,
+    "high": 0.01,
+    "method": "Bonett-Price adjusted Wald",
+    "items": 100,
+    "p_value": 0.5,
+    "gained": 1,
+    "lost": 2,
+}
+
+
+def judged(value: object, interval: dict | None = INTERVAL, **tolerance: object):
+    allowed = Tolerance("absolute", 0.01, **tolerance)  # type: ignore[arg-type]
+    metric = Metric("top1", "top-k-accuracy", "", "higher", allowed)
+    measured = {"reference": 0.97, "value": value, "items": 100, "interval": interval}
+    return judge_delta(MetricUse("top1", "test", allowed), metric, measured)
+
+
+def test_loss_on_the_bound_passes() -> None:
+    assert judged(0.96).passes
+
+
+def test_loss_on_an_exclusive_bound_fails() -> None:
+    assert judged(0.96, inclusive=False).verdict is Verdict.FAIL
+
+
+def test_row_has_what_the_report_schema_wants() -> None:
+    wanted = load_schema("report")["$defs"]["sample_metric"]["required"]
+    assert sorted(judged(0.96).row) == sorted(wanted)
+
+
+def test_words_say_what_was_expected_and_found() -> None:
+    finding = judged(0.95)
+    assert finding.expected == "higher is better; loss ≤ 0.01"
+    assert finding.found.startswith("original 0.97, sample 0.95, delta -0.02")
+    assert "95% interval -0.02 to +0.01" in finding.found
+    assert "compress less" in finding.mend
+
+
+def test_straddling_interval_is_undecided_and_says_how_many_items_decide() -> None:
+    finding = judged(0.965, confidence=0.95)
+    assert finding.verdict is Verdict.UNDECIDED
+    assert finding.row["items_to_decide"] > 100
+    assert f"{finding.row['items_to_decide']} items would decide it" in finding.mend
+    assert "at 95% confidence" in finding.expected
+
+
+def test_without_statistics_confidence_cannot_be_given() -> None:
+    finding = judged(0.965, interval=None, confidence=0.95)
+    assert finding.verdict is Verdict.UNDECIDED
+    assert finding.row["interval"] is None
+    assert "submit more reference vectors, or ask for less confidence" in finding.mend
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_value_that_is_no_number_fails_and_stays_json(value: str) -> None:
+    finding = judged(value, interval=None)
+    assert finding.verdict is Verdict.FAIL
+    assert finding.row["value"] == value
+
+
+def test_upper_bound_is_said() -> None:
+    assert "improvement ≤ 0.5" in judged(0.97, upper_bound=0.5).expected

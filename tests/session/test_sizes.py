@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.session.sizes import compressed_percent, compression_factor, size_claims
+from conformance.submission import load
+
+
+@pytest.fixture
+def pair(tiny: Path):
+    submission = load(tiny).submission
+    assert submission is not None
+    return submission.models[0], submission.samples[0]
+
+
+def claim(pair, **claims: object) -> dict[str, bool]:
+    model, sample = pair
+    changed = replace(sample, claims=replace(sample.claims, **claims))
+    return {claim.name: claim.holds for claim in size_claims(model, changed)}
+
+
+def test_factor_and_percent_are_named_apart(pair) -> None:
+    factor, percent = compression_factor(*pair), compressed_percent(*pair)
+    assert factor == pytest.approx(pair[0].size / pair[1].size)
+    assert percent == pytest.approx(100 / factor)
+
+
+def test_claimed_size_is_exact(pair) -> None:
+    size = pair[1].size
+    assert claim(pair, compressed_size=size) == {"compressed_size": True}
+    assert claim(pair, compressed_size=size + 1) == {"compressed_size": False}
+
+
+@pytest.mark.parametrize(("stretch", "holds"), [(1.0, True), (1.004, True), (1.006, False)])
+def test_claimed_ratios_hold_within_half_a_percent(pair, stretch: float, holds: bool) -> None:
+    found = claim(
+        pair,
+        compression_factor=compression_factor(*pair) * stretch,
+        compressed_percent=compressed_percent(*pair) * stretch,
+    )
+    assert found["compression_factor"] is found["compressed_percent"] is holds
+
+
+def test_the_other_convention_is_noticed(pair) -> None:
+    assert not claim(pair, compression_factor=compressed_percent(*pair))["compression_factor"]
