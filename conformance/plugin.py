@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-OPTIONS_FOR_WORKERS = "nnr_known_files"
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a conformance run."""
@@ -67,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Take up the run if submissions are named."""
     folders: list[Path] = config.getoption("submission")
-    if not folders or (config.option.collectonly and hasattr(config, "workerinput")):
+    if not folders:
         return
     from conformance.session.pytest_run import PytestRun
 

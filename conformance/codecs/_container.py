@@ -7,104 +7,21 @@ whatever the bytes say.
 
 from __future__ import annotations
 
-import lzma
 import tempfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import BinaryIO, Literal, Protocol, TypeAlias, cast
+from typing import BinaryIO, Literal, TypeAlias, cast
 
 import zstandard
 
+from conformance.codecs._unpackers import ERRORS, MAX_WINDOW_BYTES, UNPACKERS, Unpacker
 from conformance.verdicts import LimitError, Location, MalformedError, UnsupportedError
 
 Container: TypeAlias = Literal["none", "zstd", "xz", "deflate"]
 
-MAX_WINDOW_BYTES = 2**27
-"""The largest zstandard window and .xz memory that are accepted: what ``zstd`` takes unasked."""
-
 _READ_BYTES = 2**16
-_PIECE_BYTES = 2**20
-_ZSTD_SLICE_BYTES = 2**10  # a slice of this size cannot give more than 32 MiB
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_MAGIC: Mapping[str, bytes] = {"zstd": b"\x28\xb5\x2f\xfd", "xz": b"\xfd7zXZ\0"}
 _ZSTD_HEADER_BYTES = 18
-
-
-class _Unpacker(Protocol):
-    """A decompressor that is fed the bytes of the file in order."""
-
-    def feed(self, data: bytes) -> Iterator[bytes]: ...
-    @property
-    def ended(self) -> bool: ...
-    @property
-    def unused(self) -> int: ...
-
-
-class _Deflate:
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj()
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        piece = self._inner.decompress(data, _PIECE_BYTES)
-        yield piece
-        while not self._inner.eof and len(piece) == _PIECE_BYTES:
-            piece = self._inner.decompress(self._inner.unconsumed_tail, _PIECE_BYTES)
-            yield piece
-
-    @property
-    def ended(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def unused(self) -> int:
-        return len(self._inner.unused_data)
-
-
-class _Xz:
-    def __init__(self) -> None:
-        self._inner = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_WINDOW_BYTES)
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        yield self._inner.decompress(data, _PIECE_BYTES)
-        while not self._inner.eof and not self._inner.needs_input:
-            yield self._inner.decompress(b"", _PIECE_BYTES)
-
-    @property
-    def ended(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def unused(self) -> int:
-        return len(self._inner.unused_data)
-
-
-class _Zstandard:
-    def __init__(self) -> None:
-        inner = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
-        self._inner = inner.decompressobj(write_size=_PIECE_BYTES)
-        self._left = 0
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        for begin in range(0, len(data), _ZSTD_SLICE_BYTES):
-            yield self._inner.decompress(data[begin : begin + _ZSTD_SLICE_BYTES])
-            if self._inner.eof:
-                self._left = max(0, len(data) - begin - _ZSTD_SLICE_BYTES)
-                return
-
-    @property
-    def ended(self) -> bool:
-        return bool(self._inner.eof)
-
-    @property
-    def unused(self) -> int:
-        return self._left + len(self._inner.unused_data)
-
-
-_UNPACKERS: Mapping[Container, type[_Unpacker]] = {
-    "deflate": _Deflate,
-    "xz": _Xz,
-    "zstd": _Zstandard,
-}
 
 
 def unpack(file: BinaryIO, container: Container, decoded_size: int, display: str) -> BinaryIO:
@@ -113,8 +30,11 @@ def unpack(file: BinaryIO, container: Container, decoded_size: int, display: str
     A MalformedError is raised if the container is damaged, cut off, followed by something, or
     shorter than declared; a LimitError if it is longer, or needs too much memory to unpack.
     """
+    head = file.read(_ZSTD_HEADER_BYTES)
+    file.seek(0)
+    _check_magic(head, container, display)
     if container == "zstd":
-        _check_zstandard(file, display)
+        _check_zstandard(head, display)
     with ExitStack() as stack:
         unpacked = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
         _unpack_into(unpacked, file, container, decoded_size, display)
@@ -125,7 +45,7 @@ def unpack(file: BinaryIO, container: Container, decoded_size: int, display: str
 def _unpack_into(
     unpacked: BinaryIO, file: BinaryIO, container: Container, decoded_size: int, display: str
 ) -> None:
-    unpacker = _UNPACKERS[container]()
+    unpacker = UNPACKERS[container]()
     size = 0
     for piece in _pieces(file, unpacker, container, display):
         size += len(piece)
@@ -144,7 +64,7 @@ def _unpack_into(
 
 
 def _pieces(
-    file: BinaryIO, unpacker: _Unpacker, container: Container, display: str
+    file: BinaryIO, unpacker: Unpacker, container: Container, display: str
 ) -> Iterator[bytes]:
     """Yield what the container holds; it has to end where the file ends."""
     offset = 0
@@ -152,7 +72,7 @@ def _pieces(
         while not unpacker.ended and (data := file.read(_READ_BYTES)):
             yield from unpacker.feed(data)
             offset += len(data)
-    except (zlib.error, lzma.LZMAError, zstandard.ZstdError) as error:
+    except ERRORS as error:
         raise _damaged(error, container, offset, display) from error
     if not unpacker.ended:
         raise _refused(
@@ -204,19 +124,21 @@ def _too_long(container: Container, decoded_size: int, display: str) -> LimitErr
     )
 
 
-def _check_zstandard(file: BinaryIO, display: str) -> None:
+def _check_magic(head: bytes, container: Container, display: str) -> None:
+    magic = _MAGIC.get(container, b"")
+    if not head.startswith(magic):
+        raise _refused(
+            f"the {container} container does not begin as one",
+            Location(file=display, byte_offset=0, element=f"{container} magic number"),
+            f"bytes {magic.hex(' ')}",
+            head[: len(magic)].hex(" ") or "an empty file",
+            f"Compress the payload with {container}, or correct the codec's parameters.",
+        )
+
+
+def _check_zstandard(head: bytes, display: str) -> None:
     """Check the frame header before the library acts on it."""
     where = Location(file=display, byte_offset=0, element="zstd frame header")
-    head = file.read(_ZSTD_HEADER_BYTES)
-    file.seek(0)
-    if not head.startswith(_ZSTD_MAGIC):
-        raise _refused(
-            "the zstd container does not begin with a zstandard frame",
-            where,
-            f"bytes {_ZSTD_MAGIC.hex(' ')}",
-            head[:4].hex(" ") or "an empty file",
-            "Compress the payload with zstd, or correct the container in the codec's parameters.",
-        )
     try:
         frame = zstandard.get_frame_parameters(head)
     except zstandard.ZstdError as error:

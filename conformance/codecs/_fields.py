@@ -27,6 +27,7 @@ class Fields:
 
     def has(self, key: str) -> bool:
         """Say whether the field is there."""
+        self._asked.add(key)
         return key in self._data
 
     def items(self) -> Iterable[tuple[str, Json]]:

@@ -31,7 +31,7 @@ class OnnxModelCodec:
     def decode(self, source: Source) -> DecodedModel:
         """Check that the model can be read and that its data are among the files."""
         where = Location(file="submission.json", element="codec.params")
-        Fields(source.params, "the parameters of codec 'onnx'", where).finish()
+        Fields(source.params, "the parameter object of codec 'onnx'", where).finish()
         path, display = _first_file(source)
         model = _load(path, display)
         check_external_data(tensors_of(model), source)

@@ -79,7 +79,7 @@ def _only_file(source: Source) -> tuple[Path, str]:
 
 def _read_params(source: Source, path: Path) -> _Params:
     where = Location(file="submission.json", element="codec.params")
-    fields = Fields(source.params, "the parameters of codec 'tensors'", where)
+    fields = Fields(source.params, "the parameter object of codec 'tensors'", where)
     container = fields.choice("container", get_args(Container), "none")
     payload = fields.choice("format", FORMATS, _format_of(path))
     decoded_size = 0 if container == "none" else fields.natural("decoded_size")

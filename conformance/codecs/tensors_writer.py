@@ -80,10 +80,17 @@ def _pack(path: Path, payload: bytes, container: Container, format: Format) -> d
         "zstd": lambda: zstandard.ZstdCompressor(_ZSTD_LEVEL, write_checksum=True).compress(
             payload
         ),
-        "xz": lambda: lzma.compress(payload, lzma.FORMAT_XZ, preset=_BEST | lzma.PRESET_EXTREME),
+        "xz": lambda: lzma.compress(payload, lzma.FORMAT_XZ, filters=[_xz_filter(len(payload))]),
         "deflate": lambda: zlib.compress(payload, _BEST),
     }[container]()
     path.write_bytes(packed)
     if container == "none":
         return {"format": format}
     return {"container": container, "decoded_size": len(payload), "format": format}
+
+
+def _xz_filter(size: int) -> dict[str, int]:
+    """Return the best preset with a dictionary no larger than it has to be."""
+    dictionary = min(max(2**12, 1 << size.bit_length()), 2**26)
+    best = _BEST | lzma.PRESET_EXTREME
+    return {"id": lzma.FILTER_LZMA2, "preset": best, "dict_size": dictionary}

@@ -134,8 +134,9 @@ def versions() -> Mapping[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
+    everything = importlib.metadata.entry_points()
     for group in ("codecs", "runtimes", "metrics"):
-        for entry in importlib.metadata.entry_points(group=f"nnr_conformance.{group}"):
+        for entry in everything.select(group=f"nnr_conformance.{group}"):
             if entry.dist is not None:
                 found[entry.dist.name] = entry.dist.version
     return dict(sorted(found.items()))

@@ -33,8 +33,11 @@ class Executor:
         self._known: dict[Case, Evidence] = {}
 
     def warm_up(self) -> None:
-        """Start the worker, whose imports then overlap with whatever the caller does next."""
-        self._worker.start()
+        """Start the worker if it will be needed: its imports overlap with what the caller does."""
+        submission = self._submission()
+        first = Case("model", submission.models[0].id)
+        if not self.reuse or not self.store.folder(self._key(first, submission)).is_dir():
+            self._worker.start()
 
     def close(self) -> None:
         """End the worker."""

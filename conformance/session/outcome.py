@@ -5,7 +5,9 @@ Only one process has an :class:`Outcome`: the one the user started.
 
 from __future__ import annotations
 
+import dataclasses
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from conformance.session.progress import ProgressLine
 from conformance.session.reporting import forget_old_reports, report_of
 from conformance.session.run import Target
 from conformance.session.waivers import Waiver, read_waivers, unused_waivers
-from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding, Json
+from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding, Json, Verdict
 
 PROPERTY = "nnr-conformance"
 WORST_FIRST = (
@@ -49,9 +51,18 @@ class Outcome:
 
     def pytest_sessionstart(self) -> None:
         """Put a partial report in the place of any old one, before anything is judged."""
-        for target in self._targets.values():
-            forget_old_reports(self._folder / target.name)
-        self._write(complete=False, formats=("json",))
+        from conformance.report import ReportWriteError
+
+        try:
+            for target in self._targets.values():
+                forget_old_reports(self._folder / target.name)
+            self._write(complete=False, formats=("json",))
+        except (OSError, ReportWriteError) as error:
+            pytest.exit(
+                f"no report can be written to {self._folder}: {error}; name another folder with "
+                "--report DIR",
+                returncode=ExitCode.USAGE,
+            )
         if self._terminal is not None and self._terminal.isatty and self._terminal.verbosity == 0:
             total = sum(len(target.planned) for target in self._targets.values())
             self._progress = ProgressLine(total)
@@ -105,13 +116,14 @@ class Outcome:
         stopped = bool(session.shouldstop or session.shouldfail)
         broken = exitstatus == pytest.ExitCode.INTERNAL_ERROR
         self._write(complete=not stopped and exitstatus not in _ENDED_EARLY)
+        self._append_step_summaries()
         codes = [report["exit_code"] for report in self._reports.values()]
         if broken:
             codes.append(ExitCode.INTERNAL)
         session.exitstatus = min(codes, key=WORST_FIRST.index)
 
     def _write(self, *, complete: bool, formats: Sequence[str] | None = None) -> None:
-        from conformance.report import FORMATS, append_step_summary, write_reports
+        from conformance.report import FORMATS, write_reports
 
         for target in self._targets.values():
             report = report_of(
@@ -122,9 +134,16 @@ class Outcome:
             )
             self._reports[target.name] = report
             write_reports(report, self._folder / target.name, formats or FORMATS)
-            if complete:
-                append_step_summary(report)
         self._written = time.monotonic()
+
+    def _append_step_summaries(self) -> None:
+        from conformance.report import ReportWriteError, append_step_summary
+
+        for report in self._reports.values():
+            try:
+                append_step_summary(report)
+            except ReportWriteError as error:
+                warnings.warn(str(error), stacklevel=1)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdict of every submission and where its reports are."""
@@ -140,6 +159,9 @@ class Outcome:
 
 
 _ENDED_EARLY = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+_OPEN = (Verdict.UNDECIDED.value, Verdict.UNSUPPORTED.value)
+"""Verdicts that pytest shows as skipped: they are told again at the end, with what to do."""
+_FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
 _COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
 
 
@@ -156,6 +178,9 @@ def _print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder:
         bold=True,
         **{_COLOUR[verdict]: True},
     )
+    for finding in report["findings"]:
+        if finding["verdict"] in _OPEN:
+            terminal.line(str(Finding.from_json({key: finding[key] for key in _FIELDS})))
     terminal.line(f"  reports: {folder / 'report.html'} (and report.json, report.md, junit.xml)")
 
 

@@ -23,7 +23,8 @@ def port_differences(
 ) -> Iterator[PortDifference]:
     """Yield every difference in names, types and shapes.
 
-    A fixed size must be equal; a dynamic axis may be declared under any name.
+    A fixed size must be equal; a dynamic axis may be declared under any name. A shape that the
+    network file does not tell, ``()``, contradicts none.
     """
     found = {port["name"]: port for port in measured}
     wanted = {port.name: port for port in declared}
@@ -48,11 +49,13 @@ def port_text(port: Port) -> str:
 
 
 def _alike(declared: Port, measured: Port) -> bool:
-    return (
-        declared.dtype == measured.dtype
-        and len(declared.shape) == len(measured.shape)
-        and all(_same_size(a, b) for a, b in zip(declared.shape, measured.shape, strict=True))
+    return declared.dtype == measured.dtype and (
+        not measured.shape or _same_shape(declared.shape, measured.shape)
     )
+
+
+def _same_shape(declared: Sequence[Dim], measured: Sequence[Dim]) -> bool:
+    return len(declared) == len(measured) and all(map(_same_size, declared, measured))
 
 
 def _same_size(declared: Dim, measured: Dim) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -42,23 +43,28 @@ class PytestRun:
     @classmethod
     def of(cls, config: pytest.Config, folders: Sequence[Path]) -> PytestRun:
         """Load the submissions and return the run; exits with code 2 where there is no folder."""
+        _leave_out_hypothesis(config)
         try:
             run = cls(config, load_targets(folders, _known(config)))
+            if not config.option.collectonly:
+                run._get_ready()
         except ConformanceError as error:
             pytest.exit(str(error), returncode=ExitCode.USAGE)
-        if not hasattr(config, "workerinput"):
-            config.pluginmanager.register(Outcome(config, run.targets, run.limits))
-        if not _is_controller(config) and run.targets:
-            first = next(iter(run.targets.values()))
-            if first.loaded.submission is not None:
-                run.executor(first).warm_up()
         return run
+
+    def _get_ready(self) -> None:
+        """Take up reporting where the user is, and evaluation where the checks will run."""
+        if not hasattr(self.config, "workerinput"):
+            self.config.pluginmanager.register(Outcome(self.config, self.targets, self.limits))
+        first = next(iter(self.targets.values()))
+        if not _is_controller(self.config) and first.loaded.submission is not None:
+            self.executor(first).warm_up()
 
     def executor(self, target: Target) -> Executor:
         """Return the executor of ``target``, after ending that of any other."""
         if self._executor is None or self._executor_of != target.name:
             self.close()
-            store = EvidenceStore(_store_folder(self.config))
+            store = _store(self.config)
             reuse = not self.config.getoption("no_cache")
             self._executor = Executor(target.loaded, store, self.limits, reuse=reuse)
             self._executor_of = target.name
@@ -183,6 +189,16 @@ def _function(item: pytest.Item) -> str:
     return getattr(item, "originalname", item.name)
 
 
+def _leave_out_hypothesis(config: pytest.Config) -> None:
+    """Unload the plug-in of hypothesis: it costs a second at the end, and no check uses it."""
+    suites_alone = all(
+        (Path(config.invocation_params.dir) / arg.partition("::")[0]).is_relative_to(SUITES)
+        for arg in config.args
+    )
+    if suites_alone and config.pluginmanager.has_plugin("hypothesispytest"):
+        config.pluginmanager.unregister(name="hypothesispytest")
+
+
 def _is_controller(config: pytest.Config) -> bool:
     """Tell whether this process only hands tests out to xdist workers."""
     return bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
@@ -201,10 +217,18 @@ def _limits(config: pytest.Config) -> Limits:
     return Limits.for_machine(config.getoption("case_timeout"), mib << 20 if mib else None)
 
 
-def _store_folder(config: pytest.Config) -> Path:
-    import os
-
+def _store(config: pytest.Config) -> EvidenceStore:
+    """Return the evidence store that the user chose; ConformanceError if it cannot be written."""
     from platformdirs import user_cache_path
 
     given = config.getoption("evidence") or os.environ.get("NNR_CONFORMANCE_CACHE")
-    return Path(given) if given else user_cache_path("nnr-conformance") / "evidence"
+    folder = Path(given) if given else user_cache_path("nnr-conformance") / "evidence"
+    try:
+        return EvidenceStore(folder)
+    except OSError as error:
+        raise ConformanceError(
+            f"the evidence store {folder} cannot be used",
+            expected="a folder that can be written to",
+            found=error.strerror or str(error),
+            mend="name another one with --evidence DIR or $NNR_CONFORMANCE_CACHE",
+        ) from None

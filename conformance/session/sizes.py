@@ -24,12 +24,17 @@ class SizeClaim:
 
 def compression_factor(model: Model, sample: Sample) -> float:
     """Return original size / compressed size; 10 means a tenth of the bytes."""
-    return model.size / sample.size
+    return _ratio(model.size, sample.size)
 
 
 def compressed_percent(model: Model, sample: Sample) -> float:
     """Return compressed size / original size · 100; 10 means a tenth of the bytes."""
-    return sample.size / model.size * 100
+    return _ratio(sample.size, model.size) * 100
+
+
+def _ratio(size: int, other: int) -> float:
+    """Return the quotient of two sizes; an empty file, which is no network, gives infinity."""
+    return size / other if other else math.inf
 
 
 def size_claims(model: Model, sample: Sample) -> Iterator[SizeClaim]:

@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from conformance.verdicts import Json
 
@@ -13,6 +14,7 @@ PLACEHOLDER = "<fill in"
 """How a text begins that `nnr-conformance init` leaves to a human."""
 
 _SHOWN = 80
+_MAX_LISTED = 12
 _MAX_CANDIDATES = 200
 
 _KINDS = {
@@ -54,8 +56,9 @@ def kinds(names: str | list[str]) -> str:
 
 def listing(names: Iterable[str]) -> str:
     """Return names in quotes, shortened after the first 12."""
-    quoted = [shown(name) for name in names]
-    return ", ".join(quoted[:12]) + (", ..." if len(quoted) > 12 else "")  # noqa: PLR2004
+    some = list(islice(names, _MAX_LISTED + 1))
+    quoted = [shown(name) for name in some[:_MAX_LISTED]]
+    return ", ".join(quoted + ["..."] * (len(some) > _MAX_LISTED))
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:

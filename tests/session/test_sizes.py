@@ -44,5 +44,12 @@ def test_claimed_ratios_hold_within_half_a_percent(pair, stretch: float, holds: 
     assert found["compression_factor"] is found["compressed_percent"] is holds
 
 
+def test_empty_sample_has_no_finite_factor(pair) -> None:
+    model, sample = pair
+    empty = replace(sample, files=(replace(sample.files[0], size=0),))
+    assert compression_factor(model, empty) == float("inf")
+    assert compressed_percent(model, empty) == 0
+
+
 def test_the_other_convention_is_noticed(pair) -> None:
     assert not claim(pair, compression_factor=compressed_percent(*pair))["compression_factor"]

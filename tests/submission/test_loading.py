@@ -1,0 +1,514 @@
+"""Submissions with one defect each, and the one finding that it must give."""
+
+import copy
+import json
+
+import pytest
+
+from conformance.submission import Limits, load
+from conformance.verdicts import Verdict
+from tests.submission import builder
+from tests.submission.builder import at, drop, put
+
+SCHEMA = "SUBMISSION-SCHEMA-001"
+ID = "SUBMISSION-ID-001"
+REFERENCE = "SUBMISSION-REFERENCE-001"
+LICENSE = "SUBMISSION-LICENSE-001"
+TOLERANCE = "SUBMISSION-TOLERANCE-001"
+
+
+def load_changed(folder, change):
+    data = builder.valid()
+    replaced = change(data)
+    builder.write_metadata(folder, replaced if replaced is not None else data)
+    return load(folder)
+
+
+def only(loaded):
+    """The one finding there is, complete and pointing at what it says."""
+    assert len(loaded.problems) == 1, "\n".join(map(str, loaded.problems))
+    finding = loaded.problems[0]
+    assert finding.verdict is Verdict.FAIL
+    for text in (finding.clause, finding.message, finding.expected, finding.found, finding.mend):
+        assert text.strip()
+    assert finding.where.file
+    if finding.where.pointer is not None:
+        text = (loaded.root / "submission.json").read_text("utf-8")
+        at(json.loads(text), finding.where.pointer)
+        assert finding.where.line is not None
+    return finding
+
+
+def test_a_valid_submission_has_no_problems(folder):
+    loaded = load(folder)
+    assert loaded.problems == ()
+    assert loaded.id == "tiny"
+    assert loaded.root == folder.resolve()
+    assert loaded.submission is not None
+    assert loaded.files.keys() == builder.CONTENTS.keys()
+
+
+def test_a_relative_folder_is_fine(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    from pathlib import Path
+
+    assert load(Path()).root == folder.resolve()
+
+
+def test_loading_writes_nothing(folder):
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    load(folder)
+    assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_keys_of_ones_own_are_free(folder):
+    def change(data):
+        data["x_note"] = {"anything": [1, None]}
+        data["models"][0]["x_mine"] = 1
+
+    assert load_changed(folder, change).problems == ()
+
+
+MISSING = [
+    ("/license", "submission \"tiny\" lacks 'license'", "Submission format 1.0 §license"),
+    ("/models", "lacks 'models'", "Call §Required test data, item 1"),
+    ("/models/0/files", "model \"net\" lacks 'files'", "Call §Required test data, item 1"),
+    ("/models/0/training_data", "lacks 'training_data'", "Call §Required test data, item 2"),
+    ("/models/0/test_data", "lacks 'test_data'", "Call §Required test data, item 3"),
+    ("/datasets/0/name", "dataset \"train-data\" lacks 'name'", "items 2 and 3"),
+    ("/datasets/0/url", "lacks 'url' or 'doi'", "items 2 and 3"),
+    ("/metrics/0/tolerance", "metric \"top1\" lacks 'tolerance'", "item 4"),
+    ("/metrics/0/id", "metric lacks 'id'", "item 4"),
+    ("/vectors/0/shards/0/outputs", "shard lacks 'outputs'", "item 3"),
+    ("/samples/0/method", "sample \"int8\" lacks 'method'", "Call §Required test data, item 5"),
+    ("/samples/0/files/0/sha256", "file lacks 'sha256'", "item 5"),
+]
+
+
+@pytest.mark.parametrize(("pointer", "message", "clause"), MISSING)
+def test_a_missing_key(folder, pointer, message, clause):
+    finding = only(load_changed(folder, lambda data: drop(data, pointer)))
+    assert finding.check == SCHEMA
+    assert finding.subject == "tiny"
+    assert finding.where.pointer == pointer.rpartition("/")[0]
+    assert message in finding.message
+    assert clause in finding.clause
+    assert "Add " in finding.mend
+
+
+VALUES = [
+    ("type", "/published", "no", "wrong type", "true or false", '"no"', "quotation marks"),
+    ("type", "/models", {}, "models has the wrong type", "a list", "an object with", "a list"),
+    ("type", "/samples/0", 7, "entry 0 of samples has the wrong type", "an object", "7", "object"),
+    ("type", "/metrics/0/tolerance/bound", "0.1", "wrong type", "a number", '"0.1"', "quotation"),
+    ("type", "/title", 5, "title has the wrong type", "a text", "5", "Write a text"),
+    ("type", "/mdms_number", 12345, "wrong type", "a text or null", "12345", "a text or null"),
+    ("integer", "/models/0/parameter_count", 1.5, "wrong type", "a whole number", "1.5", "whole"),
+    (
+        "enum",
+        "/metrics/0/direction",
+        "high",
+        "not known",
+        '"higher" or "lower"',
+        '"high"',
+        '"higher"?',
+    ),
+    ("enum", "/metrics/0/tolerance/type", "x", "not known", '"absolute"', '"x"', "Write"),
+    ("const", "/schema_version", "2.0", "not known", '"1.0"', '"2.0"', '"1.0"'),
+    (
+        "pattern",
+        "/id",
+        "Tiny Net",
+        "id is not in the right form",
+        "lower-case",
+        '"Tiny Net"',
+        "lower",
+    ),
+    ("pattern", "/samples/0/files/0/sha256", "ab", "right form", "64 hexadecimal", '"ab"', "64"),
+    ("pattern", "/title", "  ", "right form", "visible character", '"  "', "visible"),
+    ("pattern", "/mdms_number", "12345", "right form", "'m' and its digits", '"12345"', "digits"),
+    (
+        "format",
+        "/datasets/0/url",
+        "digits",
+        "url is not in the right form",
+        "https",
+        '"digits"',
+        "https",
+    ),
+    ("minimum", "/samples/0/files/0/size", -1, "out of range", "at least 0", "-1", "at least 0"),
+    ("minimum", "/datasets/0/items", 0, "out of range", "at least 1", "0", "at least 1"),
+    ("bounds", "/metrics/0/tolerance/confidence", 1, "out of range", "less than 1", "1", "less"),
+    ("bounds", "/metrics/0/tolerance/confidence", 0, "out of range", "more than 0", "0", "more"),
+    (
+        "length",
+        "/samples/0/id",
+        "a" * 65,
+        "too long",
+        "at most 64 characters",
+        "65 char",
+        "Shorten",
+    ),
+    ("length", "/samples/0/files/0/rel_filepath", "", "short", "1 character", "an empty", "Write"),
+    (
+        "empty",
+        "/models/0/training_data",
+        [],
+        "too few entries",
+        "at least 1 entry",
+        "an empty list",
+        "1 entry",
+    ),
+    (
+        "empty",
+        "/samples",
+        [],
+        "samples has too few",
+        "at least 1 entry",
+        "an empty list",
+        "1 entry",
+    ),
+    (
+        "empty",
+        "/samples/0/metrics",
+        [],
+        "sample is not lossless",
+        "not lossless",
+        "an empty list",
+        "1 entry",
+    ),
+    (
+        "blank",
+        "/title",
+        "<fill in: a title>",
+        "title is still to be filled in",
+        "a title",
+        "<fill",
+        "Replace",
+    ),
+    (
+        "blank",
+        "/datasets/0/items",
+        "<fill in>",
+        "items is still to be filled in",
+        "",
+        "<fill",
+        "Replace",
+    ),
+    (
+        "blank",
+        "/license",
+        "<fill in: SPDX>",
+        "license is still to be filled in",
+        "SPDX",
+        "<fill",
+        "Replace",
+    ),
+    (
+        "blank",
+        "/samples",
+        "<fill in: a list>",
+        "samples is still to be filled in",
+        "a list",
+        "<fill",
+        "Replace",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "message", "expected", "found", "mend"),
+    [row[1:] for row in VALUES],
+    ids=[f"{row[0]}{row[1].replace('/', '-')}-{number}" for number, row in enumerate(VALUES)],
+)
+def test_a_value_that_the_schema_refuses(folder, pointer, value, message, expected, found, mend):
+    finding = only(load_changed(folder, lambda data: put(data, pointer, value)))
+    assert finding.check == SCHEMA
+    assert finding.where.pointer == pointer
+    assert message in finding.message
+    assert expected in finding.expected
+    assert found in finding.found
+    assert mend in finding.mend
+
+
+def test_the_place_of_a_value_is_its_first_character(folder):
+    finding = only(load_changed(folder, lambda data: put(data, "/title", 5)))
+    lines = (folder / "submission.json").read_text().splitlines()
+    assert lines[finding.where.line - 1][finding.where.column - 1 :].startswith("5")
+
+
+@pytest.mark.parametrize(
+    ("pointer", "wrong", "right"),
+    [
+        ("/license", "licence", "license"),
+        ("/models", "modells", "models"),
+        ("/use_cases", "useCases", "use_cases"),
+        ("/metrics/0/id", "ids", "id"),
+        ("/datasets/0/url", "urls", "url"),
+        ("/samples/0/method/quantisation", "quantization", "quantisation"),
+        ("/samples/0/files/0/sha256", "sha-256", "sha256"),
+        ("/samples/0/files/0/rel_filepath", "rel_file_path", "rel_filepath"),
+        ("/vectors/0/shards", "shard", "shards"),
+    ],
+)
+def test_a_misspelt_key(folder, pointer, wrong, right):
+    def change(data):
+        above = pointer.rpartition("/")[0]
+        owner = at(data, above)
+        owner[wrong] = owner.pop(right)
+
+    finding = only(load_changed(folder, change))
+    assert finding.check == SCHEMA
+    assert f'"{wrong}" is not a key of' in finding.message
+    assert finding.message.endswith(f", but {right!r} is")
+    assert finding.expected == f"the key {right!r}"
+    assert f"Did you mean {right!r}?" in finding.mend
+    lines = (folder / "submission.json").read_text().splitlines()
+    assert lines[finding.where.line - 1][finding.where.column - 1 :].startswith(f'"{wrong}"')
+
+
+def test_a_key_that_is_near_nothing(folder):
+    finding = only(load_changed(folder, lambda data: put(data, "/samples/0/qqq", 1)))
+    assert '"qqq" is not a key of sample "int8"' in finding.message
+    assert "Remove it" in finding.mend
+    assert "x_" in finding.mend
+
+
+def test_two_unknown_keys_are_two_findings(folder):
+    loaded = load_changed(folder, lambda data: data.update(qqq=1, zzz=2))
+    assert [each.where.pointer for each in loaded.problems] == ["/qqq", "/zzz"]
+
+
+def test_a_document_that_is_no_object(folder):
+    builder.write_metadata(folder, [])
+    finding = only(load(folder))
+    assert finding.subject == "tiny-folder"
+    assert "the document has the wrong type" in finding.message
+
+
+def test_a_key_that_is_there_twice(folder):
+    text = json.dumps(builder.valid(), indent=2)
+    builder.write_metadata(folder, text.replace('"id": "tiny",', '"id": "tiny",\n  "id": 5,'))
+    finding = only(load(folder))
+    assert finding.check == SCHEMA
+    assert 'the key "id" is there twice' in finding.message
+    assert finding.where.pointer == "/id"
+    assert finding.where.line == 4
+
+
+def test_a_section_that_is_there_twice_has_no_consequences(folder):
+    text = json.dumps(builder.valid())[:-1] + ', "models": []}'
+    builder.write_metadata(folder, text)
+    loaded = load(folder)
+    assert '"models" is there twice' in only(loaded).message
+    assert loaded.submission is None
+
+
+@pytest.mark.parametrize(
+    "section", ["use_cases", "models", "datasets", "metrics", "vectors", "samples"]
+)
+def test_a_duplicate_id(folder, section):
+    def change(data):
+        data[section].append(copy.deepcopy(data[section][0]))
+
+    finding = only(load_changed(folder, change))
+    assert finding.check == ID
+    assert f"{section} has 2 entries with the id" in finding.message
+    last = len(builder.VALID[section])
+    assert finding.where.pointer == f"/{section}/{last}/id"
+    assert f"/{section}/0/id" in finding.found
+
+
+REFERENCES = [
+    ("/models/0/use_cases/0", "use_cases"),
+    ("/models/0/training_data/0", "datasets"),
+    ("/models/0/test_data/0", "datasets"),
+    ("/models/0/metric_values/0/metric", "metrics"),
+    ("/models/0/metric_values/0/vectors", "vectors"),
+    ("/vectors/0/model", "models"),
+    ("/vectors/0/dataset", "datasets"),
+    ("/samples/0/model", "models"),
+    ("/samples/0/metrics/0/metric", "metrics"),
+    ("/samples/0/metrics/0/vectors", "vectors"),
+    ("/samples/1/claims/metric_values/0/metric", "metrics"),
+    ("/samples/1/claims/metric_values/0/vectors", "vectors"),
+]
+
+
+@pytest.mark.parametrize(("pointer", "section"), REFERENCES)
+def test_a_dangling_reference(folder, pointer, section):
+    finding = only(load_changed(folder, lambda data: put(data, pointer, "nothing-such")))
+    assert finding.check == REFERENCE
+    assert finding.where.pointer == pointer
+    assert f'{section} has no entry with the id "nothing-such"' in finding.message
+    assert f"ids of {section}: " in finding.expected
+    assert section in finding.mend
+
+
+def test_a_reference_that_is_misspelt_is_offered_the_nearest_id(folder):
+    finding = only(load_changed(folder, lambda data: put(data, "/vectors/0/dataset", "testdata")))
+    assert finding.mend == 'Did you mean "test-data"?'
+
+
+@pytest.mark.parametrize(
+    ("section", "places"),
+    [("use_cases", 1), ("models", 3), ("datasets", 1), ("metrics", 4), ("vectors", 4)],
+)
+def test_an_id_that_is_misspelt_is_reported_once_with_all_places(folder, section, places):
+    finding = only(load_changed(folder, lambda data: put(data, f"/{section}/0/id", "other")))
+    assert finding.check == REFERENCE
+    assert finding.evidence.get("places", 1) == places
+    assert "other" in finding.expected
+
+
+@pytest.mark.parametrize("section", ["use_cases", "models", "datasets", "metrics", "vectors"])
+@pytest.mark.parametrize("id", [None, "Bad Id", 5])
+def test_an_invalid_id_is_reported_without_its_references(folder, section, id):
+    finding = only(load_changed(folder, lambda data: put(data, f"/{section}/0/id", id)))
+    assert finding.check == SCHEMA
+
+
+def test_vectors_of_another_model(folder):
+    def change(data):
+        builder.second_model(data)
+        data["samples"][0]["metrics"][0]["vectors"] = "test2"
+
+    finding = only(load_changed(folder, change))
+    assert finding.check == REFERENCE
+    assert finding.where.pointer == "/samples/0/metrics/0/vectors"
+    assert 'the vectors "test2" are not for the model "net"' in finding.message
+    assert 'whose model is "net2"' in finding.found
+
+
+def test_vectors_that_name_the_wrong_model_are_one_problem(folder):
+    def change(data):
+        builder.second_model(data)
+        data["vectors"][1]["model"] = "net"
+
+    assert 'model is "net"' in only(load_changed(folder, change)).found
+
+
+def test_a_sample_that_names_the_wrong_model_is_one_problem(folder):
+    def change(data):
+        builder.second_model(data)
+        data["samples"][0]["model"] = "net2"
+
+    finding = only(load_changed(folder, change))
+    assert finding.evidence["places"] == 2
+
+
+def test_two_models_with_their_own_vectors_are_fine(folder):
+    assert load_changed(folder, builder.second_model).problems == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MIT",
+        "CC-BY-4.0 AND (MIT OR Apache-2.0)",
+        "LicenseRef-mine",
+        "MIT AND LicenseRef-x.1",
+        "GPL-2.0-only WITH Classpath-exception-2.0",
+    ],
+)
+def test_spdx_expressions(folder, text):
+    assert load_changed(folder, lambda data: put(data, "/license", text)).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "mend"),
+    [
+        ("CC-BY4.0", 'SPDX does not list: "CC-BY4.0"', "Did you mean CC-BY-4.0?"),
+        ("my own terms", 'does not list: "my own terms"', "LicenseRef-NAME"),
+        ("MIT OR", "is not an SPDX expression", "Join"),
+        ("(MIT", "is not an SPDX expression", "Join"),
+        ("MIT/Apache-2.0", "is not an SPDX expression", "Join"),
+        ("MIT WITH MIT", "is not an SPDX expression", "Join"),
+        ("LicenseRef-a b", "does not list", "LicenseRef-NAME"),
+        ("((((€", "is not an SPDX expression", "Join"),
+    ],
+)
+@pytest.mark.parametrize("pointer", ["/license", "/datasets/1/license"])
+def test_licences_that_are_not_spdx(folder, pointer, text, message, mend):
+    finding = only(load_changed(folder, lambda data: put(data, pointer, text)))
+    assert finding.check == LICENSE
+    assert finding.where.pointer == pointer
+    assert message in finding.message
+    assert mend in finding.mend
+    assert finding.found == json.dumps(text, ensure_ascii=False)
+
+
+def test_deeply_nested_licences_are_judged(folder):
+    loaded = load_changed(folder, lambda data: put(data, "/license", "(" * 490 + ")" * 490))
+    assert only(loaded).check == LICENSE
+
+
+def relative_to_zero(data):
+    put(data, "/models/0/metric_values/0/value", 0)
+    put(data, "/metrics/0/tolerance/type", "relative")
+
+
+def test_a_tolerance_relative_to_zero(folder):
+    loaded = load_changed(folder, relative_to_zero)
+    finding = only(loaded)
+    assert finding.check == TOLERANCE
+    assert finding.where.pointer == "/metrics/0/tolerance"
+    assert finding.evidence["also_at"] == ["/models/0/metric_values/0"]
+    assert "absolute" in finding.mend
+    assert loaded.submission is not None
+
+
+def test_a_samples_own_tolerance_counts(folder):
+    def change(data):
+        relative_to_zero(data)
+        own = {"type": "absolute", "bound": 0.1, "inclusive": True}
+        put(data, "/samples/0/metrics/0/tolerance", own)
+
+    assert load_changed(folder, change).problems == ()
+
+
+def test_a_samples_own_tolerance_relative_to_zero(folder):
+    def change(data):
+        put(data, "/models/0/metric_values/0/value", 0.0)
+        own = {"type": "relative", "bound": 0.1, "inclusive": True}
+        put(data, "/samples/0/metrics/0/tolerance", own)
+
+    finding = only(load_changed(folder, change))
+    assert finding.where.pointer == "/samples/0/metrics/0/tolerance"
+
+
+def test_a_relative_tolerance_is_fine_where_no_sample_uses_it(folder):
+    def change(data):
+        relative_to_zero(data)
+        data["samples"].pop(0)
+        data["associated_files"].append(builder.entry("samples/int8.npz"))
+
+    assert load_changed(folder, change).problems == ()
+
+
+def test_independent_problems_are_all_reported_in_the_order_of_the_text(folder):
+    def change(data):
+        data["license"] = "nonsense licence"
+        data["models"][0]["parameter_count"] = "many"
+        data["vectors"][0]["dataset"] = "nothing"
+        data["samples"][1]["id"] = "int8"
+        data["samples"][1]["files"][0]["size"] = 1
+
+    loaded = load_changed(folder, change)
+    assert [each.check for each in loaded.problems] == [
+        LICENSE,
+        SCHEMA,
+        REFERENCE,
+        ID,
+        "SUBMISSION-FILE-002",
+    ]
+    lines = [each.where.line for each in loaded.problems]
+    assert lines == sorted(lines)
+
+
+def test_the_number_of_problems_is_bounded(folder):
+    def change(data):
+        data.update({f"key{number}": 1 for number in range(5000)})
+
+    assert len(load_changed(folder, change).problems) == 1000
+    assert len(load(folder, limits=Limits(problems=10)).problems) == 10
