@@ -151,6 +151,17 @@ def digest(
 
 
 @app.command()
+def measure(
+    folder: Folder,
+    sample: Annotated[str, typer.Argument(help="Id of the sample.")],
+) -> None:
+    """Print what a sample truly is, as JSON to be pasted into its claims and features."""
+    from conformance.session.claims import true_claims
+
+    typer.echo(true_claims(folder, sample))
+
+
+@app.command()
 def render(
     report: Annotated[Path, typer.Argument(help="A report.json.")],
     to: Annotated[Path, typer.Option(help="Folder for the rendered reports.")],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +15,11 @@ from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.executor import Executor
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.plan import Subject
-from conformance.evaluation.store import EvidenceStore
 from conformance.session.judge import Judge
 from conformance.session.loading import load_targets
 from conformance.session.outcome import Outcome
 from conformance.session.run import Target
+from conformance.session.storage import evidence_store
 from conformance.submission import FileFacts
 from conformance.verdicts import ConformanceError, ExitCode, Finding, Verdict
 
@@ -64,7 +63,7 @@ class PytestRun:
         """Return the executor of ``target``, after ending that of any other."""
         if self._executor is None or self._executor_of != target.name:
             self.close()
-            store = _store(self.config)
+            store = evidence_store(self.config.getoption("evidence"))
             reuse = not self.config.getoption("no_cache")
             self._executor = Executor(target.loaded, store, self.limits, reuse=reuse)
             self._executor_of = target.name
@@ -215,20 +214,3 @@ def _known(config: pytest.Config) -> Mapping[str, Mapping[str, FileFacts]]:
 def _limits(config: pytest.Config) -> Limits:
     mib = config.getoption("memory_limit")
     return Limits.for_machine(config.getoption("case_timeout"), mib << 20 if mib else None)
-
-
-def _store(config: pytest.Config) -> EvidenceStore:
-    """Return the evidence store that the user chose; ConformanceError if it cannot be written."""
-    from platformdirs import user_cache_path
-
-    given = config.getoption("evidence") or os.environ.get("NNR_CONFORMANCE_CACHE")
-    folder = Path(given) if given else user_cache_path("nnr-conformance") / "evidence"
-    try:
-        return EvidenceStore(folder)
-    except OSError as error:
-        raise ConformanceError(
-            f"the evidence store {folder} cannot be used",
-            expected="a folder that can be written to",
-            found=error.strerror or str(error),
-            mend="name another one with --evidence DIR or $NNR_CONFORMANCE_CACHE",
-        ) from None

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conformance.session.claims import true_claims
+from conformance.session.storage import VARIABLE, evidence_store
+from conformance.verdicts import ConformanceError
+from tests import tiny_submission
+
+
+@pytest.fixture(autouse=True)
+def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "evidence"))
+
+
+def measured(folder: Path, sample: str = "half") -> dict:
+    return json.loads(true_claims(folder, sample))
+
+
+def test_truth_equals_true_claims(tiny: Path) -> None:
+    declared = tiny_submission.write(tiny)["samples"][0]
+    found = measured(tiny)
+    assert found["features"] == declared["features"]
+    assert found["claims"]["tensor_digests"] == declared["claims"]["tensor_digests"]
+    assert found["claims"]["compressed_size"] == declared["claims"]["compressed_size"]
+    assert [value["metric"] for value in found["claims"]["metric_values"]] == ["top1", "distance"]
+    assert found["claims"]["metric_values"][0]["value"] == 0.9
+
+
+def test_false_claims_do_not_change_the_truth(tiny: Path) -> None:
+    before = measured(tiny)
+    metadata = tiny_submission.write(tiny)
+    metadata["samples"][0]["claims"] = {
+        "compressed_size": 1,
+        "metric_values": [],
+        "tensor_digests": {},
+    }
+    metadata["samples"][0]["features"] = []
+    tiny_submission.save(tiny, metadata)
+    assert measured(tiny) == before
+
+
+def test_truth_can_be_pasted_and_then_holds(tiny: Path) -> None:
+    metadata = tiny_submission.write(tiny)
+    metadata["samples"][0].update(measured(tiny))
+    tiny_submission.save(tiny, metadata)
+    assert measured(tiny)["claims"] == metadata["samples"][0]["claims"]
+
+
+def test_unknown_sample_is_told(tiny: Path) -> None:
+    with pytest.raises(ConformanceError, match="no sample 'quarter'") as caught:
+        measured(tiny, "quarter")
+    assert caught.value.expected == "one of half, half-onnx, exact"
+
+
+def test_unsound_metadata_are_told(tiny: Path) -> None:
+    metadata = tiny_submission.write(tiny)
+    del metadata["license"]
+    tiny_submission.save(tiny, metadata)
+    with pytest.raises(ConformanceError) as caught:
+        measured(tiny)
+    assert "nnr-conformance check" in caught.value.mend
+
+
+def test_sample_that_cannot_be_decoded_says_why(tiny: Path) -> None:
+    (tiny / "half.safetensors").write_bytes(b"\xff" * 64)
+    metadata = tiny_submission.write(tiny)
+    (tiny / "half.safetensors").write_bytes(b"\xff" * 64)
+    metadata["samples"][0]["files"] = [tiny_submission.entry(tiny, "half.safetensors")]
+    tiny_submission.save(tiny, metadata)
+    with pytest.raises(ConformanceError) as caught:
+        measured(tiny)
+    assert caught.value.where is not None
+    assert caught.value.where.file == "half.safetensors"
+
+
+def test_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConformanceError) as caught:
+        evidence_store(tmp_path / "file")
+    assert "--evidence DIR" in caught.value.mend
+
+
+def test_chosen_store_comes_before_the_variable(tmp_path: Path) -> None:
+    assert evidence_store(tmp_path / "chosen").root == tmp_path / "chosen"
+    assert evidence_store().root == tmp_path / "evidence"
