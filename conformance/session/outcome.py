@@ -47,7 +47,7 @@ class Outcome:
         self._written = time.monotonic()
         self._reports: dict[str, dict[str, Json]] = {}
         self._progress: ProgressLine | None = None
-        self._terminal = config.pluginmanager.get_plugin("terminalreporter")
+        self._plugins = config.pluginmanager
 
     def pytest_sessionstart(self) -> None:
         """Put a partial report in the place of any old one, before anything is judged."""
@@ -63,10 +63,11 @@ class Outcome:
                 "--report DIR",
                 returncode=ExitCode.USAGE,
             )
-        if self._terminal is not None and self._terminal.isatty and self._terminal.verbosity == 0:
+        terminal = self._plugins.get_plugin("terminalreporter")
+        if terminal is not None and terminal.isatty and terminal.verbosity == 0:
             total = sum(len(target.planned) for target in self._targets.values())
             self._progress = ProgressLine(total)
-            self._terminal.showfspath = False
+            terminal.showfspath = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
