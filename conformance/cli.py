@@ -56,18 +56,21 @@ def options(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
     context: typer.Context,
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Submission folders.")],
+    folders: Annotated[
+        list[str],
+        typer.Argument(metavar="DIR... [OPTIONS OF PYTEST]", help="Submission folders."),
+    ],
     report: Annotated[Path, typer.Option(help="Where reports go.")] = Path("reports"),
 ) -> None:
     """Judge submissions: decode, infer, measure, compare, report.
 
-    Options that are not listed here go to pytest: -n auto, -k, -x, --lf, --waivers FILE,
-    --no-cache, --case-timeout SECONDS, --memory-limit MIB. The exit code is the verdict: 0 pass,
+    Options that are not listed here go after the folders, and on to pytest: -n auto, -k, -x, --lf,
+    --waivers FILE, --no-cache, --case-timeout SECONDS, --memory-limit MIB. The exit code is the verdict: 0 pass,
     1 fail, 2 usage or unreadable submission, 3 incomplete, 4 internal error.
     """
     from conformance.session.command import run_suites
 
-    raise typer.Exit(run_suites(folders, report, context.args))
+    raise typer.Exit(run_suites([*folders, *context.args], report))
 
 
 @app.command()

@@ -45,8 +45,10 @@ class Case:
     @property
     def prerequisites(self) -> tuple[Case, ...]:
         """The cases that must have succeeded before this one is worth a try."""
-        if self.reference is None:
+        if self.kind == "model":
             return ()
+        if self.reference is None:
+            return (Case("model", self.model),)
         return (self.reference, Case("decode", self.model, sample=self.sample))
 
 

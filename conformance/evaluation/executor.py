@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict
+from pathlib import Path
 
 from conformance.evaluation.case import Case, evidence_key, files_of
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.process import Worker
 from conformance.evaluation.store import EvidenceStore
-from conformance.submission import Loaded
+from conformance.submission import FileFacts, Loaded
 from conformance.submission.values import Submission
-from conformance.verdicts import ConformanceError, EvaluationError, NotRunError
+from conformance.verdicts import ConformanceError, EvaluationError, Json, NotRunError
 
 
 class Executor:
@@ -79,8 +80,7 @@ class Executor:
             "reference": str(reference.folder) if reference else None,
         }
         try:
-            answer = self._worker.ask(request)
-            self._refuse_changed_files(case)
+            answer = self._ask(case, request)
         except ConformanceError as error:
             evidence = Evidence(case.name, key, draft, None, error)
         else:
@@ -90,20 +90,25 @@ class Executor:
         shutil.rmtree(draft, ignore_errors=True)
         return evidence
 
+    def _ask(self, case: Case, request: Json) -> Json:
+        """Return the worker's answer, if it is about the files whose digests were verified.
+
+        An error of the worker counts as little as a measurement if they changed meanwhile: it
+        would be stored under the digests of files that it does not speak of.
+        """
+        try:
+            return self._worker.ask(request)
+        finally:
+            self._refuse_changed_files(case)
+
     def _refuse_changed_files(self, case: Case) -> None:
         """Raise if a file is no longer the one whose digest was verified."""
         for file in files_of(case, self._submission()):
-            facts = self.loaded.files[file.rel_filepath]
-            now = (self.loaded.root / file.rel_filepath).lstat()
-            if (now.st_size, now.st_mtime_ns, now.st_ino) != (
-                facts.size,
-                facts.mtime_ns,
-                facts.inode,
-            ):
+            if _changed(self.loaded.root / file.rel_filepath, self.loaded.files[file.rel_filepath]):
                 raise EvaluationError(
                     f"{file.rel_filepath} changed while it was evaluated",
                     expected="a submission folder that stays as it is during a run",
-                    found="another size, time of change or inode than when it was hashed",
+                    found="no file, or another size, time of change or inode than when hashed",
                     mend="run again, and leave the folder alone meanwhile",
                 )
 
@@ -127,6 +132,14 @@ class Executor:
         if self.loaded.submission is None:
             raise ValueError("there is nothing to evaluate in a submission that is not valid")
         return self.loaded.submission
+
+
+def _changed(path: Path, facts: FileFacts) -> bool:
+    try:
+        now = path.lstat()
+    except OSError:
+        return True
+    return (now.st_size, now.st_mtime_ns, now.st_ino) != (facts.size, facts.mtime_ns, facts.inode)
 
 
 def _obstacle(needed: Evidence) -> NotRunError | None:

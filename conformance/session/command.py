@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,15 +13,40 @@ READ_LIMIT = 64 << 30
 """Bytes of one array that ``init`` and ``digest`` will read from the user's own files."""
 
 
-def run_suites(folders: Sequence[Path], report: Path, options: Sequence[str]) -> int:
-    """Run the suites with pytest over some submissions and return the exit code."""
+def run_suites(arguments: Sequence[str], report: Path) -> int:
+    """Run the suites with pytest and return the exit code.
+
+    ``arguments`` are submission folders and, from the first that begins with a dash, options for
+    pytest.
+    """
     import pytest
 
-    submissions = [option for folder in folders for option in ("--submission", str(folder))]
+    folders = list(itertools.takewhile(lambda argument: not argument.startswith("-"), arguments))
+    if not folders:
+        raise ConformanceError(
+            "no submission to judge",
+            expected="submission folders, and options of pytest only after them",
+            found=" ".join(arguments),
+            mend="write `nnr-conformance run DIR [OPTIONS]`",
+        )
+    submissions = [option for folder in folders for option in ("--submission", folder)]
     suites = Path(__file__).parents[1]
     # The root is the caller's folder, so that nothing is ever written beside the package.
     root = f"--rootdir={Path.cwd()}"
-    return int(pytest.main([str(suites), root, *submissions, "--report", str(report), *options]))
+    options = ["--report", str(report), *arguments[len(folders) :]]
+    started = _SessionProbe()
+    code = int(pytest.main([str(suites), root, *submissions, *options], plugins=[started]))
+    refused = code == pytest.ExitCode.USAGE_ERROR and not started.seen
+    return ExitCode.USAGE if refused else code
+
+
+class _SessionProbe:
+    """Tells whether a run began: pytest's code for wrong options is this tool's for a defect."""
+
+    seen = False
+
+    def pytest_sessionstart(self) -> None:
+        self.seen = True
 
 
 def check_metadata(folder: Path) -> tuple[str, int]:

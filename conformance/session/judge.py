@@ -6,6 +6,7 @@ seen positive evidence. A check that says neither has not passed: it is an error
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
@@ -66,16 +67,24 @@ class Judge:
         Where the metadata cannot be read or do not follow the schemas, finding nothing more proves
         nothing: then :class:`NotRunError` is raised.
         """
-        self.findings += [problem for problem in self._problems if problem.check == self.check.id]
-        failed = {problem.check for problem in self._problems}
-        for gate in GATES[: _gates_before(self.check)]:
-            if gate in failed and not self.findings:
-                raise NotRunError(
-                    "the metadata are not sound enough for this check to say anything",
-                    expected=f"{gate} passes",
-                    found=f"{gate} did not pass",
-                    mend=f"mend the findings of {gate} first",
-                )
+        self.findings += [
+            dataclasses.replace(problem, subject=self.subject.id)
+            for problem in self._problems
+            if problem.check == self.check.id
+        ]
+        if not self.findings:
+            for gate in GATES[: _gates_before(self.check)]:
+                self.require_gate(gate)
+
+    def require_gate(self, gate: str) -> None:
+        """Raise :class:`NotRunError` if the metadata did not pass the check ``gate``."""
+        if any(problem.check == gate for problem in self._problems):
+            raise NotRunError(
+                "the metadata are not sound enough for this check to say anything",
+                expected=f"{gate} passes",
+                found=f"{gate} did not pass",
+                mend=f"mend the findings of {gate} first",
+            )
 
     @property
     def metric(self) -> Metric:

@@ -93,7 +93,7 @@ class PytestRun:
         """Drop checks without a subject; go through one submission after the other, in order."""
         targets = {name: position for position, name in enumerate(self.targets)}
         ours = [item for item in items if isinstance(_subject(item), Subject)]
-        rest = [item for item in items if _function(item) not in BY_TEST]
+        rest = [item for item in items if item.path.parent != SUITES]
         items[:] = rest + sorted(
             ours,
             key=lambda item: (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from conformance.evaluation.plan import Subject, subjects
 from conformance.session.waivers import Waiver, apply_waivers
 from conformance.submission import Loaded
 from conformance.verdicts import Finding, Json, Verdict
+
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,14 @@ class Target:
 def targets_of(submissions: Sequence[Loaded]) -> tuple[Target, ...]:
     """Return a target for each submission.
 
-    It is named by its id; by its folder where two submissions share an id.
+    It is named by its id; by its folder where two submissions share an id, or where the id is none:
+    reports are written to a folder of this name, so that it must not lead anywhere else.
     """
     ids = Counter(loaded.id for loaded in submissions)
-    wanted = [s.id if ids[s.id] == 1 else s.root.resolve().name for s in submissions]
+    wanted = [
+        s.id if ids[s.id] == 1 and _ID.fullmatch(s.id) else s.root.resolve().name or "submission"
+        for s in submissions
+    ]
     return tuple(
         Target(name, loaded, tuple(_plan(subjects(name, loaded.submission))))
         for name, loaded in zip(_distinct(wanted), submissions, strict=True)

@@ -124,7 +124,12 @@ def test_files_of_a_reconstruction_are_all_it_reads(tmp_path: Path) -> None:
 
 def test_reconstruction_needs_the_original_and_the_decoded_sample() -> None:
     assert RECONSTRUCTION.prerequisites == (ORIGINAL, DECODE)
-    assert [case.prerequisites for case in CASES[:3]] == [(), (), ()]
+
+
+def test_nothing_is_tried_on_a_model_that_does_not_open() -> None:
+    model = CASES[0]
+    assert model.prerequisites == ()
+    assert ORIGINAL.prerequisites == DECODE.prerequisites == (model,)
 
 
 def test_metrics_are_those_anything_refers_to(tmp_path: Path) -> None:

@@ -150,7 +150,9 @@ def test_problems_of_loading_become_findings() -> None:
     found = (problem("SUBMISSION-FILE-001"), problem("SUBMISSION-ID-001"))
     asked = judge("SUBMISSION-ID-001", problems=found)
     asked.adopt_problems()
-    assert asked.conclude() == found[1:]
+    (finding,) = asked.conclude()
+    assert (finding.check, finding.message) == ("SUBMISSION-ID-001", "wrong")
+    assert finding.subject == SUBJECT.id
 
 
 @pytest.mark.parametrize("gate", ["SUBMISSION-READ-001", "SUBMISSION-SCHEMA-001"])

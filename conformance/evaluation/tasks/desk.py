@@ -52,7 +52,8 @@ class Desk:
 
     def _load(self, root: Path, sha256: str) -> Submission:
         """Return the submission that the parent has validated, and no other."""
-        if self._submission is None or self._metadata_sha256 != sha256:
+        known = self._submission
+        if known is None or (known.root, self._metadata_sha256) != (root, sha256):
             text = (root / "submission.json").read_bytes()
             if hashlib.sha256(text).hexdigest() != sha256:
                 raise EvaluationError(
@@ -61,8 +62,6 @@ class Desk:
                     found="other bytes than when it was validated",
                     mend="run again, and leave the folder alone meanwhile",
                 )
-            self._submission, self._metadata_sha256 = (
-                build_submission(root, json.loads(text)),
-                sha256,
-            )
-        return self._submission
+            known = build_submission(root, json.loads(text))
+            self._submission, self._metadata_sha256 = known, sha256
+        return known

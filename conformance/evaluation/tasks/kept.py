@@ -19,7 +19,7 @@ from conformance.tensorfiles import (
 from conformance.verdicts import Json
 
 STATISTICS = "statistics.safetensors"
-TEXT = "text:"
+NUMBERS = "numbers"
 
 
 def keep_statistics(folder: Path, measured: Mapping[str, Measurement]) -> None:
@@ -36,14 +36,11 @@ def kept_statistics(folder: Path, limits: Limits) -> dict[str, Array]:
 
 
 def keep_outputs(folder: Path, shard: int, outputs: Mapping[str, Array]) -> None:
-    """Write the outputs of one shard."""
+    """Write the outputs of one shard, each as ``part:name``: strings have two parts."""
     arrays: dict[str, Array] = {}
     for name, output in outputs.items():
-        if output.dtype.kind in "USO":
-            packed = pack_strings(output)
-            arrays |= {f"{TEXT}{part}:{name}": array for part, array in packed.items()}
-        else:
-            arrays[name] = output
+        parts = pack_strings(output) if output.dtype.kind in "USO" else {NUMBERS: output}
+        arrays |= {f"{part}:{name}": array for part, array in parts.items()}
     write_tensors(folder / _shard_file(shard), arrays)
 
 
@@ -52,16 +49,15 @@ def kept_outputs(folder: Path, shard: int, limits: Limits) -> dict[str, Array]:
     path = folder / _shard_file(shard)
     if not path.exists():
         return {}
-    texts: dict[str, dict[str, Array]] = {}
-    outputs: dict[str, Array] = {}
+    outputs: dict[str, dict[str, Array]] = {}
     with open_tensors(path, display=path.name, limit_bytes=limits.memory_bytes) as held:
         for stored in held:
-            if stored.startswith(TEXT):
-                _, part, name = stored.split(":", 2)
-                texts.setdefault(name, {})[part] = held[stored]
-            else:
-                outputs[stored] = held[stored]
-    return outputs | {name: unpack_strings(parts) for name, parts in texts.items()}
+            part, _, name = stored.partition(":")
+            outputs.setdefault(name, {})[part] = held[stored]
+    return {
+        name: parts[NUMBERS] if NUMBERS in parts else unpack_strings(parts)
+        for name, parts in outputs.items()
+    }
 
 
 def kept_metrics(folder: Path) -> dict[str, Json]:

@@ -72,12 +72,16 @@ def _compared(work: Work, measuring: Measuring, folder: Path) -> dict[str, Json]
     for metric, kind, outcome in measuring.results():
         reference = references[metric.id]
         if "error" in reference:
-            rows[metric.id] = {"error": _not_measured(metric.id).to_json()}
+            rows[metric.id] = row_of(_not_measured(metric.id))
             continue
         row = row_of(outcome)
-        row["reference"] = reference["value"]
         if isinstance(outcome, Measurement) and kind is not None:
-            row["interval"] = _interval(kind, statistics.get(metric.id), outcome, levels[metric.id])
+            row["reference"] = reference["value"]
+            items, level = statistics.get(metric.id), levels[metric.id]
+            try:
+                row["interval"] = _interval(kind, items, outcome, level)
+            except ConformanceError as error:
+                row = row_of(error)
         rows[metric.id] = row
     return rows
 

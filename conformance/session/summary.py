@@ -1,0 +1,35 @@
+"""What a run prints at its end: the verdict of every submission, and where its reports are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from conformance.verdicts import Finding, Json, Verdict
+
+COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
+TOLD_AGAIN = (Verdict.UNDECIDED.value, Verdict.UNSUPPORTED.value)
+"""Verdicts that pytest shows as skipped: the end says what they are, and what to do."""
+FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
+
+
+def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: Path) -> None:
+    """Print the verdict of one submission to pytest's ``terminal``."""
+    counts = ", ".join(
+        f"{count} {verdict}"
+        for verdict, count in report["summary"].items()
+        if count and verdict != "planned"
+    )
+    partial = "" if report["complete"] else " (partial: the run was stopped)"
+    verdict = report["verdict"]
+    terminal.line(
+        f"{name}: {verdict.upper()}{partial} — {counts} of {report['summary']['planned']} checks",
+        bold=True,
+        **{COLOUR[verdict]: True},
+    )
+    for finding in report["findings"]:
+        if finding["verdict"] in TOLD_AGAIN:
+            terminal.line(str(Finding.from_json({key: finding[key] for key in FIELDS})))
+    terminal.line(f"  reports: {folder / 'report.html'} (and report.json, report.md, junit.xml)")
