@@ -1,0 +1,89 @@
+"""Write requirements.lock, or check that it is still true.
+
+The lock lists every package that pyproject.toml leads to, at the version installed here, in two
+sections: what a verdict needs, and what developing and building need on top of that.
+
+    .venv/bin/python .ci/lock.py            writes the file
+    .venv/bin/python .ci/lock.py --check    exits 1 if it would be written differently
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements.lock"
+RUN_EXTRAS = ("torchmetrics",)
+"""The extras that are part of the tool as people run it: its container has them."""
+
+HEADER = """\
+# Every package of nnr-conformance, pinned. Install with --no-deps: nothing else is needed.
+# Written by `make lock` from pyproject.toml and the versions installed in .venv.
+# torch has no local part (+cpu) and nothing has a hash: CPU wheels differ from index to index.
+"""
+RUN = "\n# --- run: what a verdict needs\n"
+DEVELOP = "\n# --- develop: tests, linters, the bundled submissions, the build backend\n"
+
+
+def dependencies(name: str, extras: frozenset[str]) -> Iterable[Requirement]:
+    """Yield what the installed package ``name`` requires here, with these extras."""
+    for text in distribution(name).requires or ():
+        requirement = Requirement(text)
+        environments = [{"extra": extra} for extra in extras or {""}]
+        if requirement.marker is None or any(map(requirement.marker.evaluate, environments)):
+            yield requirement
+
+
+def closure(wanted: Iterable[str]) -> set[str]:
+    """Return the normalised names of all packages that ``wanted`` leads to."""
+    seen: set[tuple[str, frozenset[str]]] = set()
+    queue = [Requirement(text) for text in wanted]
+    while queue:
+        requirement = queue.pop()
+        key = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if key not in seen:
+            seen.add(key)
+            queue.extend(dependencies(*key))
+    return {name for name, _ in seen}
+
+
+def pins(names: Iterable[str]) -> str:
+    """Return one ``name==version`` line for each package, sorted."""
+    return "".join(
+        f"{name}=={Version(distribution(name).version).public}\n" for name in sorted(names)
+    )
+
+
+def lock() -> str:
+    """Return the text of requirements.lock."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, extras = pyproject["project"], pyproject["project"]["optional-dependencies"]
+    run = closure([*project["dependencies"], *(r for e in RUN_EXTRAS for r in extras[e])])
+    # hatchling needs editables for `pip install -e`, and says so nowhere.
+    build = [*pyproject["build-system"]["requires"], "editables"]
+    develop = closure([*build, *(r for group in extras.values() for r in group)])
+    return HEADER + RUN + pins(run) + DEVELOP + pins(develop - run)
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the lock; return the exit code."""
+    text = lock()
+    if arguments == ["--check"]:
+        if LOCK.read_text(encoding="utf-8") == text:
+            return 0
+        sys.stderr.write(f"{LOCK.name} no longer fits pyproject.toml and .venv: run `make lock`\n")
+        return 1
+    LOCK.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

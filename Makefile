@@ -1,0 +1,79 @@
+# `make help` lists the targets; README.md and CONTRIBUTING.md say when to use them.
+
+PYTHON ?= python3
+SUBMISSION ?= vectors/submissions/digits-cnn
+REPORTS ?= reports
+# Container: ENGINE, ENGINE_BUILD_FLAGS, ENGINE_RUN_FLAGS, BASE, PIP_CONF, CA_BUNDLE and WHEELS are
+# read by the scripts in container/ and explained in docs/container.md.
+IMAGE ?= localhost/nnr-conformance
+export ENGINE ENGINE_BUILD_FLAGS ENGINE_RUN_FLAGS BASE PIP_CONF CA_BUNDLE WHEELS
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help conformance test lint lock bench image image-test clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo
+	@echo "SUBMISSION=DIR (several allowed, now $(SUBMISSION)) and REPORTS=DIR choose folders,"
+	@echo "PYTHON=python3.12 another interpreter for $(VENV)."
+
+conformance: $(READY) ## judge SUBMISSION and write reports
+	@status=0; \
+	$(BIN)/pytest conformance/ $(addprefix --submission ,$(SUBMISSION)) --report $(REPORTS) \
+		|| status=$$?; \
+	echo "Reports: $(abspath $(REPORTS))"; \
+	exit $$status
+
+test: $(READY) ## run the project's own tests
+	$(BIN)/pytest tests -n 2 --dist loadfile
+
+lint: $(READY) ## check style, types and the lock
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python .ci/lock.py --check
+
+lock: $(READY) ## write requirements.lock from pyproject.toml and what is installed in .venv
+	$(BIN)/python .ci/lock.py
+
+bench: $(READY) ## measure speed and memory against plain scripts
+	@set -e; for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+
+image: ## build the container image IMAGE
+	container/build $(IMAGE)
+
+image-test: ## run the image on SUBMISSION and on a spoilt copy of it
+	container/test $(IMAGE) $(firstword $(SUBMISSION))
+
+clean: ## remove everything that is made here, except .venv
+	rm -rf $(REPORTS) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+define NO_TORCH
+
+The packages of requirements.lock could not be installed: the lines above say why.
+If it is torch that was not found, or that cannot be imported: the lock asks for a build for CPUs,
+and an index may have only the one for GPUs, whose libraries the lock leaves out. Point
+PIP_FIND_LINKS at a folder with a CPU wheel of torch, or PIP_EXTRA_INDEX_URL at an index of such
+wheels (PyTorch's install page names one), and start again without $(VENV).
+endef
+export NO_TORCH
+
+# Once, and again when the lock or pyproject.toml changes.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is older than Python 3.11, or is missing: make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; \
+	}
+	@echo "Installing the locked packages into $(VENV) (once; a few minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --no-deps --requirement requirements.lock && \
+		$(BIN)/python -c 'import torch' || { echo "$$NO_TORCH" >&2; exit 1; }
+	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@$(PIP) check
+	@touch $@
