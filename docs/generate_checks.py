@@ -1,0 +1,168 @@
+"""Write ``docs/checks.md``: every check of the catalogue, and what a failure of it means.
+
+::
+
+    python docs/generate_checks.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from conformance.checks import CHECKS, Check, Over
+
+PAGE = Path(__file__).parent / "checks.md"
+
+_INTRODUCTION = """\
+# The checks
+
+This page is written by `docs/generate_checks.py` from `conformance/checks.py`; change those and run
+it again. `nnr-conformance checks` prints the list.
+
+The id of a check never changes its meaning, and is never used for another. The test is what pytest
+knows it by: `-k test_schema` selects it, and `[subject]` follows in the name of each repetition.
+What a finding says beyond its check is explained in [report.md](report.md#findings);
+[submitters.md](submitters.md#what-findings-mean-and-how-to-mend-them) helps with mending.
+"""
+
+_SUITES = {
+    "test_metadata": "Metadata",
+    "test_originals": "Originals",
+    "test_decoding": "Decoding",
+    "test_metrics": "Metrics",
+}
+
+OVER: dict[Over, str] = {
+    "submission": "the submission",
+    "model": "each model",
+    "vectors": "each vector set, with its model",
+    "measure": "each metric that is used on a vector set",
+    "declared_value": "each metric value declared for a model",
+    "sample": "each sample",
+    "lossless": "each lossless sample",
+    "run": "each sample and vector set it is measured on",
+    "claim": "each metric value claimed for a sample",
+    "delta": "each metric that a sample is judged by",
+}
+"""What a check is repeated over, in words."""
+
+FAILURES = {
+    "SUBMISSION-READ-001": (
+        "There is no `submission.json`, or it is not UTF-8 or not JSON: nothing else can be "
+        "said. The exit code is 2."
+    ),
+    "SUBMISSION-SCHEMA-001": (
+        "Something the call or the format asks for is missing, misspelt, of the wrong type, or "
+        "still to be filled in. Checks that need the metadata are not run."
+    ),
+    "SUBMISSION-ID-001": (
+        "Two entries of a section have one id, so that a reference is ambiguous."
+    ),
+    "SUBMISSION-REFERENCE-001": (
+        "An id is used that no entry has: the data set, metric, model or vector set that is "
+        "meant is not described."
+    ),
+    "SUBMISSION-FILE-001": (
+        "A listed file is missing, is not a regular file, or leads out of the folder by its "
+        "path or by a link."
+    ),
+    "SUBMISSION-FILE-002": ("A file is larger or smaller than declared: truncated, or exchanged."),
+    "SUBMISSION-FILE-003": ("A file has other content than declared: damaged, or exchanged."),
+    "SUBMISSION-FILE-004": (
+        "The folder holds a file that no entry lists, so that nobody knows what it is for or "
+        "under which licence."
+    ),
+    "SUBMISSION-LICENSE-001": (
+        "A licence cannot be told from its text: nobody knows what may be done with the material."
+    ),
+    "SUBMISSION-TOLERANCE-001": (
+        "A tolerance is relative to a value of 0, and so allows nothing or anything."
+    ),
+    "MODEL-OPEN-001": (
+        "The original is damaged or not valid (`malformed`), or no runtime for its format is "
+        "installed (`unsupported`). Nothing that needs it is run."
+    ),
+    "MODEL-FILES-001": (
+        "A file that the network does not use counts towards its size, which makes every "
+        "compression look better than it is."
+    ),
+    "MODEL-PORTS-001": (
+        "The file has other inputs or outputs than declared: perhaps another export."
+    ),
+    "MODEL-PARAMETERS-001": (
+        "The file has another number of parameters than declared: perhaps another network, or "
+        "tensors counted that are not trained."
+    ),
+    "MODEL-RUN-001": (
+        "The original cannot be run on the vectors: names, types or shapes do not fit, or it "
+        "takes too much time or memory."
+    ),
+    "MODEL-OUTPUT-001": (
+        "The original gives other outputs than the vectors declare, beyond `output_tolerance`. "
+        "Vectors and network do not belong together, or the outputs come from another "
+        "precision."
+    ),
+    "METRIC-MEASURE-001": (
+        "The metric has no value on the original: its kind is not installed, its arguments or "
+        "bindings do not fit, or the value is not finite."
+    ),
+    "MODEL-METRIC-001": ("The original does not perform as declared on the reference vectors."),
+    "SAMPLE-DECODE-001": (
+        "The file breaks its format (`malformed`, with the byte offset), asks for too much "
+        "memory, or needs a codec that is not installed (`unsupported`)."
+    ),
+    "SAMPLE-TENSORS-001": (
+        "Parameters of the network are missing, have another shape, or tensors are there that "
+        "it does not have: the sample is no whole network."
+    ),
+    "SAMPLE-FINITE-001": "NaN or infinity came out where the original has none.",
+    "SAMPLE-DIGEST-001": (
+        "This decoder got other bits than the submitter's, or a tensor was left unclaimed. Two "
+        "decoders that differ cannot both be right."
+    ),
+    "SAMPLE-SIZE-001": (
+        "The claimed size is not the sum of the sample's files, or a ratio is off by more than "
+        "half a percent."
+    ),
+    "SAMPLE-FEATURES-001": (
+        "The file uses a tool that is not declared, or does not use one that is: it does not "
+        "test what it is said to test."
+    ),
+    "SAMPLE-LOSSLESS-001": (
+        "A sample that is called lossless differs in a name, type, shape or bit."
+    ),
+    "SAMPLE-RUN-001": "The reconstructed network does not run on the vectors.",
+    "METRIC-CLAIM-001": "The sample does not perform as claimed, better or worse.",
+    "METRIC-DELTA-001": (
+        "The sample lost more than its tolerance allows (`fail`), or there are too few items to"
+        " tell at the declared confidence (`undecided`)."
+    ),
+}
+"""What a failure of each check means."""
+
+
+def page() -> str:
+    """Return the text of the page, with the catalogue as it is now."""
+    suites = groupby(CHECKS, key=lambda check: check.module)
+    sections = ("\n".join(_suite(module, list(checks))) for module, checks in suites)
+    return "\n".join([_INTRODUCTION, *sections])
+
+
+def _suite(module: str, checks: list[Check]) -> Iterator[str]:
+    yield f"## {_SUITES[module]}\n"
+    yield f"`conformance/{module}.py`\n"
+    for check in checks:
+        yield f"### {check.id}\n"
+        yield f"{check.title}.\n"
+        yield f"- **If not:** {FAILURES[check.id]}"
+        yield f"- **Checked for:** {OVER[check.over]}"
+        yield f"- **Test:** `{check.test}`"
+        yield f"- **Rests on:** {check.clause}"
+        yield f"- **Required:** {'yes' if check.required else 'no, it is advice'}\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(PAGE)

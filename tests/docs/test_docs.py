@@ -1,0 +1,189 @@
+"""What the documentation says is there, is there; what it says to type, can be typed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+import typer.main
+
+from conformance.checks import CHECKS
+from conformance.cli import app
+from conformance.metrics import METRICS
+from tests.docs.pages import (
+    COMMAND,
+    PAGES,
+    ROOT,
+    anchors,
+    blocks,
+    command_lines,
+    inline_code,
+    links,
+    read,
+)
+
+DOCS = ROOT / "docs"
+PYTEST_OPTIONS = re.compile(
+    r"-[a-zA-Z]|--(lf|no-cache|submission|report|waivers|evidence|case-timeout|memory-limit)"
+)
+TOP_FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()}
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def load_generator(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def commands() -> click.Group:
+    group = typer.main.get_command(app)
+    assert hasattr(group, "commands")
+    return group
+
+
+# --- the page of checks
+
+
+def test_the_page_of_checks_is_up_to_date() -> None:
+    generator = load_generator("generate_checks")
+    assert read(generator.PAGE) == generator.page(), "run: python docs/generate_checks.py"
+
+
+def test_the_page_explains_a_failure_of_every_check_and_of_no_other() -> None:
+    generator = load_generator("generate_checks")
+    assert list(generator.FAILURES) == [check.id for check in CHECKS]
+    assert generator.OVER.keys() >= {check.over for check in CHECKS}
+
+
+def test_the_page_names_test_title_and_clause_of_every_check() -> None:
+    text = read(DOCS / "checks.md")
+    for check in CHECKS:
+        section = text.partition(f"### {check.id}\n")[2].partition("\n### ")[0]
+        for said in (check.title, f"`{check.test}`", check.clause):
+            assert said in section, check.id
+
+
+# --- links and names
+
+
+@every_page
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for link in links(read(page)):
+        target, _, anchor = link.partition("#")
+        if re.match(r"\w+:", target):
+            continue
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), f"{page.name}: {link}"
+        if anchor:
+            assert anchor in anchors(read(file)), f"{page.name}: {link}"
+
+
+@every_page
+def test_files_that_are_named_exist(page: Path) -> None:
+    for code in inline_code(read(page)):
+        path = code.partition("::")[0].rstrip("/")
+        first = path.partition("/")[0]
+        if "/" not in path or first not in TOP_FOLDERS or re.search(r"[\s=<>{}]|NAME", path):
+            continue
+        assert list(ROOT.glob(path)) or list(page.parent.glob(path)), f"{page.name}: {code}"
+
+
+@every_page
+def test_check_ids_that_are_named_exist(page: Path) -> None:
+    known = {check.id for check in CHECKS}
+    named = set(re.findall(r"\b(?:SUBMISSION|MODEL|METRIC|SAMPLE)-[A-Z]+-\d{3}\b", read(page)))
+    assert named <= known
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    index = links(read(DOCS / "README.md"))
+    missing = {page.name for page in DOCS.glob("*.md")} - {"README.md", *index}
+    assert not missing
+
+
+def test_the_readme_has_two_commands_to_set_up() -> None:
+    [setup] = blocks(read(ROOT / "README.md").partition("## Set up")[2].partition("\n## ")[0])
+    typed = [line.partition("#")[0].split() for line in setup.text.splitlines()]
+    assert typed == [["make", "conformance"], ["make", "test"]]
+
+
+def test_make_targets_that_are_named_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
+    for page in PAGES:
+        code = [*inline_code(read(page)), *(b.text for b in blocks(read(page), "sh"))]
+        named = re.findall(r"^make ([a-z-]+)", "\n".join(code), re.MULTILINE)
+        assert set(named) <= targets, page.name
+
+
+# --- command lines
+
+
+@every_page
+def test_command_lines_are_accepted(page: Path) -> None:
+    group = commands()
+    for arguments in command_lines(read(page)):
+        name, *rest = arguments
+        assert name in group.commands, f"{page.name}: {arguments}"
+        context = group.commands[name].make_context(name, list(rest))
+        if name == "run":
+            options = context.params["folders"] + context.args
+            dashed = [word for word in options if str(word).startswith("-")]
+            assert all(PYTEST_OPTIONS.fullmatch(word) for word in dashed), arguments
+            assert not str(options[0]).startswith("-"), "folders come first"
+
+
+@every_page
+def test_commands_in_a_sentence_exist_with_their_options(page: Path) -> None:
+    group = commands()
+    for code in inline_code(read(page)):
+        words = code.split()
+        if words[0] != COMMAND or len(words) == 1 or words[1].startswith("-"):
+            continue
+        assert words[1] in group.commands, f"{page.name}: {code}"
+        known = {option for p in group.commands[words[1]].params for option in p.opts}
+        assert {word for word in words if word.startswith("--")} <= known, f"{page.name}: {code}"
+
+
+def test_every_command_is_documented() -> None:
+    text = "\n".join(read(page) for page in PAGES)
+    for name in commands().commands:
+        assert f"{COMMAND} {name}" in text, name
+
+
+def test_options_of_the_suites_that_are_documented_exist(pytestconfig: pytest.Config) -> None:
+    table = read(DOCS / "coordinators.md").partition("## Options")[2].partition("\n## ")[0]
+    for option in re.findall(r"`--([a-z-]+)", table):
+        assert hasattr(pytestconfig.option, option.replace("-", "_")), option
+
+
+# --- what stands in blocks of code
+
+
+@every_page
+def test_whole_json_documents_are_json(page: Path) -> None:
+    for block in blocks(read(page), "json"):
+        if block.text.startswith(("{", "[")):
+            json.loads(block.text)
+
+
+@every_page
+def test_python_is_python(page: Path) -> None:
+    for block in blocks(read(page), "python"):
+        compile(block.text, page.name, "exec")
+
+
+def test_metric_kinds_in_examples_exist() -> None:
+    known = set(METRICS.names())
+    for page in PAGES:
+        kinds = re.findall(r'"kind": "([^"<]+)"', read(page))
+        assert set(kinds) <= known, page.name
