@@ -131,6 +131,14 @@ CHECKS: tuple[Check, ...] = (
         f"{CALL}, item 1",
     ),
     Check(
+        "MODEL-FILES-001",
+        "test_originals",
+        "test_model_files",
+        "model",
+        "Every file of the model is part of the network",
+        f"{CALL}, items 1 and 5",
+    ),
+    Check(
         "MODEL-PORTS-001",
         "test_originals",
         "test_inputs_and_outputs",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, NoReturn, Optional
 
 import typer
 
@@ -33,8 +33,16 @@ def main() -> None:
     try:
         app()
     except ConformanceError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(ExitCode.USAGE)
+        _end(str(error), ExitCode.USAGE)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        mend = "  to mend   correct the path, or make it readable and writable"
+        _end(f"{place}{error.strerror or error}\n{mend}", ExitCode.USAGE)
+
+
+def _end(text: str, code: int) -> NoReturn:
+    typer.echo(f"error: {text}", err=True)
+    sys.exit(code)
 
 
 def _print_version(wanted: bool) -> None:
@@ -65,8 +73,8 @@ def run(
     """Judge submissions: decode, infer, measure, compare, report.
 
     Options that are not listed here go after the folders, and on to pytest: -n auto, -k, -x, --lf,
-    --waivers FILE, --no-cache, --case-timeout SECONDS, --memory-limit MIB. The exit code is the verdict: 0 pass,
-    1 fail, 2 usage or unreadable submission, 3 incomplete, 4 internal error.
+    --waivers FILE, --no-cache, --case-timeout SECONDS, --memory-limit MIB. The exit code is the
+    verdict: 0 pass, 1 fail, 2 usage or unreadable submission, 3 incomplete, 4 internal error.
     """
     from conformance.session.command import run_suites
 
@@ -124,14 +132,9 @@ def schema(
     name: Annotated[Optional[str], typer.Argument(help="Schema to print.")] = None,  # noqa: UP045
 ) -> None:
     """Print a JSON schema, or the names of all of them."""
-    import json
+    from conformance.session.command import schema_text
 
-    from conformance.jsonschemas import load_schema, schema_names
-
-    if name is None:
-        typer.echo("\n".join(schema_names()))
-        return
-    typer.echo(json.dumps(load_schema(name), indent=2, ensure_ascii=False))
+    typer.echo(schema_text(name))
 
 
 @app.command()
@@ -167,9 +170,12 @@ def measure(
 @app.command()
 def render(
     report: Annotated[Path, typer.Argument(help="A report.json.")],
-    to: Annotated[Path, typer.Option(help="Folder for the rendered reports.")],
+    to: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder for the rendered reports (default: beside report.json)."),
+    ] = None,
 ) -> None:
     """Render a report.json again: HTML, Markdown and JUnit XML."""
     from conformance.session.command import render_report
 
-    typer.echo(render_report(report, to))
+    typer.echo(render_report(report, to or report.parent))

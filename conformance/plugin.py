@@ -7,9 +7,13 @@ environment: it imports nothing but pytest until a submission is named.
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+SUITES = Path(__file__).parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,12 +76,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(PytestRun.of(config, folders), "nnr-conformance-run")
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Translate the code of a run that broke down before it could set its own."""
+    code = yield
+    outcome = config.pluginmanager.get_plugin("nnr-conformance-outcome")
+    if not config.getoption("submission") or (outcome is not None and outcome.finished):
+        return code
+    usage, internal = 2, 4
+    return {pytest.ExitCode.USAGE_ERROR: usage, pytest.ExitCode.INTERNAL_ERROR: internal}.get(
+        code, code
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse to run the suites on nothing: no submission is not a passed submission."""
-    suites = Path(__file__).parent
-    if metafunc.definition.path.parent == suites and not metafunc.config.getoption("submission"):
+    if any(map(_is_suite, items)) and not config.getoption("submission"):
         pytest.exit(
-            f"no submission to judge: give a folder, as in `pytest {os.path.relpath(suites)} "
+            f"no submission to judge: give a folder, as in `pytest {os.path.relpath(SUITES)} "
             "--submission DIR`",
             returncode=2,
         )
+
+
+def _is_suite(item: pytest.Item) -> bool:
+    return item.path.parent == SUITES

@@ -10,6 +10,8 @@ from conformance.session.ports import port_differences
 from conformance.verdicts import Location
 
 METADATA = "submission.json"
+WIDEST = 0.05
+SMALLEST_ATOL = 1e-6
 
 
 def test_model_opens(judge: Judge) -> None:
@@ -21,6 +23,20 @@ def test_model_opens(judge: Judge) -> None:
         found=f"{measured['parameter_count']} parameters",
         evidence={"versions": measured["versions"]},
     )
+
+
+def test_model_files(subject: Subject, judge: Judge) -> None:
+    """The network uses every file whose bytes count as its size."""
+    for file in judge.evidence("model")["unused_files"]:
+        judge.require(
+            False,
+            f"{file} is listed as part of the model, but the network does not use it",
+            expected="files that the network is made of: their bytes are the original size",
+            found=f"{file}, to which the network does not refer",
+            where=Location(METADATA, pointer=f"{subject.pointer}/files", element=file),
+            mend="list the file under associated_files, or remove it",
+        )
+    judge.passed("the network uses every one of its files")
 
 
 def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
@@ -51,7 +67,13 @@ def test_parameter_count(subject: Subject, judge: Judge) -> None:
         where=Location(METADATA, pointer=f"{subject.pointer}/parameter_count"),
         mend=f"set parameter_count to {measured}, or submit the network that was meant",
     )
-    judge.passed(f"{measured} parameters", expected=str(declared), found=str(measured))
+    size, stored = subject.model.size, judge.evidence("model")["parameter_bytes"]
+    judge.passed(
+        f"{measured} parameters, {stored} of the model's {size} bytes",
+        expected=str(declared),
+        found=str(measured),
+        evidence={"parameter_bytes": stored, "model_bytes": size},
+    )
 
 
 def test_original_runs(subject: Subject, judge: Judge) -> None:
@@ -83,10 +105,19 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
             f"output {name!r} is not what the vectors declare",
             expected=f"|measured - declared| <= {allowed.atol:g} + {allowed.rtol:g}·|declared|",
             found=f"{output['violations']} of {output['values']} values differ by more, "
-            f"the largest difference is {output['max_abs']:.6g}",
+            f"the largest difference is {float(output['max_abs']):.6g}",
             where=Location(output["file"], element=f"{name}{output['worst']}"),
             mend="submit the outputs of this very network on these inputs, or declare an "
             "output_tolerance that holds between laboratories",
+        )
+        widest = max(SMALLEST_ATOL, WIDEST * float(output["scale"]))
+        judge.require(
+            allowed.atol <= widest,
+            f"the output tolerance is so wide that it says nothing about {name!r}",
+            expected=f"atol at most {widest:g}: {WIDEST:.0%} of the largest declared value",
+            found=f"{allowed.atol:g}",
+            where=Location(METADATA, pointer=f"{subject.pointer}/output_tolerance/atol"),
+            mend="declare the tolerance that two laboratories need, such as 1e-5",
         )
     judge.require(
         bool(compared),
@@ -100,8 +131,16 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
 
 
 def test_metric_measured(judge: Judge) -> None:
-    """A metric can be measured on the original, and its value is a finite number."""
+    """A metric can be measured on the original, is finite, and its direction is the right one."""
     row = judge.measured("original")
+    judge.require(
+        row["better"] == judge.metric.direction,
+        f"the declared direction of {judge.metric.id!r} contradicts its kind",
+        expected=f"{row['better']} values of {judge.metric.kind} are better",
+        found=f"{judge.metric.direction}, as declared",
+        where=Location(METADATA, pointer=f"{judge.subject.pointer}/direction"),
+        mend=f'declare "direction": "{row["better"]}"',
+    )
     judge.require(
         math.isfinite(float(row["value"])),
         f"metric {judge.metric.id!r} of the original is not a finite number",

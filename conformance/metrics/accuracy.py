@@ -81,11 +81,11 @@ class TopKAccuracy(CorrectItems):
                 found=describe(values["prediction"]),
                 mend="Use metric kind 'f1' or 'confusion-matrix' for classes at many positions.",
             )
-        if self._k > (classes or 1):
+        if self._k > 1 and self._k >= (classes or 1):
             refuse(
                 "prediction",
-                f"k is {self._k}, but there are not as many classes to choose from",
-                expected=f"at least {self._k} scores per item",
+                f"k is {self._k}, but there are not more classes than that: any guess is right",
+                expected=f"more than {self._k} scores per item",
                 found=describe(values["prediction"]),
                 mend="Lower 'k' in the metric's args, or bind the output that holds the scores.",
             )

@@ -109,6 +109,9 @@ class Network(Protocol):
     def settings(self) -> Mapping[str, str]:
         """The settings that outputs may depend on."""
 
+    def check_replaceable(self) -> None:
+        """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
+
     def bind(self, replacement: Mapping[str, Array] | None = None) -> Runner:
         """Return a runner with the network's own parameters, or with all of them replaced.
 

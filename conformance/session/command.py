@@ -29,7 +29,8 @@ def run_suites(arguments: Sequence[str], report: Path) -> int:
             found=" ".join(arguments),
             mend="write `nnr-conformance run DIR [OPTIONS]`",
         )
-    submissions = [option for folder in folders for option in ("--submission", folder)]
+    # In one word: pytest would take a folder of its own for a place to look for settings in.
+    submissions = [f"--submission={folder}" for folder in folders]
     suites = Path(__file__).parents[1]
     # The root is the caller's folder, so that nothing is ever written beside the package.
     root = f"--rootdir={Path.cwd()}"
@@ -103,13 +104,14 @@ def init_submission(
         outputs=tuple(Port(port.name, port.dtype, port.shape) for port in found.outputs),
         parameter_count=found.parameter_count,
     )
-    shard = ShardFiles(_items(inputs), tuple(inputs), tuple(targets), tuple(outputs))
+    items = _items([*inputs, *outputs, *targets])
+    shard = ShardFiles(items, tuple(inputs), tuple(targets), tuple(outputs))
     metadata = scaffold(
         folder,
         model_file=model,
         description=description,
         id=_id_of(folder.resolve().name),
-        vectors=[shard] if inputs else [],
+        vectors=[shard] if inputs or targets or outputs else [],
         samples=[
             SampleFiles(_id_of(sample.stem), (sample,), _codec_of(sample)) for sample in samples
         ],
@@ -118,8 +120,26 @@ def init_submission(
     blanks = "\n".join(_blanks(load(folder).problems))
     return (
         f"{metadata} was written. Still to be filled in:\n\n{blanks}\n\n"
-        f"`nnr-conformance check {folder}` tells what is left."
+        f"`nnr-conformance check {folder}` tells what is left; once it is content, "
+        f"`nnr-conformance measure {folder} SAMPLE` prints the claims and features of a sample."
     )
+
+
+def schema_text(name: str | None) -> str:
+    """Return a JSON schema as text; without a name, the names of all of them."""
+    from conformance.jsonschemas import load_schema, schema_names
+
+    if name is None:
+        return "\n".join(schema_names())
+    try:
+        return json.dumps(load_schema(name), indent=2, ensure_ascii=False)
+    except KeyError:
+        raise ConformanceError(
+            f"there is no schema {name!r}",
+            expected=", ".join(schema_names()),
+            found=name,
+            mend="choose one of these names",
+        ) from None
 
 
 def digests_of(file: Path) -> str:
@@ -163,11 +183,11 @@ def _blanks(problems: Sequence[Finding]) -> Iterator[str]:
         yield f"  {problem.where}: {problem.found}"
 
 
-def _items(inputs: Sequence[Path]) -> int:
-    """Return how many items the input vectors hold: the size of axis 0 of the first array."""
+def _items(vectors: Sequence[Path]) -> int:
+    """Return how many items the vectors hold: the size of axis 0 of the first array."""
     from conformance.tensorfiles import open_tensors
 
-    for file in inputs:
+    for file in vectors:
         with open_tensors(file, display=file.name, limit_bytes=READ_LIMIT) as tensors:
             for name in tensors:
                 shape = tensors.stored(name).shape

@@ -123,7 +123,9 @@ class Judge:
             found=f"{value:.10g}",
             where=Location("submission.json", pointer=f"{self.subject.pointer}/value"),
             mend=f"declare {value:.10g}, or submit the network and vectors that give the declared "
-            "value",
+            "value"
+            if math.isfinite(value)
+            else "find out why the metric is no finite number here",
             evidence=row,
         )
         self.passed(

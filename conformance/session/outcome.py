@@ -5,7 +5,7 @@ Only one process has an :class:`Outcome`: the one the user started.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from conformance.session.environment import environment_block
 from conformance.session.progress import ProgressLine
 from conformance.session.run import Target
 from conformance.session.summary import print_verdict
-from conformance.session.waivers import read_waivers, unused_waivers
+from conformance.session.waivers import Waiver, unused_waivers
 from conformance.session.writing import ReportWriter
 from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding
 
@@ -41,16 +41,20 @@ class Outcome:
     """Gathers the findings of all targets and writes their reports."""
 
     def __init__(
-        self, config: pytest.Config, targets: Mapping[str, Target], limits: Limits
+        self,
+        config: pytest.Config,
+        targets: Mapping[str, Target],
+        waivers: Sequence[Waiver],
+        limits: Limits,
     ) -> None:
-        waivers = config.getoption("waivers")
         self._targets = targets
-        self._waivers = read_waivers(waivers) if waivers else ()
+        self._waivers = waivers
         self._writer = ReportWriter(
             targets, Path(config.getoption("report")), self._waivers, environment_block(limits)
         )
         self._progress: ProgressLine | None = None
         self._plugins = config.pluginmanager
+        self.finished = False
 
     def pytest_sessionstart(self) -> None:
         """Put a partial report in the place of any old one, before anything is judged."""
@@ -112,7 +116,11 @@ class Outcome:
             codes.append(ExitCode.INTERNAL)
         if exitstatus == pytest.ExitCode.USAGE_ERROR:
             codes.append(ExitCode.USAGE)
+        if session.testsfailed > self._writer.refused():
+            # More failures than findings: the two disagree, which is a defect and never a pass.
+            codes.append(ExitCode.INTERNAL)
         session.exitstatus = min(codes, key=WORST_FIRST.index)
+        self.finished = True
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdict of every submission and where its reports are."""

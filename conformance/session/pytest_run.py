@@ -20,12 +20,16 @@ from conformance.session.loading import load_targets
 from conformance.session.outcome import Outcome
 from conformance.session.run import Target
 from conformance.session.storage import evidence_store
+from conformance.session.waivers import apply_waivers, read_waivers
 from conformance.submission import FileFacts
-from conformance.verdicts import ConformanceError, ExitCode, Finding, Verdict
+from conformance.verdicts import OPEN, ConformanceError, ExitCode, Finding, Location, Verdict
 
+LONGEST_CASE = 30 * 24 * 3600
+"""Seconds: a month."""
 SUITES = Path(__file__).parents[1]
 PROPERTY = "nnr-conformance"
-OPEN = frozenset({Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NOT_RUN})
+SHOWN_AS_SKIPPED = OPEN | {Verdict.WAIVED}
+"""What pytest neither counts as passed nor as failed."""
 
 
 class PytestRun:
@@ -35,6 +39,8 @@ class PytestRun:
         self.config = config
         self.targets = {target.name: target for target in targets}
         self.limits = _limits(config)
+        waivers = config.getoption("waivers")
+        self._waivers = read_waivers(waivers) if waivers else ()
         self._judges: dict[str, Judge] = {}
         self._executor: Executor | None = None
         self._executor_of = ""
@@ -44,6 +50,7 @@ class PytestRun:
         """Load the submissions and return the run; exits with code 2 where there is no folder."""
         _leave_out_hypothesis(config)
         try:
+            _refuse_foreign_settings(config, folders)
             run = cls(config, load_targets(folders, _known(config)))
             if not config.option.collectonly:
                 run._get_ready()
@@ -54,7 +61,8 @@ class PytestRun:
     def _get_ready(self) -> None:
         """Take up reporting where the user is, and evaluation where the checks will run."""
         if not hasattr(self.config, "workerinput"):
-            self.config.pluginmanager.register(Outcome(self.config, self.targets, self.limits))
+            outcome = Outcome(self.config, self.targets, self._waivers, self.limits)
+            self.config.pluginmanager.register(outcome, "nnr-conformance-outcome")
         first = next(iter(self.targets.values()))
         if not _is_controller(self.config) and first.loaded.submission is not None:
             self.executor(first).warm_up()
@@ -135,7 +143,7 @@ class PytestRun:
         else:
             findings = judge.conclude()
         pyfuncitem.user_properties.append((PROPERTY, _message(judge, findings)))
-        _settle(findings)
+        _settle(apply_waivers(findings, self._waivers))
         return result
 
     @pytest.hookimpl(optionalhook=True)
@@ -170,10 +178,10 @@ def _message(judge: Judge, findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _settle(findings: Sequence[Finding]) -> None:
-    """Raise pytest's outcome: skipped if the check is only open, failed if it did not pass."""
+    """Raise pytest's outcome: skipped if the check is open or waived, failed if it is refused."""
     bad = [finding for finding in findings if finding.verdict is not Verdict.PASS]
     text = "\n".join(str(finding) for finding in bad)
-    if any(finding.verdict not in OPEN for finding in bad):
+    if any(finding.verdict not in SHOWN_AS_SKIPPED for finding in bad):
         pytest.fail(text, pytrace=False)
     if bad:
         pytest.skip(text)
@@ -198,6 +206,23 @@ def _leave_out_hypothesis(config: pytest.Config) -> None:
         config.pluginmanager.unregister(name="hypothesispytest")
 
 
+def _refuse_foreign_settings(config: pytest.Config, folders: Sequence[Path]) -> None:
+    """Raise if pytest took its settings from a submission: they can load code.
+
+    That happens only where a folder comes before the suites on the command line.
+    """
+    for folder in folders:
+        if config.inipath is not None and config.inipath.is_relative_to(folder.resolve()):
+            raise ConformanceError(
+                f"pytest took {config.inipath.name} of a submission as its own settings",
+                where=Location(config.inipath.name),
+                expected="settings of the tool or of the user",
+                found=str(config.inipath),
+                mend="judge untrusted folders with `nnr-conformance run DIR`, and distrust this "
+                "run: settings can load code",
+            )
+
+
 def _is_controller(config: pytest.Config) -> bool:
     """Tell whether this process only hands tests out to xdist workers."""
     return bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
@@ -212,5 +237,18 @@ def _known(config: pytest.Config) -> Mapping[str, Mapping[str, FileFacts]]:
 
 
 def _limits(config: pytest.Config) -> Limits:
-    mib = config.getoption("memory_limit")
-    return Limits.for_machine(config.getoption("case_timeout"), mib << 20 if mib else None)
+    seconds, mib = config.getoption("case_timeout"), config.getoption("memory_limit")
+    if not 0 < seconds <= LONGEST_CASE:
+        raise _wrong_option("--case-timeout", f"seconds, up to {LONGEST_CASE}", seconds)
+    if mib is not None and mib <= 0:
+        raise _wrong_option("--memory-limit", "mebibytes", mib)
+    return Limits.for_machine(seconds, mib << 20 if mib else None)
+
+
+def _wrong_option(option: str, unit: str, found: float) -> ConformanceError:
+    return ConformanceError(
+        f"{option} is not usable",
+        expected=f"a number of {unit}, more than 0",
+        found=f"{found:g}",
+        mend=f"correct the value after {option}",
+    )

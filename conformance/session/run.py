@@ -53,8 +53,8 @@ class Target:
         return any(problem.check == "SUBMISSION-READ-001" for problem in self.loaded.problems)
 
     def record(self, test: str, findings: Iterable[Finding]) -> None:
-        """Keep the findings of one test item."""
-        self.findings[test] = tuple(findings)
+        """Keep the findings of one test item; none that is there already is ever lost."""
+        self.findings[test] = (*self.findings.get(test, ()), *findings)
 
     def reported(self, waivers: Iterable[Waiver]) -> Iterator[tuple[Planned, Finding]]:
         """Yield every planned check with its findings; what has none was not run.

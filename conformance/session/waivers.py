@@ -17,6 +17,9 @@ from conformance.verdicts import ConformanceError, Finding, Json, Location, Verd
 WAIVER = "waiver"
 """The key under which a waived finding's evidence holds the waiver and the verdict it had."""
 
+WAIVABLE = frozenset({Verdict.FAIL, Verdict.UNDECIDED, Verdict.MALFORMED, Verdict.UNSUPPORTED})
+"""Verdicts that say what was found: nothing can be accepted where nothing was seen."""
+
 FIELDS = ("check", "subject", "reason", "link")
 
 
@@ -51,7 +54,7 @@ def apply_waivers(findings: Iterable[Finding], waivers: Iterable[Waiver]) -> lis
     applied = []
     for finding in findings:
         waiver = accepted.get((finding.check, finding.subject))
-        if waiver is None or finding.verdict is Verdict.PASS:
+        if waiver is None or finding.verdict not in WAIVABLE:
             applied.append(finding)
             continue
         accepted_as = {**waiver.to_json(), "verdict": finding.verdict.value}

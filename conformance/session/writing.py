@@ -11,7 +11,7 @@ from conformance.report import FORMATS, ReportWriteError, append_step_summary, w
 from conformance.session.reporting import forget_old_reports, report_of
 from conformance.session.run import Target
 from conformance.session.waivers import Waiver
-from conformance.verdicts import ConformanceError, Json
+from conformance.verdicts import REFUSING, ConformanceError, Json
 
 REWRITE_SECONDS = 2.0
 """How old a partial report may grow before it is written anew, if that is quickly done."""
@@ -75,6 +75,14 @@ class ReportWriter:
                 append_step_summary(report)
             except ReportWriteError as error:
                 warnings.warn(str(error), stacklevel=1)
+
+    def refused(self) -> int:
+        """Return how many findings of all reports make a submission fail."""
+        return sum(
+            finding["verdict"] in REFUSING
+            for report in self.reports.values()
+            for finding in report["findings"]
+        )
 
     def _write(self, target: Target, formats: Sequence[str], *, complete: bool) -> None:
         report = report_of(

@@ -26,8 +26,12 @@ from conformance.submission.reading import (
     read_document,
 )
 from conformance.submission.references import find_dangling_references, find_foreign_vectors
-from conformance.submission.sections import find_duplicate_ids, uncertain_sections
-from conformance.submission.tolerances import find_unusable_tolerances
+from conformance.submission.sections import (
+    find_duplicate_ids,
+    find_repeated_measurements,
+    uncertain_sections,
+)
+from conformance.submission.tolerances import find_empty_tolerances, find_unusable_tolerances
 from conformance.submission.unlisted import (
     find_unlisted,
     list_folder,
@@ -79,11 +83,17 @@ def load(
     violations = find_violations(document.data, limits.problems)
     refused = _first(limits, _find_repeats(document), _schema_problems(document, violations))
     loose = _first(
-        limits, find_duplicate_ids(document.data), _find_reference_problems(document, violations)
+        limits,
+        find_duplicate_ids(document.data),
+        find_repeated_measurements(document.data),
+        _find_reference_problems(document, violations),
     )
     listed = _check_files(document, known or {}, limits, violations)
     others = _first(
-        limits, find_bad_licences(document.data), find_unusable_tolerances(document.data)
+        limits,
+        find_bad_licences(document.data),
+        find_unusable_tolerances(document.data),
+        find_empty_tolerances(document.data),
     )
     certain = _without_consequences(
         [*loose, *listed.problems, *others], _broken(document, violations)

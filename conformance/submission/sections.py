@@ -14,6 +14,12 @@ from conformance.verdicts import Json
 
 SECTIONS = ("use_cases", "models", "datasets", "metrics", "vectors", "samples")
 """The keys of a submission whose entries have ids."""
+MEASUREMENTS = (
+    ("models", "metric_values"),
+    ("samples", "metrics"),
+    ("samples", "claims", "metric_values"),
+)
+"""The paths of lists whose entries are told apart by metric and vectors."""
 
 
 def entries(data: Json, *keys: str) -> Iterator[tuple[Pointer, dict[str, Json]]]:
@@ -69,6 +75,37 @@ def find_duplicate_ids(data: Json) -> Iterator[Problem]:
         for name, (first, *others) in owners.items():
             if others:
                 yield _duplicate(section, name, first, others)
+
+
+def find_repeated_measurements(data: Json) -> Iterator[Problem]:
+    """Yield a problem for each metric that one list names twice for the same vectors.
+
+    Two entries for one measurement could contradict each other: a bound that holds would stand
+    beside one that does not.
+    """
+    for keys in MEASUREMENTS:
+        for owner_at, owner in entries(data, *keys[:-1]):
+            seen: dict[tuple[str, str], Pointer] = {}
+            for inner, entry in entries(owner, keys[-1]):
+                pair = str(entry.get("metric")), str(entry.get("vectors"))
+                pointer = (*owner_at, *inner)
+                if pair in seen:
+                    yield _repeated(pair, seen[pair], pointer)
+                seen.setdefault(pair, pointer)
+
+
+def _repeated(pair: tuple[str, str], first: Pointer, pointer: Pointer) -> Problem:
+    metric, vectors = map(shown, pair)
+    return Problem(
+        check="SUBMISSION-ID-001",
+        message=f"the metric {metric} on the vectors {vectors} is there twice",
+        expected="one entry for each metric and vector set",
+        found=f"another entry at {pointer_text(first)}",
+        mend="Keep the entry that holds, and remove the other.",
+        clause=clause_of(pointer),
+        pointer=pointer,
+        also=(first,),
+    )
 
 
 def _duplicate(section: str, id: str, first: Pointer, others: list[Pointer]) -> Problem:

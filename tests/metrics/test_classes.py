@@ -41,7 +41,7 @@ def test_top_k_accuracy_agrees_with_torchmetrics():
 
 @pytest.mark.parametrize(("k", "value"), [(1, 0.5), (2, 1.0)])
 def test_of_equal_scores_the_lower_class_comes_first(k, value):
-    tie = np.array([[0.5, 0.5], [0.5, 0.5]])
+    tie = np.array([[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
     assert measured("top-k-accuracy", {"k": k}, prediction=tie, target=[0, 1]).value == value
 
 
@@ -84,6 +84,12 @@ def test_k_beyond_the_classes_is_refused():
     assert "k is 7" in error.message
     assert "(200, 6)" in error.found
     assert "Lower 'k'" in error.mend
+
+
+def test_k_of_all_classes_is_refused_because_any_guess_is_right():
+    error = refused("top-k-accuracy", {"k": 6}, prediction=SCORES, target=TARGET)
+    assert "any guess is right" in error.message
+    assert error.expected == "more than 6 scores per item"
 
 
 def test_k_of_class_ids_is_refused():

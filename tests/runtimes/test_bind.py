@@ -326,11 +326,21 @@ def test_hidden_parameters_forbid_a_replacement_but_not_a_run(tmp_path, place, m
 
 
 @pytest.mark.parametrize(
-    "made", [with_constant(15), with_constant(64, np.int64)], ids=["few floats", "indices"]
+    "made", [with_constant(15), with_constant(16, np.int64)], ids=["few floats", "indices"]
 )
 def test_constants_that_are_no_parameters_forbid_nothing(tmp_path, made):
     with models.opened(tmp_path, made) as network:
         network.bind({})
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint16, np.bool_])
+def test_more_values_than_a_graph_needs_are_hidden_parameters(tmp_path, dtype):
+    with models.opened(tmp_path, with_constant(64, dtype)) as network:
+        network.bind()
+        error = refusal(network, {})
+    assert isinstance(error, UnsupportedError)
+    assert "at most 16 values outside the parameters" in error.expected
+    assert "64 elements" in error.found
 
 
 def test_a_sparse_tensor_that_unfolds_beyond_the_limit_is_refused(tmp_path):

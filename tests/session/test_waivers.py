@@ -38,6 +38,12 @@ def test_passes_and_other_findings_are_left_alone() -> None:
     assert apply_waivers([passed, other], WAIVERS) == [passed, other]
 
 
+@pytest.mark.parametrize("verdict", ["not-run", "error", "timeout"])
+def test_what_was_never_seen_cannot_be_waived(verdict: str) -> None:
+    finding = Finding("METRIC-DELTA-001", "tiny/half/top1", Verdict(verdict))
+    assert apply_waivers([finding], WAIVERS) == [finding]
+
+
 def test_waivers_that_match_nothing_are_told() -> None:
     assert unused_waivers(WAIVERS, []) == WAIVERS
     assert unused_waivers(WAIVERS, apply_waivers([FAILED], WAIVERS)) == ()

@@ -18,6 +18,7 @@ class _Comparison:
     values: int = 0
     violations: int = 0
     max_abs: float = 0.0
+    scale: float = 0.0
     worst: str = ""
 
 
@@ -42,6 +43,7 @@ class OutputComparison:
         difference, wrong = self._differences(measured, declared)
         known.values += measured.size
         known.violations += int(wrong.sum())
+        known.scale = max(known.scale, _scale(declared))
         if measured.size and (worst := float(difference.max())) > known.max_abs:
             place = np.unravel_index(int(difference.argmax()), measured.shape)
             known.file, known.max_abs = file, worst
@@ -58,7 +60,8 @@ class OutputComparison:
             difference = np.where(same, 0.0, np.abs(a - b))
             allowed = self.tolerance.atol + self.tolerance.rtol * np.abs(b)
         difference[np.isnan(difference)] = np.inf
-        return difference, ~same & ~(difference <= allowed)
+        within = np.isfinite(difference) & (difference <= allowed)
+        return difference, ~same & ~within
 
     def to_json(self) -> dict[str, Json]:
         """Return what was found, by output name."""
@@ -68,10 +71,19 @@ class OutputComparison:
                 "values": known.values,
                 "violations": known.violations,
                 "max_abs": plain(known.max_abs),
+                "scale": known.scale,
                 "worst": known.worst,
             }
             for name, known in self._by_name.items()
         }
+
+
+def _scale(declared: Array) -> float:
+    """Return the largest finite magnitude of the declared values; 0 for texts."""
+    if not _is_numeric(declared):
+        return 0.0
+    magnitudes = np.abs(declared.astype(np.float64))
+    return float(magnitudes.max(initial=0.0, where=np.isfinite(magnitudes)))
 
 
 def _is_numeric(array: Array) -> bool:

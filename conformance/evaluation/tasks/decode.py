@@ -95,6 +95,7 @@ def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, F
 
 def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[str, Facts]]:
     original, file = work.original(), work.sample.files[0].rel_filepath
+    original.check_replaceable()
     parameters = original.parameters
     renamed(work.sample, decoded)
     names = {entry.sample: entry.model for entry in work.sample.name_map}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from conformance.evaluation.case import metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
@@ -10,18 +12,22 @@ from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
-from conformance.runtimes import PortInfo
+from conformance.metrics import Metric as MetricKind
+from conformance.runtimes import PortInfo, runtime
 from conformance.verdicts import Json
 
 
 def open_model(work: Work) -> Json:
     """Return the ports, the parameter count and the runtime of the original."""
     network = work.original()
+    arrays = network.parameters
     return {
         "format": work.model.format,
         "inputs": [_port(port) for port in network.inputs],
         "outputs": [_port(port) for port in network.outputs],
         "parameter_count": network.parameter_count,
+        "parameter_bytes": sum(arrays[name].nbytes for name in arrays),
+        "unused_files": list(_unused_files(work)),
         "versions": dict(network.versions),
         "settings": dict(network.settings),
     }
@@ -52,8 +58,24 @@ def run_original(work: Work) -> Json:
         "items": items,
         "batch_size": runner.batch_size if vectors.batched else None,
         "outputs": comparison.to_json(),
-        "metrics": {metric.id: row_of(outcome) for metric, _, outcome in results},
+        "metrics": {
+            metric.id: row_of(outcome) | _better(kind) for metric, kind, outcome in results
+        },
     }
+
+
+def _better(kind: MetricKind | None) -> dict[str, Json]:
+    return {"better": kind.about.better} if kind is not None else {}
+
+
+def _unused_files(work: Work) -> Iterator[str]:
+    """Yield the listed files of the model that its first file does not refer to."""
+    first, *others = work.model.files
+    path = work.submission.root / first.rel_filepath
+    used = {path.parent / name for name in runtime(work.model.format).describe(path).external_files}
+    for file in others:
+        if work.submission.root / file.rel_filepath not in used:
+            yield file.rel_filepath
 
 
 def _port(port: PortInfo) -> dict[str, Json]:

@@ -7,7 +7,7 @@ initializers of the branches of If and Loop, sparse initializers and local funct
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
@@ -80,17 +80,31 @@ def check_attached(tensors: Iterable[Attached], file: str, limit_bytes: int) -> 
             )
 
 
-def check_replaceable(tensors: Iterable[Attached], file: str) -> None:
-    """Refuse tensors that hold parameters: a replacement would leave the original's in place."""
+def check_replaceable(tensors: Sequence[Attached], listed: int, parameters: int, file: str) -> None:
+    """Refuse a model of which a replacement would leave parameters of the original in place.
+
+    That is one with a tensor that holds parameters, and one that stores more values in all, of
+    whatever type, than a graph needs for shapes, axes and scalars: weights can be hidden as
+    integers, texts, or in many small pieces. ``listed`` are the elements of the topology
+    constants, ``parameters`` those of the parameters.
+    """
     stuck = [tensor for tensor in tensors if tensor.holds_parameters]
-    if not stuck:
-        return
-    places = [f"{tensor.place} ({tensor.elements} elements)" for tensor in stuck]
+    allowed = max(_FEWEST_WEIGHTS, min(parameters // 10, 4096 + parameters // 1000))
+    if not stuck and listed + sum(tensor.elements for tensor in tensors) > allowed:
+        stuck = sorted(tensors, key=lambda tensor: -tensor.elements)
+        raise _stuck(stuck, file, f"at most {allowed} values outside the parameters", listed)
+    if stuck:
+        raise _stuck(stuck, file, "every parameter in an initializer of the main graph", 0)
+
+
+def _stuck(stuck: Sequence[Attached], file: str, expected: str, listed: int) -> UnsupportedError:
+    places = [f"{listed} values in lists of integers or texts"] if listed else []
+    places += [f"{tensor.place} ({tensor.elements} elements)" for tensor in stuck]
     more = [f"and {len(places) - _MOST_SHOWN} more"] if len(places) > _MOST_SHOWN else []
-    raise UnsupportedError(
+    return UnsupportedError(
         "the model stores parameters where a sample's cannot take their place",
-        where=Location(file=file, element=stuck[0].place),
-        expected="every parameter in an initializer of the main graph",
+        where=Location(file=file, element=stuck[0].place if stuck else None),
+        expected=expected,
         found="; ".join([*places[:_MOST_SHOWN], *more]),
         mend=(
             "Export the model with its parameters as initializers of the main graph, or submit "
@@ -115,6 +129,8 @@ def _in_nodes(nodes: Iterable[NodeProto], place: str) -> Iterator[Attached]:
         here = f"{place}.node[{index}] {node.op_type}" + (f" {node.name}" if node.name else "")
         for attribute in node.attribute:
             yield from _in_attribute(attribute, f"{here}.{attribute.name}")
+            if node.op_type == "Constant":
+                yield from _plain_values(attribute, f"{here}.{attribute.name}")
 
 
 def _in_attribute(attribute: AttributeProto, place: str) -> Iterator[Attached]:
@@ -131,6 +147,15 @@ def _in_attribute(attribute: AttributeProto, place: str) -> Iterator[Attached]:
             yield from _in_graph(graph, place)
 
 
+def _plain_values(attribute: AttributeProto, place: str) -> Iterator[Attached]:
+    """Yield the integers and texts of a Constant; lists of floats are found in any operator."""
+    if attribute.ints:
+        yield Attached(place, TensorProto.INT64, len(attribute.ints))
+    texts = sum(len(text) for text in (attribute.s, *attribute.strings))
+    if texts:
+        yield Attached(place, TensorProto.STRING, texts)
+
+
 def _in_sparse(tensors: Iterable[SparseTensorProto], place: str) -> Iterator[Attached]:
     for sparse in tensors:
         outside = any(_outside(part) for part in (sparse.values, sparse.indices))
@@ -141,6 +166,8 @@ def _in_sparse(tensors: Iterable[SparseTensorProto], place: str) -> Iterator[Att
 
 def _dense(tensor: TensorProto, place: str, fewest: int = _FEWEST_WEIGHTS) -> Attached:
     elements = math.prod(max(size, 0) for size in tensor.dims)
+    if tensor.data_type == TensorProto.STRING:
+        elements = sum(len(text) for text in tensor.string_data)
     return Attached(place, tensor.data_type, elements, fewest, _outside(tensor))
 
 

@@ -22,6 +22,7 @@ from conformance.runtimes.onnx.layout import read_layout
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.messages import parse_model
 from conformance.runtimes.onnx.ports import port_of
+from conformance.runtimes.onnx.randomness import check_repeatable
 from conformance.runtimes.onnx.record import TensorRecord
 from conformance.runtimes.onnx.replacement import replacement_buffers
 from conformance.runtimes.onnx.runner import OnnxRunner
@@ -43,6 +44,7 @@ class OnnxNetwork:
         self._topology = read_topology(layout, self._file)
         self._attached = attached_tensors(self._topology)
         check_attached(self._attached, self._file, source.limit_bytes)
+        check_repeatable(self._topology, self._file)
         self._store = TensorStore(source, mapped, layout.records)
         self.inputs = tuple(port_of(value, self._file) for value in self._topology.graph.input)
         self.outputs = tuple(port_of(value, self._file) for value in self._topology.graph.output)
@@ -76,7 +78,7 @@ class OnnxNetwork:
         """
         buffers: dict[str, Buffer] = {}
         if replacement is not None:
-            check_replaceable(self._attached, self._file)
+            self.check_replaceable()
             buffers = replacement_buffers(
                 replacement,
                 [record for record in self._records if record.is_parameter],
@@ -91,6 +93,15 @@ class OnnxNetwork:
             raise refused_model(error, self._topology, self._file) from error
         size = self._batch_size(skeleton.model)
         return OnnxRunner(session, skeleton, self.inputs, size, self._file)
+
+    def check_replaceable(self) -> None:
+        """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
+        listed = sum(
+            record.span.size if record.is_text else record.elements
+            for record in self._records
+            if not record.is_parameter
+        )
+        check_replaceable(self._attached, listed, self.parameter_count, self._file)
 
     def close(self) -> None:
         """Close the files; runners go on working."""

@@ -1,0 +1,46 @@
+"""Operators that draw random numbers: a network that has one gives no repeatable verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from onnx import GraphProto, ModelProto, NodeProto
+
+from conformance.verdicts import Location, UnsupportedError
+
+DRAWING = frozenset(
+    {
+        *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+        *("Multinomial", "Bernoulli"),
+    }
+)
+
+
+def check_repeatable(model: ModelProto, file: str) -> None:
+    """Raise UnsupportedError if an operator draws random numbers without a seed of its own."""
+    graphs = [model.graph.node, *(function.node for function in model.functions)]
+    for place, node in (found for nodes in graphs for found in _drawing(nodes, "graph")):
+        if not any(attribute.name == "seed" for attribute in node.attribute):
+            raise UnsupportedError(
+                "the network draws random numbers, so that no run repeats another",
+                where=Location(file=file, element=place),
+                expected="outputs that depend on inputs and parameters alone",
+                found=f"operator {node.op_type} without a seed",
+                mend="Export the network for inference, or give the operator a seed.",
+            )
+
+
+def _drawing(nodes: Iterable[NodeProto], place: str) -> Iterator[tuple[str, NodeProto]]:
+    for index, node in enumerate(nodes):
+        here = f"{place}.node[{index}] {node.op_type}" + (f" {node.name}" if node.name else "")
+        if node.op_type in DRAWING:
+            yield here, node
+        for attribute in node.attribute:
+            for graph in _graphs(attribute.g, attribute.graphs):
+                yield from _drawing(graph.node, f"{here}.{attribute.name}")
+
+
+def _graphs(one: GraphProto, several: Iterable[GraphProto]) -> Iterator[GraphProto]:
+    if one.ByteSize():
+        yield one
+    yield from several
