@@ -55,6 +55,7 @@ class Outcome:
         self._progress: ProgressLine | None = None
         self._plugins = config.pluginmanager
         self.finished = False
+        self._failures = 0
 
     def pytest_sessionstart(self) -> None:
         """Put a partial report in the place of any old one, before anything is judged."""
@@ -83,6 +84,7 @@ class Outcome:
             found = [Finding.from_json(finding) for finding in message["findings"]]
             target.record(message["test"], found)
             target.costs.update(message["costs"])
+            self._failures += report.failed
             if self._progress is not None:
                 self._progress.advance(message["test"].partition("::")[2])
         elif report.failed:
@@ -116,9 +118,12 @@ class Outcome:
             codes.append(ExitCode.INTERNAL)
         if exitstatus == pytest.ExitCode.USAGE_ERROR:
             codes.append(ExitCode.USAGE)
-        if session.testsfailed > self._writer.refused():
+        if self._failures > self._writer.refused():
             # More failures than findings: the two disagree, which is a defect and never a pass.
             codes.append(ExitCode.INTERNAL)
+        if exitstatus == pytest.ExitCode.TESTS_FAILED and set(codes) == {ExitCode.PASS}:
+            # Other tests that ran beside the suites have failed.
+            codes.append(ExitCode.FAIL)
         session.exitstatus = min(codes, key=WORST_FIRST.index)
         self.finished = True
 

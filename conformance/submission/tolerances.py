@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -38,7 +39,7 @@ def find_empty_tolerances(data: Json) -> Iterator[Problem]:
     for keys in (("models", "metric_values"), ("samples", "claims", "metric_values")):
         for pointer, entry in entries(data, *keys):
             value, tolerance = _number(entry.get("value")), _number(entry.get("tolerance"))
-            bound = bounds.get(str(entry.get("metric")), 0.0)
+            bound = bounds.get(str(entry.get("metric")), math.inf)
             widest = max(VALUE_TOLERANCE, WIDEST * abs(value), WIDEST * bound)
             if tolerance > widest:
                 yield _too_wide((*pointer, "tolerance"), tolerance, widest)

@@ -20,6 +20,7 @@ def test_equal_outputs_have_no_violation() -> None:
         "values": 2,
         "violations": 0,
         "max_abs": 0.0,
+        "scale": 2.0,
         "worst": "",
     }
 
@@ -54,6 +55,16 @@ def test_relative_tolerance_is_of_the_declared_value() -> None:
 
 def test_infinite_difference_is_plain_json() -> None:
     assert compared([np.inf], [0.0])["max_abs"] == "inf"
+
+
+def test_infinite_declaration_is_met_by_nothing_else() -> None:
+    assert compared([0.0, 5.0], [np.inf, -np.inf], atol=1.0, rtol=1.0)["violations"] == 2
+
+
+def test_scale_is_the_largest_finite_declared_value() -> None:
+    assert compared([1.0], [-3.0])["scale"] == 3.0
+    assert compared([np.inf, 1.0], [np.inf, 1.0])["scale"] == 1.0
+    assert compared(["cat"], ["cat"])["scale"] == 0.0
 
 
 def test_texts_are_compared_by_equality() -> None:
