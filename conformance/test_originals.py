@@ -11,7 +11,7 @@ from conformance.verdicts import Location
 
 METADATA = "submission.json"
 WIDEST = 0.05
-SMALLEST_ATOL = 1e-6
+SMALLEST_ATOL = 1e-5
 
 
 def test_model_opens(judge: Judge) -> None:
@@ -112,7 +112,7 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
         )
         widest = max(SMALLEST_ATOL, WIDEST * float(output["scale"]))
         judge.require(
-            allowed.atol <= widest,
+            allowed.atol <= widest or not output["scale"],
             f"the output tolerance is so wide that it says nothing about {name!r}",
             expected=f"atol at most {widest:g}: {WIDEST:.0%} of the largest declared value",
             found=f"{allowed.atol:g}",

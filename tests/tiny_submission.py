@@ -199,7 +199,9 @@ def _metadata(root: Path, parameters: dict, rounded: dict, as_float32: dict) -> 
                     digests[1],
                     features=["float16", "format:safetensors"],
                 ),
-                _sample(root, "half-onnx", "half.onnx", "onnx", digests[2], features=["format:onnx"]),
+                _sample(
+                    root, "half-onnx", "half.onnx", "onnx", digests[2], features=["format:onnx"]
+                ),
                 _sample(
                     root,
                     "exact",

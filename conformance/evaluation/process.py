@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from conformance.evaluation.leftovers import make_folder, sweep
 from conformance.evaluation.limits import Limits
 from conformance.verdicts import (
     CaseTimeoutError,
@@ -55,7 +56,9 @@ class Worker:
         """Start the process, so that its imports run while the caller does something else."""
         if self._process is not None:
             return
-        self._scratch = Path(tempfile.mkdtemp(prefix="nnr-conformance-"))
+        temporary = Path(tempfile.gettempdir())
+        sweep(temporary)
+        self._scratch = make_folder(temporary)
         with (self._scratch / "stderr").open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", *self._program],

@@ -9,15 +9,16 @@ compute each case once.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import shutil
-import uuid
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from conformance.evaluation.evidence import Evidence
+from conformance.evaluation.leftovers import make_folder, sweep
 from conformance.verdicts import Json
 
 EVIDENCE = "evidence.json"
@@ -28,9 +29,10 @@ class EvidenceStore:
     """Evidence by key, under ``root``; several processes may use one store at once."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.absolute()  # workers have a working folder of their own
         for name in ("locks", "drafts"):
-            (root / name).mkdir(parents=True, exist_ok=True)
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        sweep(self.root / "drafts")
 
     def lock(self, key: str) -> AbstractContextManager[object]:
         """Return a lock on ``key``; the kernel frees it if its owner dies."""
@@ -40,9 +42,7 @@ class EvidenceStore:
 
     def draft(self) -> Path:
         """Return a new empty folder to gather an entry in, on the same file system as the store."""
-        folder = self.root / "drafts" / uuid.uuid4().hex
-        folder.mkdir()
-        return folder
+        return make_folder(self.root / "drafts")
 
     def folder(self, key: str) -> Path:
         """Return where the entry of ``key`` lies, or would lie."""
@@ -51,27 +51,33 @@ class EvidenceStore:
     def read(self, key: str) -> Evidence | None:
         """Return the evidence of ``key``, or None if there is none or it is damaged."""
         folder = self.folder(key)
-        if not folder.is_dir():
+        if not folder.exists():
             return None
         try:
             self._verify(folder)
             data = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
             if data["key"] == key:
                 return Evidence.from_json(data, folder, reused=True)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
-        shutil.rmtree(folder, ignore_errors=True)
+        _discard(folder)
         return None
 
     def write(self, evidence: Evidence) -> Evidence:
-        """Store ``evidence``, whose folder is a draft, and return it in its final place."""
-        draft = evidence.folder
+        """Store ``evidence``, whose folder is a draft, and return it in its final place.
+
+        An entry that says the same stays where it is: another process may be reading it.
+        """
+        draft, known = evidence.folder, self.read(evidence.key)
+        if known is not None and _says_the_same(known, evidence):
+            shutil.rmtree(draft, ignore_errors=True)
+            return dataclasses.replace(evidence, folder=known.folder)
         _write_json(draft / EVIDENCE, evidence.to_json())
         digests = {p.name: _digest(p) for p in sorted(draft.iterdir()) if p.name != MANIFEST}
         _write_json(draft / MANIFEST, digests)
         target = self.folder(evidence.key)
         target.parent.mkdir(exist_ok=True)
-        shutil.rmtree(target, ignore_errors=True)
+        _discard(target)
         draft.rename(target)
         return Evidence.from_json(evidence.to_json(), target, reused=False)
 
@@ -82,6 +88,19 @@ class EvidenceStore:
         found = {p.name: _digest(p) for p in folder.iterdir() if p.name != MANIFEST}
         if found != expected:
             raise ValueError(f"damaged evidence in {folder}")
+
+
+def _discard(entry: Path) -> None:
+    """Remove whatever lies in the place of an entry."""
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
+
+
+def _says_the_same(known: Evidence, evidence: Evidence) -> bool:
+    one, other = known.to_json(), evidence.to_json()
+    return all(one[part] == other[part] for part in ("result", "error"))
 
 
 def _digest(path: Path) -> str:

@@ -157,8 +157,16 @@ class Judge:
         row: Mapping[str, Json] = self.evidence(kind)["metrics"][self.metric.id]
         if "error" in row:
             owner = "METRIC-MEASURE-001" if kind == "original" else "METRIC-DELTA-001"
-            self._raise_failure(owner, error_from_json(row["error"]))
+            self._raise_failure(owner, self._placed(error_from_json(row["error"])))
         return row
+
+    def _placed(self, error: ConformanceError) -> ConformanceError:
+        """Give an error about a metric, which knows no file, the place where it is declared."""
+        if error.where is None or error.where.file is None:
+            element = error.where.element if error.where else None
+            pointer = f"/metrics/{list(self._metrics).index(self.metric.id)}"
+            error.where = Location("submission.json", pointer=pointer, element=element)
+        return error
 
     def _raise_failure(self, owner: str, error: ConformanceError) -> NoReturn:
         if owner == self.check.id or error.verdict is Verdict.NOT_RUN:

@@ -5,13 +5,44 @@ They share a worker's memory of evidence and its open network; other workers tak
 
 from __future__ import annotations
 
+from typing import Any
+
 from xdist.scheduler import LoadScopeScheduling
 
 
 class SubjectScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Group tests by the network or sample their id names."""
+    """Group tests by the network or sample their id names; a check is never handed out twice.
+
+    Where a process dies, the scheduling this is built upon hands out the check it died of once
+    more, and waits for ever if the last check of the run is left to the process in its place.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         """Return ``submission/sample`` of a test id, without vectors and metric."""
         subject = nodeid.partition("[")[2].rstrip("]")
         return "/".join(subject.partition("@")[0].split("/")[:2])
+
+    def remove_node(self, node: Any) -> str | None:
+        """Hand the checks of a process that ended to others, and return the one it died of."""
+        groups: dict[str, dict[str, bool]] = self.assigned_work.pop(node)
+        open_checks = ((g, test) for g in groups.values() for test, done in g.items() if not done)
+        group, crashed = next(open_checks, ({}, None))
+        if crashed is not None:
+            group[crashed] = True
+        for scope, tests in groups.items():
+            if not all(tests.values()):
+                self.workqueue[scope] = tests
+        for other in self.nodes:
+            self._reschedule(other)
+        return crashed
+
+    def _reschedule(self, node: Any) -> None:
+        """Give a process more to do, or an end, before it has but one check left.
+
+        A process keeps its last check back until it knows what comes after it.
+        """
+        if node not in self.registered_collections:
+            return
+        super()._reschedule(node)
+        while not node.shutting_down and self._pending_of(self.assigned_work[node]) <= 1:
+            super()._reschedule(node)

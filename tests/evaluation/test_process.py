@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -113,12 +114,22 @@ def test_worker_has_an_empty_scratch_folder_of_its_own(worker_running) -> None:
     assert not Path(folder).exists()
 
 
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_stopping_ends_the_processes_a_worker_started(worker_running) -> None:
     body = "import subprocess; answer(subprocess.Popen(['sleep', '60']).pid)"
     worker = worker_running(body)
     child = worker.ask(None)
     worker.stop()
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    deadline = time.monotonic() + 10
+    while is_alive(child) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not is_alive(child)
 
 
 def test_stopping_twice_is_harmless() -> None:

@@ -83,6 +83,26 @@ def test_entry_of_a_killed_writer_is_no_entry(store: EvidenceStore) -> None:
     assert store.read(KEY) is None
 
 
+def test_file_in_the_place_of_an_entry_is_discarded(store: EvidenceStore) -> None:
+    folder = store.folder(KEY)
+    folder.parent.mkdir(parents=True)
+    folder.write_text("no folder", encoding="utf-8")
+    assert store.read(KEY) is None
+    write(store)
+    assert store.read(KEY) is not None
+
+
+def test_endlessly_nested_manifest_is_discarded(store: EvidenceStore) -> None:
+    (write(store).folder / "manifest.json").write_text("[" * 100_000, encoding="utf-8")
+    assert store.read(KEY) is None
+
+
+def test_equal_entry_stays_where_another_process_may_read_it(store: EvidenceStore) -> None:
+    before = write(store).folder.stat().st_ino
+    assert write(store).folder.stat().st_ino == before
+    assert not list((store.root / "drafts").iterdir())
+
+
 def test_writing_again_replaces_the_entry(store: EvidenceStore) -> None:
     write(store, 0.5)
     write(store, 0.75)

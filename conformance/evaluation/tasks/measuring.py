@@ -78,20 +78,28 @@ def _update(gauge: _Gauge, outputs: Mapping[str, Array], against: Mapping[str, A
     if gauge.kind is None:
         return
     roles, bindings = gauge.kind.roles, gauge.declared.bindings
-    values = {role: _pick(role, roles.predictions, bindings, outputs) for role in roles.predictions}
-    compared = dict(bindings)
+    values = {
+        role: _pick(role, roles.predictions, bindings, outputs, "outputs of the network")
+        for role in roles.predictions
+    }
+    compared, whose = dict(bindings), "targets of the vectors"
     if gauge.declared.against == "original":
+        whose = "outputs of the original"
         # The original's counterpart of a prediction is the output of the same name.
         for target, prediction in zip(roles.targets, roles.predictions, strict=False):
             if prediction in bindings:
-                compared[target] = bindings[prediction]
+                compared.setdefault(target, bindings[prediction])
     for role in roles.targets:
-        values[role] = _pick(role, roles.targets, compared, against)
+        values[role] = _pick(role, roles.targets, compared, against, whose)
     gauge.kind.update(values)
 
 
 def _pick(
-    role: str, roles: Sequence[str], bindings: Mapping[str, str], arrays: Mapping[str, Array]
+    role: str,
+    roles: Sequence[str],
+    bindings: Mapping[str, str],
+    arrays: Mapping[str, Array],
+    whose: str,
 ) -> Array:
     """Return the array of a role: as bound, else of the role's name, else the only one there is."""
     name = bindings.get(role, role)
@@ -101,7 +109,7 @@ def _pick(
         return next(iter(arrays.values()))
     raise ConformanceError(
         f"there is no array for the role {role!r} of the metric",
-        expected=f"an array {name!r}",
+        expected=f"{name!r} among the {whose}",
         found=", ".join(sorted(arrays)) or "none",
         mend=f'bind the role: "bindings": {{"{role}": "<name of the array>"}}',
     )

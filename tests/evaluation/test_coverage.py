@@ -1,0 +1,139 @@
+"""A sample holds the whole network, in its shapes, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conformance.evaluation.tasks.coverage import parameter_coverage, port_coverage
+from conformance.evaluation.tasks.facts import tensor_facts
+from tests.runtimes import models
+
+PARAMETERS = {"w": np.zeros((2, 3), np.float32), "b": np.zeros(3, np.float32)}
+
+
+def problems(tensors: dict[str, np.ndarray], constants: tuple[str, ...] = ()) -> list[dict]:
+    facts = {name: tensor_facts(array, None) for name, array in tensors.items()}
+    return list(parameter_coverage(facts, PARAMETERS, constants, "sample.npz"))
+
+
+def test_whole_network_has_no_problem() -> None:
+    assert problems(PARAMETERS) == []
+
+
+def test_types_do_not_matter_for_coverage() -> None:
+    assert problems({name: a.astype(np.float16) for name, a in PARAMETERS.items()}) == []
+
+
+def test_missing_parameter_says_what_is_there() -> None:
+    (problem,) = problems({"w": PARAMETERS["w"]})
+    assert problem["tensor"] == "b"
+    assert problem["file"] == "sample.npz"
+    assert "no tensor for the parameter 'b'" in problem["message"]
+    assert problem["expected"] == "a tensor of shape [3]"
+    assert problem["found"] == "tensors named w"
+    assert "name_map" in problem["mend"]
+
+
+def test_extra_tensor_says_what_is_allowed() -> None:
+    (problem,) = problems({**PARAMETERS, "optimizer": np.zeros(4, np.int8)})
+    assert problem["tensor"] == "optimizer"
+    assert "no parameter of the network" in problem["message"]
+    assert problem["expected"] == "parameters named b, w"
+    assert problem["found"] == "int8[4]"
+    assert "remove the tensor" in problem["mend"]
+
+
+def test_misspelt_name_is_missing_and_extra() -> None:
+    found = problems({"w": PARAMETERS["w"], "bias": PARAMETERS["b"]})
+    assert [problem["tensor"] for problem in found] == ["b", "bias"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"),
+    [
+        ((3, 2), "[3, 2] (it has as many values)"),
+        ((6,), "[6] (it has as many values)"),
+        ((2, 4), "[2, 4]"),
+        ((), "[]"),
+        ((0, 3), "[0, 3]"),
+    ],
+)
+def test_other_shape_hints_at_the_layout(shape: tuple[int, ...], found: str) -> None:
+    (problem,) = problems({**PARAMETERS, "w": np.zeros(shape, np.float32)})
+    assert problem["tensor"] == "w"
+    assert (problem["expected"], problem["found"]) == ("[2, 3]", found)
+    assert "layout" in problem["mend"]
+
+
+def test_constants_of_the_graph_may_be_there_or_not() -> None:
+    shape = {"shape": np.zeros(2, np.int64)}
+    assert problems({**PARAMETERS, **shape}, constants=("shape", "axes")) == []
+    assert len(problems({**PARAMETERS, **shape}, constants=("axes",))) == 1
+
+
+def test_empty_sample_lacks_everything() -> None:
+    found = problems({})
+    assert [problem["tensor"] for problem in found] == ["b", "w"]
+    assert found[0]["found"] == "tensors named (none)"
+
+
+def test_long_lists_of_names_are_cut() -> None:
+    many = {f"t{index:03d}": np.zeros(1, np.float32) for index in range(100)}
+    missing = problems(many)[0]
+    assert missing["found"].startswith("tensors named t000, t001")
+    assert missing["found"].endswith("and 92 more")
+
+
+def ports(tmp_path: Path, *, output=("N", 4), dtype: int = models.FLOAT, **names: str) -> list:
+    x, y = names.get("input", "x"), names.get("output_name", "y")
+
+    def network(folder: str, given: str, taken: str, shape, elem_type: int):
+        node = models.helper.make_node("Relu", [given], [taken])
+        inputs = [models.value(given, shape, elem_type)]
+        made = models.model([node], inputs, [models.value(taken, shape, elem_type)])
+        (tmp_path / folder).mkdir()
+        return models.opened(tmp_path / folder, made)
+
+    with (
+        network("original", "x", "y", ("N", 4), models.FLOAT) as original,
+        network("sample", x, y, output, dtype) as sample,
+    ):
+        return list(port_coverage(sample, original, "sample.onnx"))
+
+
+def test_same_ports_have_no_problem(tmp_path: Path) -> None:
+    assert ports(tmp_path) == []
+
+
+@pytest.mark.parametrize("dtype", [models.TensorProto.FLOAT16, models.TensorProto.DOUBLE])
+def test_precision_of_floats_may_differ(tmp_path: Path, dtype: int) -> None:
+    assert ports(tmp_path, dtype=dtype) == []
+
+
+def test_integers_are_no_floats(tmp_path: Path) -> None:
+    found = ports(tmp_path, dtype=models.TensorProto.INT32)
+    assert [problem["tensor"] for problem in found] == ["x", "y"]
+    assert (found[0]["expected"], found[0]["found"]) == ("float[?, 4]", "int32[?, 4]")
+
+
+def test_names_of_free_axes_may_differ(tmp_path: Path) -> None:
+    assert ports(tmp_path, output=("batch", 4)) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 4), ("N", 5), ("N", 4, 1), ("N", None)])
+def test_other_sizes_are_told(tmp_path: Path, shape: tuple) -> None:
+    found = ports(tmp_path, output=shape)
+    assert "another input 'x' than the original" in found[0]["message"]
+    assert "keep the inputs" in found[0]["mend"]
+    assert "another output 'y'" in found[1]["message"]
+
+
+def test_renamed_output_is_missing_and_extra(tmp_path: Path) -> None:
+    found = ports(tmp_path, output_name="logits")
+    assert [(p["tensor"], p["expected"], p["found"]) for p in found] == [
+        ("logits", "none", "float[?, 4]"),
+        ("y", "float[?, 4]", "none"),
+    ]
