@@ -179,6 +179,14 @@ CHECKS: tuple[Check, ...] = (
         f"{CALL}, item 4",
     ),
     Check(
+        "METRIC-CONTROL-001",
+        "test_originals",
+        "test_metric_notices_an_empty_network",
+        "measure",
+        "The metric tells the original from an empty network",
+        f"{CALL}, item 4; {FRAMEWORK}: lossy",
+    ),
+    Check(
         "MODEL-METRIC-001",
         "test_originals",
         "test_metric_value_reproduced",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from conformance.evaluation.plan import Subject
+from conformance.session.control import judge_control
 from conformance.session.judge import Judge
 from conformance.session.ports import port_differences
-from conformance.verdicts import Location
+from conformance.verdicts import Json, Location
 
 METADATA = "submission.json"
 WIDEST = 0.05
 SMALLEST_ATOL = 1e-5
+MOST_NAMED = 8
+BYTES_PER_PARAMETER_BYTE = 2
+ROOM_BYTES = 1 << 20
 
 
 def test_model_opens(judge: Judge) -> None:
@@ -26,8 +31,9 @@ def test_model_opens(judge: Judge) -> None:
 
 
 def test_model_files(subject: Subject, judge: Judge) -> None:
-    """The network uses every file whose bytes count as its size."""
-    for file in judge.evidence("model")["unused_files"]:
+    """The network uses every file and parameter whose bytes count as its size."""
+    measured = judge.evidence("model")
+    for file in measured["unused_files"]:
         judge.require(
             False,
             f"{file} is listed as part of the model, but the network does not use it",
@@ -36,7 +42,41 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
             where=Location(METADATA, pointer=f"{subject.pointer}/files", element=file),
             mend="list the file under associated_files, or remove it",
         )
-    judge.passed("the network uses every one of its files")
+    _require_used_parameters(subject, judge, measured["unused_parameters"])
+    _require_parameters_fill_files(subject, judge, measured)
+    judge.passed("the network uses every one of its files and parameters")
+
+
+def _require_used_parameters(subject: Subject, judge: Judge, unused: list[str]) -> None:
+    assert subject.model is not None
+    more = [f"and {len(unused) - MOST_NAMED} more"] if len(unused) > MOST_NAMED else []
+    judge.require(
+        not unused,
+        "the network has parameters that none of its outputs depends on",
+        expected="initializers that the network reads: their bytes are the original size",
+        found=", ".join([*unused[:MOST_NAMED], *more]),
+        where=Location(
+            subject.model.files[0].rel_filepath, element=unused[0] if unused else None
+        ),
+        mend="remove them from the network: their bytes would count as its size",
+    )
+
+
+def _require_parameters_fill_files(
+    subject: Subject, judge: Judge, measured: Mapping[str, Json]
+) -> None:
+    assert subject.model is not None
+    size, used = subject.model.size, measured["used_parameter_bytes"]
+    most = BYTES_PER_PARAMETER_BYTE * used + ROOM_BYTES
+    judge.require(
+        size <= most,
+        "the files of the model hold far more than its parameters",
+        expected=f"at most {most} bytes for {used} bytes of parameters that the network uses",
+        found=f"{size} bytes",
+        where=Location(subject.model.files[0].rel_filepath),
+        mend="remove what is no part of the network (documentation strings, metadata, unused "
+        "tensors), and store its parameters as initializers",
+    )
 
 
 def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
@@ -150,6 +190,22 @@ def test_metric_measured(judge: Judge) -> None:
         mend="choose a metric that is finite for the original, or correct targets and bindings",
     )
     judge.passed(f"{judge.metric.id} is {row['value']}", evidence={"details": row["details"]})
+
+
+def test_metric_notices_an_empty_network(judge: Judge) -> None:
+    """No tolerance of the metric would accept a network in which every parameter is zero."""
+    row = judge.measured("original")
+    control = judge_control(judge.subject, judge.metric, row["better"], row["control"])
+    judge.require(
+        control.noticed,
+        f"metric {judge.metric.id!r} accepts an empty network as well",
+        expected="a network with every parameter zero lies outside the tolerance",
+        found=control.found,
+        where=Location(METADATA, pointer=judge.subject.pointer),
+        mend="bind an output that depends on the parameters, or declare a tolerance that means "
+        "something in the use case",
+    )
+    judge.passed(f"{judge.metric.id} notices an empty network", found=control.found)
 
 
 def test_metric_value_reproduced(judge: Judge) -> None:

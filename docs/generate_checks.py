@@ -66,7 +66,8 @@ FAILURES = {
     ),
     "SUBMISSION-FILE-001": (
         "A listed file is missing, is not a regular file, or leads out of the folder by its "
-        "path or by a link."
+        "path or by a link; or the top of the folder holds a file that can make pytest run code, "
+        "such as `pytest.ini` or `conftest.py`, listed or not."
     ),
     "SUBMISSION-FILE-002": ("A file is larger or smaller than declared: truncated, or exchanged."),
     "SUBMISSION-FILE-003": ("A file has other content than declared: damaged, or exchanged."),
@@ -85,8 +86,9 @@ FAILURES = {
         "installed (`unsupported`). Nothing that needs it is run."
     ),
     "MODEL-FILES-001": (
-        "A file that the network does not use counts towards its size, which makes every "
-        "compression look better than it is."
+        "A file, or a parameter, that the network does not use counts towards its size, or its "
+        "files hold more than twice the bytes of the parameters in use and 1 MiB besides. That "
+        "makes every compression look better than it is."
     ),
     "MODEL-PORTS-001": (
         "The file has other inputs or outputs than declared: perhaps another export."
@@ -107,6 +109,11 @@ FAILURES = {
     "METRIC-MEASURE-001": (
         "The metric has no value on the original: its kind is not installed, its arguments or "
         "bindings do not fit, or the value is not finite."
+    ),
+    "METRIC-CONTROL-001": (
+        "A network with every parameter zero would be accepted too: the metric looks at an output "
+        "that the parameters do not reach, or its tolerance accepts any loss. Such a metric cannot "
+        "tell a good sample from a bad one."
     ),
     "MODEL-METRIC-001": ("The original does not perform as declared on the reference vectors."),
     "SAMPLE-DECODE-001": (

@@ -127,7 +127,7 @@ def confidence_levels(case: Case, submission: Submission) -> dict[str, float]:
 def versions() -> Mapping[str, str]:
     """Return the version of every installed distribution that can enter a result."""
     names = (
-        *("nnr-conformance", "ml_dtypes", "numpy", "onnx", "onnxruntime", "pycocotools", "scipy"),
+        *("nnr-conformance", "ml_dtypes", "numpy", "onnx", "onnxruntime", "pycocotools"),
         *("torch", "torchmetrics", "zstandard"),
     )
     found = {"python": platform.python_version()}
@@ -138,9 +138,10 @@ def versions() -> Mapping[str, str]:
             continue
     everything = importlib.metadata.entry_points()
     for group in ("codecs", "runtimes", "metrics"):
-        for entry in everything.select(group=f"nnr_conformance.{group}"):
-            if entry.dist is not None:
-                found[entry.dist.name] = entry.dist.version
+        entries = everything.select(group=f"nnr_conformance.{group}")
+        # Each distribution once: to tell its version is to parse a file.
+        for distribution in {entry.dist for entry in entries if entry.dist is not None}:
+            found[distribution.name] = distribution.version
     return dict(sorted(found.items()))
 
 

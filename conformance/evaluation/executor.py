@@ -24,13 +24,19 @@ class Executor:
     """Evidence for the cases of one submission."""
 
     def __init__(
-        self, loaded: Loaded, store: EvidenceStore, limits: Limits, *, reuse: bool = True
+        self,
+        loaded: Loaded,
+        store: EvidenceStore,
+        limits: Limits,
+        *,
+        reuse: bool = True,
+        worker: Worker | None = None,
     ) -> None:
         self.loaded = loaded
         self.store = store
         self.limits = limits
         self.reuse = reuse
-        self._worker = Worker(limits)
+        self._worker = worker or Worker(limits)
         self._known: dict[Case, Evidence] = {}
 
     def warm_up(self) -> None:
@@ -38,7 +44,11 @@ class Executor:
         submission = self._submission()
         first = Case("model", submission.models[0].id)
         if not self.reuse or not self.store.folder(self._key(first, submission)).is_dir():
-            self._worker.start()
+            self._worker.prepare(
+                formats={model.format for model in submission.models},
+                codecs={sample.codec for sample in submission.samples},
+                metrics={metric.kind for metric in submission.metrics},
+            )
 
     def close(self) -> None:
         """End the worker."""

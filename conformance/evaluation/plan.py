@@ -16,6 +16,7 @@ from conformance.submission.values import (
     Model,
     Sample,
     Submission,
+    Tolerance,
     VectorSet,
 )
 
@@ -38,6 +39,7 @@ class Subject:
     sample: Sample | None = None
     vectors: VectorSet | None = None
     metric: Metric | None = None
+    tolerances: tuple[Tolerance, ...] = ()
     declared: MetricValue | None = None
     use: MetricUse | None = None
 
@@ -101,7 +103,15 @@ def _measures(name: str, submission: Submission) -> Iterator[Subject]:
                 id=f"{subject.id}/{metric.id}",
                 pointer=f"/metrics/{positions[metric.id]}",
                 metric=metric,
+                tolerances=_tolerances(submission, subject.vectors.id, metric),
             )
+
+
+def _tolerances(submission: Submission, vectors: str, metric: Metric) -> tuple[Tolerance, ...]:
+    """Return every tolerance by which some sample is judged with ``metric`` on ``vectors``."""
+    uses = (use for sample in submission.samples for use in sample.metrics)
+    own = [u.tolerance for u in uses if (u.metric, u.vectors) == (metric.id, vectors)]
+    return tuple(dict.fromkeys([metric.tolerance, *own]))
 
 
 def _declared_values(name: str, submission: Submission) -> Iterator[Subject]:

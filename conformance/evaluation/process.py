@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -70,6 +70,16 @@ class Worker:
                 start_new_session=True,
             )
         self._send(self.limits.to_json())
+
+    def prepare(self, **names: Iterable[str]) -> None:
+        """Let the process import what it will need, while the caller does something else.
+
+        ``names`` are those of formats, codecs and metrics. There is no answer: an import that fails
+        is told by the case that needs it, and a worker that has died by the next request.
+        """
+        self.start()
+        with contextlib.suppress(OSError):
+            self._send({"prepare": {key: sorted(each) for key, each in names.items()}})
 
     def ask(self, request: Json) -> Json:
         """Return the worker's result for ``request``.

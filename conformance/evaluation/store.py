@@ -21,6 +21,8 @@ from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.leftovers import make_folder, sweep
 from conformance.verdicts import Json
 
+KEY_DIGITS = 2
+"""Digits of a key that name the folder its entry lies in."""
 EVIDENCE = "evidence.json"
 MANIFEST = "manifest.json"
 
@@ -44,9 +46,13 @@ class EvidenceStore:
         """Return a new empty folder to gather an entry in, on the same file system as the store."""
         return make_folder(self.root / "drafts")
 
+    def is_empty(self) -> bool:
+        """Return whether the store holds no entry at all."""
+        return not any(len(path.name) == KEY_DIGITS for path in self.root.iterdir())
+
     def folder(self, key: str) -> Path:
         """Return where the entry of ``key`` lies, or would lie."""
-        return self.root / key[:2] / key
+        return self.root / key[:KEY_DIGITS] / key
 
     def read(self, key: str) -> Evidence | None:
         """Return the evidence of ``key``, or None if there is none or it is damaged."""

@@ -28,7 +28,11 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     desk = tasks.Desk(limits)
     for line in requests:
         renew_cpu_limit(limits)
-        answers.write(json.dumps(_answer(desk, json.loads(line))).encode() + b"\n")
+        request = json.loads(line)
+        if "prepare" in request:
+            desk.prepare(**request["prepare"])
+            continue
+        answers.write(json.dumps(_answer(desk, request)).encode() + b"\n")
         answers.flush()
 
 

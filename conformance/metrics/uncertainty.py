@@ -11,6 +11,9 @@ the methods and gives references.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -50,9 +53,13 @@ def paired_interval(
 
 def mcnemar(gained: int, lost: int) -> float:
     """Return the two-sided p-value of the exact McNemar test of two discordant counts."""
-    from scipy.special import bdtr
-
-    return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
+    discordant = gained + lost
+    ways = total = 1  # binomial coefficients, exact however many
+    for index in range(min(gained, lost)):
+        ways = ways * (discordant - index) // (index + 1)
+        total += ways
+    # In whole numbers up to the last division: neither side need fit into a float.
+    return min(1.0, float(Fraction(2 * total, 1 << discordant)))
 
 
 def bonett_price(gained: int, lost: int, items: int, level: float) -> tuple[float, float]:
@@ -82,30 +89,39 @@ def _of_outcomes(reference: NDArray[np.bool_], sample: NDArray[np.bool_], level:
 def _of_resamples(
     metric: Metric, reference: Floats, sample: Floats, level: float, seed: int
 ) -> Interval | None:
-    from scipy.stats import bootstrap
-
-    items, width = reference.shape
-
-    def delta(drawn: NDArray[np.int64], axis: int) -> Floats:  # noqa: ARG001
-        times = _times_drawn(np.atleast_2d(drawn))
-        values = metric.finish(times @ sample) - metric.finish(times @ reference)
-        return values.reshape(drawn.shape[:-1])
-
+    items = len(reference)
     with np.errstate(all="ignore"):  # what is not finite gives no interval
-        found = bootstrap(
-            (np.arange(items),),
-            delta,
-            n_resamples=RESAMPLES,
-            batch=max(1, _CELLS // max(items, width)),
-            vectorized=True,
-            confidence_level=level,
-            method="percentile",
-            rng=np.random.Generator(np.random.PCG64(seed)),
+        deltas = np.concatenate(
+            [
+                metric.finish(times @ sample) - metric.finish(times @ reference)
+                for times in _resamples(items, seed)
+            ]
         )
-    low, high = map(float, found.confidence_interval)
+        low, high = map(float, np.quantile(deltas, [(1 - level) / 2, (1 + level) / 2]))
     if not (math.isfinite(low) and math.isfinite(high)):
         return None
     return Interval(level, low, high, f"paired percentile bootstrap, {RESAMPLES} resamples", items)
+
+
+def _resamples(items: int, seed: int) -> Iterable[Floats]:
+    """Return how often each resample draws each item: (resamples, items), in one part or more."""
+    if RESAMPLES * items <= _CELLS:
+        return _kept_resamples(items, seed)
+    return _drawn(items, seed)
+
+
+@lru_cache(maxsize=1)
+def _kept_resamples(items: int, seed: int) -> tuple[Floats, ...]:
+    """Return the resamples of a small set, which all its metrics and samples share."""
+    return tuple(_drawn(items, seed))
+
+
+def _drawn(items: int, seed: int) -> Iterator[Floats]:
+    random = np.random.Generator(np.random.PCG64(seed))
+    at_once = max(1, _CELLS // items)
+    for begin in range(0, RESAMPLES, at_once):
+        size = min(at_once, RESAMPLES - begin)
+        yield _times_drawn(random.integers(0, items, (size, items)))
 
 
 def _times_drawn(drawn: NDArray[np.int64]) -> Floats:

@@ -98,6 +98,10 @@ class Network(Protocol):
         """Elements of all parameters."""
 
     @property
+    def unused_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that no output depends on."""
+
+    @property
     def topology_constants(self) -> tuple[str, ...]:
         """Names of stored tensors that are part of the graph, not parameters (shapes, axes)."""
 
@@ -118,6 +122,9 @@ class Network(Protocol):
         Raises ConformanceError if the replacement does not fit, MalformedError for a graph that
         is not valid, UnsupportedError for one that cannot be run or replaced here.
         """
+
+    def bind_empty(self) -> Runner:
+        """Return a runner with every parameter zero, whatever else the graph holds."""
 
     def __enter__(self) -> Self: ...
 

@@ -76,6 +76,8 @@ def _expected(tolerance: Tolerance, metric: Metric) -> str:
 
 
 def _mend(judgement: Judgement, needed: int | None) -> str:
+    if not math.isfinite(judgement.loss):
+        return "find out why the metric is no finite number on this network"
     if judgement.verdict is not Verdict.UNDECIDED:
         return "compress less, or declare a tolerance that the use case accepts"
     items = f" (about {needed} items would decide it)" if needed else ""

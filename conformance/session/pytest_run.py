@@ -15,6 +15,7 @@ from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.executor import Executor
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.plan import Subject
+from conformance.evaluation.process import Worker
 from conformance.session.judge import Judge
 from conformance.session.loading import load_targets
 from conformance.session.outcome import Outcome
@@ -35,7 +36,9 @@ SHOWN_AS_SKIPPED = OPEN | {Verdict.WAIVED}
 class PytestRun:
     """Everything pytest has to know about a run over submissions."""
 
-    def __init__(self, config: pytest.Config, targets: Sequence[Target]) -> None:
+    def __init__(
+        self, config: pytest.Config, targets: Sequence[Target], early: Worker | None = None
+    ) -> None:
         self.config = config
         self.targets = {target.name: target for target in targets}
         self.limits = _limits(config)
@@ -44,17 +47,22 @@ class PytestRun:
         self._judges: dict[str, Judge] = {}
         self._executor: Executor | None = None
         self._executor_of = ""
+        self._early_worker = early
 
     @classmethod
     def of(cls, config: pytest.Config, folders: Sequence[Path]) -> PytestRun:
         """Load the submissions and return the run; exits with code 2 where there is no folder."""
         _leave_out_hypothesis(config)
+        early: Worker | None = None
         try:
             _refuse_foreign_settings(config, folders)
-            run = cls(config, load_targets(folders, _known(config)))
+            early = _early_worker(config)
+            run = cls(config, load_targets(folders, _known(config)), early)
             if not config.option.collectonly:
                 run._get_ready()
         except ConformanceError as error:
+            if early is not None:
+                early.stop()
             pytest.exit(str(error), returncode=ExitCode.USAGE)
         return run
 
@@ -70,15 +78,22 @@ class PytestRun:
     def executor(self, target: Target) -> Executor:
         """Return the executor of ``target``, after ending that of any other."""
         if self._executor is None or self._executor_of != target.name:
-            self.close()
+            self._end_executor()
             store = evidence_store(self.config.getoption("evidence"))
             reuse = not self.config.getoption("no_cache")
-            self._executor = Executor(target.loaded, store, self.limits, reuse=reuse)
+            worker, self._early_worker = self._early_worker, None
+            self._executor = Executor(target.loaded, store, self.limits, reuse=reuse, worker=worker)
             self._executor_of = target.name
         return self._executor
 
     def close(self) -> None:
         """End the worker process, if any."""
+        if self._early_worker is not None:
+            self._early_worker.stop()
+            self._early_worker = None
+        self._end_executor()
+
+    def _end_executor(self) -> None:
         if self._executor is not None:
             self._executor.close()
             self._executor = None
@@ -218,9 +233,21 @@ def _refuse_foreign_settings(config: pytest.Config, folders: Sequence[Path]) -> 
                 where=Location(config.inipath.name),
                 expected="settings of the tool or of the user",
                 found=str(config.inipath),
-                mend="judge untrusted folders with `nnr-conformance run DIR`, and distrust this "
-                "run: settings can load code",
+                mend="judge untrusted folders with `nnr-conformance run DIR`, or with "
+                "--submission=DIR in one word, and distrust this run: settings can load code",
             )
+
+
+def _early_worker(config: pytest.Config) -> Worker | None:
+    """Start a worker while the metadata are still being read, if it is sure to be needed."""
+    if config.option.collectonly or _is_controller(config):
+        return None
+    store = evidence_store(config.getoption("evidence"))
+    if not store.is_empty() and not config.getoption("no_cache"):
+        return None
+    worker = Worker(_limits(config))
+    worker.start()
+    return worker
 
 
 def _is_controller(config: pytest.Config) -> bool:

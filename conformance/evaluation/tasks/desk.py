@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from conformance.codecs import CODECS
 from conformance.evaluation.case import Case, Kind
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.tasks.decode import decode_sample
 from conformance.evaluation.tasks.original import open_model, run_original
 from conformance.evaluation.tasks.reconstruct import run_reconstruction
 from conformance.evaluation.tasks.work import Networks, Work
+from conformance.metrics import METRICS
+from conformance.runtimes import RUNTIMES
 from conformance.submission.building import build_submission
 from conformance.submission.values import Submission
-from conformance.verdicts import EvaluationError, Json
+from conformance.verdicts import ConformanceError, EvaluationError, Json
 
 TASKS: Mapping[Kind, Callable[[Work], Json]] = {
     "model": open_model,
@@ -49,6 +53,16 @@ class Desk:
             networks=self._networks,
         )
         return TASKS[case.kind](work)
+
+    def prepare(
+        self, formats: Iterable[str], codecs: Iterable[str], metrics: Iterable[str]
+    ) -> None:
+        """Import what the cases to come will use; an import that fails is told by its case."""
+        wanted = ((RUNTIMES, formats), (CODECS, codecs), (METRICS, metrics))
+        for registry, names in wanted:
+            for name in names:
+                with contextlib.suppress(ConformanceError):
+                    registry.load(name)
 
     def _load(self, root: Path, sha256: str) -> Submission:
         """Return the submission that the parent has validated, and no other."""

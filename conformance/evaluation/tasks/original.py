@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from conformance.evaluation.case import metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison
+from conformance.evaluation.tasks.control import control_rows
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import run_shard
@@ -20,13 +21,16 @@ from conformance.verdicts import Json
 def open_model(work: Work) -> Json:
     """Return the ports, the parameter count and the runtime of the original."""
     network = work.original()
-    arrays = network.parameters
+    sizes = {name: array.nbytes for name, array in network.parameters.items()}
+    unused = network.unused_parameters
     return {
         "format": work.model.format,
         "inputs": [_port(port) for port in network.inputs],
         "outputs": [_port(port) for port in network.outputs],
         "parameter_count": network.parameter_count,
-        "parameter_bytes": sum(arrays[name].nbytes for name in arrays),
+        "parameter_bytes": sum(sizes.values()),
+        "used_parameter_bytes": sum(sizes.values()) - sum(sizes[name] for name in unused),
+        "unused_parameters": list(unused),
         "unused_files": list(_unused_files(work)),
         "versions": dict(network.versions),
         "settings": dict(network.settings),
@@ -44,11 +48,13 @@ def run_original(work: Work) -> Json:
     measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
+    control: dict[str, Json] = {}
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
         for name, declared in shard.outputs.items():
             comparison.add(name, shard.sources[name], outputs[name], declared)
         measuring.add(outputs, shard.targets, outputs)
+        control = control or control_rows(network, metrics, vectors, shard, outputs)
         if any(metric.against == "original" for metric in metrics):
             keep_outputs(work.out, shard.index, outputs)
         items += shard.items
@@ -59,7 +65,8 @@ def run_original(work: Work) -> Json:
         "batch_size": runner.batch_size if vectors.batched else None,
         "outputs": comparison.to_json(),
         "metrics": {
-            metric.id: row_of(outcome) | _better(kind) for metric, kind, outcome in results
+            metric.id: row_of(outcome) | _better(kind) | {"control": control[metric.id]}
+            for metric, kind, outcome in results
         },
     }
 

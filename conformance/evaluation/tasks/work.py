@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from conformance.evaluation.case import Case, sample_of
 from conformance.evaluation.limits import Limits
 from conformance.runtimes import ModelSource, Network, runtime
 from conformance.submission.values import File, Model, Sample, Submission, VectorSet
+from conformance.verdicts import Location, UnsupportedError
 
 
 class Networks:
@@ -76,12 +78,17 @@ class Work:
 
     def original(self) -> Network:
         """Return the opened original."""
-        return self.networks.open(self.model.format, self.submission.root, self.model.files)
+        model, place = self.model, self.submission.models.index(self.model)
+        with declared_at(f"/models/{place}/format"):
+            return self.networks.open(model.format, self.submission.root, model.files)
 
     def decoded(self) -> DecodedTensors | DecodedModel:
         """Return the sample, decoded by its codec."""
         sample, root = self.sample, self.submission.root
-        return codec(sample.codec).decode(
+        place = self.submission.samples.index(sample)
+        with declared_at(f"/samples/{place}/codec/id"):
+            decoder = codec(sample.codec)
+        return decoder.decode(
             Source(
                 files=tuple(root / file.rel_filepath for file in sample.files),
                 display=tuple(file.rel_filepath for file in sample.files),
@@ -89,3 +96,14 @@ class Work:
                 limit_bytes=self.limits.tensor_bytes,
             )
         )
+
+
+@contextlib.contextmanager
+def declared_at(pointer: str) -> Iterator[None]:
+    """Give an UnsupportedError without a place of its own that of the metadata it is due to."""
+    try:
+        yield
+    except UnsupportedError as error:
+        if error.where is None:
+            error.where = Location("submission.json", pointer=pointer)
+        raise

@@ -16,7 +16,7 @@ from conformance.runtimes.onnx.attached import (
     check_replaceable,
 )
 from conformance.runtimes.onnx.batch_size import fixed_batch, free_batch, takes_batches
-from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of
+from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of, zeros
 from conformance.runtimes.onnx.faults import FAULTS, refused_model
 from conformance.runtimes.onnx.layout import read_layout
 from conformance.runtimes.onnx.mapped import MappedFile
@@ -30,6 +30,7 @@ from conformance.runtimes.onnx.session import SETTINGS, open_session
 from conformance.runtimes.onnx.skeleton import build_skeleton
 from conformance.runtimes.onnx.store import TensorStore, TensorSubset
 from conformance.runtimes.onnx.topology import read_topology
+from conformance.runtimes.onnx.usage import needed_names
 
 
 @final
@@ -45,6 +46,7 @@ class OnnxNetwork:
         self._attached = attached_tensors(self._topology)
         check_attached(self._attached, self._file, source.limit_bytes)
         check_repeatable(self._topology, self._file)
+        self._needed = needed_names(self._topology.graph)
         self._store = TensorStore(source, mapped, layout.records)
         self.inputs = tuple(port_of(value, self._file) for value in self._topology.graph.input)
         self.outputs = tuple(port_of(value, self._file) for value in self._topology.graph.output)
@@ -64,6 +66,11 @@ class OnnxNetwork:
         return sum(record.elements for record in self._records if record.is_parameter)
 
     @property
+    def unused_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that no output of the graph depends on."""
+        return tuple(r.name for r in self._records if r.is_parameter and r.name not in self._needed)
+
+    @property
     def topology_constants(self) -> tuple[str, ...]:
         """Names of the initializers that belong to the graph: lists of integers, and strings."""
         return tuple(record.name for record in self._records if not record.is_parameter)
@@ -78,6 +85,7 @@ class OnnxNetwork:
         """
         buffers: dict[str, Buffer] = {}
         if replacement is not None:
+            self._forget()
             self.check_replaceable()
             buffers = replacement_buffers(
                 replacement,
@@ -85,6 +93,17 @@ class OnnxNetwork:
                 [r for r in self._records if not (r.is_parameter or r.is_text)],
                 self._file,
             )
+        return self._bind(buffers)
+
+    def bind_empty(self) -> OnnxRunner:
+        """Return a runner with every parameter zero, whatever else the graph holds."""
+        parameters = [record for record in self._records if record.is_parameter]
+        # One run of zeros, as long as the longest parameter, serves them all.
+        blank = zeros(max((record.nbytes for record in parameters), default=0))
+        return self._bind({record.name: blank[: record.nbytes] for record in parameters})
+
+    def _bind(self, buffers: Mapping[str, Buffer]) -> OnnxRunner:
+        """Return a runner with these data in the place of the model's own."""
         tensors = (buffers[r.name] if r.name in buffers else self._own(r) for r in self._records)
         skeleton = build_skeleton(self._topology, zip(self._records, tensors, strict=True))
         try:
@@ -101,7 +120,9 @@ class OnnxNetwork:
             for record in self._records
             if not record.is_parameter
         )
-        check_replaceable(self._attached, listed, self.parameter_count, self._file)
+        unused = set(self.unused_parameters)
+        used = sum(r.elements for r in self._records if r.is_parameter and r.name not in unused)
+        check_replaceable(self._attached, listed, used, self._file)
 
     def close(self) -> None:
         """Close the files; runners go on working."""
@@ -117,6 +138,11 @@ class OnnxNetwork:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _forget(self) -> None:
+        """Let the kernel take back the parameters' pages: they are about to be replaced."""
+        for record in self._records:
+            self._store.forget(record.name)
 
     def _own(self, record: TensorRecord) -> Buffer | TensorProto:
         """Return the model's own data of a tensor, in place where it lies well."""

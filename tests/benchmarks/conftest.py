@@ -1,0 +1,6 @@
+"""The scripts under benchmarks import each other by their plain names."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
