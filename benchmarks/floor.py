@@ -193,6 +193,17 @@ def cosine(ours: Any, theirs: Any) -> float:
     return float(((a * b).sum(axis=1) / lengths).mean())
 
 
+def kl_divergence(ours: Any, theirs: Any, inputs: str = "logits") -> float:
+    """Return the mean divergence of the distributions that two sets of logits stand for."""
+    import torch
+    from torchmetrics.functional.regression import kl_divergence as divergence
+
+    if inputs != "logits":
+        raise ValueError("the floor knows logits only")
+    rows = [torch.log_softmax(torch.from_numpy(x.astype(np.float64)), -1) for x in (theirs, ours)]
+    return float(divergence(*rows, log_prob=True, reduction="mean"))
+
+
 def mse(ours: Any, theirs: Any) -> float:
     """Return the mean squared difference."""
     return float(np.square(ours.astype(np.float64) - theirs.astype(np.float64)).mean())
@@ -202,6 +213,7 @@ METRICS: Mapping[str, Callable[..., float]] = {
     "top-k-accuracy": top_k,
     "cosine-similarity": cosine,
     "mse": mse,
+    "kl-divergence": kl_divergence,
 }
 
 if __name__ == "__main__":

@@ -198,3 +198,12 @@ def varint(value: int) -> bytes:
         encoded.append(value & 127 | 128)
         value >>= 7
     return bytes([*encoded, value])
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path):
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n"
+    error = refusal(tmp_path, pointer.encode())
+    assert isinstance(error, MalformedError)
+    assert "Git LFS pointer" in error.message
+    assert error.where.byte_offset == 0
+    assert "git lfs pull" in error.mend

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
@@ -31,12 +32,33 @@ def test_network_that_throws_dice_is_not_judged(tmp_path, op):
         models.opened(tmp_path, drawing(op))
     assert caught.value.where.element == f"graph.node[0] {op} dice"
     assert op in caught.value.found
-    assert "seed" in caught.value.mend
+    assert "for inference" in caught.value.mend
 
 
-def test_dice_with_a_seed_are_allowed(tmp_path):
-    with models.opened(tmp_path, drawing("RandomNormal", seed=1.0)) as network:
-        network.bind()
+def test_a_seed_does_not_help_because_it_goes_on_from_run_to_run(tmp_path):
+    with pytest.raises(UnsupportedError) as caught:
+        models.opened(tmp_path, drawing("RandomNormal", seed=1.0))
+    assert caught.value.where.element == "graph.node[0] RandomNormal dice"
+    assert "draws random numbers" in caught.value.message
+
+
+def dropping(*inputs: str):
+    ports = [models.value("x", ["N", 4])], [models.value("y", ["N", 4])]
+    tensors = {"ratio": np.float32(0.5), "training": np.bool_(True)}
+    return models.model([helper.make_node("Dropout", inputs, ["y"], seed=1)], *ports, tensors)
+
+
+def test_dropout_that_trains_is_not_judged(tmp_path):
+    with pytest.raises(UnsupportedError) as caught:
+        models.opened(tmp_path, dropping("x", "ratio", "training"))
+    assert caught.value.found == "operator Dropout"
+
+
+@pytest.mark.parametrize("inputs", [("x",), ("x", "ratio"), ("x", "ratio", "")])
+def test_dropout_for_inference_copies(tmp_path, inputs):
+    x = models.floats(3, 4)
+    with models.opened(tmp_path, dropping(*inputs)) as network:
+        np.testing.assert_array_equal(network.bind().run({"x": x})["y"], x)
 
 
 def test_dice_in_a_branch_are_found(tmp_path):

@@ -87,6 +87,18 @@ METRICS = [
         "against": "original",
         "tolerance": {"type": "absolute", "bound": 0.1, "inclusive": True},
     },
+    {
+        "id": "digits-kl",
+        "kind": "kl-divergence",
+        "description": (
+            "Kullback-Leibler divergence of the class probabilities of the reconstructed network "
+            "from those of the original, in nats, mean over the test scans."
+        ),
+        "direction": "lower",
+        "args": {"inputs": "logits"},
+        "against": "original",
+        "tolerance": {"type": "absolute", "bound": 0.02, "inclusive": True},
+    },
 ]
 
 OWN_SCRIPTS = {"name": "vectors/generate/digits_cnn.py of nnr-conformance", "version": "1.0.0"}

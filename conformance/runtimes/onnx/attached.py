@@ -86,7 +86,8 @@ def check_replaceable(tensors: Sequence[Attached], listed: int, parameters: int,
     That is one with a tensor that holds parameters, and one that stores more values in all, of
     whatever type, than a graph needs for shapes, axes and scalars: weights can be hidden as
     integers, texts, or in many small pieces. ``listed`` are the elements of the topology
-    constants, ``parameters`` those of the parameters.
+    constants, ``parameters`` those of the parameters that the network uses: any number of others
+    could be stored to be allowed more.
     """
     stuck = [tensor for tensor in tensors if tensor.holds_parameters]
     allowed = max(_FEWEST_WEIGHTS, min(parameters // 10, 4096 + parameters // 1000))

@@ -10,11 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from conformance.runtimes.onnx.wire import Span
+from conformance.tensorfiles import LFS_BYTES, refuse_lfs_pointer
 from conformance.verdicts import Location, MalformedError
 
 
 class MappedFile:
-    """A mapped file; ``display`` names it in messages. An empty file is a MalformedError."""
+    """A mapped file; ``display`` names it in messages.
+
+    A file that is empty, or a Git LFS pointer, is a MalformedError.
+    """
 
     def __init__(self, path: Path, display: str) -> None:
         self.path = path
@@ -29,6 +33,7 @@ class MappedFile:
                 mend="Put the file in place again: it was cut short.",
             )
         with path.open("rb") as file:
+            refuse_lfs_pointer(file.read(LFS_BYTES), display)
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     @property

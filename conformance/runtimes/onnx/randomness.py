@@ -11,33 +11,42 @@ from conformance.verdicts import Location, UnsupportedError
 DRAWING = frozenset(
     {
         *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
-        *("Multinomial", "Bernoulli"),
+        *("Multinomial", "Bernoulli", "Sampling"),
     }
 )
+_TRAINING_MODE = 2
 
 
 def check_repeatable(model: ModelProto, file: str) -> None:
-    """Raise UnsupportedError if an operator draws random numbers without a seed of its own."""
+    """Raise UnsupportedError if an operator draws random numbers, with or without a seed.
+
+    A generator with a seed goes on from run to run: outputs would depend on the size of a batch,
+    and on what was run before.
+    """
     graphs = [model.graph.node, *(function.node for function in model.functions)]
     for place, node in (found for nodes in graphs for found in _drawing(nodes, "graph")):
-        if not any(attribute.name == "seed" for attribute in node.attribute):
-            raise UnsupportedError(
-                "the network draws random numbers, so that no run repeats another",
-                where=Location(file=file, element=place),
-                expected="outputs that depend on inputs and parameters alone",
-                found=f"operator {node.op_type} without a seed",
-                mend="Export the network for inference, or give the operator a seed.",
-            )
+        raise UnsupportedError(
+            "the network draws random numbers, so that no run repeats another",
+            where=Location(file=file, element=place),
+            expected="outputs that depend on inputs and parameters alone",
+            found=f"operator {node.op_type}",
+            mend="Export the network for inference, without operators that draw random numbers.",
+        )
 
 
 def _drawing(nodes: Iterable[NodeProto], place: str) -> Iterator[tuple[str, NodeProto]]:
     for index, node in enumerate(nodes):
         here = f"{place}.node[{index}] {node.op_type}" + (f" {node.name}" if node.name else "")
-        if node.op_type in DRAWING:
+        if node.op_type in DRAWING or _drops(node):
             yield here, node
         for attribute in node.attribute:
             for graph in _graphs(attribute.g, attribute.graphs):
                 yield from _drawing(graph.node, f"{here}.{attribute.name}")
+
+
+def _drops(node: NodeProto) -> bool:
+    """Say whether a Dropout may be told to train; without that input it copies."""
+    return node.op_type == "Dropout" and any(node.input[_TRAINING_MODE:])
 
 
 def _graphs(one: GraphProto, several: Iterable[GraphProto]) -> Iterator[GraphProto]:

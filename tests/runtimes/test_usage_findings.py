@@ -1,0 +1,80 @@
+"""What MODEL-FILES-001 says about a network that holds more than it uses."""
+
+import json
+
+import pytest
+
+from conformance.checks import BY_ID
+from conformance.evaluation.evidence import Evidence
+from conformance.evaluation.plan import Subject
+from conformance.session.judge import Judge
+from conformance.submission.values import File, Model
+from conformance.test_originals import test_model_files as judge_files
+from conformance.verdicts import Finding, Verdict
+from tests import tiny_submission
+from tests.evaluation.bench import Bench
+from tests.runtimes import models
+
+MIB = 1 << 20
+SOUND = {"unused_files": [], "unused_parameters": [], "used_parameter_bytes": 4 * MIB}
+
+
+def findings(folder, size: int = 5 * MIB, **measured) -> tuple[Finding, ...]:
+    files = (File("models/net.onnx", size, "0" * 64),)
+    model = Model("net", "", "onnx", "cnn", files, (), (), 1, (), (), (), ())
+    subject = Subject("tiny/net", "tiny", "/models/net", model=model)
+    evidence = Evidence("model net", "k", folder, {**SOUND, **measured}, None, {}, False)
+    judge = Judge(BY_ID["MODEL-FILES-001"], subject, (), {}, lambda *_: evidence)
+    judge_files(subject, judge)
+    return judge.conclude()
+
+
+def test_a_network_that_uses_all_it_holds_passes(tmp_path):
+    (finding,) = findings(tmp_path)
+    assert finding.verdict is Verdict.PASS
+
+
+def test_unused_parameters_are_named_in_one_finding(tmp_path):
+    (finding,) = findings(tmp_path, unused_parameters=["dead", "dead.too"])
+    assert finding.verdict is Verdict.FAIL
+    assert "none of its outputs depends on" in finding.message
+    assert finding.found == "dead, dead.too"
+    assert (finding.where.file, finding.where.element) == ("models/net.onnx", "dead")
+    assert finding.mend.startswith("remove them from the network")
+
+
+@pytest.mark.parametrize(("count", "end"), [(8, "w7"), (9, "w7, and 1 more"), (99, "and 91 more")])
+def test_many_unused_parameters_are_counted(tmp_path, count, end):
+    (finding,) = findings(tmp_path, unused_parameters=[f"w{i}" for i in range(count)])
+    assert finding.found.startswith("w0, w1, ")
+    assert finding.found.endswith(end)
+
+
+def test_files_may_be_twice_the_parameters_and_a_mebibyte(tmp_path):
+    (finding,) = findings(tmp_path, 9 * MIB)
+    assert finding.verdict is Verdict.PASS
+
+
+def test_files_that_hold_far_more_than_parameters_are_found(tmp_path):
+    (finding,) = findings(tmp_path, 9 * MIB + 1)
+    assert finding.verdict is Verdict.FAIL
+    assert "far more than its parameters" in finding.message
+    assert str(9 * MIB) in finding.expected
+    assert f"{4 * MIB} bytes of parameters" in finding.expected
+    assert finding.found == f"{9 * MIB + 1} bytes"
+    assert finding.where.file == "models/net.onnx"
+    assert "documentation strings" in finding.mend
+
+
+def test_opening_a_model_measures_what_it_uses(tmp_path):
+    root = tmp_path / "tiny"
+    metadata = tiny_submission.write(root)
+    parameters = tiny_submission.weights() | {"dead": models.floats(1000, 100)}
+    (root / "model.onnx").write_bytes(tiny_submission.model_bytes(parameters))
+    metadata["models"][0]["files"] = [tiny_submission.entry(root, "model.onnx")]
+    (root / "submission.json").write_text(json.dumps(metadata), encoding="utf-8")
+    measured = Bench(root).evaluate("model")
+    assert measured["unused_parameters"] == ["dead"]
+    used = sum(array.nbytes for array in tiny_submission.weights().values())
+    assert measured["used_parameter_bytes"] == used
+    assert measured["parameter_bytes"] == used + 400_000
