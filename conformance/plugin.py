@@ -94,7 +94,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if any(map(_is_suite, items)) and not config.getoption("submission"):
         pytest.exit(
             f"no submission to judge: give a folder, as in `pytest {os.path.relpath(SUITES)} "
-            "--submission DIR`",
+            "--submission=DIR`",
             returncode=2,
         )
 

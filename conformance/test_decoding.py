@@ -9,6 +9,11 @@ from conformance.verdicts import Location, error_from_json
 
 METADATA = "submission.json"
 SHOWN = 5
+MEANINGS = {
+    "compression_factor": "; the factor is original size / compressed size",
+    "compressed_percent": "; the percentage is compressed size / original size * 100",
+}
+"""What a ratio divides by what, for those who had it the other way round."""
 
 
 def test_sample_decodes(subject: Subject, judge: Judge) -> None:
@@ -85,7 +90,7 @@ def test_claimed_size(subject: Subject, judge: Judge) -> None:
             found=f"{claim.measured:.10g}, from {subject.model.size} bytes of the original and "
             f"{subject.sample.size} bytes of the sample",
             where=Location(METADATA, pointer=f"{subject.pointer}/claims/{claim.name}"),
-            mend=f"claim {claim.measured:.10g}",
+            mend=f"claim {claim.measured:.10g}{MEANINGS.get(claim.name, '')}",
         )
     judge.passed(f"{subject.sample.size} bytes, as claimed")
 

@@ -31,8 +31,14 @@ class Evidence:
 
     @property
     def lasting(self) -> bool:
-        """Whether the same input would give the same evidence again."""
-        return self.error is None or self.error.verdict in LASTING
+        """Whether the same input would give the same evidence again.
+
+        A pointer into the metadata does not last: entries may be put in another order meanwhile.
+        """
+        if self.error is None:
+            return True
+        pointed = self.error.where is not None and self.error.where.pointer is not None
+        return self.error.verdict in LASTING and not pointed
 
     def to_json(self) -> dict[str, Json]:
         """Return what is stored; ``folder`` and ``reused`` belong to the reader."""

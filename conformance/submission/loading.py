@@ -31,6 +31,7 @@ from conformance.submission.sections import (
     find_repeated_measurements,
     uncertain_sections,
 )
+from conformance.submission.settings import find_settings, refuse_settings
 from conformance.submission.tolerances import find_empty_tolerances, find_unusable_tolerances
 from conformance.submission.unlisted import (
     find_unlisted,
@@ -195,12 +196,14 @@ def _check_files(
     compared = compare_files(document.root, listings, known, limits.file_bytes)
     folder = list_folder(document.root, limits.files)
     mentioned = {each.path for each in listings} | (_texts(document.data) if violations else set())
-    unlisted = without_links_to_listed(folder.paths, mentioned)
+    settings = find_settings(document.root)
+    unlisted = without_links_to_listed(folder.paths, {*mentioned, *settings})
     matched = list(match_renamed(document.root, compared.unfound, unlisted))
     rest = set(unlisted) - {meant for _, meant in matched}
     lists_known = not document.repeats and not any(map(_hides_files, violations))
     unaccounted = find_unlisted(folder, rest, limits.files) if lists_known else ()
-    problems = (*compared.problems, *(problem for problem, _ in matched), *unaccounted)
+    renamed = (problem for problem, _ in matched)
+    problems = (*compared.problems, *refuse_settings(settings), *renamed, *unaccounted)
     return _CheckedFiles(compared.files, problems)
 
 

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from conformance.tensorfiles._file import TensorFile
+from conformance.tensorfiles._lfs import LFS_BYTES, refuse_lfs_pointer
 from conformance.tensorfiles._mapping import map_file
 from conformance.tensorfiles._open import FORMATS, Format, open_file, open_tensors, read_tensors
 from conformance.tensorfiles._stored import Stored, check_name, check_shape, check_total, distinct
@@ -22,6 +23,7 @@ from conformance.tensorfiles.strings import pack_strings, unpack_strings
 
 __all__ = [
     "FORMATS",
+    "LFS_BYTES",
     "Array",
     "DType",
     "Format",
@@ -40,6 +42,7 @@ __all__ = [
     "open_tensors",
     "pack_strings",
     "read_tensors",
+    "refuse_lfs_pointer",
     "tensor_digest",
     "unpack_strings",
     "write_tensors",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias, get_args
 
 from conformance.tensorfiles._file import TensorFile
+from conformance.tensorfiles._lfs import LFS_BYTES, refuse_lfs_pointer
 from conformance.tensorfiles._npz import read_npz
 from conformance.tensorfiles._safetensors import read_safetensors
 from conformance.tensorfiles._tensorproto import read_tensorproto
@@ -63,7 +64,7 @@ def read_tensors(file: BinaryIO, format: Format, *, display: str, limit_bytes: i
 def open_file(path: Path, display: str) -> BinaryIO:
     """Open a submitted file for reading; a MalformedError says why it cannot be."""
     try:
-        return path.open("rb")
+        file = path.open("rb")
     except OSError as error:
         raise MalformedError(
             "the file cannot be opened",
@@ -72,3 +73,9 @@ def open_file(path: Path, display: str) -> BinaryIO:
             found=error.strerror or str(error),
             mend="Put the file where the submission says it is, and make it readable.",
         ) from error
+    try:
+        refuse_lfs_pointer(file.peek(LFS_BYTES), display)
+    except MalformedError:
+        file.close()
+        raise
+    return file

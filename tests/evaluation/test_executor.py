@@ -27,6 +27,7 @@ from conformance.verdicts import (
     CaseTimeoutError,
     ConformanceError,
     EvaluationError,
+    Location,
     MalformedError,
     NotRunError,
     UnsupportedError,
@@ -182,18 +183,25 @@ def test_damaged_evidence_is_computed_anew(execute, worker: CountingWorker) -> N
     assert worker.asked == ["original linear@test"]
 
 
-@pytest.mark.parametrize("damage", ["truncate", "unknown-codec"])
-def test_lasting_error_is_stored(execute, worker, tiny: Path, tmp_path: Path, damage: str) -> None:
-    if damage == "truncate":
-        (tiny / "half.safetensors").write_bytes((tiny / "half.safetensors").read_bytes()[:-3])
-        edit(tiny, lambda m: m["samples"][0]["files"].__setitem__(0, entry(tiny)))
-    else:
-        edit(tiny, lambda m: m["samples"][0]["codec"].update(id="nobody-has-it"))
-    expected = MalformedError if damage == "truncate" else UnsupportedError
+def test_an_error_that_points_into_the_metadata_is_found_anew(execute, tiny: Path) -> None:
+    edit(tiny, lambda m: m["samples"][0]["codec"].update(id="nobody-has-it"))
+    first = error_of(execute().evidence(DECODE))
+    edit(tiny, lambda m: m["samples"].reverse())
+    second = error_of(execute().evidence(DECODE))
+    assert isinstance(first, UnsupportedError)
+    assert isinstance(second, UnsupportedError)
+    last = len(json.loads((tiny / "submission.json").read_bytes())["samples"]) - 1
+    assert first.where == Location("submission.json", pointer="/samples/0/codec/id")
+    assert second.where == Location("submission.json", pointer=f"/samples/{last}/codec/id")
+
+
+def test_lasting_error_is_stored(execute, worker, tiny: Path, tmp_path: Path) -> None:
+    (tiny / "half.safetensors").write_bytes((tiny / "half.safetensors").read_bytes()[:-3])
+    edit(tiny, lambda m: m["samples"][0]["files"].__setitem__(0, entry(tiny)))
     first = error_of(execute().evidence(DECODE))
     second = execute().evidence(DECODE)
-    assert isinstance(first, expected)
-    assert isinstance(error_of(second), expected)
+    assert isinstance(first, MalformedError)
+    assert isinstance(error_of(second), MalformedError)
     assert second.reused
     assert (error_of(second).message, error_of(second).where) == (first.message, first.where)
     assert worker.asked == ["model linear", "decode half"]

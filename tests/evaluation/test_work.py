@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,4 @@ def test_other_errors_are_given_no_place() -> None:
 
 
 def _ids(root: Path, section: str) -> list[str]:
-    import json
-
     return [each["id"] for each in json.loads((root / "submission.json").read_bytes())[section]]

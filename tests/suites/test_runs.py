@@ -86,6 +86,23 @@ def test_samples_carry_what_was_measured(judge_folders: Runner, tiny: Path) -> N
     assert top1["items"] == tiny_submission.ITEMS
 
 
+@pytest.mark.parametrize(
+    ("claim", "meaning"),
+    [
+        ("compression_factor", "original size / compressed size"),
+        ("compressed_percent", "compressed size / original size * 100"),
+    ],
+)
+def test_wrong_ratio_is_explained(
+    judge_folders: Runner, tiny: Path, claim: str, meaning: str
+) -> None:
+    folder = edit(tiny, lambda metadata: metadata["samples"][0]["claims"].update({claim: 12345}))
+    findings = judge_folders(folder).report()["findings"]
+    (finding,) = [finding for finding in findings if finding["verdict"] == "fail"]
+    assert finding["check"] == "SAMPLE-SIZE-001"
+    assert meaning in finding["mend"]
+
+
 @pytest.mark.parametrize("options", [["-k", "half-onnx"], ["-k", "nothing_like_this"]])
 def test_selection_is_never_a_pass(judge_folders: Runner, tiny: Path, options: list[str]) -> None:
     run = judge_folders(tiny, options=options)
@@ -170,7 +187,7 @@ def test_folder_that_is_not_there_is_a_slip(judge_folders: Runner, tmp_path: Pat
 def test_no_submission_is_no_pass(judge_folders: Runner) -> None:
     run = judge_folders()
     assert run.code == 2
-    assert "--submission DIR" in run.output
+    assert "--submission=DIR" in run.output
 
 
 def test_schema_violation_leaves_the_rest_undone(judge_folders: Runner, tiny: Path) -> None:

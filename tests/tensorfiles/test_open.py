@@ -66,3 +66,15 @@ def test_importing_the_readers_imports_no_runtime() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"onnx", "torch", "safetensors", "google.protobuf"} & set(modules)
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.npz", "a.pb"])
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n"
+    )
+    with pytest.raises(MalformedError, match="Git LFS pointer") as caught:
+        open_tensors(tmp_path / name, display=name, limit_bytes=100)
+    assert caught.value.where is not None
+    assert (caught.value.where.file, caught.value.where.byte_offset) == (name, 0)
+    assert "git lfs pull" in caught.value.mend
