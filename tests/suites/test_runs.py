@@ -227,7 +227,7 @@ def test_unusable_waivers_are_a_slip(judge_folders: Runner, tiny: Path, tmp_path
 
 
 def test_case_past_its_time_is_a_timeout(judge_folders: Runner, tiny: Path) -> None:
-    run = judge_folders(tiny, options=["--no-cache", "--case-timeout", "0.01"])
+    run = judge_folders(tiny, options=["--no-cache", "--case-timeout", "0.0001"])
     assert run.code == 1
     assert run.verdicts()["MODEL-OPEN-001 tiny/linear"] == "timeout"
 
