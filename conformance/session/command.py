@@ -34,7 +34,9 @@ def run_suites(arguments: Sequence[str], report: Path) -> int:
     suites = Path(__file__).parents[1]
     # The root is the caller's folder, so that nothing is ever written beside the package.
     root = f"--rootdir={Path.cwd()}"
-    options = ["--report", str(report), *arguments[len(folders) :]]
+    # This process has imported the package before pytest could rewrite its assertions: no matter.
+    quiet = "-Wignore::pytest.PytestAssertRewriteWarning"
+    options = [quiet, "--report", str(report), *arguments[len(folders) :]]
     started = _SessionProbe()
     code = int(pytest.main([str(suites), root, *submissions, *options], plugins=[started]))
     refused = code == pytest.ExitCode.USAGE_ERROR and not started.seen
