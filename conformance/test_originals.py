@@ -16,7 +16,7 @@ WIDEST = 0.05
 SMALLEST_ATOL = 1e-5
 MOST_NAMED = 8
 BYTES_PER_PARAMETER_BYTE = 2
-ROOM_BYTES = 1 << 20
+ROOM_BYTES = 1 << 18
 
 
 def test_model_opens(judge: Judge) -> None:

@@ -87,7 +87,7 @@ FAILURES = {
     ),
     "MODEL-FILES-001": (
         "A file, or a parameter, that the network does not use counts towards its size, or its "
-        "files hold more than twice the bytes of the parameters in use and 1 MiB besides. That "
+        "files hold more than twice the bytes of the parameters in use and 256 KiB besides. That "
         "makes every compression look better than it is."
     ),
     "MODEL-PORTS-001": (
