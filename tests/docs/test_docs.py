@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from types import ModuleType
 
-import click
 import pytest
+import typer.core
 import typer.main
 
 from conformance.checks import CHECKS
@@ -45,9 +45,9 @@ def load_generator(name: str) -> ModuleType:
     return module
 
 
-def commands() -> click.Group:
+def commands() -> typer.core.TyperGroup:
     group = typer.main.get_command(app)
-    assert hasattr(group, "commands")
+    assert isinstance(group, typer.core.TyperGroup)
     return group
 
 
