@@ -1,0 +1,244 @@
+"""NNR_MPS and NNR_LPS, the parameter sets of the model and of layers."""
+
+from __future__ import annotations
+
+from conformance.nnc.syntax.common import FLAG, align, zero
+from conformance.nnc.syntax.items import Field, UnitSyntax, constraint, field
+from conformance.nnc.syntax.performance_maps import (
+    decomposition_performance_map,
+    pruning_performance_map,
+    sparsification_performance_map,
+    unification_performance_map,
+)
+
+_SECOND = "general_profile_idc == 1"
+_PERFORMANCE_MAP_FLAG = "Whether the parameter set has a performance map of"
+_METHODS = {
+    0: "none",
+    1: "NNR_QSU, uniform or dependent",
+    2: "NNR_QCB, codebook",
+    3: "NNR_QSU and NNR_QCB",
+}
+
+
+def _method_flags(prefix: str) -> Field:
+    return field(
+        f"{prefix}_quantization_method_flags",
+        "u(3)",
+        "The quantization methods in use: 1 for uniform, 2 for codebook, or their sum.",
+        values=_METHODS,
+        constraints=(
+            constraint(
+                f"NNC-{prefix.upper()}-001",
+                "Only the bits for uniform and codebook quantization are known",
+                "value <= 3",
+                f"clear bit 2 of {prefix}_quantization_method_flags",
+            ),
+        ),
+    )
+
+
+def _quantization(prefix: str) -> tuple[Field, Field]:
+    when = f"{prefix}_quantization_method_flags & 3 != 0"
+    return (
+        field(
+            f"{prefix}_qp_density",
+            "u(3)",
+            "d: every 2^d steps of the quantization parameter double the step size.",
+            when=when,
+        ),
+        field(
+            f"{prefix}_quantization_parameter",
+            "i(13)",
+            "Added to the qp of every tensor that is quantized.",
+            when=when,
+        ),
+    )
+
+
+_SECOND_EDITION_FIELDS = (
+    field(
+        "base_model_id_present_flag",
+        "u(1)",
+        "Whether base_model_id follows.",
+        when=_SECOND,
+        inferred="0",
+        values=FLAG,
+    ),
+    field(
+        "validation_set_performance_present_flag",
+        "u(1)",
+        "Whether validation_set_performance follows.",
+        when=_SECOND,
+        inferred="0",
+        values=FLAG,
+    ),
+    field(
+        "metric_type_performance_map_valid_flag",
+        "u(1)",
+        "Whether performance_metric_type applies to the performance maps.",
+        when=_SECOND,
+        inferred="0",
+        values=FLAG,
+    ),
+    field(
+        "mps_parent_signalling_enabled_flag",
+        "u(1)",
+        "Whether data units may refer to a parent node of a parameter update tree.",
+        when=_SECOND,
+        inferred="0",
+        values=FLAG,
+    ),
+    field(
+        "nnr_pre_flag",
+        "u(1)",
+        "Whether updates are meant for a model that was pretrained; has no effect on decoding.",
+        when=f"{_SECOND} and mps_parent_signalling_enabled_flag == 1",
+        inferred="0",
+        values=FLAG,
+    ),
+    field(
+        "mps_reserved_zero_bit",
+        "u(1)",
+        "Reserved, in the place of nnr_pre_flag.",
+        when=f"{_SECOND} and mps_parent_signalling_enabled_flag == 0",
+        constraints=zero("NNC-MPS-002", "mps_reserved_zero_bit"),
+    ),
+    field(
+        "mps_reserved_zero_2bits",
+        "u(2)",
+        "Reserved.",
+        when=_SECOND,
+        constraints=zero("NNC-MPS-003", "mps_reserved_zero_2bits"),
+    ),
+    field(
+        "base_model_id",
+        "st(v)",
+        "The model that updates are relative to.",
+        when="base_model_id_present_flag == 1",
+    ),
+    field(
+        "performance_metric_type",
+        "st(v)",
+        "The metric of validation_set_performance and of the performance maps.",
+        when="validation_set_performance_present_flag == 1 "
+        "or metric_type_performance_map_valid_flag == 1",
+    ),
+)
+
+MODEL_PARAMETER_SET = UnitSyntax(
+    unit_type=1,
+    name="MPS",
+    title="NNR_MPS, model parameter set",
+    meaning="What holds for the whole model. Once in a stream, before the first data unit.",
+    header=(),
+    payload=(
+        field(
+            "topology_carriage_flag",
+            "u(1)",
+            "Whether the topology is in the stream; has no effect on decoding.",
+            values=FLAG,
+        ),
+        field(
+            "mps_sparsification_flag",
+            "u(1)",
+            f"{_PERFORMANCE_MAP_FLAG} sparsification.",
+            values=FLAG,
+        ),
+        field("mps_pruning_flag", "u(1)", f"{_PERFORMANCE_MAP_FLAG} pruning.", values=FLAG),
+        field("mps_unification_flag", "u(1)", f"{_PERFORMANCE_MAP_FLAG} unification.", values=FLAG),
+        field(
+            "mps_decomposition_performance_map_flag",
+            "u(1)",
+            f"{_PERFORMANCE_MAP_FLAG} decomposition.",
+            values=FLAG,
+        ),
+        _method_flags("mps"),
+        field(
+            "mps_topology_indexed_reference_flag",
+            "u(1)",
+            "Whether data units name their tensors by an index into the list of a topology unit.",
+            values=FLAG,
+        ),
+        *_SECOND_EDITION_FIELDS,
+        field(
+            "mps_reserved_zero_7bits",
+            "u(7)",
+            "Reserved, in the first edition.",
+            when="general_profile_idc != 1",
+            constraints=zero("NNC-MPS-004", "mps_reserved_zero_7bits"),
+        ),
+        *_quantization("mps"),
+        *sparsification_performance_map("mps_sparsification_flag == 1", "NNC-MPS"),
+        *pruning_performance_map("mps_pruning_flag == 1", "NNC-MPS"),
+        *unification_performance_map("mps_unification_flag == 1", "NNC-MPS"),
+        *decomposition_performance_map("mps_decomposition_performance_map_flag == 1"),
+        field(
+            "validation_set_performance",
+            "flt(32)",
+            "The performance of the model on its validation set, by performance_metric_type.",
+            when="validation_set_performance_present_flag == 1",
+        ),
+        field(
+            "align",
+            "align",
+            "Up to the next byte boundary.",
+            constraints=align("NNC-MPS-005"),
+        ),
+    ),
+    exports=("mps_topology_indexed_reference_flag", "mps_parent_signalling_enabled_flag"),
+)
+
+LAYER_PARAMETER_SET = UnitSyntax(
+    unit_type=2,
+    name="LPS",
+    title="NNR_LPS, layer parameter set",
+    meaning="Replaces the qp density and quantization parameter for the data units that follow.",
+    header=(
+        field(
+            "lps_self_contained_flag",
+            "u(1)",
+            "Whether the layers that refer to it need no other parameter set.",
+            values=FLAG,
+        ),
+        field(
+            "lps_header_reserved_zero_7bits",
+            "u(7)",
+            "Reserved.",
+            constraints=zero("NNC-LPS-002", "lps_header_reserved_zero_7bits"),
+        ),
+    ),
+    payload=(
+        field(
+            "lps_reserved_zero_bit",
+            "u(1)",
+            "Reserved.",
+            constraints=zero("NNC-LPS-003", "lps_reserved_zero_bit"),
+        ),
+        field(
+            "lps_sparsification_flag",
+            "u(1)",
+            f"{_PERFORMANCE_MAP_FLAG} sparsification.",
+            values=FLAG,
+        ),
+        field("lps_pruning_flag", "u(1)", f"{_PERFORMANCE_MAP_FLAG} pruning.", values=FLAG),
+        field("lps_unification_flag", "u(1)", f"{_PERFORMANCE_MAP_FLAG} unification.", values=FLAG),
+        _method_flags("lps"),
+        field(
+            "lps_trailing_reserved_zero_bit",
+            "u(1)",
+            "Reserved.",
+            constraints=zero("NNC-LPS-004", "lps_trailing_reserved_zero_bit"),
+        ),
+        *_quantization("lps"),
+        *sparsification_performance_map("lps_sparsification_flag == 1", "NNC-LPS"),
+        *pruning_performance_map("lps_pruning_flag == 1", "NNC-LPS"),
+        *unification_performance_map("lps_unification_flag == 1", "NNC-LPS"),
+        field(
+            "align",
+            "align",
+            "Up to the next byte boundary.",
+            constraints=align("NNC-LPS-005"),
+        ),
+    ),
+)
