@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -55,11 +55,22 @@ def closure(wanted: Iterable[str]) -> set[str]:
     return {name for name, _ in seen}
 
 
-def pins(names: Iterable[str]) -> str:
-    """Return one ``name==version`` line for each package, sorted."""
+def pins(names: Iterable[str], markers: Mapping[str, str]) -> str:
+    """Return one ``name==version`` line for each package, sorted, with its marker if it has one."""
     return "".join(
-        f"{name}=={Version(distribution(name).version).public}\n" for name in sorted(names)
+        f"{name}=={Version(distribution(name).version).public}{markers.get(name, '')}\n"
+        for name in sorted(names)
     )
+
+
+def markers_of(wanted: Iterable[str]) -> dict[str, str]:
+    """Return what follows the pin of each package that not every platform has."""
+    requirements = [Requirement(text) for text in wanted]
+    return {
+        canonicalize_name(requirement.name): f" ; {requirement.marker}"
+        for requirement in requirements
+        if requirement.marker
+    }
 
 
 def lock() -> str:
@@ -69,8 +80,10 @@ def lock() -> str:
     run = closure([*project["dependencies"], *(r for e in RUN_EXTRAS for r in extras[e])])
     # hatchling needs editables for `pip install -e`, and says so nowhere.
     build = [*pyproject["build-system"]["requires"], "editables"]
-    develop = closure([*build, *(r for group in extras.values() for r in group)])
-    return HEADER + RUN + pins(run) + DEVELOP + pins(develop - run)
+    direct = [*project["dependencies"], *(r for group in extras.values() for r in group)]
+    develop = closure([*build, *direct])
+    markers = markers_of(direct)
+    return HEADER + RUN + pins(run, markers) + DEVELOP + pins(develop - run, markers)
 
 
 def main(arguments: list[str]) -> int:

@@ -25,7 +25,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "jsonschemas": "verdicts",
         "submission": "verdicts jsonschemas",
         "tensorfiles": "verdicts",
-        "codecs": "verdicts registry tensorfiles",
+        "nnc": "",
+        "codecs": "verdicts registry tensorfiles nnc",
         "runtimes": "verdicts registry tensorfiles",
         "metrics": "verdicts registry submission.values",
         "evaluation": "verdicts checks submission tensorfiles codecs runtimes metrics",
@@ -34,7 +35,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "evaluation report",
         "suites": "verdicts evaluation.plan session",
         "plugin": "verdicts session",
-        "cli": "verdicts checks jsonschemas session __version__",
+        "cli": "verdicts checks jsonschemas session nnc cli_nnc __version__",
+        "cli_nnc": "nnc",
     }.items()
 }
 """What each room may import besides itself: a room, or one module of it."""
