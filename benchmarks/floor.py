@@ -2,11 +2,12 @@
 
     python benchmarks/floor.py DIR
 
-Files are read with NumPy, safetensors and onnx, samples of the ``tensors`` codec are decoded by
-that codec, parameters are put into a copy of the model, ONNX Runtime runs it with this project's
-settings, and each metric is computed once. No hash is checked, no claim compared, no interval
-computed, nothing isolated, stored or reported. The values go to standard output as JSON: of a
-network, by ``metric@vectors``; of a lossless sample, whether it equals its original.
+Files are read with NumPy, safetensors and onnx, samples of the codecs ``tensors`` and ``nnc`` are
+decoded by this project's own decoders, parameters are put into a copy of the model, ONNX Runtime
+runs it with this project's settings, and each metric is computed once. No hash is checked, no claim
+compared, no interval computed, nothing isolated, stored or reported. The values go to standard
+output as JSON: of a network, by ``metric@vectors``; of a lossless sample, whether it equals its
+original.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import onnxruntime
 from onnx import numpy_helper
 from safetensors.numpy import load_file
 
+from conformance import nnc
 from conformance.codecs import Source
 from conformance.codecs.tensors import TensorsCodec
 
@@ -73,7 +75,7 @@ def sample_values(
     if sample["codec"]["id"] == "onnx":
         reconstructed = onnx.load(path)
     else:
-        tensors = decode(path, sample["codec"]["params"])
+        tensors = DECODERS[sample["codec"]["id"]](path, sample["codec"]["params"])
         if sample["lossless"]:
             return {"lossless": same(tensors, model)}
         reconstructed = inject(tensors, model)
@@ -106,10 +108,21 @@ def read_arrays(path: Path) -> Arrays:
     return load_file(path)
 
 
-def decode(path: Path, params: Json) -> Arrays:
+def decode_tensors(path: Path, params: Json) -> Arrays:
     """Return the tensors of a sample of the ``tensors`` codec."""
     with TensorsCodec().decode(Source((path,), (path.name,), params, LIMIT_BYTES)) as decoded:
         return dict(decoded)
+
+
+def decode_stream(path: Path, params: Json) -> Arrays:
+    """Return the tensors of a sample of the ``nnc`` codec."""
+    return nnc.decode(path, nnc.Options(threads=1, **params))
+
+
+DECODERS: Mapping[str, Callable[[Path, Json], Arrays]] = {
+    "tensors": decode_tensors,
+    "nnc": decode_stream,
+}
 
 
 def inject(tensors: Arrays, model: onnx.ModelProto) -> onnx.ModelProto:

@@ -1,0 +1,226 @@
+"""The payload of a compressed data unit, decoded into the tensors of its plan.
+
+Importing this module imports the kernels, and numba with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.nnc import dequantisation
+from conformance.nnc.cabac.decoding import EntryPoint, LevelCoding, LevelReport, PayloadDecoder
+from conformance.nnc.damage import explained, length_error, level_error, step_error
+from conformance.nnc.dequantisation import Values
+from conformance.nnc.quantization import step_size
+from conformance.nnc.records import Observer, TensorRecord
+from conformance.nnc.state import DecoderState
+from conformance.nnc.tensors import NduPlan, TensorPlan
+
+QP_BITS = 6
+"""Bits of a tensor's quantization parameter, less the density."""
+LEGACY_REMAINDER_CONTEXTS, REMAINDER_CONTEXTS = 32, 31
+
+
+def decode_unit(
+    plan: NduPlan,
+    data: memoryview,
+    state: DecoderState | None,
+    *,
+    threads: int = 1,
+    observer: Observer | None = None,
+) -> list[Values]:
+    """Return the tensors of ``plan`` in its order, from the bytes of the whole stream.
+
+    ``state`` gives references and takes the levels decoded; None where no stream needs them.
+    """
+    first = plan.unit.payload_byte
+    payload = np.frombuffer(data, np.uint8)[first : first + plan.unit.payload_size]
+    if not plan.coded:
+        return [raw_values(plan, payload, observer)]
+    codeword = Codeword(plan, payload, state, threads, observer)
+    tensors = [codeword.tensor(tensor) for tensor in plan.tensors]
+    codeword.finish()
+    return tensors
+
+
+def raw_values(plan: NduPlan, payload: NDArray[np.uint8], observer: Observer | None) -> Values:
+    """Return the values of a RAW_FLOAT unit: float32, little endian, in C order."""
+    (tensor,) = plan.tensors
+    values = np.frombuffer(payload, "<f4").astype(np.float32).reshape(tensor.shape)
+    if observer is not None:
+        observer(record_of(plan, tensor, bits=8 * payload.size), None)
+    return values
+
+
+@dataclass(slots=True)
+class Codeword:
+    """One arithmetic codeword: all tensors of a unit, one after another."""
+
+    plan: NduPlan
+    payload: NDArray[np.uint8]
+    state: DecoderState | None
+    threads: int
+    observer: Observer | None
+    decoder: PayloadDecoder = field(init=False)
+    entry_points: list[EntryPoint] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.entry_points = entry_points_of(self.plan)
+        with explained(self.plan, "the start of the payload"):
+            self.decoder = PayloadDecoder(self.payload, count_bits=self.observer is not None)
+
+    def tensor(self, tensor: TensorPlan) -> Values:
+        """Decode the next tensor."""
+        start = self.decoder.position_bits
+        quantization = self.quantization(tensor) if self.plan.quantized else None
+        coding = self.coding(tensor)
+        result = dequantisation.empty_result(tensor.shape, tensor.dtype)
+        levels = dequantisation.levels_of(result)
+        with explained(self.plan, f"levels of {tensor.name!r}"):
+            report = self.decoder.read_levels(
+                coding, levels, self.entries_for(tensor), threads=self.threads
+            )
+        self.keep(tensor, levels)
+        if self.observer is not None:
+            bits = self.decoder.position_bits - start
+            record = record_of(
+                self.plan, tensor, quantization, bits=bits, coding=coding, report=report
+            )
+            self.observer(record, levels.copy())
+        if quantization is not None:
+            self.dequantise(tensor, result, quantization.step)
+        return result
+
+    def quantization(self, tensor: TensorPlan) -> Quantization:
+        """Read the quantization parameter of a tensor."""
+        active = self.plan.active
+        density = active.qp_density or 0
+        start = self.decoder.position_bits
+        with explained(self.plan, f"qp of {tensor.name!r}"):
+            qp = self.decoder.read_iae(QP_BITS + density) + active.quantization_parameter
+        try:
+            return Quantization(qp, density, step_size(qp, density))
+        except OverflowError:
+            raise step_error(self.plan, tensor, start, qp) from None
+
+    def coding(self, tensor: TensorPlan) -> LevelCoding:
+        """Return what shapes the level syntax of a tensor."""
+        plan, (height, width) = self.plan, tensor.matrix
+        legacy = plan.active.dialect == "nncodec-1.0"
+        second_edition = plan.active.profile == 1
+        codebook = tensor.codebook if second_edition else None
+        return LevelCoding(
+            height=height,
+            width=width,
+            scan_order=tensor.scan_order,
+            dependent=plan.dependent,
+            unary_length=plan.unary_length,
+            codebook_size=len(codebook.entries) if codebook else 0,
+            zero_offset=codebook.zero_offset if codebook else 0,
+            remainder_contexts=LEGACY_REMAINDER_CONTEXTS if legacy else REMAINDER_CONTEXTS,
+            resets_single_block_row=legacy,
+            tool_flags=second_edition,
+            parent=plan.parent,
+            reference=self.reference(tensor),
+            history=self.history(tensor),
+        )
+
+    def reference(self, tensor: TensorPlan) -> NDArray[np.int32] | None:
+        """Return the reference of a tensor with temporal contexts."""
+        if not self.plan.temporal:
+            return None
+        state = self.state or DecoderState()
+        return state.reference_for(tensor.name, tensor.size, self.plan.unit)
+
+    def history(self, tensor: TensorPlan) -> NDArray[np.int8] | None:
+        """Return the history of a tensor that has a parent."""
+        if self.state is None or not self.plan.parent:
+            return None
+        return self.state.history_for(tensor.name, tensor.size, self.plan.unit)
+
+    def entries_for(self, tensor: TensorPlan) -> Sequence[EntryPoint]:
+        """Take the entry points of a tensor from those of the unit."""
+        if tensor.role not in {"tensor", "weight", "G", "H"}:
+            return ()
+        height = tensor.shape[0] if tensor.shape else 1
+        order: Any = self.plan.unit.values["scan_order"]
+        count = max(0, -(-height // (4 << order)) - 1)
+        taken, self.entry_points = self.entry_points[:count], self.entry_points[count:]
+        return taken if tensor.scan_order else ()
+
+    def keep(self, tensor: TensorPlan, levels: NDArray[np.int32]) -> None:
+        """Let the state remember the levels, if there is one."""
+        if self.state is not None:
+            self.state.remember(tensor.name, levels, self.plan.unit)
+
+    def dequantise(self, tensor: TensorPlan, result: Any, step: float) -> None:
+        """Turn levels into values, in place."""
+        if tensor.codebook is None:
+            dequantisation.scale(result, step)
+            return
+        try:
+            dequantisation.look_up(result, tensor.codebook, step)
+        except ValueError as error:
+            raise level_error(self.plan, tensor, str(error)) from None
+
+    def finish(self) -> None:
+        """Check that the codeword ends where the unit does."""
+        with explained(self.plan, "the end of the payload"):
+            used = self.decoder.finish()
+        if used != self.payload.size:
+            raise length_error(self.plan, used)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """Quantization parameter, density and step size of a tensor."""
+
+    qp: int
+    density: int
+    step: float
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.step):
+            raise OverflowError
+
+
+def entry_points_of(plan: NduPlan) -> list[EntryPoint]:
+    """Return the entry points of the unit's header."""
+    groups: Any = plan.unit.values["entry_points"] or ()
+    return [EntryPoint(group["value"], group["dq_state"], group["bit_offset"]) for group in groups]
+
+
+def record_of(
+    plan: NduPlan,
+    tensor: TensorPlan,
+    quantization: Quantization | None = None,
+    *,
+    bits: int,
+    coding: LevelCoding | None = None,
+    report: LevelReport | None = None,
+) -> TensorRecord:
+    """Return what an observer is told about a tensor."""
+    return TensorRecord(
+        name=tensor.name,
+        unit=plan.unit.index,
+        role=tensor.role,
+        shape=tensor.shape,
+        dtype=tensor.dtype,
+        payload_type=plan.payload_type,
+        qp=quantization.qp if quantization else None,
+        qp_density=quantization.density if quantization else None,
+        step=quantization.step if quantization else None,
+        codebook=tensor.codebook.entries if tensor.codebook else None,
+        zero_offset=tensor.codebook.zero_offset if tensor.codebook else 0,
+        coding=coding,
+        report=report,
+        temporal=coding is not None and coding.reference is not None,
+        history=coding is not None and coding.history is not None and bool(report and report.hdsp),
+        payload_bits=bits,
+    )
