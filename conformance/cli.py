@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn, Optional
 
 import typer
 
-from conformance import __version__
+from conformance import __version__, cli_nnc
 
 app = typer.Typer(
     name="nnr-conformance",
@@ -22,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(cli_nnc.app, name="nnc")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Submission folder.")]
 

@@ -18,6 +18,7 @@ import pytest
 from conformance import __version__, cli
 from conformance.checks import CHECKS
 from conformance.jsonschemas import schema_names
+from conformance.session import command as session_command
 from conformance.submission.wording import PLACEHOLDER
 from conformance.tensorfiles import tensor_digest, write_tensors
 from tests import tiny_submission
@@ -287,6 +288,14 @@ def test_started_submission_knows_what_can_be_measured(
     content = (material / "fp16.safetensors").read_bytes()
     assert sample["files"][0]["sha256"] == hashlib.sha256(content).hexdigest()
     assert sample["claims"]["compressed_size"] == len(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.nnc", "nnc"), ("a.onnx", "onnx"), ("a.npz.xz", "tensors"), ("a.bin", None)],
+)
+def test_codec_is_taken_from_the_name_of_the_sample(name: str, codec: str | None) -> None:
+    assert session_command._codec_of(Path(name)) == codec
 
 
 def test_blanks_are_listed_and_are_all_that_is_left(

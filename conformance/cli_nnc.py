@@ -1,0 +1,288 @@
+"""The commands of ``nnr-conformance nnc``: looking into NNC bitstreams, and decoding them.
+
+Like :mod:`conformance.cli` it imports only typer; the commands import what they need. The exit
+code is 0 where all is well, 1 where the stream breaks a rule, 2 where a file cannot be read or the
+call is wrong, and 3 where the stream holds what this decoder has no rule for.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from conformance.nnc.errors import NncError
+    from conformance.nnc.options import Options
+    from conformance.nnc.state import DecoderState
+
+app = typer.Typer(
+    help="Look into NNC bitstreams (ISO/IEC 15938-17): inspect, validate, decode.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_VIOLATION, _USAGE, _UNSUPPORTED = 1, 2, 3
+_DIALECTS = ("nncodec-2", "nncodec-1.0")
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="An NNC bitstream.")]
+After = Annotated[
+    Optional[list[Path]],  # noqa: UP045 - typer reads the annotation at run time
+    typer.Option("--after", help="A stream before this one in its update chain; may be repeated."),
+]
+Dialect = Annotated[
+    str, typer.Option("--dialect", help="nncodec-2, or nncodec-1.0 for streams of NNCodec 1.0.")
+]
+Dimensions = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--dimensions", help='Shapes that are not in the stream: {"name": [64, 3]}.'),
+]
+
+
+@app.command()
+def inspect(
+    file: File,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_tree: Annotated[
+        bool, typer.Option("--tree", help="The structure, with the condition of every element.")
+    ] = False,
+    unit: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--unit", help="Only the unit of this number, with all of its elements."),
+    ] = None,
+    bits: Annotated[bool, typer.Option("--bits", help="Raw bits of every element.")] = False,
+    after: After = None,
+    dialect: Dialect = "nncodec-2",
+    dimensions: Dimensions = None,
+) -> None:
+    """Show every unit, element and tensor of a stream; of a damaged one all up to the damage.
+
+    Places are byte.bit from the start of the file: 66.3 is the fourth bit of byte 66.
+    """
+    from conformance.nnc.inspection.document import document_of
+    from conformance.nnc.inspection.examination import examine
+    from conformance.nnc.inspection.listing import listing
+    from conformance.nnc.inspection.tree import tree
+
+    if as_json and as_tree:
+        raise typer.BadParameter("--json and --tree are two forms: choose one")
+    options = _options(dialect, dimensions)
+    data = file.read_bytes()
+    _say_if_compiling()
+    examination = examine(data, options, _state_after(after, options))
+    document = _only_unit(document_of(examination, bits=bits), unit)
+    if as_json:
+        _print([json.dumps(document, indent=1, allow_nan=False)])
+    elif as_tree:
+        _print(tree(document, str(file)))
+    else:
+        _print(listing(document, str(file), whole=unit is not None))
+    raise typer.Exit(0 if examination.error is None else _code_of(examination.error))
+
+
+@app.command()
+def validate(
+    file: File,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    after: After = None,
+    dialect: Dialect = "nncodec-2",
+    dimensions: Dimensions = None,
+) -> None:
+    """Hold a stream against every rule; each violation says what, where, and how to see it.
+
+    The exit code is 1 for violations, 0 without (warnings are none), 3 if not all could be checked.
+    """
+    from conformance.nnc.inspection.rules import UNCHECKED
+    from conformance.nnc.inspection.rules import validate as violations_of
+    from conformance.nnc.inspection.verdict import verdict_facts, verdict_lines
+
+    options = _options(dialect, dimensions)
+    data = file.read_bytes()
+    _say_if_compiling()
+    found = violations_of(data, options, _state_after(after, options), file=_quoted(file))
+    if as_json:
+        _print([json.dumps(verdict_facts(found), indent=1)])
+    else:
+        _print(verdict_lines(found, str(file)))
+    if any(each.severity == "violation" for each in found):
+        raise typer.Exit(_VIOLATION)
+    raise typer.Exit(_UNSUPPORTED if any(each.rule == UNCHECKED for each in found) else 0)
+
+
+@app.command()
+def features(
+    file: File,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Features and claims as one JSON document.")
+    ] = False,
+    after: After = None,
+    dialect: Dialect = "nncodec-2",
+    dimensions: Dimensions = None,
+) -> None:
+    """List the tools that a stream uses, one a line, as samples declare them."""
+    from conformance.nnc.inspection.document import document_of
+    from conformance.nnc.inspection.examination import examine
+
+    options = _options(dialect, dimensions)
+    data = file.read_bytes()
+    _say_if_compiling()
+    examination = examine(data, options, _state_after(after, options))
+    document = document_of(examination)
+    if as_json:
+        wanted = {name: document[name] for name in ("features", "claims", "error")}
+        _print([json.dumps(wanted, indent=1, allow_nan=False)])
+    else:
+        _print(document["features"])
+    if examination.error is not None:
+        _end(str(examination.error), _code_of(examination.error))
+
+
+@app.command()
+def decode(
+    file: File,
+    output: Annotated[Path, typer.Option(help="The .npz file to write.")],
+    after: After = None,
+    dialect: Dialect = "nncodec-2",
+    dimensions: Dimensions = None,
+    apply_local_scaling: Annotated[
+        bool, typer.Option("--apply-local-scaling", help="Multiply weights by their scaling.")
+    ] = False,
+    multiply_decomposition: Annotated[
+        bool, typer.Option("--multiply-decomposition", help="Replace G and H by their product.")
+    ] = False,
+) -> None:
+    """Decode a stream into an .npz file, one array for each tensor.
+
+    After earlier streams of an update chain, what is written is the difference to them.
+    """
+    from dataclasses import replace
+
+    from conformance.nnc.decoder import decode as decode_file
+    from conformance.nnc.errors import NncError
+    from conformance.nnc.inspection.archive import write_npz
+
+    if output.suffix != ".npz":
+        raise typer.BadParameter("the output is an .npz file", param_hint="--output")
+    options = replace(
+        _options(dialect, dimensions),
+        apply_local_scaling=apply_local_scaling,
+        multiply_decomposition=multiply_decomposition,
+    )
+    data = file.read_bytes()
+    _say_if_compiling()
+    state = _state_after(after, options)
+    try:
+        tensors = decode_file(data, options, state)
+    except NncError as error:
+        _end(f"{file}: {error}", _code_of(error))
+    try:
+        write_npz(output, tensors)
+    except ValueError as error:
+        _end(str(error), _USAGE)
+    for name, tensor in tensors.items():
+        _print([f"{tensor.dtype!s:<8} {' x '.join(map(str, tensor.shape)):<20} {name!r}"])
+
+
+@app.command("warm-up")
+def warm_up() -> None:
+    """Compile the kernels of the decoder, once after installation; say how long it took."""
+    from conformance.nnc.inspection.compilation import compile_kernels, is_compiled
+
+    known = is_compiled()
+    seconds = compile_kernels()
+    what = "are compiled already; loaded" if known else "compiled"
+    _print([f"The kernels of the NNC decoder {what} in {seconds:.1f} s"])
+
+
+def _options(dialect: str, dimensions: Path | None) -> Options:
+    from typing import cast
+
+    from conformance.nnc.options import Dialect as KnownDialect
+    from conformance.nnc.options import Interpretation, Options
+
+    if dialect not in _DIALECTS:
+        raise typer.BadParameter(f"one of {', '.join(_DIALECTS)}", param_hint="--dialect")
+    return Options(
+        interpretation=Interpretation(dialect=cast("KnownDialect", dialect)),
+        dimensions={} if dimensions is None else _read_dimensions(dimensions),
+    )
+
+
+def _read_dimensions(path: Path) -> dict[str, tuple[int, ...]]:
+    try:
+        shapes = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        message = f"{path} is not JSON: {error}"
+        raise typer.BadParameter(message, param_hint="--dimensions") from None
+    if not isinstance(shapes, dict) or not all(map(_is_shape, shapes.values())):
+        message = f'{path} has to be of the form {{"name": [64, 3]}}'
+        raise typer.BadParameter(message, param_hint="--dimensions")
+    return {name: tuple(shape) for name, shape in shapes.items()}
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
+
+
+def _state_after(earlier: list[Path] | None, options: Options) -> DecoderState | None:
+    if not earlier:
+        return None
+    from conformance.nnc.decoder import decode as decode_file
+    from conformance.nnc.errors import NncError
+    from conformance.nnc.state import DecoderState
+
+    state = DecoderState()
+    for path in earlier:
+        data = path.read_bytes()
+        try:
+            decode_file(data, options, state)
+        except NncError as error:
+            _end(f"{path}, given with --after: {error}", _USAGE)
+    return state
+
+
+def _only_unit(document: dict[str, Any], unit: int | None) -> dict[str, Any]:
+    if unit is None:
+        return document
+    units = [each for each in document["units"] if each["index"] == unit]
+    if not units:
+        last = document["unit_count"] - 1
+        there = f"there are units 0 to {last}" if last >= 0 else "there is no unit"
+        raise typer.BadParameter(f"{there} in the file", param_hint="--unit")
+    return {**document, "units": units}
+
+
+def _say_if_compiling() -> None:
+    from conformance.nnc.inspection.compilation import is_compiled
+
+    if not is_compiled():
+        typer.echo("Compiling the decoder, once after installation ...", err=True)
+
+
+def _code_of(error: NncError) -> int:
+    from conformance.nnc.errors import NncUnsupportedError
+
+    return _UNSUPPORTED if isinstance(error, NncUnsupportedError) else _VIOLATION
+
+
+def _quoted(file: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(file))
+
+
+def _print(lines: Iterable[str]) -> None:
+    """Print lines; what the terminal cannot show is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    for line in lines:
+        typer.echo(line.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _end(text: str, code: int) -> NoReturn:
+    typer.echo(f"error: {text}", err=True)
+    raise typer.Exit(code)

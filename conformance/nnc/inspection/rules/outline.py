@@ -1,0 +1,74 @@
+"""Where the units of a file begin and of what type they are, from sizes and common headers alone.
+
+Rules about the order of units need nothing else, and so hold their ground where a unit cannot be
+read. The outline ends where a size leads out of the file or nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from conformance.nnc.errors import Position
+from conformance.nnc.syntax import UNITS
+
+_COMMON_HEADER = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OutlinedUnit:
+    """One unit: its index, first byte, stated size in bytes, and type.
+
+    ``left`` are the bytes of the file from ``byte``, ``form`` those of the size itself.
+    ``unit_type`` is None where the file ends before it.
+    """
+
+    index: int
+    byte: int
+    size: int
+    left: int
+    form: int
+    unit_type: int | None
+
+    @property
+    def name(self) -> str:
+        """The short name of the type; none for an unknown one."""
+        syntax = None if self.unit_type is None else UNITS.get(self.unit_type)
+        return syntax.name if syntax else ""
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the unit has room for its header and ends inside the file."""
+        return self.form + _COMMON_HEADER <= self.size <= self.left
+
+    def at(self, field: str) -> Position:
+        """Return the position of ``nnr_unit_size`` or ``nnr_unit_type``."""
+        bit = 8 * self.byte + (8 * self.form if field == "nnr_unit_type" else 1)
+        return Position(bit, self.index, self.name, field)
+
+
+def outline(data: memoryview, most: int) -> Iterator[OutlinedUnit]:
+    """Yield the units of a file, at most ``most``; the last may be broken."""
+    byte = 0
+    for index in range(most):
+        if byte >= len(data):
+            return
+        unit = _unit_at(data, index, byte)
+        yield unit
+        if not unit.is_inside:
+            return
+        byte += unit.size
+
+
+def _unit_at(data: memoryview, index: int, byte: int) -> OutlinedUnit:
+    form = 4 if data[byte] & 0x80 else 2
+    stated = int.from_bytes(data[byte : byte + form]) & ((1 << (8 * form - 1)) - 1)
+    header = data[byte + form : byte + form + 1]
+    return OutlinedUnit(
+        index=index,
+        byte=byte,
+        size=stated,
+        left=len(data) - byte,
+        form=form,
+        unit_type=header[0] >> 2 if header else None,
+    )
