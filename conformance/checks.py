@@ -16,6 +16,7 @@ Over: TypeAlias = Literal[
     "measure",
     "declared_value",
     "sample",
+    "stream",
     "lossless",
     "run",
     "claim",
@@ -201,6 +202,14 @@ CHECKS: tuple[Check, ...] = (
         "sample",
         "The sample can be decoded",
         f"{CALL}, item 5",
+    ),
+    Check(
+        "SAMPLE-STREAM-001",
+        "test_decoding",
+        "test_stream_keeps_the_rules",
+        "stream",
+        "The bitstream keeps every rule of its format",
+        "ISO/IEC 15938-17",
     ),
     Check(
         "SAMPLE-TENSORS-001",

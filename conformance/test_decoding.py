@@ -20,9 +20,31 @@ def test_sample_decodes(subject: Subject, judge: Judge) -> None:
     """The codec decodes the whole sample."""
     assert subject.sample is not None
     measured = judge.evidence("decode")
+    evidence = {"tensors": len(measured["tensors"]), "features": measured["features"]}
+    if measured["stream"] is not None:
+        evidence["claims"] = measured["stream"]["claims"]
     judge.passed(
         f"{len(measured['tensors'])} tensors decoded by codec {subject.sample.codec!r}",
-        evidence={"tensors": len(measured["tensors"]), "features": measured["features"]},
+        evidence=evidence,
+    )
+
+
+def test_stream_keeps_the_rules(judge: Judge) -> None:
+    """The bitstream keeps every rule of its format; what is only unusual is shown as evidence."""
+    stream = judge.evidence("decode")["stream"]
+    for violation in stream["violations"]:
+        judge.require(
+            False,
+            f"{violation['rule']}: {violation['message']}",
+            expected=violation["expected"],
+            found=violation["found"],
+            where=Location.from_json(violation["where"]),
+            mend=f"{violation['mend']}; `{violation['command']}` shows the place",
+            evidence={"rule": violation["rule"], "text": violation["text"]},
+        )
+    judge.passed(
+        "the bitstream keeps every rule of its format",
+        evidence={"warnings": stream["warnings"]} if stream["warnings"] else None,
     )
 
 

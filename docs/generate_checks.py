@@ -41,6 +41,7 @@ OVER: dict[Over, str] = {
     "measure": "each metric that is used on a vector set",
     "declared_value": "each metric value declared for a model",
     "sample": "each sample",
+    "stream": "each sample that is a bitstream",
     "lossless": "each lossless sample",
     "run": "each sample and vector set it is measured on",
     "claim": "each metric value claimed for a sample",
@@ -119,6 +120,11 @@ FAILURES = {
     "SAMPLE-DECODE-001": (
         "The file breaks its format (`malformed`, with the byte offset), asks for too much "
         "memory, or needs a codec that is not installed (`unsupported`)."
+    ),
+    "SAMPLE-STREAM-001": (
+        "The bitstream breaks a rule of its format, though it can be decoded: another decoder may "
+        "refuse it or decode something else. The finding names the rule, the place to the bit, and "
+        "the command that shows it. What is unusual but allowed is shown as evidence of the pass."
     ),
     "SAMPLE-TENSORS-001": (
         "Parameters of the network are missing, have another shape, or tensors are there that "

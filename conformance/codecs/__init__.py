@@ -6,10 +6,28 @@ laboratory adds its own without touching this package; docs/codecs.md says how.
 
 from __future__ import annotations
 
-from conformance.codecs._protocol import Codec, Decoded, DecodedModel, DecodedTensors, Source
+from conformance.codecs._protocol import (
+    Codec,
+    Decoded,
+    DecodedModel,
+    DecodedTensors,
+    Inspection,
+    RuleViolation,
+    Source,
+)
 from conformance.registry import Registry
 
-__all__ = ["CODECS", "Codec", "Decoded", "DecodedModel", "DecodedTensors", "Source", "codec"]
+__all__ = [
+    "CODECS",
+    "Codec",
+    "Decoded",
+    "DecodedModel",
+    "DecodedTensors",
+    "Inspection",
+    "RuleViolation",
+    "Source",
+    "codec",
+]
 
 CODECS = Registry("nnr_conformance.codecs", "codec")
 """The codecs that are installed."""

@@ -70,6 +70,13 @@ class Fields:
         """Take a list of sizes."""
         return check_shape(self._take(key), self.where)
 
+    def shapes(self, key: str) -> dict[str, tuple[int, ...]]:
+        """Take an object of shapes by name; empty where there is none."""
+        value = self._take(key) if self.has(key) else {}
+        if isinstance(value, Mapping):
+            return {name: check_shape(shape, self.where) for name, shape in value.items()}
+        raise self._wrong(key, "an object of lists of sizes", value)
+
     def dtype(self, key: str, default: str | None = None) -> DType:
         """Take the name of an element type."""
         name = default if default is not None and not self.has(key) else self.text(key)

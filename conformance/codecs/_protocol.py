@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal, Protocol, Self, TypeAlias, final
 
 from conformance.tensorfiles import Array
-from conformance.verdicts import Json
+from conformance.verdicts import Json, Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,48 @@ class Source:
     limit_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class RuleViolation:
+    """A rule of the format that a sample breaks, though it can be decoded.
+
+    ``rule`` is the id of the rule and ``text`` what it demands; ``command`` shows the place. A
+    warning is about what is unusual, not wrong.
+    """
+
+    rule: str
+    text: str
+    is_warning: bool
+    message: str
+    where: Location
+    expected: str
+    found: str
+    mend: str
+    command: str
+
+    def to_json(self) -> dict[str, Json]:
+        """Return a JSON object with every field."""
+        data = {item.name: getattr(self, item.name) for item in fields(self)}
+        return data | {"where": self.where.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a look at the file itself shows, beside its tensors.
+
+    ``claims`` are what the file says about the network it holds, as JSON.
+    """
+
+    claims: Mapping[str, Json]
+    violations: tuple[RuleViolation, ...]
+
+
 @final
 class DecodedTensors(Mapping[str, Array]):
     """The tensors of a sample by name, each decoded when it is asked for and not kept.
 
     ``features`` are the tools found in the bytes, sorted. ``stored_bits`` says how many bits of
-    the payload each tensor was decoded from; bits that tensors share count for each.
+    the payload each tensor was decoded from; bits that tensors share count for each. ``inspect``
+    is None for files that claim nothing and whose every rule the decoder enforces.
     """
 
     def __init__(
@@ -41,9 +77,11 @@ class DecodedTensors(Mapping[str, Array]):
         features: tuple[str, ...],
         stored_bits: Mapping[str, int],
         close: Callable[[], None],
+        inspect: Callable[[], Inspection] | None = None,
     ) -> None:
         self.features = features
         self.stored_bits = stored_bits
+        self.inspect = inspect
         self._decoders = dict(decoders)
         self._close = close
 

@@ -127,7 +127,7 @@ def confidence_levels(case: Case, submission: Submission) -> dict[str, float]:
 def versions() -> Mapping[str, str]:
     """Return the version of every installed distribution that can enter a result."""
     names = (
-        *("nnr-conformance", "ml_dtypes", "numpy", "onnx", "onnxruntime", "pycocotools"),
+        *("nnr-conformance", "ml_dtypes", "numba", "numpy", "onnx", "onnxruntime", "pycocotools"),
         *("torch", "torchmetrics", "zstandard"),
     )
     found = {"python": platform.python_version()}

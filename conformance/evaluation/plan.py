@@ -55,6 +55,9 @@ class Subject:
         )
 
 
+BITSTREAM_CODECS = frozenset({"nnc"})
+"""Codecs whose samples are bitstreams with rules that decoding alone does not enforce."""
+
 _ON_VECTORS = ("original", "reconstruction")
 
 
@@ -73,6 +76,7 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["declared_value"] = tuple(_declared_values(name, submission))
     samples = list(_samples(name, submission))
     listed["sample"] = tuple(subject for subject, _ in samples)
+    listed["stream"] = tuple(s for s, sample in samples if sample.codec in BITSTREAM_CODECS)
     listed["lossless"] = tuple(subject for subject, sample in samples if sample.lossless)
     listed["run"] = tuple(_runs(name, submission))
     listed["claim"] = tuple(_claims(name, submission))

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
+from conformance.evaluation.kernels import kernel_environment
 from conformance.evaluation.leftovers import make_folder, sweep
 from conformance.evaluation.limits import Limits
 from conformance.verdicts import (
@@ -173,6 +174,7 @@ def _clean_environment(scratch: Path) -> dict[str, str]:
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     return {
         **environment,
+        **kernel_environment(scratch),
         **dict.fromkeys(threads, "1"),
         "PATH": os.defpath,
         "HOME": str(scratch),

@@ -204,6 +204,6 @@ def _id_of(name: str) -> str:
 
 
 def _codec_of(sample: Path) -> str | None:
-    if sample.suffix == ".onnx":
-        return "onnx"
+    if sample.suffix in {".onnx", ".nnc"}:
+        return sample.suffix.removeprefix(".")
     return "tensors" if {".safetensors", ".npz"} & set(sample.suffixes) else None

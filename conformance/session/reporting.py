@@ -9,6 +9,7 @@ from pathlib import Path
 from conformance.checks import ORDER
 from conformance.session.run import Planned, Target
 from conformance.session.sizes import compressed_percent, compression_factor
+from conformance.session.stream_claims import beside_measured
 from conformance.session.waivers import WAIVER, Waiver, unused_waivers
 from conformance.submission.values import Model, Sample, Submission
 from conformance.verdicts import ExitCode, Finding, Json
@@ -95,6 +96,8 @@ def _model(model: Model, reported: Reported) -> dict[str, Json]:
 def _sample(sample: Sample, submission: Submission, reported: Reported) -> dict[str, Json]:
     model = submission.model(sample.model)
     decoded = _evidence(reported, "SAMPLE-DECODE-001", sample)
+    metrics = [dict(row) for row in _evidence(reported, "METRIC-DELTA-001", sample)]
+    claims = decoded[0].get("claims") if decoded else None
     return {
         "id": sample.id,
         "model": sample.model,
@@ -111,7 +114,8 @@ def _sample(sample: Sample, submission: Submission, reported: Reported) -> dict[
             "declared": sorted(sample.features),
             "derived": decoded[0]["features"] if decoded else None,
         },
-        "metrics": [dict(row) for row in _evidence(reported, "METRIC-DELTA-001", sample)],
+        "stream_claims": beside_measured(claims, metrics),
+        "metrics": metrics,
     }
 
 

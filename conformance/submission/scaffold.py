@@ -317,7 +317,7 @@ def _sample(copier: _Copier, sample: SampleFiles) -> dict[str, Json]:
         "id": sample.id,
         "model": _MODEL,
         "title": _blank("what the sample is, in one line"),
-        "codec": {"id": sample.codec or _blank("onnx, tensors or another codec"), "params": {}},
+        "codec": {"id": sample.codec or _blank("nnc, onnx, tensors or another"), "params": {}},
         "files": files or _blank("a list of the files of the sample"),
         "lossless": False,
         "method": _method(),

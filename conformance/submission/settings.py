@@ -1,7 +1,8 @@
 """Files at the top of a folder that tools run, or take settings from, when they are given it.
 
 pytest looks for its settings in the folders that it believes to be told of tests, before any
-plug-in of it is asked; settings can name code to load. No submission needs such a file there.
+plug-in of it is asked; settings can name code to load. numba takes settings from the current
+folder. No submission needs such a file there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from conformance.submission.problems import Problem
 _NAMES = (
     *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
     *("tox.ini", "setup.cfg", "pyproject.toml", "setup.py", "conftest.py"),
+    ".numba_config.yaml",
 )
 
 

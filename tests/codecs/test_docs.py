@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.codecs import Source
+from conformance.codecs import Source, codec
 from conformance.codecs.encoded import affine
 from conformance.codecs.encodings import ENCODINGS
 from conformance.verdicts import MalformedError
+from tests.bitstreams import raw_stream
 from tests.codecs.files import handmade
 
 PAGE = (Path(__file__).parents[2] / "docs" / "codecs.md").read_text()
@@ -67,6 +68,17 @@ def test_the_description_shown_is_accepted(shown: dict[str, Any], tmp_path: Path
     with shown["codec"]("tensors").decode(Source((path,), ("a",), {}, 10**6)) as decoded:
         assert decoded["fc.weight"].shape == (64, 64)
         assert decoded["conv.weight"].sum() == 0.5
+
+
+def test_the_parameters_of_the_nnc_codec_are_those_listed(tmp_path: Path) -> None:
+    section = PAGE.partition("## The `nnc` codec")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    path = tmp_path / "a.nnc"
+    path.write_bytes(raw_stream({"w": np.zeros(2, np.float32)}))
+    with pytest.raises(MalformedError) as caught:
+        codec("nnc").decode(Source((path,), ("a.nnc",), {"unlisted": 1}, 10**6))
+    known = caught.value.expected.removeprefix("some of ").split(", ")
+    assert listed == set(known)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -49,6 +50,15 @@ def commands() -> typer.core.TyperGroup:
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
     return group
+
+
+def command_of(words: Sequence[str], group: typer.core.TyperGroup) -> typer.core.TyperCommand:
+    """Return the command that words begin with: ``nnc inspect`` is one of a group's."""
+    assert words[0] in group.commands, words
+    command = group.commands[words[0]]
+    if isinstance(command, typer.core.TyperGroup) and len(words) > 1:
+        return command_of(words[1:], command)
+    return command
 
 
 # --- the page of checks
@@ -149,8 +159,7 @@ def test_commands_in_a_sentence_exist_with_their_options(page: Path) -> None:
         words = code.split()
         if words[0] != COMMAND or len(words) == 1 or words[1].startswith("-"):
             continue
-        assert words[1] in group.commands, f"{page.name}: {code}"
-        known = {option for p in group.commands[words[1]].params for option in p.opts}
+        known = {option for p in command_of(words[1:], group).params for option in p.opts}
         assert {word for word in words if word.startswith("--")} <= known, f"{page.name}: {code}"
 
 

@@ -110,12 +110,15 @@ def write_around(
 
 
 def add_sample(
-    root: Path, id: str, content: Mapping[str, np.ndarray] | ModelProto, **more: Any
+    root: Path, id: str, content: Mapping[str, np.ndarray] | ModelProto | bytes, **more: Any
 ) -> None:
-    """List a sample of these tensors, or of this network, judged by every metric."""
+    """List a sample of these tensors, network or NNC bitstream, judged by every metric."""
     if isinstance(content, ModelProto):
         name, codec = f"{id}.onnx", "onnx"
         (root / name).write_bytes(content.SerializeToString())
+    elif isinstance(content, bytes):
+        name, codec = f"{id}.nnc", "nnc"
+        (root / name).write_bytes(content)
     else:
         name, codec = f"{id}.safetensors", "tensors"
         write_tensors(root / name, content)

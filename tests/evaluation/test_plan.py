@@ -24,6 +24,7 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
         "measure": ["tiny/linear@test/top1", "tiny/linear@test/distance"],
         "declared_value": ["tiny/linear/top1"],
         "sample": ["tiny/half", "tiny/half-onnx", "tiny/exact"],
+        "stream": [],
         "lossless": ["tiny/exact"],
         "run": ["tiny/half@test", "tiny/half-onnx@test", "tiny/exact@test"],
         "claim": ["tiny/half/top1", "tiny/half-onnx/top1", "tiny/exact/top1"],

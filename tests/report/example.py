@@ -205,6 +205,7 @@ def sample(id: str, metrics: list[dict[str, Any]], **fields: Any) -> dict[str, A
         "compressed_percent": 100 * compressed / ORIGINAL_SIZE,
         "tensors": 8,
         "features": {"declared": ["int8", "zstd"], "derived": ["int8", "zstd"]},
+        "stream_claims": None,
         "metrics": metrics,
         **fields,
     }

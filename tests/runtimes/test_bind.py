@@ -197,7 +197,7 @@ def test_one_error_names_every_tensor_that_does_not_fit(tmp_path):
         del given["bn.g"]
         given["stranger"] = given["conv.bias"]
         given["fc.weight"] = given["fc.weight"].T
-        given["fc.bias"] = given["fc.bias"].astype(np.float64)
+        given["fc.bias"] = given["fc.bias"].astype(np.float64) / 3
         error = refusal(network, given)
     assert error.found.split("; ") == [
         "bn.g is missing",
@@ -206,6 +206,18 @@ def test_one_error_names_every_tensor_that_does_not_fit(tmp_path):
         "fc.bias is float64, the model holds float32",
     ]
     assert "name_map" in error.mend
+
+
+@pytest.mark.parametrize("stored", ["float32", "float16", "bfloat16"])
+def test_float64_is_taken_if_the_parameter_holds_every_value(tmp_path, stored):
+    made = models.relu()
+    values = np.array([[0.5, -3.0], [0.0, np.inf]], getattr(ml_dtypes, stored, stored))
+    made.graph.initializer.append(models.numpy_helper.from_array(values, "W"))
+    with models.opened(tmp_path, made) as network:
+        network.bind({"W": values.astype(np.float64)})
+        for value in (1 / 3, 1e300, 1e-300):
+            error = refusal(network, {"W": np.full((2, 2), value)})
+            assert error.found == f"W is float64, the model holds {stored}"
 
 
 @pytest.mark.parametrize(

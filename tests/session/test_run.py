@@ -11,6 +11,8 @@ from conformance.session.run import Target
 from conformance.session.waivers import Waiver
 from conformance.verdicts import Finding, Verdict
 
+BUNDLED = Path(__file__).parents[2] / "vectors" / "submissions" / "digits-cnn"
+
 
 def target_of(folder: Path) -> Target:
     (target,) = load_targets([folder], {})
@@ -27,9 +29,16 @@ def pass_all(target: Target) -> None:
         target.record(planned.test, [finding])
 
 
-def test_plan_covers_every_check_of_the_catalogue(tiny: Path) -> None:
-    planned = {p.check.id for p in target_of(tiny).planned}
+def test_plan_covers_every_check_of_the_catalogue() -> None:
+    planned = {p.check.id for p in target_of(BUNDLED).planned}
     assert planned == {check.id for check in CHECKS}
+
+
+def test_rules_of_bitstreams_are_checked_for_bitstreams_alone(tiny: Path) -> None:
+    planned = [p for p in target_of(BUNDLED).planned if p.check.over == "stream"]
+    codecs = {p.subject.sample.codec for p in planned if p.subject.sample}
+    assert (len(planned), codecs) == (6, {"nnc"})
+    assert "stream" not in {p.check.over for p in target_of(tiny).planned}
 
 
 def test_test_names_are_stable_and_readable(tiny: Path) -> None:

@@ -8,6 +8,7 @@ from tests.submission import builder
 NAMES = [
     *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
     *("tox.ini", "setup.cfg", "pyproject.toml", "setup.py", "conftest.py"),
+    ".numba_config.yaml",
 ]
 
 

@@ -56,6 +56,7 @@ def test_it_holds_the_samples_the_documentation_names():
     assert list(SAMPLES) == [
         *("fp16", "int8-qdq", "int8-weights-onnx", "int8-tensors", "int4-tensors"),
         *("pruned-sparse", "codebook", "lossless-xz"),
+        *("nnc-qp-38", "nnc-qp-30-uniform", "nnc-qp-24", "nnc-codebook", "nnc-rows", "nnc-blocks"),
     ]
     page = (ROOT / "docs" / "vectors.md").read_text("utf-8")
     assert [name for name in SAMPLES if f"| `{name}` |" not in page] == []

@@ -112,7 +112,7 @@ ONNX_RUNTIME = {
 HEAD: dict[str, Any] = {
     "schema_version": "1.0",
     "id": "digits-cnn",
-    "title": "A small convolutional classifier of handwritten digits, compressed in eight ways",
+    "title": "A small convolutional classifier of handwritten digits, compressed in fourteen ways",
     "description": (
         "Convolutional network with batch normalisation, 38,474 parameters, trained on real scans "
         "of handwritten digits. The submission is small enough to be run in seconds and shows "

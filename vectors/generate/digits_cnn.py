@@ -1,10 +1,11 @@
 """Write the bundled submission ``digits-cnn``, to the same bytes each time.
 
-    python vectors/generate/digits_cnn.py [FOLDER]
+    python vectors/generate/digits_cnn.py [--nncodec PYTHON] [FOLDER]
 
 FOLDER is ``vectors/submissions/digits-cnn`` unless given; it is replaced. Everything is made from
-the committed weights (``train_digits_cnn.py`` wrote them) and scikit-learn's digits. One idea per
-module:
+the committed weights (``train_digits_cnn.py`` wrote them) and scikit-learn's digits. The NNC
+bitstreams are committed too; with ``--nncodec`` they are made again first, by NNCodec 2.1.3 in the
+environment of the interpreter PYTHON. One idea per module:
 
     digits_data       the scans and how they are split
     network           the network as an ONNX model
@@ -12,15 +13,16 @@ module:
     vector_files      the reference vectors
     onnx_samples      the samples that are ONNX models
     tensor_samples    the samples that are files of tensors
+    stream_samples    the samples that are NNC bitstreams; encode_streams runs NNCodec for it
     description       texts, references, metrics
     measure           claims, measured by this project's own evaluation
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from network import INPUT, OUTPUT, Weights, build_model
 from onnx_samples import onnx_recipes
 from safetensors.numpy import load_file
 from samples import SampleRecipe
+from stream_samples import encode_streams, stream_recipes
 from tensor_samples import tensor_recipes
 from vector_files import write_shards
 
@@ -58,7 +61,11 @@ def write_submission(root: Path) -> None:
     (root / "models" / f"{MODEL}.onnx").write_bytes(model.SerializeToString())
     shutil.copyfile(README, root / "README.md")
     shards = write_shards(root, model, test)
-    recipes = [*onnx_recipes(weights, training.images), *tensor_recipes(weights)]
+    recipes = [
+        *onnx_recipes(weights, training.images),
+        *tensor_recipes(weights),
+        *stream_recipes(),
+    ]
     document = {
         **HEAD,
         "models": [_model_entry(root, weights)],
@@ -141,13 +148,19 @@ def _write_json(root: Path, document: dict[str, Any]) -> None:
     (root / METADATA).write_text(text, "utf-8")
 
 
-def main(target: Path = TARGET) -> None:
-    """Replace the submission in ``target``."""
-    if target.exists():
-        shutil.rmtree(target)
-    write_submission(target)
-    print(f"wrote {target}")
+def main() -> None:
+    """Replace the submission in FOLDER."""
+    parser = argparse.ArgumentParser(description="Write the bundled submission digits-cnn.")
+    parser.add_argument("folder", type=Path, nargs="?", default=TARGET, metavar="FOLDER")
+    parser.add_argument("--nncodec", metavar="PYTHON", help="make the NNC bitstreams again")
+    arguments = parser.parse_args()
+    if arguments.nncodec:
+        encode_streams(arguments.nncodec, load_file(WEIGHTS))
+    if arguments.folder.exists():
+        shutil.rmtree(arguments.folder)
+    write_submission(arguments.folder)
+    print(f"wrote {arguments.folder}")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main()

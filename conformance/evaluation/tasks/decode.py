@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from conformance.codecs import DecodedModel, DecodedTensors
+from conformance.codecs import DecodedModel, DecodedTensors, Inspection
 from conformance.evaluation.tasks.coverage import parameter_coverage, port_coverage
 from conformance.evaluation.tasks.facts import Facts, lossless_comparison, tensor_facts
 from conformance.evaluation.tasks.work import Work
@@ -13,11 +13,15 @@ from conformance.submission.values import Sample
 from conformance.tensorfiles import Array
 from conformance.verdicts import ConformanceError, Json, Location, UnsupportedError
 
+MOST_VIOLATIONS = 50
+"""Violations, and warnings, of one stream that are told one by one."""
+
 
 def decode_sample(work: Work) -> Json:
     """Return digest, shape and soundness of every tensor of the sample, and how it fits.
 
-    ``usable`` says whether a network can be reconstructed from it.
+    ``usable`` says whether a network can be reconstructed from it. ``stream`` holds the claims and
+    the broken rules of a bitstream, None for samples that are none.
     """
     decoded = work.decoded()
     if isinstance(decoded, DecodedModel):
@@ -90,7 +94,8 @@ def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, F
     with sample_network(work, decoded) as network:
         tensors = _facts(network.parameters, {}, {})
         coverage = list(port_coverage(network, original, file))
-    return {"coverage": coverage, "lossless": {"error": _no_tensors(file).to_json()}}, tensors
+    lossless = {"error": _no_tensors(file).to_json()}
+    return {"coverage": coverage, "lossless": lossless, "stream": None}, tensors
 
 
 def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[str, Facts]]:
@@ -103,7 +108,22 @@ def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[st
     fitting = {names.get(name, name): facts for name, facts in tensors.items()}
     coverage = list(parameter_coverage(fitting, parameters, original.topology_constants, file))
     lossless = lossless_comparison(fitting, parameters) if work.sample.lossless else {}
-    return {"coverage": coverage, "lossless": lossless}, tensors
+    stream = _inspected(decoded.inspect) if decoded.inspect else None
+    return {"coverage": coverage, "lossless": lossless, "stream": stream}, tensors
+
+
+def _inspected(inspect: Callable[[], Inspection]) -> Json:
+    """Return what a bitstream claims and which rules it breaks, those that fail and those not."""
+    inspection = inspect()
+    by_kind: dict[bool, list[Json]] = {False: [], True: []}
+    for violation in inspection.violations:
+        by_kind[violation.is_warning].append(violation.to_json())
+    return {
+        "claims": dict(inspection.claims),
+        "violations": by_kind[False][:MOST_VIOLATIONS],
+        "warnings": by_kind[True][:MOST_VIOLATIONS],
+        "unlisted": sum(max(0, len(kind) - MOST_VIOLATIONS) for kind in by_kind.values()),
+    }
 
 
 def _facts(
