@@ -40,6 +40,9 @@ RUN --mount=type=secret,id=pip_conf \
     ./install wheel
 
 FROM python
+# The decoder's kernels are compiled while the image is built: for any CPU of this architecture.
+ENV NUMBA_CPU_NAME=generic \
+    NUMBA_CPU_FEATURES=
 COPY --from=dependencies /opt/venv /opt/venv
 # Copied, not bind-mounted: podman's layer cache does not look into a mount.
 COPY --from=project /build/install /build/dist/ /opt/project/

@@ -42,7 +42,7 @@ lock: $(READY) ## write requirements.lock from pyproject.toml and what is instal
 	$(BIN)/python .ci/lock.py
 
 bench: $(READY) ## measure speed and memory against plain scripts
-	@set -e; for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+	@set -e; for script in benchmarks/bench_*.py benchmarks/nnc_decode.py; do $(BIN)/python $$script; done
 
 image: ## build the container image IMAGE
 	container/build $(IMAGE)
@@ -76,4 +76,5 @@ $(READY): requirements.lock pyproject.toml
 		$(BIN)/python -c 'import torch' || { echo "$$NO_TORCH" >&2; exit 1; }
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@$(PIP) check
+	@$(BIN)/nnr-conformance nnc warm-up
 	@touch $@
