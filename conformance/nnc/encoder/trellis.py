@@ -41,7 +41,7 @@ def _candidate(sample: float, odd: int, which: int) -> int:
 
 
 @inline
-def _value(level: int, odd: int) -> int:
+def _value(level: int, odd: int) -> Any:
     """What a coded level stands for, in steps."""
     doubled = np.int64(np.int32(2 * level))
     return doubled - odd * (np.int64(doubled > 0) - np.int64(doubled < 0))
