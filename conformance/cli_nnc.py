@@ -73,7 +73,6 @@ def inspect(
         raise typer.BadParameter("--json and --tree are two forms: choose one")
     options = _options(dialect, dimensions)
     data = file.read_bytes()
-    _say_if_compiling()
     examination = examine(data, options, _state_after(after, options))
     document = _only_unit(document_of(examination, bits=bits), unit)
     if as_json:
@@ -103,7 +102,6 @@ def validate(
 
     options = _options(dialect, dimensions)
     data = file.read_bytes()
-    _say_if_compiling()
     found = violations_of(data, options, _state_after(after, options), file=_quoted(file))
     if as_json:
         _print([json.dumps(verdict_facts(found), indent=1)])
@@ -130,7 +128,6 @@ def features(
 
     options = _options(dialect, dimensions)
     data = file.read_bytes()
-    _say_if_compiling()
     examination = examine(data, options, _state_after(after, options))
     document = document_of(examination)
     if as_json:
@@ -174,7 +171,6 @@ def decode(
         multiply_decomposition=multiply_decomposition,
     )
     data = file.read_bytes()
-    _say_if_compiling()
     state = _state_after(after, options)
     try:
         tensors = decode_file(data, options, state)
@@ -191,12 +187,15 @@ def decode(
 @app.command("warm-up")
 def warm_up() -> None:
     """Compile the kernels of the decoder, once after installation; say how long it took."""
-    from conformance.nnc.inspection.compilation import compile_kernels, is_compiled
+    from time import perf_counter
 
-    known = is_compiled()
-    seconds = compile_kernels()
+    from conformance.nnc.cabac import warm_up
+
+    start = perf_counter()
+    known = warm_up.is_compiled()
+    warm_up.warm_up()
     what = "are compiled already; loaded" if known else "compiled"
-    _print([f"The kernels of the NNC decoder {what} in {seconds:.1f} s"])
+    _print([f"The kernels of the NNC decoder {what} in {perf_counter() - start:.1f} s"])
 
 
 def _options(dialect: str, dimensions: Path | None) -> Options:
@@ -255,13 +254,6 @@ def _only_unit(document: dict[str, Any], unit: int | None) -> dict[str, Any]:
         there = f"there are units 0 to {last}" if last >= 0 else "there is no unit"
         raise typer.BadParameter(f"{there} in the file", param_hint="--unit")
     return {**document, "units": units}
-
-
-def _say_if_compiling() -> None:
-    from conformance.nnc.inspection.compilation import is_compiled
-
-    if not is_compiled():
-        typer.echo("Compiling the decoder, once after installation ...", err=True)
 
 
 def _code_of(error: NncError) -> int:

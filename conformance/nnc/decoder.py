@@ -119,8 +119,11 @@ def decode_units(
     """Return the tensors of each unit: of several at a time, unless one may depend on another."""
     if not plans:
         return []
-    from conformance.nnc.payload import decode_unit  # numba, only when something is decoded
+    # They import numba, so only when something is decoded.
+    from conformance.nnc.cabac.warm_up import announce_compilation
+    from conformance.nnc.payload import decode_unit
 
+    announce_compilation()
     results: list[list[Values]] = [[] for _ in plans]
 
     def decode_at(index: int, threads: int) -> None:

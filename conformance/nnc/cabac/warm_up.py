@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
+
 import numpy as np
 
 from conformance.nnc.cabac import jit
@@ -19,6 +22,15 @@ def is_compiled() -> bool:
     That takes some seconds, once for an installation if anything there can be written.
     """
     return jit.is_compiled()
+
+
+@cache
+def announce_compilation() -> None:
+    """Log, once in a process, that kernels are about to be compiled, if they are."""
+    if not is_compiled():
+        logging.getLogger("conformance.nnc").warning(
+            "Compiling the NNC decoder, once after installation: about ten seconds"
+        )
 
 
 def warm_up() -> None:

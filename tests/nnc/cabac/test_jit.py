@@ -9,6 +9,8 @@ import pytest
 from conformance.nnc.cabac import decoding, jit
 from conformance.nnc.cabac.warm_up import is_compiled, warm_up
 
+ROOT = Path(__file__).parents[3]
+
 
 def folder_of(monkeypatch: pytest.MonkeyPatch, package: Path, user: Path) -> Path | None:
     """Return the cache folder of an installation in ``package``."""
@@ -93,3 +95,19 @@ def test_values_and_tables_do_not_import_numba() -> None:
     code += "import conformance.nnc.cabac.errors\nprint('numba' in sys.modules)"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert child.stdout == "False\n"
+
+
+def test_the_first_decoding_says_that_it_compiles(tmp_path: Path) -> None:
+    stream = next((ROOT / "vectors/bitstreams/second-edition/uniform").rglob("*.nnc"))
+    program = (
+        "import sys; from conformance.nnc.cabac import jit; jit.cache_folder = lambda: None\n"
+        "from conformance import nnc; nnc.decode(sys.argv[1])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(stream)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert ended.stderr.count("Compiling the NNC decoder") == 1
