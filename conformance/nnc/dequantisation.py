@@ -45,7 +45,8 @@ def look_up(result: NDArray[np.float64], codebook: Codebook, step: float) -> Non
     A :class:`ValueError` says which level is outside the codebook.
     """
     levels, values = levels_of(result), result.reshape(-1)
-    entries = np.array(codebook.entries, np.float64) * step
+    with np.errstate(over="ignore"):
+        entries = np.array(codebook.entries, np.float64) * step
     for start in range(0, levels.size, CHUNK):
         part = slice(start, start + CHUNK)
         indices = levels[part].astype(np.int64) + codebook.zero_offset

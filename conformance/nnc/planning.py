@@ -30,7 +30,7 @@ from conformance.nnc.tensors import (
 
 DECOMPOSED, LOCAL_SCALING, BATCH_NORM, BIAS = 1, 2, 4, 8
 """The bits of ``compressed_parameter_types``."""
-MOST_DIMENSIONS = 64
+MOST_DIMENSIONS, LARGEST_DIMENSION = 64, (1 << 63) - 1
 """What NumPy allows."""
 
 
@@ -57,8 +57,16 @@ def plan_unit(unit: Unit, active: ActiveParameters) -> NduPlan:
 
 
 def dimensions_of(unit: Unit) -> tuple[int, ...]:
-    """Return the dimensions of the unit, or refuse more than an array can have."""
+    """Return the dimensions of the unit, or refuse what no array can have."""
     dimensions: Any = unit.values["tensor_dimensions"]
+    if max(dimensions, default=0) > LARGEST_DIMENSION:
+        raise NncLimitError(
+            "A dimension of the tensor is larger than an array can have",
+            position=at(unit, "tensor_dimensions"),
+            expected=f"at most {LARGEST_DIMENSION}",
+            found=f"a number of {max(dimensions).bit_length()} bits",
+            mend="give the tensor its true dimensions",
+        )
     if len(dimensions) <= MOST_DIMENSIONS:
         return tuple(dimensions)
     raise NncLimitError(

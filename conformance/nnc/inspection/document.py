@@ -14,8 +14,9 @@ from conformance.nnc.errors import NncError, NncLimitError, NncUnsupportedError,
 from conformance.nnc.inspection.claims import plain, stream_claims
 from conformance.nnc.inspection.examination import OFFSET_BITS, DecodedTensor, Examination
 from conformance.nnc.inspection.features import stream_features
-from conformance.nnc.inspection.meanings import field_of, meaning_of
+from conformance.nnc.inspection.meanings import codebooks_of, field_of, meaning_of
 from conformance.nnc.inspection.tensor_facts import tensor_facts
+from conformance.nnc.quantization import Codebook
 from conformance.nnc.stream import Element, Unit, Values
 from conformance.nnc.syntax import UNIT_HEADER, UNITS, Field, Group
 
@@ -26,7 +27,13 @@ VERSION = 1
 def document_of(examination: Examination, *, bits: bool = False) -> dict[str, Any]:
     """Return the document; ``bits`` adds the raw bits of every element."""
     stream = examination.stream
-    units = [_unit(examination, unit, bits) for unit in examination.units]
+    tensors: dict[int, list[DecodedTensor]] = {}
+    for tensor in examination.tensors:
+        tensors.setdefault(tensor.record.unit, []).append(tensor)
+    units = [
+        _unit(examination.data, unit, tensors.get(unit.index, ()), bits)
+        for unit in examination.units
+    ]
     if examination.broken is not None:
         units.append(_broken(examination, bits))
     return {
@@ -87,8 +94,9 @@ def raw_bits(data: memoryview, bit: int, length: int) -> str:
     return f"{shifted & ((1 << length) - 1):0{length}b}" if length else ""
 
 
-def _unit(examination: Examination, unit: Unit, bits: bool) -> dict[str, Any]:
-    tensors = [each for each in examination.tensors if each.record.unit == unit.index]
+def _unit(
+    data: memoryview, unit: Unit, tensors: Sequence[DecodedTensor], bits: bool
+) -> dict[str, Any]:
     return {
         "index": unit.index,
         "type": unit.unit_type,
@@ -97,10 +105,7 @@ def _unit(examination: Examination, unit: Unit, bits: bool) -> dict[str, Any]:
         "byte": unit.byte,
         "size": unit.size,
         "complete": True,
-        "elements": [
-            _element(examination.data, unit.unit_type, unit.values, element, bits)
-            for element in unit.elements
-        ],
+        "elements": _elements(data, unit.unit_type, unit.values, unit.elements, bits),
         "absent": _absent(unit),
         "payload": _payload(unit, tensors),
         "tensors": [tensor_facts(each) for each in tensors],
@@ -122,18 +127,31 @@ def _broken(examination: Examination, bits: bool) -> dict[str, Any]:
         "byte": broken.byte,
         "size": values.get("nnr_unit_size"),
         "complete": False,
-        "elements": [
-            _element(examination.data, unit_type, values, element, bits)
-            for element in broken.elements
-        ],
+        "elements": _elements(examination.data, unit_type, values, broken.elements, bits),
         "absent": [],
         "payload": None,
         "tensors": [],
     }
 
 
+def _elements(
+    data: memoryview,
+    unit_type: int | None,
+    values: Values,
+    elements: Sequence[Element],
+    bits: bool,
+) -> list[dict[str, Any]]:
+    codebooks = codebooks_of(values)
+    return [_element(data, unit_type, values, codebooks, each, bits) for each in elements]
+
+
 def _element(
-    data: memoryview, unit_type: int | None, values: Values, element: Element, bits: bool
+    data: memoryview,
+    unit_type: int | None,
+    values: Values,
+    codebooks: Mapping[str, Codebook],
+    element: Element,
+    bits: bool,
 ) -> dict[str, Any]:
     field = field_of(unit_type, element)
     facts = {
@@ -142,7 +160,7 @@ def _element(
         "bit": element.bit,
         "length": element.length,
         "value": finite(element.value),
-        "meaning": meaning_of(unit_type, values, element),
+        "meaning": meaning_of(unit_type, values, codebooks, element),
         "when": field.when.text if field and field.when else None,
     }
     if bits:

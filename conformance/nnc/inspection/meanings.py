@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, TypeAlias
 
 from conformance.nnc.inspection.tables import counted
-from conformance.nnc.quantization import codebook_of, step_size
+from conformance.nnc.quantization import Codebook, codebook_of, step_size
 from conformance.nnc.stream import Element, Values
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Field, Group, Item
 
@@ -33,8 +34,20 @@ def field_of(unit_type: int | None, element: Element) -> Field | None:
     return fields_of(unit_type).get(_INDEX.sub("", element.name))
 
 
-def meaning_of(unit_type: int | None, values: Values, element: Element) -> str:
-    """Return what an element of a unit with ``values`` says.
+def codebooks_of(values: Values) -> Mapping[str, Codebook]:
+    """Return the codebooks of a unit with ``values`` by the name of their group."""
+    codebooks = {}
+    for name in ("codebook", "codebook_dc"):
+        group: Any = values.get(name)
+        with suppress(KeyError, TypeError, ValueError):
+            codebooks[name] = codebook_of(group)
+    return codebooks
+
+
+def meaning_of(
+    unit_type: int | None, values: Values, codebooks: Mapping[str, Codebook], element: Element
+) -> str:
+    """Return what an element of a unit with ``values``, and ``codebooks`` of these, says.
 
     What cannot be computed, for instance in a unit that ends too early, is told in general.
     """
@@ -50,7 +63,7 @@ def meaning_of(unit_type: int | None, values: Values, element: Element) -> str:
             return field.values[value]
     if element.name.startswith("entry_points[") and (text := _entry_point(element, values)):
         return text
-    if "codebook" in element.name and (text := _codebook_entry(element, values)):
+    if "codebook" in element.name and (text := _codebook_entry(element, codebooks)):
         return text
     return "" if re.search(r"\[[1-9]\d*\]", element.name) else field.meaning
 
@@ -77,13 +90,11 @@ def _attempt(explain: Explain, value: int, values: Values) -> str:
         return ""
 
 
-def _codebook_entry(element: Element, values: Values) -> str:
+def _codebook_entry(element: Element, codebooks: Mapping[str, Codebook]) -> str:
     name, _, rest = element.name.partition(".")
     found = _CODEBOOK.fullmatch(rest)
-    group: Any = values.get(name)
-    try:
-        codebook = codebook_of(group)
-    except (KeyError, TypeError, ValueError):
+    codebook = codebooks.get(name)
+    if codebook is None:
         return ""
     if found is None:
         return f"z = {codebook.zero_offset}" if rest == "codebook_centre_offset" else ""

@@ -76,6 +76,12 @@ def test_entries_are_multiplied_in_float64():
     assert result[0] == (2**31 - 1) * 0.8515625
 
 
+def test_an_entry_beyond_float64_gives_infinity_and_no_warning():
+    result = filled(np.array([0, -1], np.int32), "float64")
+    look_up(result, Codebook((-(2**31), 2**30), 1), 2.0**1020)
+    assert result.tolist() == [np.inf, -np.inf]
+
+
 @pytest.mark.parametrize("level", [-3, 2, 2**31 - 1, -(2**31)])
 def test_a_level_outside_the_codebook_is_told(level):
     result = filled(np.array([0, level, 1], np.int32), "float64")

@@ -185,6 +185,14 @@ def test_dimensions_may_come_from_outside():
     assert plan.dimensions == (3, 2)
 
 
+def test_a_dimension_from_outside_that_no_array_can_have_is_refused():
+    outside = header(shape=()) | {"tensor_dimensions_flag": 0, "tensor_dimensions": (1,)}
+    outside.pop("count_tensor_dimensions")
+    with pytest.raises(NncLimitError, match="larger than an array") as caught:
+        planned(stream_of(outside), Options(dimensions={"w": (10**4000, 10**4000)}))
+    assert caught.value.position.field == "tensor_dimensions"
+
+
 def test_dimensions_that_nobody_gives_are_missed_by_name():
     outside = header(shape=()) | {"tensor_dimensions_flag": 0}
     outside.pop("count_tensor_dimensions")

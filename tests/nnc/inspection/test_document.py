@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,12 @@ def test_members_of_a_block_are_in_the_order_of_the_payload() -> None:
     ]
 
 
+def test_tensors_are_listed_under_their_own_units() -> None:
+    found = document(around(data(float_unit("a")), data(float_unit("b"))))
+    names = [[each["name"] for each in unit["tensors"]] for unit in found["units"]]
+    assert names == [[], [], [], ["a"], ["b"]]
+
+
 def test_meanings_of_values() -> None:
     assert meaning(CONST, "scan_order") == "row by row"
     assert meaning(CONST, "mps_qp_density") == "the step size doubles every 4 qp"
@@ -191,6 +198,14 @@ def test_meanings_of_a_codebook() -> None:
     assert meaning(stream, "codebook.codebook_centre_offset") == "z = 2"
     assert meaning(stream, "codebook.codebook_deltas_left[1]") == "c[0] = -9"
     assert meaning(stream, "codebook.codebook_deltas_right[1]") == "c[4] = 11"
+
+
+def test_meanings_of_a_codebook_take_time_in_proportion_to_its_size() -> None:
+    unit = float_unit(codebook=Codebook(tuple(range(20_001)), 10_000), levels=np.ones((20, 6)))
+    start = process_time()
+    found = document(around(data(unit)))
+    assert process_time() - start < 20  # one codebook for each entry would take minutes
+    assert element(found, "codebook.codebook_deltas_right[9999]")["meaning"] == "c[20000] = 20000"
 
 
 def test_meanings_of_entry_points() -> None:

@@ -9,7 +9,7 @@ import pytest
 from conformance.nnc.inspection.rules import BY_ID, RULES, UNCHECKED, Rule, validate
 from conformance.nnc.inspection.rules.validation import MOST
 from conformance.nnc.parser import parse_stream
-from tests.nnc.inspection.breaches import BREACHES, Case
+from tests.nnc.inspection.breaches import BREACHES, Case, unit
 from tests.nnc.inspection.streams import CONST, GOOD
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -106,6 +106,11 @@ def test_a_first_edition_stream_that_fails_is_told_of_the_other_dialect() -> Non
     found = [each for each in validate(bytes(broken)) if each.rule == "NNC-READ-002"]
     assert all("nncodec-1.0" in each.mend for each in found)
     assert parse_stream(bytes(broken)).profile == 0
+
+
+def test_dimensions_of_too_many_digits_are_told_as_a_limit() -> None:
+    many = unit(count_tensor_dimensions=500, tensor_dimensions=(1 << 38,) * 500)
+    assert "NNC-READ-003" in {each.rule for each in validate(many)}
 
 
 def test_a_million_breaches_are_not_all_told() -> None:

@@ -10,6 +10,7 @@ from conformance.nnc.inspection.reading import integer, integers, names_of
 from conformance.nnc.inspection.rules.material import Material
 from conformance.nnc.inspection.rules.registry import Breach, rule
 from conformance.nnc.places import at
+from conformance.nnc.planning import LARGEST_DIMENSION, MOST_DIMENSIONS
 from conformance.nnc.stream import Unit
 
 INT, FLOAT, RAW_FLOAT, BLOCK = range(4)
@@ -92,7 +93,7 @@ def has_no_empty_dimension(material: Material) -> Iterator[Breach]:
 def has_countable_elements(material: Material) -> Iterator[Breach]:
     """Find dimensions whose product does not fit into 32 bits."""
     for unit in material.data_units:
-        total = prod(integers(unit.values.get("tensor_dimensions")) or ())
+        total = prod(_dimensions(unit) or ())
         if total >= 1 << 32:
             place = at(unit, "tensor_dimensions")
             message = "The tensor has too many elements"
@@ -258,7 +259,7 @@ def decomposes_evenly(material: Material) -> Iterator[Breach]:
     """Find ranks and rows that give no matrices."""
     for unit in material.data_units:
         rank, rows = integer(unit, "decomposition_rank"), integer(unit, "g_number_of_rows")
-        dimensions = integers(unit.values.get("tensor_dimensions"))
+        dimensions = _dimensions(unit)
         if rank == 0:
             place = at(unit, "decomposition_rank")
             yield Breach("The decomposition has rank 0", place, "at least 1", "0")
@@ -297,6 +298,14 @@ def aligns_maps(material: Material) -> Iterator[Breach]:
             if element.name.endswith(".upm_align") and element.value != wanted:
                 place = Position(element.bit, unit.index, unit.name, element.name)
                 yield Breach("The alignment is wrong", place, str(wanted), str(element.value))
+
+
+def _dimensions(unit: Unit) -> tuple[int, ...] | None:
+    """Return the dimensions of a unit; None where they are no array's, and told as such."""
+    dimensions = integers(unit.values.get("tensor_dimensions"))
+    if dimensions is None or len(dimensions) > MOST_DIMENSIONS:
+        return None
+    return None if max(dimensions, default=0) > LARGEST_DIMENSION else dimensions
 
 
 def _members(types: int) -> int:
