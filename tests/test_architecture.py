@@ -48,7 +48,8 @@ OWN_FILES = {"session/command.py"}
 """What reads the caller's own files, on the way to a submission."""
 
 NEVER_AT_MODULE_LEVEL = {
-    *("torch", "torchmetrics", "tensorflow", "pycocotools", "scipy"),
+    *("torch", "torchmetrics", "tensorflow", "keras", "pycocotools", "scipy"),
+    *("ai_edge_litert", "cv2", "nnef", "nnef_tools"),
     *("jinja2", "junitparser", "rich", "license_expression"),
 }
 """Packages that are slow to import, or that not every installation has."""

@@ -106,6 +106,10 @@ class Network(Protocol):
         """Names of stored tensors that are part of the graph, not parameters (shapes, axes)."""
 
     @property
+    def unused_files(self) -> tuple[str, ...]:
+        """The listed files, as displayed, that the network is not made of."""
+
+    @property
     def versions(self) -> Mapping[str, str]:
         """Versions of the libraries that compute."""
 

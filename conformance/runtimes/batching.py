@@ -6,11 +6,11 @@ batch can change the last bits of an output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array
+from conformance.runtimes._protocol import Array, PortInfo
 from conformance.verdicts import ConformanceError, UnsupportedError
 
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
@@ -37,6 +37,19 @@ def run_in_batches(
     return {name: np.concatenate(parts.pop(name)) for name in list(parts)}
 
 
+def takes_batches(inputs: Sequence[PortInfo]) -> bool:
+    """Say whether axis 0 of every input can count items."""
+    if not inputs or any(not port.shape for port in inputs):
+        return False
+    sizes = _fixed_sizes(inputs)
+    return len(sizes) <= 1 and 0 not in sizes
+
+
+def fixed_batch(inputs: Sequence[PortInfo]) -> int | None:
+    """Return the size of axis 0 that inputs which take batches prescribe; None if it is free."""
+    return min(_fixed_sizes(inputs), default=None)
+
+
 def no_batches() -> UnsupportedError:
     """Return the error of a network whose inputs have no common batch axis."""
     return UnsupportedError(
@@ -45,6 +58,10 @@ def no_batches() -> UnsupportedError:
         found="a scalar input, or inputs with different fixed sizes of axis 0",
         mend=_UNBATCHED,
     )
+
+
+def _fixed_sizes(inputs: Sequence[PortInfo]) -> set[int]:
+    return {port.shape[0] for port in inputs if isinstance(port.shape[0], int)}
 
 
 def _batches(

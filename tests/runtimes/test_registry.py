@@ -19,7 +19,7 @@ def test_onnx_is_registered():
 
 def test_an_unknown_format_is_unsupported_and_the_known_are_named():
     with pytest.raises(UnsupportedError) as caught:
-        runtime("caffe")
+        runtime("no-such-format")
     assert "onnx" in caught.value.expected
     assert "nnr_conformance.runtimes" in caught.value.mend
 

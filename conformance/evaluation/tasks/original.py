@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from conformance.evaluation.case import metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison
 from conformance.evaluation.tasks.control import control_rows
@@ -14,7 +12,7 @@ from conformance.evaluation.tasks.vectors import read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
 from conformance.metrics import Metric as MetricKind
-from conformance.runtimes import PortInfo, runtime
+from conformance.runtimes import PortInfo
 from conformance.verdicts import Json
 
 
@@ -31,7 +29,7 @@ def open_model(work: Work) -> Json:
         "parameter_bytes": sum(sizes.values()),
         "used_parameter_bytes": sum(sizes.values()) - sum(sizes[name] for name in unused),
         "unused_parameters": list(unused),
-        "unused_files": list(_unused_files(work)),
+        "unused_files": list(network.unused_files),
         "versions": dict(network.versions),
         "settings": dict(network.settings),
     }
@@ -73,16 +71,6 @@ def run_original(work: Work) -> Json:
 
 def _better(kind: MetricKind | None) -> dict[str, Json]:
     return {"better": kind.about.better} if kind is not None else {}
-
-
-def _unused_files(work: Work) -> Iterator[str]:
-    """Yield the listed files of the model that its first file does not refer to."""
-    first, *others = work.model.files
-    path = work.submission.root / first.rel_filepath
-    used = {path.parent / name for name in runtime(work.model.format).describe(path).external_files}
-    for file in others:
-        if work.submission.root / file.rel_filepath not in used:
-            yield file.rel_filepath
 
 
 def _port(port: PortInfo) -> dict[str, Json]:

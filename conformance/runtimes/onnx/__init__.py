@@ -7,8 +7,8 @@ Use it like this::
 
 How it is laid out, from bytes to outputs: ``wire``, ``header`` and ``layout`` find the parameters
 in the mapped file; ``topology`` is the rest of it, and ``attached`` what hides there; ``external``
-confines data in other files; ``store`` reads tensors; ``replacement`` checks a sample's;
-``skeleton`` makes the model that ``session`` hands to ONNX Runtime; ``runner`` runs it.
+confines data in other files; ``store`` reads tensors; ``skeleton`` makes the model that ``session``
+hands to ONNX Runtime; ``runner`` runs it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
 
-from conformance.runtimes.onnx.dtypes import DType, dtype_of, is_floating
+from conformance.runtimes.dtypes import DType, is_floating
+from conformance.runtimes.onnx.dtypes import dtype_of
 from conformance.verdicts import LimitError, Location, UnsupportedError
 
 _FEWEST_WEIGHTS = 16

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from onnx import GraphProto, ModelProto, ValueInfoProto, shape_inference
 
-from conformance.runtimes._protocol import PortInfo
 from conformance.runtimes.onnx.dtypes import dtype_of
 from conformance.runtimes.onnx.messages import DecodeError
 
 _TARGET_BYTES = 256 << 20
 _LARGEST = 256
 _FREE_AXIS = 128
-
-
-def takes_batches(inputs: Sequence[PortInfo]) -> bool:
-    """Say whether axis 0 of every input can count items."""
-    if not inputs or any(not port.shape for port in inputs):
-        return False
-    sizes = _fixed_sizes(inputs)
-    return len(sizes) <= 1 and 0 not in sizes
-
-
-def fixed_batch(inputs: Sequence[PortInfo]) -> int | None:
-    """Return the size of axis 0 that inputs which take batches prescribe; None if it is free."""
-    return min(_fixed_sizes(inputs), default=None)
 
 
 def free_batch(model: ModelProto) -> int:
@@ -45,10 +30,6 @@ def free_batch(model: ModelProto) -> int:
     names = [name for node in inferred.node for name in node.output if name]
     total = sum(_or(known.get(name), largest) for name in names)
     return min(max(_TARGET_BYTES // max(total, 1), 1), _LARGEST)
-
-
-def _fixed_sizes(inputs: Sequence[PortInfo]) -> set[int]:
-    return {port.shape[0] for port in inputs if isinstance(port.shape[0], int)}
 
 
 def _or(size: int | None, default: int) -> int:

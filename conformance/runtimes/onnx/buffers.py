@@ -14,7 +14,8 @@ import numpy.typing as npt
 from onnx import numpy_helper
 
 from conformance.runtimes._protocol import Array
-from conformance.runtimes.onnx.dtypes import DType, is_packed
+from conformance.runtimes.dtypes import DType
+from conformance.runtimes.onnx.dtypes import is_packed
 
 Buffer: TypeAlias = npt.NDArray[np.uint8]
 """Bytes, one-dimensional."""

@@ -9,7 +9,8 @@ import itertools
 import math
 from dataclasses import dataclass, field
 
-from conformance.runtimes.onnx.dtypes import DType, dtype_of
+from conformance.runtimes.dtypes import DType
+from conformance.runtimes.onnx.dtypes import dtype_of
 from conformance.runtimes.onnx.record import TensorRecord
 from conformance.runtimes.onnx.wire import LENGTH, VARINT, Field, Span, WireReader
 from conformance.verdicts import Location, UnsupportedError

@@ -10,13 +10,16 @@ from typing import Self, final
 from onnx import TensorProto
 
 from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes.batching import fixed_batch, takes_batches
+from conformance.runtimes.fitting import Slot, fit_tensors
 from conformance.runtimes.onnx.attached import (
     attached_tensors,
     check_attached,
     check_replaceable,
 )
-from conformance.runtimes.onnx.batch_size import fixed_batch, free_batch, takes_batches
+from conformance.runtimes.onnx.batch_size import free_batch
 from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of, zeros
+from conformance.runtimes.onnx.external import external_locations
 from conformance.runtimes.onnx.faults import FAULTS, refused_model
 from conformance.runtimes.onnx.layout import read_layout
 from conformance.runtimes.onnx.mapped import MappedFile
@@ -24,7 +27,6 @@ from conformance.runtimes.onnx.messages import parse_model
 from conformance.runtimes.onnx.ports import port_of
 from conformance.runtimes.onnx.randomness import check_repeatable
 from conformance.runtimes.onnx.record import TensorRecord
-from conformance.runtimes.onnx.replacement import replacement_buffers
 from conformance.runtimes.onnx.runner import OnnxRunner
 from conformance.runtimes.onnx.session import SETTINGS, open_session
 from conformance.runtimes.onnx.skeleton import build_skeleton
@@ -50,6 +52,7 @@ class OnnxNetwork:
         self._store = TensorStore(source, mapped, layout.records)
         self.inputs = tuple(port_of(value, self._file) for value in self._topology.graph.input)
         self.outputs = tuple(port_of(value, self._file) for value in self._topology.graph.output)
+        self.unused_files = _unused_files(source, layout.records)
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("onnx", "onnxruntime", "numpy", "ml_dtypes")
         }
@@ -87,11 +90,13 @@ class OnnxNetwork:
         if replacement is not None:
             self._forget()
             self.check_replaceable()
-            buffers = replacement_buffers(
+            buffers = fit_tensors(
                 replacement,
-                [record for record in self._records if record.is_parameter],
-                [r for r in self._records if not (r.is_parameter or r.is_text)],
-                self._file,
+                [_slot(record) for record in self._records if record.is_parameter],
+                [_slot(r) for r in self._records if not (r.is_parameter or r.is_text)],
+                lambda array, slot: buffer_of(array, slot.dtype),
+                file=self._file,
+                element="graph.initializer",
             )
         return self._bind(buffers)
 
@@ -160,3 +165,15 @@ class OnnxNetwork:
         if not takes_batches(self.inputs):
             return None
         return fixed_batch(self.inputs) or free_batch(parse_model(skeleton))
+
+
+def _slot(record: TensorRecord) -> Slot:
+    return Slot(record.name, record.dtype, record.dims)
+
+
+def _unused_files(source: ModelSource, records: tuple[TensorRecord, ...]) -> tuple[str, ...]:
+    """Return the listed files, but for the first, that no tensor is stored in."""
+    first = source.files[0]
+    used = {first.parent / location for location in external_locations(records, first)}
+    pairs = zip(source.files[1:], source.display[1:], strict=True)
+    return tuple(name for file, name in pairs if file not in used)

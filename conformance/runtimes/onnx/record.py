@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conformance.runtimes.onnx.dtypes import DType, bits_of
+from conformance.runtimes.dtypes import DType
+from conformance.runtimes.onnx.dtypes import bits_of
 from conformance.runtimes.onnx.wire import Span
 
 

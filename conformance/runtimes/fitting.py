@@ -1,4 +1,4 @@
-"""Putting a sample's tensors in the place of a model's parameters: all of them, or none.
+"""Putting a sample's tensors in the place of a network's parameters: all of them, or none.
 
 A tensor may come in a floating-point type all of whose values the parameter's type holds exactly
 (float16 for float32), or in float64 if every one of its values is one of the parameter's type: what
@@ -8,63 +8,80 @@ refused: to round is the decoder's business, and a tool that did it would judge 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from conformance.runtimes._protocol import Array
-from conformance.runtimes.onnx.buffers import Buffer, buffer_of
-from conformance.runtimes.onnx.dtypes import DType, is_floating, widens
-from conformance.runtimes.onnx.record import TensorRecord
+from conformance.runtimes.dtypes import DType, is_floating, widens
 from conformance.verdicts import ConformanceError, Location
 
 _MOST_SHOWN = 20
 
+Fitted = TypeVar("Fitted")
 
-def replacement_buffers(
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place of a tensor in a network: its name, element type and shape."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+
+
+def fit_tensors(
     replacement: Mapping[str, Array],
-    parameters: Sequence[TensorRecord],
-    constants: Sequence[TensorRecord],
+    parameters: Sequence[Slot],
+    constants: Sequence[Slot],
+    convert: Callable[[Array, Slot], Fitted],
+    *,
     file: str,
-) -> dict[str, Buffer]:
-    """Return the data of every tensor of ``replacement``, converted to the model's types.
+    element: str,
+) -> dict[str, Fitted]:
+    """Return ``convert(tensor, slot)`` of every tensor of ``replacement``, by name.
 
     ``parameters`` have to be there; ``constants`` of the topology may be. Tensors are read one at
-    a time. One ConformanceError names everything that does not fit.
+    a time, and ``convert`` meets none that does not fit. One ConformanceError, at ``element`` of
+    ``file``, names everything that does not fit.
     """
     problems = _wrong_names(replacement, parameters, constants)
-    buffers: dict[str, Buffer] = {}
-    for record in (*parameters, *constants):
-        if record.name not in replacement:
+    fitted: dict[str, Fitted] = {}
+    for slot in (*parameters, *constants):
+        if slot.name not in replacement:
             continue
-        array = replacement[record.name]
-        problem = _misfit(record, array)
+        array = replacement[slot.name]
+        problem = _misfit(slot, array)
         if problem:
             problems.append(problem)
         elif not problems:
-            buffers[record.name] = buffer_of(array, record.dtype)
+            fitted[slot.name] = convert(array, slot)
     if problems:
-        raise _refusal(problems, file)
-    return buffers
+        raise _refusal(problems, file, element)
+    return fitted
+
+
+def as_stored(array: Array, slot: Slot) -> Array:
+    """Return ``array`` in the element type of ``slot``, row by row in memory."""
+    return np.ascontiguousarray(array, dtype=slot.dtype).reshape(slot.shape)
 
 
 def _wrong_names(
-    replacement: Mapping[str, Array],
-    parameters: Sequence[TensorRecord],
-    constants: Sequence[TensorRecord],
+    replacement: Mapping[str, Array], parameters: Sequence[Slot], constants: Sequence[Slot]
 ) -> list[str]:
-    required = {record.name for record in parameters}
-    known = required | {record.name for record in constants}
-    missing = [f"{r.name} is missing" for r in parameters if r.name not in replacement]
+    known = {slot.name for slot in (*parameters, *constants)}
+    missing = [f"{s.name} is missing" for s in parameters if s.name not in replacement]
     return missing + [f"{name} is not a parameter" for name in replacement if name not in known]
 
 
-def _misfit(record: TensorRecord, array: Array) -> str | None:
-    """Return what keeps ``array`` from being the tensor of ``record``, or None."""
-    if array.shape != record.dims:
-        return f"{record.name} has shape {list(array.shape)}, the model {list(record.dims)}"
-    if not _fits(array.dtype, record.dtype) and not _is_exact(array, record.dtype):
-        return f"{record.name} is {array.dtype.name}, the model holds {record.dtype.name}"
+def _misfit(slot: Slot, array: Array) -> str | None:
+    """Return what keeps ``array`` from taking the place of ``slot``, or None."""
+    if array.shape != slot.shape:
+        return f"{slot.name} has shape {list(array.shape)}, the model {list(slot.shape)}"
+    if not _fits(array.dtype, slot.dtype) and not _is_exact(array, slot.dtype):
+        return f"{slot.name} is {array.dtype.name}, the model holds {slot.dtype.name}"
     return None
 
 
@@ -83,12 +100,12 @@ def _is_exact(array: Array, wanted: DType) -> bool:
     return np.array_equal(narrow.astype(np.float64), array, equal_nan=True)
 
 
-def _refusal(problems: list[str], file: str) -> ConformanceError:
+def _refusal(problems: list[str], file: str, element: str) -> ConformanceError:
     more = len(problems) - _MOST_SHOWN
     shown = [*problems[:_MOST_SHOWN], *([f"and {more} more"] if more > 0 else [])]
     return ConformanceError(
         "the decoded tensors do not fit the model's parameters",
-        where=Location(file=file, element="graph.initializer"),
+        where=Location(file=file, element=element),
         expected="one tensor for every parameter, with its shape, and of values it holds exactly",
         found="; ".join(shown),
         mend=(

@@ -1,0 +1,35 @@
+"""When one floating-point type holds every value of another, ml_dtypes' types included."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import ml_dtypes
+import numpy as np
+
+DType: TypeAlias = np.dtype[Any]
+"""A NumPy or ml_dtypes element type."""
+
+
+def is_floating(dtype: DType) -> bool:
+    """Say whether ``dtype`` is a real floating-point type, one of ml_dtypes included."""
+    try:
+        _range_of(dtype)
+    except ValueError:
+        return False
+    return dtype.kind != "c"
+
+
+def widens(given: DType, wanted: DType) -> bool:
+    """Say whether every value of floating-point type ``given`` is exactly one of ``wanted``."""
+    small, large = _range_of(given), _range_of(wanted)
+    return bool(
+        small.nmant <= large.nmant
+        and float(small.max) <= float(large.max)
+        and float(small.smallest_subnormal) >= float(large.smallest_subnormal)
+    )
+
+
+def _range_of(dtype: DType) -> Any:
+    """Return the limits of a floating-point type; ValueError for any other."""
+    return ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
