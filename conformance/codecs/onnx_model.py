@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, final
 
 import onnx
-from google.protobuf.message import DecodeError 
+from google.protobuf.message import DecodeError
 
 from conformance.codecs._fields import Fields
 from conformance.codecs._onnx_external import check_external_data

@@ -1,6 +1,6 @@
 """Parsing serialised ONNX messages."""
 
-from google.protobuf.message import DecodeError 
+from google.protobuf.message import DecodeError
 from onnx import ModelProto, TensorProto
 
 __all__ = ["DecodeError", "parse_model", "parse_tensor"]
