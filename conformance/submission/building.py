@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from conformance.submission.mapping import equivalence, name_mapping
 from conformance.submission.values import (
     Claims,
     Dataset,
@@ -13,7 +14,6 @@ from conformance.submission.values import (
     MetricUse,
     MetricValue,
     Model,
-    NameMapping,
     OutputTolerance,
     Port,
     Sample,
@@ -162,6 +162,7 @@ def _vector_set(data: Json) -> VectorSet:
             for each in data["shards"]
         ),
         output_tolerance=OutputTolerance(float(tolerance["atol"]), float(tolerance["rtol"])),
+        equivalent_to=equivalence(data.get("equivalent_to")),
     )
 
 
@@ -207,7 +208,5 @@ def _sample(data: Json, tolerances: dict[str, Tolerance]) -> Sample:
         features=tuple(data["features"]),
         metrics=tuple(_metric_use(each, tolerances) for each in data["metrics"]),
         claims=_claims(data["claims"]),
-        name_map=tuple(
-            NameMapping(each["sample"], each["model"]) for each in data.get("name_map", [])
-        ),
+        name_map=tuple(name_mapping(each) for each in data.get("name_map", [])),
     )

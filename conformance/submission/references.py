@@ -25,6 +25,7 @@ _REFERENCES: tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
     ),
     (("models", "metric_values"), _USES),
     (("vectors",), (("model", "models"), ("dataset", "datasets"))),
+    (("vectors", "equivalent_to"), (("vectors", "vectors"),)),
     (("samples",), (("model", "models"),)),
     (("samples", "metrics"), _USES),
     (("samples", "claims", "metric_values"), _USES),

@@ -149,6 +149,27 @@ class OutputTolerance:
 
 
 @dataclass(frozen=True, slots=True)
+class Counterpart:
+    """An array, and the one of another vector set that it equals once its axes are reordered."""
+
+    name: str
+    of: str
+    transpose: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalence:
+    """The vector set of another model that is the same network in another format.
+
+    Arrays that ``inputs`` and ``outputs`` do not name have the same name and layout there.
+    """
+
+    vectors: str
+    inputs: tuple[Counterpart, ...]
+    outputs: tuple[Counterpart, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VectorSet:
     """Reference vectors of one model.
 
@@ -162,6 +183,7 @@ class VectorSet:
     batched: bool
     shards: tuple[Shard, ...]
     output_tolerance: OutputTolerance
+    equivalent_to: Equivalence | None = None
 
     @property
     def items(self) -> int:
@@ -211,11 +233,62 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
-class NameMapping:
-    """The name of a tensor in a sample, and of the model's parameter that it is."""
+class Slice:
+    """Indices ``begin`` to ``end`` (not included) of an axis."""
 
-    sample: str
+    axis: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatePermutation:
+    """Equal blocks along an axis, one per letter, in the order ``source``, wanted in ``target``."""
+
+    axis: int
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """How several tensors become one; ``axis`` is that of a concatenation."""
+
+    how: Literal["concatenate", "add"]
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """Zeros before and after the values along an axis."""
+
+    axis: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class NameMapping:
+    """How tensors of a sample become a parameter of the model.
+
+    What is not None is applied to each tensor in the order of the fields; then the tensors are
+    combined, and the whole is padded.
+    """
+
+    sample: tuple[str, ...]
     model: str
+    slice: Slice | None = None
+    permute_gates: GatePermutation | None = None
+    transpose: tuple[int, ...] | None = None
+    reshape: tuple[int, ...] | None = None
+    combine: Combination | None = None
+    pad: Padding | None = None
+
+    @property
+    def is_renaming(self) -> bool:
+        """Whether the tensor is the parameter as it is, but for its name."""
+        changes = (self.slice, self.permute_gates, self.transpose, self.reshape, self.pad)
+        return len(self.sample) == 1 and all(change is None for change in changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def test_name_map_about_no_tensor_is_refused(tiny: Path) -> None:
         tiny_with(tiny, tiny_submission.weights(), name_map=name_map(nothing="fc.weight"))
     error = caught.value
     assert error.where is not None
-    assert (error.where.file, error.where.element) == ("submission.json", "name_map of sample odd")
+    assert (error.where.file, error.where.pointer) == ("submission.json", "/samples/3/name_map")
     assert "fc.bias, fc.weight" in error.expected
     assert error.found == "nothing, which the sample does not hold"
     assert "name_map" in error.mend
@@ -134,7 +134,7 @@ def test_name_map_giving_one_name_twice_is_refused(tiny: Path) -> None:
     names = name_map(**{"fc.bias": "fc.weight"})
     with pytest.raises(ConformanceError, match="name map does not fit") as caught:
         tiny_with(tiny, tiny_submission.weights(), name_map=names)
-    assert caught.value.found == "one name for two tensors"
+    assert caught.value.found == "one name for two tensors: fc.weight"
 
 
 def test_name_map_to_no_parameter_is_an_extra_tensor(tiny: Path) -> None:

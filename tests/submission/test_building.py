@@ -95,7 +95,7 @@ def test_a_samples_own_tolerance_and_names(folder):
 
     sample = load_changed(folder, change).submission.samples[0]
     assert sample.metrics[0].tolerance == Tolerance("relative", 1.0, False, 2.0, 0.9)
-    assert sample.name_map == (NameMapping("a", "w"),)
+    assert sample.name_map == (NameMapping(("a",), "w"),)
 
 
 def test_whole_numbers_written_with_a_point_become_integers(folder):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from conformance.evaluation.tasks.facts import Facts, tensor_text
+from conformance.evaluation.tasks.suggestion import entry_that_fits, tensor_that_fits
 from conformance.runtimes import Network, PortInfo
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json
@@ -23,14 +24,17 @@ def parameter_coverage(
 
     ``constants`` of the topology (shapes, axes) may be in the sample, but need not be.
     """
+    spare = {n: t["shape"] for n, t in tensors.items() if n not in parameters}
     for name in sorted(parameters.keys() - tensors.keys()):
+        entry = tensor_that_fits(name, parameters[name].shape, spare, constants)
         yield _problem(
             name,
             file,
             f"the sample holds no tensor for the parameter {name!r}",
             expected=f"a tensor of shape {list(parameters[name].shape)}",
             found=f"tensors named {_some(sorted(tensors))}",
-            mend="put the parameter into the sample, or map its name with name_map",
+            mend="put the parameter into the sample, or map its name with name_map"
+            + (f"; this entry would fit: {entry}" if entry else ""),
         )
     for name in sorted(tensors.keys() - parameters.keys() - set(constants)):
         yield _problem(
@@ -45,13 +49,15 @@ def parameter_coverage(
         decoded, wanted = tensors[name]["shape"], list(parameters[name].shape)
         if decoded != wanted:
             layout = " (it has as many values)" if math.prod(decoded) == math.prod(wanted) else ""
+            entry = entry_that_fits(name, name, decoded, wanted)
             yield _problem(
                 name,
                 file,
                 f"tensor {name!r} has another shape than the parameter",
                 expected=str(wanted),
                 found=f"{decoded}{layout}",
-                mend="write the tensor in the parameter's layout",
+                mend="write the tensor in the parameter's layout"
+                + (f", or add to name_map what would fit: {entry}" if entry else ""),
             )
 
 

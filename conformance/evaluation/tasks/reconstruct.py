@@ -9,7 +9,8 @@ from pathlib import Path
 
 from conformance.codecs import DecodedModel
 from conformance.evaluation.case import confidence_levels, metrics_on
-from conformance.evaluation.tasks.decode import renamed, sample_network
+from conformance.evaluation.tasks.decode import sample_network
+from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs, kept_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.numbers import plain
@@ -60,7 +61,7 @@ def _reconstructed(work: Work, opened: ExitStack) -> tuple[Network, Runner]:
         return network, network.bind()
     network = work.original()
     with decoded:
-        return network, network.bind(renamed(work.sample, decoded))
+        return network, network.bind(fitted_tensors(work, decoded))
 
 
 def _compared(work: Work, measuring: Measuring, folder: Path) -> dict[str, Json]:

@@ -1,0 +1,128 @@
+"""Decoded tensors as parameters of the model: under the names and in the layout of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import final
+
+from conformance.evaluation.tasks.layout import MisfitError, arranged
+from conformance.evaluation.tasks.work import Work
+from conformance.submission.values import NameMapping
+from conformance.tensorfiles import Array
+from conformance.verdicts import ConformanceError, Location
+
+_SHOWN = 20
+
+
+def fitted_tensors(work: Work, tensors: Mapping[str, Array]) -> FittedTensors:
+    """Return the tensors of the sample as its name map gives them; errors as FittedTensors."""
+    place = work.submission.samples.index(work.sample)
+    pointer = f"/samples/{place}/name_map"
+    return FittedTensors(tensors, work.sample.name_map, pointer, work.limits.tensor_bytes)
+
+
+@final
+class FittedTensors(Mapping[str, Array]):
+    """The tensors of a sample as parameters; each made anew when it is asked for.
+
+    ``pointer`` is the place of the name map. Raises ConformanceError where the map names no tensor
+    of the sample, or makes one parameter twice.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Array],
+        entries: Sequence[NameMapping],
+        pointer: str,
+        limit_bytes: int,
+    ) -> None:
+        self._tensors = tensors
+        self._entries = {entry.model: (index, entry) for index, entry in enumerate(entries)}
+        self._pointer = pointer
+        self._limit_bytes = limit_bytes
+        mapped = {name for entry in entries for name in entry.sample}
+        self._own = {name: None for name in tensors if name not in mapped}
+        _check(tensors, entries, self._own, pointer)
+
+    def __getitem__(self, name: str) -> Array:
+        if name in self._entries:
+            return self._arranged(name, lambda source: self._tensors[source])
+        if name not in self._own:
+            raise KeyError(name)
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._own
+        yield from self._entries
+
+    def __len__(self) -> int:
+        return len(self._own) + len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own or name in self._entries
+
+    def sources(self, name: str) -> tuple[str, ...]:
+        """Return the tensors of the sample that the parameter ``name`` is made of."""
+        return self._entries[name][1].sample if name in self._entries else (name,)
+
+    def is_renamed(self, name: str) -> bool:
+        """Say whether the parameter ``name`` is one tensor, as it is but perhaps for its name."""
+        return name in self._own or self._entries[name][1].is_renaming
+
+    def made_of(self, source: str) -> tuple[str, ...]:
+        """Return the parameters that are made of the tensor ``source`` and of no other."""
+        if source in self._own:
+            return (source,)
+        return tuple(name for name, (_, e) in self._entries.items() if e.sample == (source,))
+
+    def made_of_several(self) -> tuple[str, ...]:
+        """Return the parameters that several tensors are combined to."""
+        return tuple(name for name, (_, e) in self._entries.items() if len(e.sample) > 1)
+
+    def from_array(self, name: str, array: Array) -> Array:
+        """Return the parameter ``name`` if ``array`` is the tensor that it is made of."""
+        return self._arranged(name, lambda _: array) if name in self._entries else array
+
+    def _arranged(self, name: str, read: Callable[[str], Array]) -> Array:
+        index, entry = self._entries[name]
+        try:
+            return arranged(entry, [read(source) for source in entry.sample], self._limit_bytes)
+        except MisfitError as misfit:
+            raise ConformanceError(
+                f"the layout given for {name!r} cannot be applied to {', '.join(entry.sample)}",
+                where=Location("submission.json", pointer=f"{self._pointer}/{index}", element=name),
+                expected="an entry of name_map that the shapes of its tensors allow",
+                found=str(misfit),
+                mend="correct the entry; docs/codecs.md says what is done in which order",
+            ) from misfit
+
+
+def _check(
+    tensors: Mapping[str, Array],
+    entries: Sequence[NameMapping],
+    own: Mapping[str, None],
+    pointer: str,
+) -> None:
+    unknown = sorted({name for entry in entries for name in entry.sample} - tensors.keys())
+    made = Counter([*own, *(entry.model for entry in entries)])
+    twice = [name for name, count in made.items() if count > 1]
+    if not unknown and not twice:
+        return
+    found = (
+        f"{_some(unknown)}, which the sample does not hold"
+        if unknown
+        else f"one name for two tensors: {_some(twice)}"
+    )
+    raise ConformanceError(
+        "the name map does not fit the sample",
+        where=Location("submission.json", pointer=pointer),
+        expected=f"names of decoded tensors ({_some(sorted(tensors))}), and each parameter once",
+        found=found,
+        mend="correct the entries of name_map",
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

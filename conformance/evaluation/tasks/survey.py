@@ -1,0 +1,64 @@
+"""One look at every tensor of a sample, each decoded once: what it is, and how it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import final
+
+from conformance.evaluation.tasks.facts import Facts, tensor_facts
+from conformance.evaluation.tasks.fitted import FittedTensors
+from conformance.evaluation.tasks.tensor_error import tensor_error
+from conformance.tensorfiles import Array
+from conformance.verdicts import Json
+
+
+@final
+class Survey:
+    """Facts about the tensors of a sample, about the parameters made of them, and their errors.
+
+    ``tensors`` are by the sample's names; ``fitted`` and ``errors`` by the model's. Errors are of
+    parameters that the network has.
+    """
+
+    def __init__(
+        self,
+        mapped: FittedTensors,
+        parameters: Mapping[str, Array],
+        stored_bits: Mapping[str, int],
+    ) -> None:
+        self._mapped = mapped
+        self._parameters = parameters
+        self._stored_bits = stored_bits
+        self._with_errors = False
+        self.tensors: dict[str, Facts] = {}
+        self.fitted: dict[str, Facts] = {}
+        self.errors: dict[str, Json] = {}
+
+    def look_at(self, decoded: Mapping[str, Array], *, with_errors: bool) -> None:
+        """Decode every tensor; those that are combined are decoded twice."""
+        self._with_errors = with_errors
+        for name in sorted(decoded):
+            self._look_at_tensor(name, decoded[name])
+        for name in self._mapped.made_of_several():
+            self._keep(name, self._mapped[name])
+
+    def _look_at_tensor(self, name: str, array: Array) -> None:
+        made = self._mapped.made_of(name)
+        for parameter in made:
+            self._keep(parameter, self._mapped.from_array(parameter, array))
+        if len(made) == 1 and self._mapped.is_renamed(made[0]):
+            self.tensors[name] = self.fitted[made[0]]
+            return
+        self.tensors[name] = tensor_facts(array, None)
+        if len(made) == 1:
+            # Where the original is not finite either is only known in the original's layout.
+            self.tensors[name]["non_finite"] = self.fitted[made[0]]["non_finite"]
+
+    def _keep(self, parameter: str, array: Array) -> None:
+        original = self._parameters.get(parameter)
+        self.fitted[parameter] = tensor_facts(array, original)
+        if self._with_errors and original is not None:
+            bits = [self._stored_bits.get(name) for name in self._mapped.sources(parameter)]
+            known = [each for each in bits if each is not None]
+            stored = sum(known) if len(known) == len(bits) else None
+            self.errors[parameter] = tensor_error(array, original, stored)
