@@ -13,6 +13,7 @@ Over: TypeAlias = Literal[
     "submission",
     "model",
     "vectors",
+    "agreement",
     "measure",
     "declared_value",
     "sample",
@@ -21,6 +22,7 @@ Over: TypeAlias = Literal[
     "run",
     "claim",
     "delta",
+    "noise",
 ]
 """What a check is repeated over; :mod:`conformance.evaluation.plan` lists the subjects."""
 
@@ -172,6 +174,14 @@ CHECKS: tuple[Check, ...] = (
         f"{CALL}, item 5; {FRAMEWORK}",
     ),
     Check(
+        "MODEL-AGREEMENT-001",
+        "test_originals",
+        "test_formats_agree",
+        "agreement",
+        "The network gives the same outputs in another format",
+        f"{CALL}, item 1",
+    ),
+    Check(
         "METRIC-MEASURE-001",
         "test_originals",
         "test_metric_measured",
@@ -282,6 +292,15 @@ CHECKS: tuple[Check, ...] = (
         "delta",
         "The metric lies within its tolerance of the original's",
         f"{FRAMEWORK}: lossy",
+    ),
+    Check(
+        "METRIC-NOISE-001",
+        "test_metrics",
+        "test_tolerance_above_noise",
+        "noise",
+        "The tolerance is not smaller than the noise floor",
+        f"{CALL}, item 4",
+        required=False,
     ),
 )
 

@@ -169,6 +169,41 @@ def measure(
     typer.echo(true_claims(folder, sample))
 
 
+@app.command("compare-runtimes")
+def compare_runtimes(folder: Folder) -> None:
+    """Compare what a network gives in all its formats: outputs, metrics, the noise floor.
+
+    Vector sets say in `equivalent_to` which others they equal. Exit code: 0 all agree, 1 some do
+    not, 3 something could not be run.
+    """
+    from conformance.session.parity import compare_runtimes
+
+    text, code = compare_runtimes(folder)
+    typer.echo(text)
+    raise typer.Exit(code)
+
+
+@app.command()
+def localise(
+    folder: Folder,
+    sample: Annotated[str, typer.Argument(help="Id of a lossy sample of tensors.")],
+    metric: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Id of the metric (default: the first the sample is judged by)."),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Time limit; what was found by then is shown.")
+    ] = 600.0,
+) -> None:
+    """Find the parameters that carry the loss: swap groups of them, and halve what matters."""
+    from conformance.session.localise import localise_loss
+
+    def tell(text: str) -> None:
+        typer.echo(text, err=True)
+
+    typer.echo(localise_loss(folder, sample, metric=metric, seconds=seconds, tell=tell))
+
+
 @app.command()
 def render(
     report: Annotated[Path, typer.Argument(help="A report.json.")],

@@ -21,6 +21,8 @@ def test_sample_decodes(subject: Subject, judge: Judge) -> None:
     assert subject.sample is not None
     measured = judge.evidence("decode")
     evidence = {"tensors": len(measured["tensors"]), "features": measured["features"]}
+    if measured["parameters"]:
+        evidence["parameters"] = measured["parameters"]
     if measured["stream"] is not None:
         evidence["claims"] = measured["stream"]["claims"]
     judge.passed(

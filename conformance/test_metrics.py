@@ -47,3 +47,29 @@ def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
         evidence=judged.row,
     )
     judge.passed(judged.message, expected=judged.expected, found=judged.found, evidence=judged.row)
+
+
+def test_tolerance_above_noise(subject: Subject, judge: Judge) -> None:
+    """The tolerance is no smaller than what the metric varies by from format to format."""
+    assert subject.use is not None
+    values = judge.measured_in_all_formats()
+    floor = max(values.values()) - min(values.values())
+    tolerance = subject.use.tolerance
+    assert subject.model is not None
+    scale = abs(values[subject.model.id]) if tolerance.type == "relative" else 1.0
+    evidence = {
+        "metric": subject.use.metric,
+        "vectors": subject.use.vectors,
+        "noise_floor": floor,
+        "values": dict(values),
+    }
+    judge.require(
+        tolerance.bound * scale >= floor,
+        f"the tolerance of {subject.use.metric!r} is smaller than its noise floor",
+        expected=f"at least {floor:.6g}: the original's values differ by that between formats",
+        found=f"{tolerance.bound * scale:.6g}",
+        where=Location(METADATA, pointer=f"{subject.pointer}/metric"),
+        mend="declare a tolerance that another runtime would not break",
+        evidence=evidence,
+    )
+    judge.passed(f"the noise floor is {floor:.3g}", evidence=evidence)

@@ -168,6 +168,35 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
     judge.passed("the declared outputs were reproduced", evidence={"outputs": compared})
 
 
+def test_formats_agree(subject: Subject, judge: Judge) -> None:
+    """The network gives the outputs it gives in another format, within the output tolerance."""
+    assert subject.vectors is not None
+    allowed = subject.vectors.output_tolerance
+    (other,) = subject.others
+    compared = judge.evidence("agreement")
+    for name, output in sorted(compared["outputs"].items()):
+        judge.require(
+            output["violations"] == 0,
+            f"output {name!r} is not what {other.id} gives",
+            expected=f"|difference| <= {allowed.atol:g} + {allowed.rtol:g}·|output there|",
+            found=f"{output['violations']} of {output['values']} values differ by more, "
+            f"the largest difference is {float(output['max_abs']):.6g}",
+            where=Location(METADATA, pointer=subject.pointer, element=f"{name}{output['worst']}"),
+            mend="export both formats from the same trained parameters, or declare an "
+            "output_tolerance that the two runtimes need",
+        )
+    spread = max((float(o["max_abs"]) for o in compared["outputs"].values()), default=0.0)
+    judge.require(
+        bool(compared["outputs"]),
+        "there are no outputs to compare",
+        expected="the outputs of both networks",
+        found="none",
+        where=Location(METADATA, pointer=subject.pointer),
+        mend="declare the networks' outputs",
+    )
+    judge.passed(f"the outputs differ by at most {spread:.3g}", evidence=compared)
+
+
 def test_metric_measured(judge: Judge) -> None:
     """A metric can be measured on the original, is finite, and its direction is the right one."""
     row = judge.measured("original")

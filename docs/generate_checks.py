@@ -38,6 +38,7 @@ OVER: dict[Over, str] = {
     "submission": "the submission",
     "model": "each model",
     "vectors": "each vector set, with its model",
+    "agreement": "each vector set that equals that of another format",
     "measure": "each metric that is used on a vector set",
     "declared_value": "each metric value declared for a model",
     "sample": "each sample",
@@ -46,6 +47,7 @@ OVER: dict[Over, str] = {
     "run": "each sample and vector set it is measured on",
     "claim": "each metric value claimed for a sample",
     "delta": "each metric that a sample is judged by",
+    "noise": "each metric that a sample is judged by, of networks given in several formats",
 }
 """What a check is repeated over, in words."""
 
@@ -107,6 +109,11 @@ FAILURES = {
         "Vectors and network do not belong together, or the outputs come from another "
         "precision."
     ),
+    "MODEL-AGREEMENT-001": (
+        "The network gives other outputs in one format than in another, beyond "
+        "`output_tolerance`, or the vectors of the two do not hold the same inputs: the files were "
+        "not exported from one set of parameters, or a layer means something else there."
+    ),
     "METRIC-MEASURE-001": (
         "The metric has no value on the original: its kind is not installed, its arguments or "
         "bindings do not fit, or the value is not finite."
@@ -151,6 +158,11 @@ FAILURES = {
     "METRIC-DELTA-001": (
         "The sample lost more than its tolerance allows (`fail`), or there are too few items to"
         " tell at the declared confidence (`undecided`)."
+    ),
+    "METRIC-NOISE-001": (
+        "The original's own value of the metric differs by more than the tolerance from one format "
+        "to another: a sample could break the tolerance by a change of runtime alone. This is a "
+        "warning and does not count for the verdict."
     ),
 }
 """What a failure of each check means."""

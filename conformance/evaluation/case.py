@@ -7,27 +7,36 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from conformance.submission.values import File, Metric, Model, Sample, Submission
+from conformance.submission.values import File, Metric, Model, Sample, Submission, VectorSet
 from conformance.verdicts import Json
 
-Kind: TypeAlias = Literal["model", "original", "decode", "reconstruction"]
-"""``model``: open the original; ``original``: run it on one vector set; ``decode``: decode a
-sample; ``reconstruction``: run the decoded sample on one vector set."""
+Kind: TypeAlias = Literal["model", "original", "agreement", "decode", "reconstruction", "mixture"]
+"""``model``: open the original; ``original``: run it on one vector set; ``agreement``: compare its
+outputs with those of the same network in another format; ``decode``: decode a sample;
+``reconstruction``: run the decoded sample on one vector set; ``mixture``: run the original with
+some parameters of the sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One piece of work: what to do, on which model, sample and vector set of a submission."""
+    """One piece of work: what to do, on which model, sample and vector set of a submission.
+
+    ``other_model`` and ``other_vectors`` are the same network and vectors in another format,
+    ``swapped`` the parameters that a mixture takes from the sample.
+    """
 
     kind: Kind
     model: str
     sample: str | None = None
     vectors: str | None = None
+    other_model: str | None = None
+    other_vectors: str | None = None
+    swapped: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -38,7 +47,14 @@ class Case:
     @property
     def reference(self) -> Case | None:
         """The case whose evidence this one is compared with, or None."""
-        if self.kind != "reconstruction":
+        if self.kind == "agreement" and self.other_model is not None:
+            return Case("original", self.other_model, vectors=self.other_vectors)
+        return self.own if self.kind in ("reconstruction", "mixture") else None
+
+    @property
+    def own(self) -> Case | None:
+        """The case that ran the original on the same vectors, if its evidence is needed."""
+        if self.kind not in ("agreement", "reconstruction", "mixture"):
             return None
         return Case("original", self.model, vectors=self.vectors)
 
@@ -47,20 +63,32 @@ class Case:
         """The cases that must have succeeded before this one is worth a try."""
         if self.kind == "model":
             return ()
-        if self.reference is None:
+        if self.reference is None or self.own is None:
             return (Case("model", self.model),)
+        if self.kind == "agreement":
+            return (self.own, self.reference)
         return (self.reference, Case("decode", self.model, sample=self.sample))
 
 
 def files_of(case: Case, submission: Submission) -> tuple[File, ...]:
     """Return every submitted file that the result of ``case`` depends on."""
     files = list(submission.model(case.model).files)
+    if case.other_model is not None:
+        files += submission.model(case.other_model).files
     if case.sample is not None:
         files += sample_of(case, submission).files
-    if case.vectors is not None:
-        for shard in submission.vector_set(case.vectors).shards:
-            files += [*shard.inputs, *shard.targets, *shard.outputs]
+    for vectors in (case.vectors, case.other_vectors):
+        if vectors is not None:
+            for shard in submission.vector_set(vectors).shards:
+                files += [*shard.inputs, *shard.targets, *shard.outputs]
     return tuple(files)
+
+
+def keeps_outputs(vectors: VectorSet, metrics: Iterable[Metric], submission: Submission) -> bool:
+    """Say whether a later case needs the outputs that the original gives on ``vectors``."""
+    referred = {v.equivalent_to.vectors for v in submission.vectors if v.equivalent_to is not None}
+    equivalent = vectors.equivalent_to is not None or vectors.id in referred
+    return equivalent or any(metric.against == "original" for metric in metrics)
 
 
 def sample_of(case: Case, submission: Submission) -> Sample:
@@ -110,6 +138,9 @@ def _declared(case: Case, submission: Submission) -> dict[str, Json]:
         metrics = metrics_on(vectors.id, submission, model)
         declared["metrics"] = [asdict(metric) for metric in metrics]
         declared["levels"] = confidence_levels(case, submission)
+        declared["keeps_outputs"] = keeps_outputs(vectors, metrics, submission)
+    if case.other_vectors is not None:
+        declared["other"] = asdict(submission.vector_set(case.other_vectors))
     return declared
 
 

@@ -82,12 +82,14 @@ class Executor:
     def _evaluate(self, case: Case, key: str) -> Evidence:
         draft = self.store.draft()
         reference = self.evidence(case.reference) if case.reference else None
+        own = self.evidence(case.own) if case.own else None
         request = {
             "root": str(self.loaded.root),
             "metadata_sha256": self.loaded.metadata_sha256,
             "case": asdict(case),
             "out": str(draft),
             "reference": str(reference.folder) if reference else None,
+            "own": str(own.folder) if own else None,
         }
         try:
             answer = self._ask(case, request)

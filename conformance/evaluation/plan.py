@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ class Subject:
 
     ``target`` names its submission among those of the run and ``pointer`` is the place in
     ``submission.json`` that speaks of the subject. Of the others, only what the kind of subject
-    needs is set.
+    needs is set. ``others`` are the same network and vectors in other formats.
     """
 
     id: str
@@ -42,23 +42,27 @@ class Subject:
     tolerances: tuple[Tolerance, ...] = ()
     declared: MetricValue | None = None
     use: MetricUse | None = None
+    others: tuple[Subject, ...] = ()
 
     def case(self, kind: Kind) -> Case:
         """Return the case of this kind that holds evidence about the subject."""
         if self.model is None:
             raise ValueError(f"{self.id} is not about a network")
+        other = self.others[0] if kind == "agreement" else None
         return Case(
             kind,
             self.model.id,
             sample=self.sample.id if self.sample and kind in ("decode", "reconstruction") else None,
             vectors=self.vectors.id if self.vectors and kind in _ON_VECTORS else None,
+            other_model=other.model.id if other and other.model else None,
+            other_vectors=other.vectors.id if other and other.vectors else None,
         )
 
 
 BITSTREAM_CODECS = frozenset({"nnc"})
 """Codecs whose samples are bitstreams with rules that decoding alone does not enforce."""
 
-_ON_VECTORS = ("original", "reconstruction")
+_ON_VECTORS = ("original", "agreement", "reconstruction")
 
 
 def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Subject, ...]]:
@@ -72,6 +76,7 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
         return listed
     listed["model"] = tuple(_models(name, submission))
     listed["vectors"] = tuple(_vectors(name, submission))
+    listed["agreement"] = tuple(_agreements(name, submission))
     listed["measure"] = tuple(_measures(name, submission))
     listed["declared_value"] = tuple(_declared_values(name, submission))
     samples = list(_samples(name, submission))
@@ -81,6 +86,7 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["run"] = tuple(_runs(name, submission))
     listed["claim"] = tuple(_claims(name, submission))
     listed["delta"] = tuple(_deltas(name, submission))
+    listed["noise"] = tuple(_noisy(listed["delta"], name, submission))
     return listed
 
 
@@ -94,6 +100,49 @@ def _vectors(name: str, submission: Submission) -> Iterator[Subject]:
         model = submission.model(vectors.model)
         own = f"{name}/{model.id}@{vectors.id}"
         yield Subject(own, name, f"/vectors/{index}", model=model, vectors=vectors)
+
+
+def _agreements(name: str, submission: Submission) -> Iterator[Subject]:
+    """Yield every vector set that equals another, which is the first of its ``others``."""
+    by_id = {s.vectors.id: s for s in _vectors(name, submission) if s.vectors is not None}
+    for subject in by_id.values():
+        equal = subject.vectors.equivalent_to if subject.vectors else None
+        if equal is not None:
+            others = (by_id[equal.vectors],)
+            yield replace(subject, pointer=f"{subject.pointer}/equivalent_to", others=others)
+
+
+def formats_of(vectors: str, submission: Submission) -> tuple[str, ...]:
+    """Return the ids of all vector sets that equal ``vectors``, by any way; itself included."""
+    links = [
+        {each.id, each.equivalent_to.vectors}
+        for each in submission.vectors
+        if each.equivalent_to is not None
+    ]
+    group, grown = {vectors}, True
+    while grown:
+        joined = group.union(*(link for link in links if link & group))
+        grown, group = joined != group, joined
+    return tuple(each.id for each in submission.vectors if each.id in group)
+
+
+def _noisy(deltas: Iterable[Subject], name: str, submission: Submission) -> Iterator[Subject]:
+    """Yield every judged metric of a network that is measured in several formats."""
+    by_id = {s.vectors.id: s for s in _vectors(name, submission) if s.vectors is not None}
+    for subject in deltas:
+        group = formats_of(subject.vectors.id, submission) if subject.vectors else ()
+        others = (by_id[each] for each in group)
+        measured = tuple(other for other in others if _measures_it(subject, other, submission))
+        if len(measured) > 1:
+            yield replace(subject, others=measured)
+
+
+def _measures_it(subject: Subject, other: Subject, submission: Submission) -> bool:
+    """Say whether the metric that ``subject`` is judged by is used on ``other`` as well."""
+    if subject.use is None or other.vectors is None or other.model is None:
+        return False
+    used = metrics_on(other.vectors.id, submission, other.model)
+    return subject.use.metric in {metric.id for metric in used}
 
 
 def _measures(name: str, submission: Submission) -> Iterator[Subject]:

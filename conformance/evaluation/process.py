@@ -176,6 +176,9 @@ def _clean_environment(scratch: Path) -> dict[str, str]:
         **environment,
         **kernel_environment(scratch),
         **dict.fromkeys(threads, "1"),
+        # PyTorch and MKL choose kernels by processor, once, when they first compute: not these.
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_CBWR": "COMPATIBLE",
         "PATH": os.defpath,
         "HOME": str(scratch),
         "TMPDIR": str(scratch),

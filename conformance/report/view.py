@@ -62,7 +62,11 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything a page shows; ``sample_verdicts`` has the gravest one by sample id."""
+    """Everything a page shows.
+
+    ``sample_verdicts`` has the gravest one by sample id, ``with_parameters`` the samples whose
+    parameters were compared.
+    """
 
     report: Mapping[str, Json]
     headline: str
@@ -71,6 +75,7 @@ class View:
     groups: tuple[Group, ...]
     passed: tuple[Passed, ...]
     sample_verdicts: Mapping[str, str]
+    with_parameters: tuple[Mapping[str, Json], ...]
     environment: tuple[tuple[str, str], ...]
     timing: tuple[tuple[str, str], ...]
 
@@ -86,6 +91,7 @@ def view_of(report: Mapping[str, Json]) -> View:
         groups=_groups(findings, report["waivers"]),
         passed=_passed(findings),
         sample_verdicts=_sample_verdicts(findings),
+        with_parameters=tuple(s for s in report["samples"] if s["parameters"]),
         environment=tuple(_rows(report["environment"])),
         timing=tuple(_rows(report["timing"])),
     )

@@ -15,6 +15,8 @@ the methods of :class:`Runtime`. Importing this package imports no runtime.
 """
 
 from conformance.runtimes._protocol import (
+    ANY_DTYPE,
+    ANY_SHAPE,
     Array,
     Description,
     Dim,
@@ -27,6 +29,8 @@ from conformance.runtimes._protocol import (
 from conformance.runtimes._registry import RUNTIMES, runtime
 
 __all__ = [
+    "ANY_DTYPE",
+    "ANY_SHAPE",
     "RUNTIMES",
     "Array",
     "Description",

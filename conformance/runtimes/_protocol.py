@@ -21,6 +21,12 @@ Array: TypeAlias = "npt.NDArray[Any]"
 Dim: TypeAlias = int | str | None
 """One dimension: a size, the name of a dynamic axis, or None where it is free and unnamed."""
 
+ANY_SHAPE: tuple[Dim, ...] = ("...",)
+"""The shape of a port whose model file tells neither sizes nor their number (TorchScript)."""
+
+ANY_DTYPE = "any"
+"""The element type of a port whose model file does not tell it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
@@ -42,7 +48,8 @@ class PortInfo:
     """An input or output of a network.
 
     ``dtype`` is a NumPy name, or ``string``. The shape of an output that the model file does not
-    tell is ``()``.
+    tell is ``()``. A format that tells nothing of its tensors gives ``ANY_DTYPE`` and ``ANY_SHAPE``:
+    what the submission declares is then held against the arrays of its vectors and of each run.
     """
 
     name: str

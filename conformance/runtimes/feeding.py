@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array, Dim, PortInfo
+from conformance.runtimes._protocol import ANY_DTYPE, ANY_SHAPE, Array, Dim, PortInfo
 from conformance.verdicts import ConformanceError, Location
 
 
@@ -40,6 +40,8 @@ class Feed:
 
     def _fitted(self, port: PortInfo, array: Array) -> Array:
         given = "string" if array.dtype.kind in "USO" else array.dtype.name
+        if port.dtype == ANY_DTYPE and given != "string" and _matches(array.shape, port.shape):
+            return np.ascontiguousarray(array).reshape(array.shape)
         floating = _is_float(given) and _is_float(port.dtype)
         if not _matches(array.shape, port.shape) or not (given == port.dtype or floating):
             raise self._misfit(port, given, array)
@@ -64,6 +66,8 @@ def _is_float(name: str) -> bool:
 
 
 def _matches(shape: tuple[int, ...], wanted: tuple[Dim, ...]) -> bool:
+    if wanted == ANY_SHAPE:
+        return True
     if len(shape) != len(wanted):
         return False
     return all(not isinstance(w, int) or w == s for s, w in zip(shape, wanted, strict=True))

@@ -31,8 +31,10 @@ from conformance.verdicts import (
 OWNER: Mapping[Kind, str] = {
     "model": "MODEL-OPEN-001",
     "original": "MODEL-RUN-001",
+    "agreement": "MODEL-AGREEMENT-001",
     "decode": "SAMPLE-DECODE-001",
     "reconstruction": "SAMPLE-RUN-001",
+    "mixture": "SAMPLE-RUN-001",
 }
 """The check that reports the failure of a case; all others that need it were then not run."""
 
@@ -159,6 +161,25 @@ class Judge:
             owner = "METRIC-MEASURE-001" if kind == "original" else "METRIC-DELTA-001"
             self._raise_failure(owner, self._placed(error_from_json(row["error"])))
         return row
+
+    def measured_in_all_formats(self) -> Mapping[str, float]:
+        """Return the value of the subject's metric on the original, by the model's id.
+
+        What cannot be measured in one of the formats raises :class:`NotRunError`.
+        """
+        values: dict[str, float] = {}
+        for other in self.subject.others:
+            evidence = self._look_up(other, "original")
+            row = (evidence.result or {}).get("metrics", {}).get(self.metric.id, {})
+            if "value" not in row or other.model is None:
+                raise NotRunError(
+                    f"{self.metric.id!r} could not be measured on {other.id}",
+                    expected="a value of the original in every format",
+                    found=evidence.error.message if evidence.error else "an error",
+                    mend="mend the findings on that model first",
+                )
+            values[other.model.id] = float(row["value"])
+        return values
 
     def _placed(self, error: ConformanceError) -> ConformanceError:
         """Give an error about a metric, which knows no file, the place where it is declared."""

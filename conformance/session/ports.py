@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from conformance.submission.values import Dim, Port
 from conformance.verdicts import Json
 
+UNTOLD_DTYPE, UNTOLD_SHAPE = "any", ("...",)
+"""What a runtime gives where the network file tells neither type nor shape."""
+
 
 @dataclass(frozen=True, slots=True)
 class PortDifference:
@@ -24,7 +27,8 @@ def port_differences(
     """Yield every difference in names, types and shapes.
 
     A fixed size must be equal; a dynamic axis may be declared under any name. A shape that the
-    network file does not tell, ``()``, contradicts none.
+    network file does not tell, ``()`` or ``("...",)``, contradicts none, and no more does the type
+    ``any``: the run that measures the original holds its arrays against what is declared.
     """
     found = {port["name"]: port for port in measured}
     wanted = {port.name: port for port in declared}
@@ -49,8 +53,8 @@ def port_text(port: Port) -> str:
 
 
 def _alike(declared: Port, measured: Port) -> bool:
-    return declared.dtype == measured.dtype and (
-        not measured.shape or _same_shape(declared.shape, measured.shape)
+    return measured.dtype in {UNTOLD_DTYPE, declared.dtype} and (
+        measured.shape in {(), UNTOLD_SHAPE} or _same_shape(declared.shape, measured.shape)
     )
 
 

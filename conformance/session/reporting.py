@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from conformance.checks import ORDER
@@ -37,7 +37,9 @@ def report_of(
         profile=PROFILE,
         checks_order=sorted(ORDER, key=lambda check: ORDER[check]),
         findings=[
-            ReportedFinding(finding, planned.check.required, planned.check.title, planned.test)
+            ReportedFinding(
+                _brief(finding), planned.check.required, planned.check.title, planned.test
+            )
             for planned, finding in reported
         ],
         models=[_model(m, reported) for m in submission.models] if submission else [],
@@ -96,7 +98,14 @@ def _model(model: Model, reported: Reported) -> dict[str, Json]:
 def _sample(sample: Sample, submission: Submission, reported: Reported) -> dict[str, Json]:
     model = submission.model(sample.model)
     decoded = _evidence(reported, "SAMPLE-DECODE-001", sample)
-    metrics = [dict(row) for row in _evidence(reported, "METRIC-DELTA-001", sample)]
+    floors = {
+        (row["metric"], row["vectors"]): row["noise_floor"]
+        for row in _evidence(reported, "METRIC-NOISE-001", sample)
+    }
+    metrics = [
+        {**row, "noise_floor": floors.get((row["metric"], row["vectors"]))}
+        for row in _evidence(reported, "METRIC-DELTA-001", sample)
+    ]
     claims = decoded[0].get("claims") if decoded else None
     return {
         "id": sample.id,
@@ -115,8 +124,18 @@ def _sample(sample: Sample, submission: Submission, reported: Reported) -> dict[
             "derived": decoded[0]["features"] if decoded else None,
         },
         "stream_claims": beside_measured(claims, metrics),
+        "parameters": [
+            {"name": name, **errors}
+            for name, errors in (decoded[0].get("parameters", {}) if decoded else {}).items()
+        ],
         "metrics": metrics,
     }
+
+
+def _brief(finding: Finding) -> Finding:
+    """Return a finding without the table of parameters, which stands with the sample."""
+    evidence = {key: value for key, value in finding.evidence.items() if key != "parameters"}
+    return replace(finding, evidence=evidence)
 
 
 def _evidence(reported: Reported, check: str, sample: Sample) -> list[Mapping[str, Json]]:

@@ -216,7 +216,18 @@ def _use_case() -> dict[str, Json]:
 
 
 def _ports(ports: tuple[Port, ...]) -> list[dict[str, Json]]:
-    return [{"name": each.name, "dtype": each.dtype, "shape": list(each.shape)} for each in ports]
+    return [{"name": each.name, "dtype": _dtype(each), "shape": _shape(each)} for each in ports]
+
+
+def _dtype(port: Port) -> str:
+    """Return the element type, to be filled in where the network file does not tell it."""
+    return port.dtype if port.dtype != "any" else _blank("type of its elements, such as float32")
+
+
+def _shape(port: Port) -> list[Json]:
+    if port.shape == ("...",):
+        return [_blank("sizes of its axes: numbers, or names of dynamic axes")]
+    return [*port.shape]
 
 
 def _model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -207,7 +208,7 @@ def test_original_is_described(tiny: Path) -> None:
 def test_desk_refuses_metadata_that_changed(tiny: Path) -> None:
     bench = Bench(tiny)
     request = {"root": str(tiny), "metadata_sha256": "0" * 64, "out": "", "reference": None}
-    request["case"] = {"kind": "model", "model": "linear", "sample": None, "vectors": None}
+    request |= {"case": asdict(Case("model", "linear")), "own": None}
     with pytest.raises(ConformanceError, match=r"submission.json changed"):
         bench.desk.evaluate(request)
 

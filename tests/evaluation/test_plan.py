@@ -25,6 +25,8 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
         "declared_value": ["tiny/linear/top1"],
         "sample": ["tiny/half", "tiny/half-onnx", "tiny/exact"],
         "stream": [],
+        "agreement": [],
+        "noise": [],
         "lossless": ["tiny/exact"],
         "run": ["tiny/half@test", "tiny/half-onnx@test", "tiny/exact@test"],
         "claim": ["tiny/half/top1", "tiny/half-onnx/top1", "tiny/exact/top1"],

@@ -178,6 +178,7 @@ def sample_metric(verdict: str = "pass", value: Any = 0.9694, **fields: Any) -> 
         "p_value": None,
         "items": 360,
         "items_to_decide": None,
+        "noise_floor": None,
         "verdict": verdict,
         **fields,
     }
@@ -204,6 +205,7 @@ def sample(id: str, metrics: list[dict[str, Any]], **fields: Any) -> dict[str, A
         "compression_factor": ORIGINAL_SIZE / compressed,
         "compressed_percent": 100 * compressed / ORIGINAL_SIZE,
         "tensors": 8,
+        "parameters": [],
         "features": {"declared": ["int8", "zstd"], "derived": ["int8", "zstd"]},
         "stream_claims": None,
         "metrics": metrics,

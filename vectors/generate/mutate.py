@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import json_edit
+import one_model
 import tensor_edit
 
 VECTORS = Path(__file__).resolve().parent.parent
@@ -186,6 +187,7 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "hardlink-out": link_hard,
     "rehash": rehash,
     "redigest": redigest,
+    "keep-model": one_model.keep_model,
     "drop-tensor": tensor_edit.drop_tensor,
     "reshape-tensor": tensor_edit.reshape_tensor,
     "fill-tensor": tensor_edit.fill_tensor,

@@ -11,7 +11,9 @@ from pathlib import Path
 from conformance.codecs import CODECS
 from conformance.evaluation.case import Case, Kind
 from conformance.evaluation.limits import Limits
+from conformance.evaluation.tasks.agreement import compare_formats
 from conformance.evaluation.tasks.decode import decode_sample
+from conformance.evaluation.tasks.mixture import run_mixture
 from conformance.evaluation.tasks.original import open_model, run_original
 from conformance.evaluation.tasks.reconstruct import run_reconstruction
 from conformance.evaluation.tasks.work import Networks, Work
@@ -24,8 +26,10 @@ from conformance.verdicts import ConformanceError, EvaluationError, Json
 TASKS: Mapping[Kind, Callable[[Work], Json]] = {
     "model": open_model,
     "original": run_original,
+    "agreement": compare_formats,
     "decode": decode_sample,
     "reconstruction": run_reconstruction,
+    "mixture": run_mixture,
 }
 
 
@@ -43,12 +47,13 @@ class Desk:
 
         Raises :class:`~conformance.verdicts.ConformanceError` for what is wrong with the material.
         """
-        case = Case(**request["case"])
+        case = Case(**{**request["case"], "swapped": tuple(request["case"]["swapped"])})
         work = Work(
             case=case,
             submission=self._load(Path(request["root"]), request["metadata_sha256"]),
             out=Path(request["out"]),
             reference=Path(request["reference"]) if request["reference"] else None,
+            own=Path(request["own"]) if request["own"] else None,
             limits=self.limits,
             networks=self._networks,
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.evaluation.case import metrics_on
+from conformance.evaluation.case import keeps_outputs, metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison
 from conformance.evaluation.tasks.control import control_rows
+from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import run_shard
@@ -49,11 +50,13 @@ def run_original(work: Work) -> Json:
     control: dict[str, Json] = {}
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
+        check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")
+        check_untold(network.outputs, work.model.outputs, outputs, "outputs")
         for name, declared in shard.outputs.items():
             comparison.add(name, shard.sources[name], outputs[name], declared)
         measuring.add(outputs, shard.targets, outputs)
         control = control or control_rows(network, metrics, vectors, shard, outputs)
-        if any(metric.against == "original" for metric in metrics):
+        if keeps_outputs(vectors, metrics, work.submission):
             keep_outputs(work.out, shard.index, outputs)
         items += shard.items
     results = list(measuring.results())

@@ -49,13 +49,15 @@ class Networks:
 class Work:
     """A case of a submission.
 
-    ``out`` takes arrays to keep, ``reference`` holds the evidence to compare with.
+    ``out`` takes arrays to keep, ``reference`` holds the evidence to compare with, and ``own`` that
+    of the original itself on the same vectors.
     """
 
     case: Case
     submission: Submission
     out: Path
     reference: Path | None
+    own: Path | None
     limits: Limits
     networks: Networks
 
@@ -75,6 +77,13 @@ class Work:
         if self.case.vectors is None:
             raise ValueError(f"{self.case.name} has no vectors")
         return self.submission.vector_set(self.case.vectors)
+
+    @property
+    def other_vectors(self) -> VectorSet:
+        """The same vectors for the same network in another format."""
+        if self.case.other_vectors is None:
+            raise ValueError(f"{self.case.name} is not about two formats")
+        return self.submission.vector_set(self.case.other_vectors)
 
     def original(self) -> Network:
         """Return the opened original."""

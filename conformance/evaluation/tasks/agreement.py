@@ -1,0 +1,119 @@
+"""One network in two formats: the same inputs given, are the outputs the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from conformance.evaluation.tasks.compare import OutputComparison
+from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs
+from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
+from conformance.evaluation.tasks.work import Work
+from conformance.submission.values import Counterpart, Model, VectorSet
+from conformance.tensorfiles import Array
+from conformance.verdicts import ConformanceError, Json, Location
+
+
+def compare_formats(work: Work) -> Json:
+    """Return how far outputs and metric values lie from those of the same network elsewhere.
+
+    The outputs of both are those that running the originals has kept. Raises ConformanceError if
+    the vectors are not the same ones, or an output has no counterpart.
+    """
+    equal, other = work.vectors.equivalent_to, work.other_vectors
+    if equal is None or work.reference is None or work.own is None:
+        raise ValueError(f"{work.case.name} lacks what it is to be compared with")
+    comparison = OutputComparison(work.vectors.output_tolerance)
+    place = _pointer(work)
+    for here, there in _shards(work, other):
+        _require_same(equal.inputs, here, there, place)
+        ours = kept_outputs(work.own, here.index, work.limits)
+        theirs = kept_outputs(work.reference, there.index, work.limits)
+        for name, of, array in _paired(equal.outputs, ours, theirs, place):
+            comparison.add(name, f"outputs of {other.model}", array, theirs[of])
+    return {
+        "items": work.vectors.items,
+        "outputs": comparison.to_json(),
+        "metrics": dict(_metrics(work.own, work.reference)),
+    }
+
+
+def _pointer(work: Work) -> str:
+    return f"/vectors/{work.submission.vectors.index(work.vectors)}/equivalent_to"
+
+
+def _shards(work: Work, other: VectorSet) -> Iterator[tuple[ShardArrays, ShardArrays]]:
+    own = [shard.items for shard in work.vectors.shards]
+    if own != [shard.items for shard in other.shards]:
+        raise ConformanceError(
+            "the vectors are not divided like those they are said to equal",
+            where=Location("submission.json", pointer=_pointer(work)),
+            expected=f"shards as in {other.id!r}",
+            found=f"{len(own)} shards here, {len(other.shards)} there, or other numbers of items",
+            mend="divide both vector sets into the same shards",
+        )
+    there_model = work.submission.model(other.model)
+    yield from zip(
+        _read(work, work.vectors, work.model), _read(work, other, there_model), strict=True
+    )
+
+
+def _read(work: Work, vectors: VectorSet, model: Model) -> Iterator[ShardArrays]:
+    names = [port.name for port in model.inputs], [port.name for port in model.outputs]
+    return read_shards(vectors, work.submission.root, *names, work.limits)
+
+
+def _require_same(
+    named: Sequence[Counterpart], here: ShardArrays, there: ShardArrays, pointer: str
+) -> None:
+    """Raise unless every input here is that of the other format, number for number."""
+    for name, of, array in _paired(named, here.inputs, there.inputs, pointer):
+        if not _equal(array, there.inputs[of]):
+            raise ConformanceError(
+                f"input {name!r} does not hold the numbers of {of!r}",
+                where=Location("submission.json", pointer=pointer, element=name),
+                expected=f"{of!r}, of shape {list(there.inputs[of].shape)}, in shard {here.index}",
+                found=f"other numbers, of shape {list(array.shape)} once transposed",
+                mend="give both formats the same inputs, and the transpose between their layouts",
+            )
+
+
+def _paired(
+    named: Sequence[Counterpart],
+    ours: Mapping[str, Array],
+    theirs: Mapping[str, Array],
+    pointer: str,
+) -> Iterator[tuple[str, str, Array]]:
+    """Yield name here, name there, and the array here in the other's order of axes."""
+    by_name = {counterpart.name: counterpart for counterpart in named}
+    only = next(iter(theirs)) if len(ours) == len(theirs) == 1 else None
+    for name, array in ours.items():
+        entry = by_name.get(name)
+        of = entry.of if entry else only or name
+        axes = entry.transpose if entry else None
+        if of not in theirs or (axes is not None and sorted(axes) != list(range(array.ndim))):
+            raise ConformanceError(
+                f"{name!r} has no counterpart that it could be compared with",
+                where=Location("submission.json", pointer=pointer, element=name),
+                expected=f"one of {', '.join(sorted(theirs))}, and an order of {array.ndim} axes",
+                found=f"{of!r}" + (f" with transpose {list(axes)}" if axes is not None else ""),
+                mend="name the array and its counterpart under inputs or outputs",
+            )
+        yield name, of, array if axes is None else array.transpose(axes)
+
+
+def _equal(ours: Array, theirs: Array) -> bool:
+    if ours.shape != theirs.shape:
+        return False
+    if ours.dtype.kind in "USO" or theirs.dtype.kind in "USO":
+        return bool((ours.astype(str) == theirs.astype(str)).all())
+    return np.array_equal(ours.astype(np.float64), theirs.astype(np.float64), equal_nan=True)
+
+
+def _metrics(own: Path, reference: Path) -> Iterator[tuple[str, Json]]:
+    theirs = kept_metrics(reference)
+    for name, row in kept_metrics(own).items():
+        if "value" in row and "value" in theirs.get(name, {}):
+            yield name, {"value": row["value"], "other": theirs[name]["value"]}

@@ -1,0 +1,69 @@
+"""A network between original and reconstruction: some parameters decoded, the rest its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import final
+
+from conformance.codecs import DecodedModel
+from conformance.evaluation.case import metrics_on
+from conformance.evaluation.tasks.fitted import fitted_tensors
+from conformance.evaluation.tasks.kept import kept_outputs
+from conformance.evaluation.tasks.measuring import Measuring, row_of
+from conformance.evaluation.tasks.running import run_shard
+from conformance.evaluation.tasks.vectors import read_shards
+from conformance.evaluation.tasks.work import Work
+from conformance.tensorfiles import Array
+from conformance.verdicts import Json, Location, UnsupportedError
+
+
+def run_mixture(work: Work) -> Json:
+    """Return the metric values of the original with the case's ``swapped`` parameters decoded.
+
+    Raises UnsupportedError for a sample that is a network of its own.
+    """
+    decoded, network, vectors = work.decoded(), work.original(), work.vectors
+    if isinstance(decoded, DecodedModel) or work.reference is None:
+        raise _not_tensors(work)
+    with decoded:
+        mapped = fitted_tensors(work, decoded)
+        runner = network.bind(_Mixture(network.parameters, mapped, work.case.swapped))
+    measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
+    names = [port.name for port in network.inputs], [port.name for port in network.outputs]
+    for shard in read_shards(vectors, work.submission.root, *names, work.limits):
+        outputs = run_shard(runner, vectors, shard)
+        measuring.add(
+            outputs, shard.targets, kept_outputs(work.reference, shard.index, work.limits)
+        )
+    return {"metrics": {metric.id: row_of(outcome) for metric, _, outcome in measuring.results()}}
+
+
+@final
+class _Mixture(Mapping[str, Array]):
+    """The parameters of the original, those in ``swapped`` taken from the sample."""
+
+    def __init__(
+        self, own: Mapping[str, Array], decoded: Mapping[str, Array], swapped: Collection[str]
+    ) -> None:
+        self._own = own
+        self._decoded = decoded
+        self._swapped = frozenset(swapped)
+
+    def __getitem__(self, name: str) -> Array:
+        return self._decoded[name] if name in self._swapped else self._own[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+
+def _not_tensors(work: Work) -> UnsupportedError:
+    return UnsupportedError(
+        "parameters of this sample cannot be put into the original one by one",
+        where=Location(work.sample.files[0].rel_filepath),
+        expected="a sample that decodes to the parameters of the original",
+        found=f"codec {work.sample.codec!r}, whose samples are networks of their own",
+        mend="name a sample of tensors",
+    )

@@ -1,0 +1,124 @@
+"""One network in two formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conformance.evaluation.case import Case, keeps_outputs
+from conformance.evaluation.executor import Executor
+from conformance.evaluation.plan import formats_of, subjects
+from conformance.evaluation.store import EvidenceStore
+from conformance.submission import load
+from tests import tiny_submission
+from tests.evaluation.bench import LIMITS
+from tests.evaluation.two_formats import ENTRY, OTHER, add_turned
+
+CASE = Case("agreement", OTHER, vectors=OTHER, other_model="linear", other_vectors="test")
+
+
+def agreement(root: Path):
+    loaded = load(root)
+    assert loaded.submission is not None, [p.message for p in loaded.problems]
+    executor = Executor(loaded, EvidenceStore(root.parent / "store"), LIMITS)
+    try:
+        return executor.evidence(CASE)
+    finally:
+        executor.close()
+
+
+def test_outputs_are_compared_in_the_others_order_of_axes(tiny: Path) -> None:
+    add_turned(tiny)
+    evidence = agreement(tiny)
+    assert evidence.error is None
+    output = evidence.result["outputs"]["scores"]
+    assert (output["violations"], output["values"]) == (0, 120)
+    assert output["max_abs"] < 1e-5
+
+
+def test_another_set_of_parameters_shows(tiny: Path) -> None:
+    add_turned(tiny, change=0.25)
+    output = agreement(tiny).result["outputs"]["scores"]
+    assert output["violations"] == 120
+    assert output["max_abs"] == pytest.approx(0.25, rel=1e-4)
+
+
+def test_metric_values_of_both_are_told(tiny: Path) -> None:
+    add_turned(tiny)
+    assert agreement(tiny).result["metrics"] == {"distance": {"value": 0.0, "other": 0.0}}
+
+
+def test_other_inputs_are_no_agreement(tiny: Path) -> None:
+    metadata = add_turned(tiny)
+    x = np.load(tiny / "inputs.npz")["x"]
+    x[3, 2] += 1e-3
+    np.savez(tiny / "turned-inputs.npz", columns=np.ascontiguousarray(x.T))
+    entry = tiny_submission.entry(tiny, "turned-inputs.npz")
+    metadata["vectors"][1]["shards"][0]["inputs"] = [entry]
+    tiny_submission.save(tiny, metadata)
+    error = agreement(tiny).error
+    assert "input 'columns' does not hold the numbers of 'x'" in error.message
+    assert error.where.pointer == "/vectors/1/equivalent_to"
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ({"vectors": "test"}, "does not hold the numbers"),
+        ({**ENTRY, "outputs": [{"name": "scores", "of": "nothing"}]}, "has no counterpart"),
+        (
+            {**ENTRY, "inputs": [{"name": "columns", "of": "x", "transpose": [1, 2, 0]}]},
+            "has no counterpart",
+        ),
+    ],
+    ids=["no transpose", "unknown name", "transpose of another rank"],
+)
+def test_what_cannot_be_compared_is_an_error(tiny: Path, entry, text) -> None:
+    add_turned(tiny, entry=entry)
+    error = agreement(tiny).error
+    assert text in error.message
+    assert error.mend
+
+
+def test_other_shards_are_an_error(tiny: Path) -> None:
+    metadata = add_turned(tiny)
+    shards = metadata["vectors"][1]["shards"]
+    shards.append(shards[0])
+    tiny_submission.save(tiny, metadata)
+    assert "not divided like those" in agreement(tiny).error.message
+
+
+def test_outputs_are_kept_for_either_side_of_an_equivalence(tiny: Path) -> None:
+    add_turned(tiny)
+    submission = load(tiny).submission
+    assert all(keeps_outputs(vectors, (), submission) for vectors in submission.vectors)
+
+
+def test_formats_are_a_group_whichever_is_asked(tiny: Path) -> None:
+    add_turned(tiny)
+    submission = load(tiny).submission
+    assert formats_of("test", submission) == formats_of(OTHER, submission) == ("test", OTHER)
+
+
+def test_a_network_in_one_format_has_no_noise_floor(tiny: Path) -> None:
+    loaded = load(tiny)
+    listed = subjects("tiny", loaded.submission)
+    assert (listed["agreement"], listed["noise"]) == ((), ())
+
+
+def test_every_judged_metric_of_several_formats_has_a_noise_floor(tiny: Path) -> None:
+    add_turned(tiny)
+    listed = subjects("tiny", load(tiny).submission)
+    assert [s.id for s in listed["agreement"]] == ["tiny/turned@turned"]
+    assert {s.id for s in listed["noise"]} == {s.id for s in listed["delta"]}
+    assert all(len(s.others) == 2 for s in listed["noise"])
+
+
+def test_an_unknown_equivalent_is_a_dangling_reference(tiny: Path) -> None:
+    add_turned(tiny, entry={"vectors": "nowhere"})
+    (problem,) = load(tiny).problems
+    assert problem.check == "SUBMISSION-REFERENCE-001"
+    assert "nowhere" in json.dumps(problem.to_json())
