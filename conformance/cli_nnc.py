@@ -14,13 +14,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from conformance.nnc.errors import NncError
     from conformance.nnc.options import Options
     from conformance.nnc.state import DecoderState
 
+
+class _Commands(TyperGroup):
+    """Commands that say so where memory runs out."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except MemoryError:
+            _end("there is not enough memory for what the stream asks for", _VIOLATION)
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Look into NNC bitstreams (ISO/IEC 15938-17): inspect, validate, decode.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -66,6 +80,7 @@ def inspect(
     """
     from conformance.nnc.inspection.document import document_of
     from conformance.nnc.inspection.examination import examine
+    from conformance.nnc.inspection.lazy import json_text
     from conformance.nnc.inspection.listing import listing
     from conformance.nnc.inspection.tree import tree
 
@@ -76,7 +91,7 @@ def inspect(
     examination = examine(data, options, _state_after(after, options))
     document = _only_unit(document_of(examination, bits=bits), unit)
     if as_json:
-        _print([json.dumps(document, indent=1, allow_nan=False)])
+        _print(json_text(document))
     elif as_tree:
         _print(tree(document, str(file)))
     else:
@@ -248,7 +263,7 @@ def _state_after(earlier: list[Path] | None, options: Options) -> DecoderState |
 def _only_unit(document: dict[str, Any], unit: int | None) -> dict[str, Any]:
     if unit is None:
         return document
-    units = [each for each in document["units"] if each["index"] == unit]
+    units = document["units"][max(unit, 0) : unit + 1]
     if not units:
         last = document["unit_count"] - 1
         there = f"there are units 0 to {last}" if last >= 0 else "there is no unit"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from conformance.codecs._protocol import RuleViolation
@@ -15,11 +15,14 @@ from conformance.nnc import (
 from conformance.nnc.inspection.rules import Violation
 from conformance.verdicts import (
     ConformanceError,
+    Json,
     LimitError,
     Location,
     MalformedError,
     UnsupportedError,
 )
+
+_MOST_TEXT, _MOST_ENTRIES = 200, 1000
 
 
 @contextmanager
@@ -61,6 +64,22 @@ def violation_of(violation: Violation, display: str) -> RuleViolation:
         mend=violation.mend,
         command=violation.inspect,
     )
+
+
+def bounded(claims: Json) -> Json:
+    """Return what a stream claims with every text and list in it cut where it gets too long.
+
+    What a report carries must not grow with what a stream has room for.
+    """
+    if isinstance(claims, str) and len(claims) > _MOST_TEXT:
+        return f"{claims[:_MOST_TEXT]}... ({len(claims)} characters)"
+    if isinstance(claims, Mapping):
+        return {name: bounded(each) for name, each in claims.items()}
+    if isinstance(claims, list):
+        more = len(claims) - _MOST_ENTRIES
+        shown = [bounded(each) for each in claims[:_MOST_ENTRIES]]
+        return [*shown, f"... and {more} more"] if more > 0 else shown
+    return claims
 
 
 def _kind_of(error: NncError) -> type[ConformanceError]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, final, get_args
@@ -16,13 +16,15 @@ from typing import Any, ClassVar, Literal, TypeAlias, final, get_args
 import numpy as np
 
 from conformance.codecs._fields import Fields
-from conformance.codecs._nnc_words import explained, violation_of
+from conformance.codecs._nnc_words import bounded, explained, violation_of
 from conformance.codecs._protocol import DecodedTensors, Inspection, Source
 from conformance.nnc import Interpretation, Limits, Options
+from conformance.nnc.active import active_parameters
 from conformance.nnc.decoder import decode_observed
 from conformance.nnc.inspection.claims import stream_claims
 from conformance.nnc.inspection.features import stream_features
 from conformance.nnc.inspection.rules import validate
+from conformance.nnc.names import unit_names
 from conformance.nnc.options import Dialect, MapEntries
 from conformance.nnc.parser import parse_stream
 from conformance.nnc.records import TensorRecord
@@ -32,6 +34,7 @@ from conformance.verdicts import LimitError, Location, MalformedError
 
 CodebookType: TypeAlias = Literal["float64", "float32"]
 """``float64`` as the format reconstructs values of a codebook, or rounded to ``float32``."""
+_PARAMETERS = Location(file="submission.json", element="codec.params")
 
 
 @final
@@ -49,6 +52,7 @@ class NncCodec:
         records: list[TensorRecord] = []
         with explained(display):
             stream = parse_stream(data, params.options)
+            _check_dimensions(stream, params.options.dimensions)
             tensors: dict[str, Array] = dict(
                 decode_observed(
                     stream, params.options, None, lambda record, _: records.append(record)
@@ -99,14 +103,13 @@ def _only_file(source: Source) -> tuple[Path, str]:
 
 
 def _read_params(source: Source) -> _Params:
-    where = Location(file="submission.json", element="codec.params")
-    fields = Fields(source.params, "the parameter object of codec 'nnc'", where)
+    fields = Fields(source.params, "the parameter object of codec 'nnc'", _PARAMETERS)
     dialect: Dialect = fields.choice("dialect", get_args(Dialect), "nncodec-2")
     entries: MapEntries = fields.choice("map_entries", get_args(MapEntries), "count-minus-1")
     codebook: CodebookType = fields.choice("codebook_dtype", get_args(CodebookType), "float64")
     options = Options(
         interpretation=Interpretation(dialect=dialect, map_entries=entries),
-        limits=Limits(decoded_bytes=source.limit_bytes),
+        limits=Limits(decoded_bytes=source.limit_bytes, free_bytes=source.limit_bytes),
         dimensions=fields.shapes("dimensions"),
         threads=1,
         apply_local_scaling=fields.has("apply_local_scaling")
@@ -116,6 +119,32 @@ def _read_params(source: Source) -> _Params:
     )
     fields.finish()
     return _Params(options, codebook)
+
+
+def _check_dimensions(stream: Stream, dimensions: Mapping[str, Sequence[int]]) -> None:
+    """Refuse dimensions of tensors that the stream has not, or has with their dimensions."""
+    known: set[str] = set()
+    wanting: set[str] = set()
+    for unit, active in active_parameters(stream) if dimensions else ():
+        names = unit_names(unit, active)
+        known.update(names)
+        if not unit.values["tensor_dimensions_flag"]:
+            factor = names[0] not in dimensions and names[0].endswith(("_G", "_H"))
+            wanting.add(names[0][:-2] if factor else names[0])
+    for name in dimensions:
+        if name not in wanting:
+            stated = "a tensor whose dimensions it states" if name in known else "no such tensor"
+            raise MalformedError(
+                f"'dimensions' gives the shape of {name!r}, which the stream does not ask for",
+                where=_PARAMETERS,
+                expected=f"only tensors without dimensions of their own: {_listed(wanting)}",
+                found=f"{stated} in the stream",
+                mend="Leave the name out of the codec's parameters, or correct it.",
+            )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(names)))[:200] or "none"
 
 
 def _read(path: Path, display: str, limit_bytes: int) -> memoryview:
@@ -136,7 +165,7 @@ def _read(path: Path, display: str, limit_bytes: int) -> memoryview:
 def _inspection(stream: Stream, options: Options, display: str) -> Inspection:
     """Return what the stream claims of itself, and the rules of the format it breaks."""
     return Inspection(
-        claims=stream_claims(stream),
+        claims=bounded(stream_claims(stream)),
         violations=tuple(
             violation_of(violation, display)
             for violation in validate(stream.data, options, file=display)

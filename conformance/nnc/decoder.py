@@ -16,13 +16,13 @@ from functools import partial
 from conformance.nnc import parallel
 from conformance.nnc.active import active_parameters
 from conformance.nnc.dequantisation import Values
-from conformance.nnc.errors import NncLimitError
 from conformance.nnc.options import Options
 from conformance.nnc.parser import parse_stream
 from conformance.nnc.planning import plan_unit
 from conformance.nnc.plausibility import check_sizes
 from conformance.nnc.reconstruction import reconstruct
 from conformance.nnc.records import Observer
+from conformance.nnc.shortage import memory_for
 from conformance.nnc.sources import Source, read_source
 from conformance.nnc.state import DecoderState
 from conformance.nnc.stream import Stream
@@ -68,7 +68,7 @@ def decode_plans(
     """Plan, check, decode and reconstruct; change ``state`` only when all of it is done."""
     plans = plan_stream(stream, options)
     draft = state.draft() if state is not None else draft_within(plans)
-    try:
+    with memory_for("The tensors of the stream"):
         decoded = decode_units(plans, stream.data, draft, options, observer)
         tensors = {
             tensor.name: values
@@ -76,13 +76,6 @@ def decode_plans(
             for tensor, values in zip(plan.tensors, members, strict=True)
         }
         reconstruct(plans, tensors, options)
-    except MemoryError:
-        raise NncLimitError(
-            "The tensors of the stream do not fit into memory",
-            expected=f"at most {options.limits.decoded_bytes} bytes (Limits.decoded_bytes)",
-            found="less memory than that",
-            mend="lower the limit, or decode with more memory",
-        ) from None
     if state is not None and draft is not None:
         mark_histories(plans, draft)
         state.take(draft)
@@ -91,8 +84,9 @@ def decode_plans(
 
 def plan_stream(stream: Stream, options: Options = DEFAULT_OPTIONS) -> list[NduPlan]:
     """Return the plans of all compressed data units, checked for plausibility."""
-    plans = [plan_unit(unit, active) for unit, active in active_parameters(stream)]
-    check_sizes(plans, options)
+    with memory_for("The headers of the stream"):
+        plans = [plan_unit(unit, active) for unit, active in active_parameters(stream)]
+        check_sizes(plans, options)
     return plans
 
 

@@ -28,11 +28,14 @@ class Interpretation:
 class Limits:
     """Bounds of what a stream may ask for, checked before anything is allocated.
 
-    ``decoded_bytes``: all decoded tensors of one stream together. ``elements``: syntax elements
-    in the headers of all its units. ``units``: units in a stream.
+    ``decoded_bytes``: all decoded tensors of one stream together. ``free_bytes``: of these, what
+    no bit of a payload pays for, which 32 bytes of a file could ask for without end: rows that a
+    flag skips, and codebooks of one entry. ``elements``: syntax elements in the headers of all its
+    units. ``units``: units in a stream.
     """
 
     decoded_bytes: int = 4 << 30
+    free_bytes: int = 256 << 20
     elements: int = 1 << 20
     units: int = 1 << 20
 

@@ -25,6 +25,7 @@ from conformance.nnc.errors import (
     Position,
 )
 from conformance.nnc.options import Options
+from conformance.nnc.shortage import memory_for
 from conformance.nnc.stream import Element, Scalar, Stream, Unit, Value
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Field, Refusal, UnitSyntax
 from conformance.nnc.syntax.context import Context
@@ -92,7 +93,8 @@ class UnitReader:
         self.elements = []
         coder = _Reader(self._data, 8 * self.byte, self.elements, self._elements_left)
         try:
-            unit = self._read(coder)
+            with memory_for("The syntax elements of the stream"):
+                unit = self._read(coder)
         except NncError as error:
             field = error.position.field or coder.field
             error.position = replace(

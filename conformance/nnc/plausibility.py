@@ -2,8 +2,9 @@
 
 A context-coded bin narrows the range of the arithmetic decoder by at least 2, and the range lies
 between 256 and 510: at most 127 bins fit into a bit. Every level costs at least one bin, except in
-rows that a flag skips (one bin for the row), and with a codebook of one entry (nothing at all);
-those only :attr:`~conformance.nnc.options.Limits.decoded_bytes` bounds.
+rows that a flag skips (one bin for the row), and with a codebook of one entry (nothing at all).
+What is beyond the bins of its payload counts towards
+:attr:`~conformance.nnc.options.Limits.free_bytes`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,30 @@ def check_sizes(plans: Sequence[NduPlan], options: Options) -> None:
             )
     for plan in plans:
         check_payload(plan)
+    check_free(plans, options.limits.free_bytes)
+
+
+def check_free(plans: Sequence[NduPlan], limit: int) -> None:
+    """Refuse a stream with more values than ``limit`` bytes that its payloads do not pay for."""
+    for plan, total in zip(plans, accumulate(map(free_bytes, plans)), strict=True):
+        if total > limit:
+            raise NncLimitError(
+                "The stream has more values that cost no bits than the limit allows",
+                position=at(plan.unit, "tensor_dimensions"),
+                expected=f"at most {limit} bytes of them in all (Limits.free_bytes)",
+                found=f"{total} bytes up to and with {named(plan)}, beyond {BINS_PER_BYTE} "
+                "values for each byte of a payload",
+                mend="raise the limit if the stream is trusted",
+            )
+
+
+def free_bytes(plan: NduPlan) -> int:
+    """Return the bytes of the unit's values beyond what its payload could pay for bin by bin."""
+    if not plan.coded:
+        return 0
+    paid = plan.unit.payload_size * BINS_PER_BYTE
+    width = max(np.dtype(tensor.dtype).itemsize for tensor in plan.tensors)
+    return max(0, sum(tensor.size for tensor in plan.tensors) - paid) * width
 
 
 def declared_bytes(plans: Sequence[NduPlan], options: Options) -> Iterator[int]:

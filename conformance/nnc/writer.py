@@ -25,6 +25,8 @@ from conformance.nnc.syntax.context import Context
 from conformance.nnc.syntax.walk import walk
 
 _LONGEST_SHORT_UNIT = (1 << 15) - 1
+_MOST_UNGIVEN = 1 << 16
+"""Entries of an array that are made up where they are not given: a derived count may be huge."""
 _INTERPRETATION = Interpretation()
 _TYPES = {syntax.name: syntax for syntax in UNITS.values()}
 
@@ -91,6 +93,8 @@ class _Writer:
 
     def repeat(self, name: str, count: int, given: Any) -> int:
         """Write as many as the counts say, which have to agree with what is given."""
+        if count > max(len(given), _MOST_UNGIVEN):
+            raise ValueError(f"{name}: {count} entries are written, {len(given)} are given")
         if len(given) > max(count, 0):
             raise ValueError(f"{name}: {len(given)} entries are given where {count} are written")
         return max(count, 0)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from conformance.codecs import DecodedTensors, Source, codec
+from conformance.codecs._nnc_words import bounded
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import LimitError, MalformedError, UnsupportedError
 from tests.bitstreams import raw_stream
@@ -115,6 +116,33 @@ def test_dimensions_may_come_from_the_metadata(tmp_path: Path) -> None:
     with decode(path, dimensions={"w": [3, 2]}) as decoded:
         np.testing.assert_array_equal(decoded["w"], VALUES.reshape(3, 2))
         assert "out-of-band-dimensions" in decoded.features
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "named", "found"),
+    [
+        ({"v": [3, 2]}, "'v'", "no such tensor"),
+        ({"w": [3, 2]}, "'w'", "a tensor whose dimensions it states"),
+        ({"w_G": [3, 2]}, "'w_G'", "no such tensor"),
+    ],
+    ids=["unknown", "stated", "factor"],
+)
+def test_dimensions_that_nothing_asks_for_are_told(
+    tmp_path: Path, dimensions: Any, named: str, found: str
+) -> None:
+    with pytest.raises(MalformedError, match=named) as caught:
+        decode(raw_file(tmp_path), dimensions=dimensions)
+    assert found in caught.value.found
+    assert "none" in caught.value.expected
+    assert caught.value.where is not None
+    assert caught.value.where.file == "submission.json"
+    assert caught.value.where.element == "codec.params"
+
+
+def test_dimensions_beside_those_that_are_asked_for_are_told(tmp_path: Path) -> None:
+    with pytest.raises(MalformedError, match="'nothing'") as caught:
+        decode(without_dimensions(tmp_path), dimensions={"w": [3, 2], "nothing": [1 << 40]})
+    assert "'w'" in caught.value.expected
 
 
 def test_missing_dimensions_are_unsupported_with_the_place(tmp_path: Path) -> None:
@@ -238,6 +266,30 @@ def test_claims_of_the_stream_are_told(tmp_path: Path) -> None:
     assert claims["validation_set_performance"] == 0.75
     assert claims["base_model_id"] == "digits-cnn"
     json.dumps(claims)
+
+
+def test_what_a_stream_claims_at_length_is_cut(tmp_path: Path) -> None:
+    model = {"base_model_id_present_flag": 1, "base_model_id": "x" * 3_000_000}
+    with decode(raw_file(tmp_path, model)) as decoded:
+        assert decoded.inspect is not None
+        claims = decoded.inspect().claims
+    assert claims["base_model_id"] == f"{'x' * 200}... (3000000 characters)"
+    assert len(json.dumps(claims)) < 2000
+
+
+@pytest.mark.parametrize(
+    ("claims", "shown"),
+    [
+        ("a" * 200, "a" * 200),
+        ({"a": ["b" * 201, 1, None]}, {"a": [f"{'b' * 200}... (201 characters)", 1, None]}),
+        (list(range(1000)), list(range(1000))),
+        (list(range(1003)), [*range(1000), "... and 3 more"]),
+        ({"nodes": [{"tensors": ["w"]}]}, {"nodes": [{"tensors": ["w"]}]}),
+    ],
+    ids=["text", "long-text", "list", "long-list", "nested"],
+)
+def test_claims_are_bounded(claims: Any, shown: Any) -> None:
+    assert bounded(claims) == shown
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\xff" * 40, b"ONNX" * 10, bytes(64)])

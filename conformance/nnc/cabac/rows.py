@@ -104,20 +104,25 @@ def decode_block_row(
     for left in range(0, width, block_width):
         right = min(left + block_width, width)
         for row in range(top, min(top + block_height, height)):
-            part = row * width + left, row * width + right
+            begin, end = row * width + left, row * width + right
             if flag_count and flags[row]:
-                state = skip_part(levels, part, width, state, dependent)
-            else:
+                state = skip_part(levels, (begin, end), width, state, dependent)
+                continue
+            for first in range(begin, end, RUN):
                 state, before, window = decode_part(
                     stream,
                     models,
                     levels,
-                    part,
+                    (first, min(first + RUN, end)),
                     (unary_length, dependent),
                     (state, before, window),
                     decode_level,
                     tools,
                 )
+                if is_beyond(stream, window):
+                    break
+            if is_beyond(stream, window):
+                break
         if is_beyond(stream, window):
             break
     return state, before, window

@@ -12,8 +12,14 @@ from typing import Any
 
 from conformance.nnc.errors import NncError, NncLimitError, NncUnsupportedError, Position
 from conformance.nnc.inspection.claims import plain, stream_claims
-from conformance.nnc.inspection.examination import OFFSET_BITS, DecodedTensor, Examination
+from conformance.nnc.inspection.examination import (
+    OFFSET_BITS,
+    BrokenUnit,
+    DecodedTensor,
+    Examination,
+)
 from conformance.nnc.inspection.features import stream_features
+from conformance.nnc.inspection.lazy import Lazy
 from conformance.nnc.inspection.meanings import codebooks_of, field_of, meaning_of
 from conformance.nnc.inspection.tensor_facts import tensor_facts
 from conformance.nnc.quantization import Codebook
@@ -25,24 +31,30 @@ VERSION = 1
 
 
 def document_of(examination: Examination, *, bits: bool = False) -> dict[str, Any]:
-    """Return the document; ``bits`` adds the raw bits of every element."""
+    """Return the document; ``bits`` adds the raw bits of every element.
+
+    Its units, and the elements of these, are made when they are asked for.
+    """
     stream = examination.stream
     tensors: dict[int, list[DecodedTensor]] = {}
     for tensor in examination.tensors:
         tensors.setdefault(tensor.record.unit, []).append(tensor)
-    units = [
-        _unit(examination.data, unit, tensors.get(unit.index, ()), bits)
-        for unit in examination.units
-    ]
+    units: Sequence[Unit | BrokenUnit] = examination.units
     if examination.broken is not None:
-        units.append(_broken(examination, bits))
+        units = (*units, examination.broken)
+
+    def unit_facts(unit: Unit | BrokenUnit) -> dict[str, Any]:
+        if isinstance(unit, BrokenUnit):
+            return _broken(examination.data, unit, bits)
+        return _unit(examination.data, unit, tensors.get(unit.index, ()), bits)
+
     return {
         "version": VERSION,
         "bytes": len(examination.data),
         "dialect": examination.options.interpretation.dialect,
         "profile": stream.profile if examination.units else None,
         "unit_count": len(units),
-        "units": units,
+        "units": Lazy(units, unit_facts),
         "features": list(stream_features(stream, examination.records)) if stream.units else [],
         "claims": finite(stream_claims(stream)) if stream.units else {},
         "error": None if examination.error is None else error_facts(examination.error),
@@ -112,10 +124,7 @@ def _unit(
     }
 
 
-def _broken(examination: Examination, bits: bool) -> dict[str, Any]:
-    broken = examination.broken
-    if broken is None:
-        return {}
+def _broken(data: memoryview, broken: BrokenUnit, bits: bool) -> dict[str, Any]:
     values: dict[str, Any] = {element.name: element.value for element in broken.elements}
     unit_type = values.get("nnr_unit_type")
     known = UNITS.get(unit_type) if isinstance(unit_type, int) else None
@@ -127,7 +136,7 @@ def _broken(examination: Examination, bits: bool) -> dict[str, Any]:
         "byte": broken.byte,
         "size": values.get("nnr_unit_size"),
         "complete": False,
-        "elements": _elements(examination.data, unit_type, values, broken.elements, bits),
+        "elements": _elements(data, unit_type, values, broken.elements, bits),
         "absent": [],
         "payload": None,
         "tensors": [],
@@ -140,9 +149,9 @@ def _elements(
     values: Values,
     elements: Sequence[Element],
     bits: bool,
-) -> list[dict[str, Any]]:
+) -> Lazy[Element]:
     codebooks = codebooks_of(values)
-    return [_element(data, unit_type, values, codebooks, each, bits) for each in elements]
+    return Lazy(elements, lambda each: _element(data, unit_type, values, codebooks, each, bits))
 
 
 def _element(

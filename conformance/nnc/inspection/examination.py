@@ -24,9 +24,11 @@ from conformance.nnc.errors import NncError
 from conformance.nnc.inspection.statistics import LevelStatistics, level_statistics
 from conformance.nnc.options import Options
 from conformance.nnc.parser import UnitReader
+from conformance.nnc.places import at
 from conformance.nnc.planning import plan_unit
 from conformance.nnc.plausibility import check_sizes
 from conformance.nnc.records import TensorRecord
+from conformance.nnc.shortage import memory_for
 from conformance.nnc.state import DecoderState, Reference
 from conformance.nnc.stream import Element, Stream, Unit
 from conformance.nnc.tensors import NduPlan
@@ -143,7 +145,8 @@ def _plan(stream: Stream) -> tuple[tuple[NduPlan, ...], NncError | None]:
         return (), None
     try:
         for unit, active in active_parameters(stream):
-            plans.append(plan_unit(unit, active))
+            with memory_for("The headers of the stream", at(unit, "nnr_unit_type")):
+                plans.append(plan_unit(unit, active))
     except NncError as error:
         return tuple(plans), error
     return tuple(plans), None

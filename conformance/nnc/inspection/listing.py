@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from conformance.nnc.inspection.tables import MARGIN, counted, place, shown, table
@@ -112,9 +112,13 @@ def _gap(count: int, columns: int) -> list[str]:
 
 def _abridged(elements: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any] | int]:
     """Yield elements, and of long arrays the first and the number of the rest."""
-    for name, group in groupby(elements, key=lambda element: element["name"].partition("[")[0]):
-        entries = list(group)
-        is_long = "[" in entries[0]["name"] and len(entries) > _MOST_ENTRIES and bool(name)
-        yield from entries[: _MOST_ENTRIES // 2] if is_long else entries
-        if is_long:
-            yield len(entries) - _MOST_ENTRIES // 2
+    for _, group in groupby(elements, key=lambda element: element["name"].partition("[")[0]):
+        yield from _head(group)
+
+
+def _head(entries: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any] | int]:
+    first = list(islice(entries, _MOST_ENTRIES))
+    rest = sum(1 for _ in entries)
+    yield from first[: _MOST_ENTRIES // 2] if rest else first
+    if rest:
+        yield len(first) - _MOST_ENTRIES // 2 + rest

@@ -188,7 +188,7 @@ _INPUT_PARAMETERS = (
     unsupported(
         "tensor_dimensions_flag",
         "outside_dimensions is None",
-        "The dimensions of '{tensor_name}' are not in the stream",
+        "The dimensions of {tensor_name!r} are not in the stream",
         expected="the dimensions, from the stream or from the caller",
         mend="give the dimensions by the name of the tensor to the decoder, or write them",
     ),

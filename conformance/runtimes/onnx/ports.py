@@ -48,7 +48,8 @@ def _dim(dim: TensorShapeProto.Dimension) -> Dim:
     """Return a size, a name, or None; some exporters write -1 for an axis that is free."""
     if dim.HasField("dim_value"):
         return int(dim.dim_value) if dim.dim_value >= 0 else None
-    return dim.dim_param or None
+    # Three dots mean something else: a port of which nothing is known.
+    return dim.dim_param if dim.dim_param not in ("", "...") else None
 
 
 def _unsupported(name: str, file: str, found: str, mend: str) -> UnsupportedError:

@@ -113,7 +113,7 @@ class WireReader:
             begin, stop = position, position + _FIXED_SIZES[wire_type]
         else:
             raise self.malformed(
-                "a field has a wire type that ONNX does not use",
+                "a field has a wire type that model files do not use",
                 *(start, element, "wire type 0, 1, 2 or 5", f"{wire_type} (field {number})"),
             )
         if number == 0 or stop > end:

@@ -11,6 +11,7 @@ from conformance.nnc.cabac.coding import LevelCoding
 from conformance.nnc.cabac.decoding import PayloadDecoder
 from conformance.nnc.cabac.errors import PayloadError
 from conformance.nnc.cabac.levels import GROUPS
+from conformance.nnc.cabac.rows import RUN
 from conformance.nnc.encoder import LevelTools, PayloadEncoder, encode_levels, trellis_values
 from tests.nnc.cabac.codings import payloads
 from tests.nnc.reference.arithmetic import ArithmeticDecoder, EndOfPayloadError
@@ -186,6 +187,41 @@ def test_end_before_the_last_level() -> None:
     with pytest.raises(PayloadError, match="ends before the last level") as caught:
         decoder_of(data).read_levels(coding, np.empty(coding.size, np.int32))
     assert caught.value.bit == 16000
+
+
+WIDE = replace(MATRIX, height=6, width=3 * RUN + 7)
+"""Rows of more levels than are decoded between two looks at the end of the payload."""
+
+
+@pytest.mark.parametrize("count_bits", [False, True], ids=["plain", "counted"])
+@pytest.mark.parametrize("dependent", [False, True], ids=["uniform", "dependent"])
+def test_skipped_rows_among_wide_ones(dependent: bool, count_bits: bool) -> None:
+    coding = replace(WIDE, dependent=dependent)
+    levels = laplacian(coding).reshape(6, -1)
+    levels[[1, 4]] = 0
+    skipped = ~levels.any(1)
+    wanted = trellis_values(levels.ravel(), coding, skipped)
+    data = encode_levels(coding, levels.ravel(), LevelTools(skipped=skipped)).data
+    out = np.full(coding.size, 99, np.int32)
+    decoder = decoder_of(data, count_bits=count_bits)
+    decoder.read_levels(coding, out)
+    assert decoder.finish() == len(data)
+    assert np.array_equal(out, wanted)
+
+
+@pytest.mark.parametrize("count_bits", [False, True], ids=["plain", "counted"])
+@pytest.mark.parametrize("height", [2, 200])
+def test_nothing_is_decoded_far_behind_the_end(height: int, count_bits: bool) -> None:
+    coding = replace(WIDE, height=height)
+    levels = laplacian(coding).reshape(height, -1)
+    levels[-1] = 0
+    skipped = ~levels.any(1)
+    data = encode_levels(coding, levels.ravel(), LevelTools(skipped=skipped)).data[:1000]
+    out = np.full(coding.size, 99, np.int32)
+    with pytest.raises(PayloadError, match="ends before the last level"):
+        decoder_of(data, count_bits=count_bits).read_levels(coding, out)
+    written = int(np.flatnonzero(out != 99)[-1]) + 1
+    assert 1000 < written < 5 * RUN
 
 
 def test_end_before_the_flags_of_the_rows() -> None:

@@ -236,7 +236,7 @@ def test_too_little_memory_is_an_error_of_the_stream(monkeypatch):
     monkeypatch.setattr(dequantisation, "empty_result", refuse)
     with pytest.raises(NncLimitError, match="fit into memory") as caught:
         decode(encode(model(), UNIFORM))
-    assert "decoded_bytes" in caught.value.expected
+    assert "decoded_bytes" in caught.value.mend
 
 
 def test_the_limit_counts_before_anything_is_decoded(monkeypatch):

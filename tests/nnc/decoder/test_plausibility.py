@@ -90,6 +90,49 @@ def test_a_codebook_of_one_entry_costs_nothing_in_the_second_edition_only():
         planned(stream_of(one, payload=bytes(1), profile=0))
 
 
+def of_one_entry(elements, **values):
+    return header(shape=(elements,), codebook_present_flag=1, codebook=ONE_ENTRY, **values)
+
+
+def test_values_that_cost_nothing_have_a_limit_of_their_own():
+    limits = Limits(free_bytes=8000)
+    paid = PER_BYTE * 3
+    assert planned(stream_of(of_one_entry(paid + 1000), payload=bytes(3)), Options(limits=limits))
+    with pytest.raises(NncLimitError, match="cost no bits") as caught:
+        planned(stream_of(of_one_entry(paid + 1001), payload=bytes(3)), Options(limits=limits))
+    assert caught.value.expected == "at most 8000 bytes of them in all (Limits.free_bytes)"
+    assert caught.value.found.startswith("8008 bytes up to and with 'w'")
+    assert caught.value.position.field == "tensor_dimensions"
+
+
+def test_skipped_rows_cost_nothing_either():
+    rows = header(shape=(PER_BYTE, 50))
+    free = 4 * (50 * PER_BYTE - PER_BYTE)
+    data = stream_of(rows, payload=bytes(1))
+    assert planned(data, Options(limits=Limits(free_bytes=free)))
+    with pytest.raises(NncLimitError, match="cost no bits"):
+        planned(data, Options(limits=Limits(free_bytes=free - 1)))
+
+
+def test_what_costs_nothing_is_added_up_over_units():
+    limits = Limits(free_bytes=8000)
+    units = [of_one_entry(3 * PER_BYTE + 600, topology_elem_id=name) for name in "ab"]
+    assert planned(stream_of(units[0], payload=bytes(3)), Options(limits=limits))
+    with pytest.raises(NncLimitError, match="cost no bits") as caught:
+        planned(stream_of(*units, payload=bytes(3)), Options(limits=limits))
+    assert caught.value.position.unit == 3
+
+
+def test_a_file_of_32_bytes_is_not_worth_4_gib():
+    with pytest.raises(NncLimitError, match="cost no bits"):
+        planned(stream_of(of_one_entry(1 << 29), payload=bytes.fromhex("ec1280")))
+
+
+def test_a_large_model_pays_for_its_values():
+    values = header(shape=(30_000, 4096))
+    assert planned(stream_of(values, payload=bytes(2_000_000)))
+
+
 def test_raw_values_have_exactly_the_size_of_their_payload():
     assert planned(stream_of(header(RAW_FLOAT, shape=(2, 3)), payload=bytes(24)))
     for size in (23, 25, 0):

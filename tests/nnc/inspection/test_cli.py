@@ -242,6 +242,39 @@ def test_dimensions_from_outside(call: Call, tmp_path: Path) -> None:
     assert "20 x 6" in ended.out
 
 
+EVIL = "\x1b[31m\r\nPASS\u202e"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "inspect",
+        "inspect --tree",
+        "inspect --json",
+        "validate",
+        "features --json",
+        "decode --output out.npz",
+    ],
+)
+@pytest.mark.parametrize("known", [0, 1], ids=["bare", "whole"])
+def test_a_name_cannot_steer_the_terminal(
+    call: Call, tmp_path: Path, command: str, known: int
+) -> None:
+    unit = data(float_unit(EVIL), tensor_dimensions_flag=known)
+    (tmp_path / "evil.nnc").write_bytes(around(unit))
+    verb, *rest = command.split()
+    ended = call(verb, "evil.nnc", *rest)
+    said = ended.out + ended.err
+    assert not {"\x1b", "\r", "\u202e"} & set(said)
+    assert ended.code == (0 if known else 3)
+
+
+def test_a_missing_shape_is_told_with_the_name_in_quotes(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "evil.nnc").write_bytes(around(data(float_unit(EVIL), tensor_dimensions_flag=0)))
+    ended = call("decode", "evil.nnc", "--output", "out.npz")
+    assert f"The dimensions of {EVIL!r} are not in the stream" in ended.err
+
+
 def test_warm_up_says_how_long_it_took(call: Call) -> None:
     ended = call("warm-up")
     assert ended.code == 0

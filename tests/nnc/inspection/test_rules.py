@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
+from conformance.nnc.decoder import decode
 from conformance.nnc.inspection.rules import BY_ID, RULES, UNCHECKED, Rule, validate
 from conformance.nnc.inspection.rules.validation import MOST
 from conformance.nnc.parser import parse_stream
+from conformance.nnc.quantization import Codebook
 from tests.nnc.inspection.breaches import BREACHES, Case, unit
-from tests.nnc.inspection.streams import CONST, GOOD
+from tests.nnc.inspection.streams import CONST, GOOD, around, data, float_unit
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 every_case = pytest.mark.parametrize(("id", "case"), BREACHES.items(), ids=list(BREACHES))
@@ -23,6 +26,28 @@ def test_a_good_stream_breaks_no_rule(data: bytes) -> None:
 
 def test_every_rule_has_a_stream_that_breaks_it() -> None:
     assert sorted(BREACHES) == sorted(BY_ID)
+
+
+@pytest.mark.parametrize(
+    ("entries", "zero", "infinite"),
+    [((2**30,), 0, True), ((0, 2**30), 0, True), ((1,), 0, False), ((-(2**30), 0), 1, True)],
+    ids=["one", "largest", "small", "least"],
+)
+def test_values_of_a_codebook_are_finite_too(
+    entries: tuple[int, ...], zero: int, infinite: bool
+) -> None:
+    levels = np.arange(-zero, len(entries) - zero, dtype=np.int32)
+    unit = float_unit(shape=(len(entries),), levels=levels, codebook=Codebook(entries, zero))
+    stream = around(data(unit), mps_quantization_parameter=4000)
+    found = [each for each in validate(stream) if each.rule == "NNC-STEP-003"]
+    assert bool(found) is infinite
+    assert bool(found) is bool(np.isinf(decode(stream)["w"]).any())
+
+
+def test_an_entry_that_no_level_selects_may_be_too_large() -> None:
+    unit = float_unit(shape=(3,), levels=np.zeros(3, np.int32), codebook=Codebook((0, 2**30), 0))
+    stream = around(data(unit), mps_quantization_parameter=4000)
+    assert "NNC-STEP-003" not in [each.rule for each in validate(stream)]
 
 
 @every_case

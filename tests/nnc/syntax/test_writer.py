@@ -15,6 +15,18 @@ def one(name, values, payload=b""):
     return writer.getvalue()
 
 
+def test_a_derived_count_of_what_is_not_given_is_not_written_without_end():
+    tensor = {
+        "tensor_dimensions_flag": 1,
+        "input_parameters_present_flag": 1,
+        "count_tensor_dimensions": 2,
+        "tensor_dimensions": [1 << 38, 5],
+        "scan_order": 1,
+    }
+    with pytest.raises(ValueError, match=r"entry_points: \d+ entries are written, 0 are given"):
+        write(("STR", START), ("MPS", MODEL), ("NDU", tensor))
+
+
 def test_the_worked_example_is_written_bit_by_bit():
     tensor = {
         "nnr_compressed_data_unit_payload_type": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
@@ -17,7 +18,7 @@ from conformance.nnc.tensors import MATRICES
 
 _LARGE_STEP = float(1 << 16)
 _SMALLEST_STEP = 2.0**-150
-_LARGEST_FLOAT = float((1 << 24) - 1 << 104)
+_LARGEST_FLOATS = {"float32": float((1 << 24) - 1 << 104), "float64": sys.float_info.max}
 _INTEGER_BITS = {0: 32, 2: 2, 3: 3, 4: 4, 5: 8, 6: 16, 7: 64}
 _TRELLIS_PERIOD = 4
 
@@ -168,21 +169,36 @@ def has_a_step(material: Material) -> Iterator[Breach]:
 @rule(
     "NNC-STEP-003",
     "The values of a tensor are finite",
-    "Step size times level is infinite as a float32.",
+    "Step size times level is infinite as a float32, with a codebook as a float64.",
     mend="encode with a smaller quantization parameter",
 )
 def has_finite_values(material: Material) -> Iterator[Breach]:
     """Find levels whose values overflow."""
     for tensor in material.tensors:
-        record, levels = tensor.record, tensor.levels
-        if record.step is None or levels is None or record.dtype != "float32":
+        step, limit = tensor.record.step, _LARGEST_FLOATS.get(tensor.record.dtype)
+        if step is None or limit is None:
             continue
-        largest = max(-_or(levels.minimum, 0), _or(levels.maximum, 0))
-        if record.step * largest > _LARGEST_FLOAT:
-            message = f"A value of {record.name!r} is infinite"
-            found = f"{largest} times {record.step:g}"
-            expected = f"at most {_LARGEST_FLOAT:g}"
+        largest = max((abs(level) for level in _outermost(tensor)), default=0)
+        if step * largest > limit:
+            message = f"A value of {tensor.record.name!r} is infinite"
+            found = f"{largest} times {step:g}"
+            expected = f"at most {limit:g}"
             yield Breach(message, _levels_of(material, tensor, "qp"), expected, found)
+
+
+def _outermost(tensor: DecodedTensor) -> Iterator[int]:
+    """Yield the least and the greatest of a tensor's levels, or of its codebook's entries in use.
+
+    Entries increase, so that those of the outermost levels are the outermost.
+    """
+    levels, entries = tensor.levels, tensor.record.codebook
+    for level in (levels.minimum, levels.maximum) if levels is not None else ():
+        if level is not None:
+            place = level + tensor.record.zero_offset
+            if entries is None:
+                yield level
+            elif 0 <= place < len(entries):
+                yield entries[place]
 
 
 def _compared(
