@@ -48,8 +48,9 @@ class PortInfo:
     """An input or output of a network.
 
     ``dtype`` is a NumPy name, or ``string``. The shape of an output that the model file does not
-    tell is ``()``. A format that tells nothing of its tensors gives ``ANY_DTYPE`` and ``ANY_SHAPE``:
-    what the submission declares is then held against the arrays of its vectors and of each run.
+    tell is ``()``. A format that tells nothing of its tensors gives ``ANY_DTYPE`` and
+    ``ANY_SHAPE``: what the submission declares is then held against the arrays of its vectors and
+    of each run.
     """
 
     name: str
