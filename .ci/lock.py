@@ -21,7 +21,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
-RUN_EXTRAS = ("torchmetrics",)
+RUN_EXTRAS = ("all",)
 """The extras that are part of the tool as people run it: its container has them."""
 
 HEADER = """\
@@ -52,7 +52,8 @@ def closure(wanted: Iterable[str]) -> set[str]:
         if key not in seen:
             seen.add(key)
             queue.extend(dependencies(*key))
-    return {name for name, _ in seen}
+    # An extra may consist of the package's own other extras.
+    return {name for name, _ in seen} - {"nnr-conformance"}
 
 
 def pins(names: Iterable[str], markers: Mapping[str, str]) -> str:

@@ -54,6 +54,11 @@ class Registry:
         """
         return _distribution(self._entry(name))
 
+    def module(self, name: str) -> str:
+        """Return the module that provides ``name``, not imported; "" if it is not known."""
+        candidates = self._entries.get(name, ())
+        return candidates[0].module if candidates else ""
+
     @cached_property
     def _entries(self) -> Mapping[str, tuple[EntryPoint, ...]]:
         found: dict[str, tuple[EntryPoint, ...]] = {}

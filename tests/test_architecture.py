@@ -29,7 +29,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "codecs": "verdicts registry tensorfiles nnc",
         "runtimes": "verdicts registry tensorfiles",
         "metrics": "verdicts registry submission.values",
-        "evaluation": "verdicts checks submission tensorfiles codecs runtimes metrics",
+        "evaluation": "verdicts checks registry submission tensorfiles codecs runtimes metrics",
         "report": "verdicts jsonschemas __version__",
         "session": "verdicts checks jsonschemas submission tensorfiles codecs runtimes metrics "
         "evaluation report",

@@ -111,3 +111,12 @@ def test_the_codecs_of_this_package_are_registered() -> None:
     registry = Registry("nnr_conformance.codecs", "codec")
     assert {"onnx", "tensors"} <= set(registry.names())
     assert registry.distribution("tensors").startswith("nnr-conformance ")
+
+
+def test_module_is_told_without_importing_it(site: Path) -> None:
+    install(site, "lab_a", "bad = no_such_module_anywhere:Thing")
+    assert things().module("bad") == "no_such_module_anywhere"
+
+
+def test_unknown_name_has_no_module(site: Path) -> None:
+    assert things().module("unheard-of") == ""

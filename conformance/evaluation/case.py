@@ -159,7 +159,9 @@ def versions() -> Mapping[str, str]:
     """Return the version of every installed distribution that can enter a result."""
     names = (
         *("nnr-conformance", "ml_dtypes", "numba", "numpy", "onnx", "onnxruntime", "pycocotools"),
-        *("torch", "torchmetrics", "zstandard"),
+        *("torch", "torchmetrics", "zstandard", "tensorflow-cpu", "keras", "h5py"),
+        *("ai-edge-litert", "flatbuffers", "opencv-python-headless", "protobuf"),
+        *("nnef", "nnef_tools"),
     )
     found = {"python": platform.python_version()}
     for name in names:

@@ -15,6 +15,7 @@ from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.process import Worker
 from conformance.evaluation.store import EvidenceStore
+from conformance.evaluation.workers import Workers
 from conformance.submission import FileFacts, Loaded
 from conformance.submission.values import Submission
 from conformance.verdicts import ConformanceError, EvaluationError, Json, NotRunError
@@ -36,23 +37,23 @@ class Executor:
         self.store = store
         self.limits = limits
         self.reuse = reuse
-        self._worker = worker or Worker(limits)
+        self._workers = Workers(limits, worker)
         self._known: dict[Case, Evidence] = {}
 
     def warm_up(self) -> None:
-        """Start the worker if it will be needed: its imports overlap with what the caller does."""
+        """Start the first worker if it will be needed: it imports while the caller goes on."""
         submission = self._submission()
         first = Case("model", submission.models[0].id)
         if not self.reuse or not self.store.folder(self._key(first, submission)).is_dir():
-            self._worker.prepare(
-                formats={model.format for model in submission.models},
+            self._workers.prepare(
+                submission.models[0].format,
                 codecs={sample.codec for sample in submission.samples},
                 metrics={metric.kind for metric in submission.metrics},
             )
 
     def close(self) -> None:
-        """End the worker."""
-        self._worker.stop()
+        """End the workers."""
+        self._workers.stop()
 
     def evidence(self, case: Case) -> Evidence:
         """Return the evidence of ``case``: remembered, stored, or computed now."""
@@ -109,7 +110,7 @@ class Executor:
         would be stored under the digests of files that it does not speak of.
         """
         try:
-            return self._worker.ask(request)
+            return self._workers.ask(self._submission().model(case.model).format, request)
         finally:
             self._refuse_changed_files(case)
 

@@ -3,8 +3,8 @@
 The worker is a fresh interpreter (never a fork of this process) with an empty scratch folder, an
 environment of a few harmless variables, its own session and the limits of
 :class:`~conformance.evaluation.limits.Limits`. Requests and answers are single lines of JSON;
-arrays travel as safetensors files. One worker serves many cases of one submission, so that its
-imports are paid once; whatever kills it becomes the verdict of the case it was busy with.
+arrays travel as safetensors files. One worker serves many cases, so that its imports are paid
+once; whatever kills it becomes the verdict of the case it was busy with.
 """
 
 from __future__ import annotations
@@ -100,6 +100,18 @@ class Worker:
         if answer["error"] is not None:
             raise error_from_json(answer["error"])
         return answer["result"]
+
+    def resident_bytes(self) -> int:
+        """Return the memory in use by the process; 0 if none runs or the system does not say."""
+        if self._process is None:
+            return 0
+        try:
+            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        except OSError:
+            return 0
+        lines = status.splitlines()
+        kib = next((line.split()[1] for line in lines if line.startswith("VmRSS")), "0")
+        return int(kib) << 10
 
     def stop(self) -> None:
         """End the process and everything it started, and remove its scratch folder."""

@@ -74,7 +74,7 @@ def shared_worker() -> Iterator[CountingWorker]:
 def worker(shared_worker: CountingWorker, monkeypatch: pytest.MonkeyPatch) -> CountingWorker:
     shared_worker.asked = []
     shared_worker.meanwhile = lambda: None
-    monkeypatch.setattr("conformance.evaluation.executor.Worker", lambda limits: shared_worker)
+    monkeypatch.setattr("conformance.evaluation.workers.Worker", lambda limits: shared_worker)
     return shared_worker
 
 
@@ -383,11 +383,14 @@ def test_invalid_submission_has_nothing_to_evaluate(execute, tiny: Path) -> None
         execute().evidence(MODEL)
 
 
-def test_worker_runs_only_between_warming_up_and_closing(tiny: Path, tmp_path: Path) -> None:
+def test_worker_runs_only_between_warming_up_and_closing(
+    worker: CountingWorker, tiny: Path, tmp_path: Path
+) -> None:
+    worker.stop()
     executor = Executor(load(tiny), EvidenceStore(tmp_path / "store"), LIMITS)
-    assert executor._worker._process is None
+    assert worker._process is None
     executor.warm_up()
-    process = executor._worker._process
+    process = worker._process
     assert process is not None
     assert process.poll() is None
     executor.close()

@@ -21,8 +21,8 @@ def test_an_unknown_codec_is_found_in_the_metadata(tiny: Path) -> None:
 
 
 def test_an_unknown_model_format_is_found_in_the_metadata(tiny: Path) -> None:
-    edit(tiny, lambda metadata: metadata["models"][0].update(format="nnef"))
-    with pytest.raises(UnsupportedError, match="nnef") as caught:
+    edit(tiny, lambda metadata: metadata["models"][0].update(format="unheard-of"))
+    with pytest.raises(UnsupportedError, match="unheard-of") as caught:
         Bench(tiny).evaluate("model")
     assert caught.value.where == Location("submission.json", pointer="/models/0/format")
 

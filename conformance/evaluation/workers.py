@@ -1,0 +1,66 @@
+"""The workers of one run: one for each family of runtimes, reused from case to case.
+
+What a case pays for in a fresh interpreter is the import of its runtime: seconds for PyTorch or
+TensorFlow. Formats that share a module of the registry share a worker, so each runtime is imported
+once, and no process holds two of the large frameworks. Only a few workers are alive at a time, and
+one that has grown large is not kept while it has nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from conformance.evaluation.limits import Limits
+from conformance.evaluation.process import Worker
+from conformance.registry import Registry
+from conformance.verdicts import Json
+
+FORMATS = Registry("nnr_conformance.runtimes", "model format")
+"""Read for what serves a format; nothing that parses a submission is imported here."""
+
+MOST_ALIVE = 3
+"""Workers that are kept at the same time."""
+
+IDLE_SHARE = 8
+"""A worker that holds more than this part of its memory limit is stopped when another is used."""
+
+
+class Workers:
+    """Workers by the family of the format they serve, the one used last at the end."""
+
+    def __init__(self, limits: Limits, spare: Worker | None = None) -> None:
+        self.limits = limits
+        self._spare = spare
+        self._by_family: dict[str, Worker] = {}
+
+    def prepare(self, format: str, codecs: Iterable[str], metrics: Iterable[str]) -> None:
+        """Let the worker of ``format`` import what it will need, while the caller goes on."""
+        self._of(format).prepare(formats={format}, codecs=codecs, metrics=metrics)
+
+    def ask(self, format: str, request: Json) -> Json:
+        """Return the result of ``request`` by the worker of ``format``; see :meth:`Worker.ask`."""
+        return self._of(format).ask(request)
+
+    def stop(self) -> None:
+        """End all of them."""
+        for worker in (*self._by_family.values(), *filter(None, [self._spare])):
+            worker.stop()
+        self._by_family.clear()
+        self._spare = None
+
+    def _of(self, format: str) -> Worker:
+        family = FORMATS.module(format)
+        worker = self._by_family.pop(family, None)
+        if worker is None:
+            worker, self._spare = self._spare or Worker(self.limits), None
+        self._retire()
+        self._by_family[family] = worker
+        return worker
+
+    def _retire(self) -> None:
+        """Stop the workers that another one beside them leaves no room for."""
+        for family, worker in list(self._by_family.items()):
+            crowded = len(self._by_family) >= MOST_ALIVE
+            if crowded or worker.resident_bytes() > self.limits.memory_bytes // IDLE_SHARE:
+                worker.stop()
+                del self._by_family[family]

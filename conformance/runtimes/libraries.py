@@ -1,0 +1,42 @@
+"""The libraries of the model formats, imported only by the runtimes that need them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from conformance.verdicts import NotRunError
+
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+"""Set before TensorFlow is imported: no log, no GPU, and no kernels that are chosen at run time."""
+
+
+def library(module: str, format: str, extra: str) -> Any:
+    """Import and return ``module``, which the model format ``format`` is run with.
+
+    Raises NotRunError with the command that installs it: the package's ``extra``.
+    """
+    os.environ.update(QUIET)
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        name = module.partition(".")[0]
+        raise NotRunError(
+            f"the model format {format!r} needs {name}, which cannot be imported",
+            expected=f"{name} is installed",
+            found=str(error),
+            mend=f"Run: pip install 'nnr-conformance[{extra}]'",
+        ) from error
+
+
+def versions_of(*distributions: str) -> dict[str, str]:
+    """Return the installed version of each distribution; one that is not installed is left out."""
+    found: dict[str, str] = {}
+    for name in distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

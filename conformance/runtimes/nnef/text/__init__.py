@@ -1,0 +1,1 @@
+"""The text of an NNEF graph: tokens, flat syntax, and what the native parser makes of it."""
