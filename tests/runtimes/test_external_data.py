@@ -3,7 +3,7 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 
 from conformance.runtimes import runtime
-from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
+from conformance.verdicts import ConformanceError, MalformedError
 from tests.runtimes import models
 
 RUNTIME = runtime("onnx")
@@ -130,16 +130,101 @@ def test_offset_and_length_are_checked(tmp_path, entries, found):
     assert found in error.found
 
 
-def test_external_data_of_a_constant_node_is_unsupported(tmp_path):
-    tensor = with_external(location="/etc/passwd").graph.initializer[0]
+def in_a_constant(tensor) -> ModelProto:
     nodes = [
         helper.make_node("Constant", [], ["W"], value=tensor),
         helper.make_node("MatMul", ["x", "W"], ["y"]),
     ]
-    made = models.model(nodes, [models.value("x", ["N", 16])], [models.value("y", ["N", 32])])
-    error = refusal(tmp_path, made)
-    assert isinstance(error, UnsupportedError)
-    assert error.where.element == "graph.node[0] Constant.value"
+    return models.model(nodes, [models.value("x", ["N", 16])], [models.value("y", ["N", 32])])
+
+
+def in_a_branch(tensor) -> ModelProto:
+    graph = in_a_constant(tensor).graph
+    branch = helper.make_graph(
+        graph.node[1:], "branch", [], [models.value("y", None)], initializer=[tensor]
+    )
+    node = helper.make_node("If", ["flag"], ["y"], then_branch=branch, else_branch=branch)
+    flag = models.value("flag", [], TensorProto.BOOL)
+    return models.model([node], [*graph.input, flag], graph.output)
+
+
+@pytest.mark.parametrize(
+    ("place", "element"),
+    [
+        (in_a_constant, "graph.node[0] Constant.value"),
+        (in_a_branch, "graph.node[0] If.else_branch.initializer W"),
+    ],
+    ids=["constant", "branch"],
+)
+def test_external_data_elsewhere_are_confined_too(tmp_path, place, element):
+    tensor = with_external(location="/etc/passwd").graph.initializer[0]
+    error = refusal(tmp_path, place(tensor))
+    assert isinstance(error, MalformedError)
+    assert error.where.element == f"{element}.external_data"
+
+
+@pytest.mark.parametrize(
+    ("place", "names"),
+    [(in_a_constant, ["W"]), (in_a_branch, ["y.else_branch.W", "y.then_branch.W"])],
+    ids=["constant", "branch"],
+)
+def test_external_data_elsewhere_are_run_and_replaced(tmp_path, place, names):
+    weights = models.floats(2 * len(names), 16, 32)
+    (tmp_path / "w.bin").write_bytes(weights.tobytes())
+    made = place(with_external(location="w.bin", offset="0").graph.initializer[0])
+    if place is in_a_branch:
+        second = made.graph.node[0].attribute[1].g.initializer[0]
+        second.external_data[1].value = "2048"
+    models.save(tmp_path, made)
+    assert RUNTIME.describe(tmp_path / "model.onnx").external_files == ("w.bin",)
+    inputs = {port.name: models.floats(3, 16) for port in made.graph.input[:1]}
+    if place is in_a_branch:
+        inputs["flag"] = np.array(True)
+    with RUNTIME.open(models.source(tmp_path, "model.onnx", "w.bin")) as network:
+        assert list(network.parameters) == names
+        own = network.bind().run(inputs)["y"]
+        new = dict(zip(names, weights[len(names) :], strict=True))
+        replaced = network.bind(new).run(inputs)["y"]
+    np.testing.assert_allclose(own, inputs["x"] @ weights[len(names) - 1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(replaced, inputs["x"] @ weights[-1], rtol=1e-4, atol=1e-5)
+
+
+def two_outside(second_offset: int) -> ModelProto:
+    made = with_external(location="w.bin", offset="0", length="2048")
+    other = with_external(location="w.bin", offset=str(second_offset)).graph.initializer[0]
+    other.name = "V"
+    made.graph.initializer.append(other)
+    return made
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2047])
+def test_tensors_that_share_bytes_are_malformed(tmp_path, offset):
+    (tmp_path / "w.bin").write_bytes(bytes(4096))
+    error = refusal(tmp_path, two_outside(offset), "w.bin")
+    assert isinstance(error, MalformedError)
+    assert "'W' and 'V'" in error.message
+    assert error.found == f"bytes {offset} to {offset + 2048}, and 0 to 2048"
+
+
+def test_tensors_that_touch_are_read(tmp_path):
+    (tmp_path / "w.bin").write_bytes(bytes(4096))
+    models.save(tmp_path, two_outside(2048))
+    with RUNTIME.open(models.source(tmp_path, "model.onnx", "w.bin")) as network:
+        assert network.unused_parameters == ("V",)
+
+
+def test_a_folder_in_the_place_of_a_file_is_malformed(tmp_path):
+    (tmp_path / "w.bin").mkdir()
+    error = refusal(tmp_path, with_external(location="w.bin"), "w.bin")
+    assert error.where.file == "w.bin"
+    assert error.found == "a folder or a device"
+
+
+def test_a_link_within_the_folder_to_a_file_that_is_not_declared_is_refused(tmp_path):
+    (tmp_path / "real.bin").write_bytes(bytes(2048))
+    (tmp_path / "link.bin").symlink_to("real.bin")
+    error = refusal(tmp_path, with_external(location="link.bin"), "w.bin")
+    assert error.found == "link.bin"
 
 
 def test_a_description_lists_the_external_files(tmp_path):

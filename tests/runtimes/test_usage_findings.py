@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+from onnx import ModelProto, helper
 
 from conformance.checks import BY_ID
 from conformance.evaluation.evidence import Evidence
@@ -14,6 +16,7 @@ from conformance.verdicts import Finding, Verdict
 from tests import tiny_submission
 from tests.evaluation.bench import Bench
 from tests.runtimes import models
+from tests.runtimes.test_learned_attributes import LEARNED
 
 MIB = 1 << 20
 ROOM = 1 << 18
@@ -79,3 +82,42 @@ def test_opening_a_model_measures_what_it_uses(tmp_path):
     used = sum(array.nbytes for array in tiny_submission.weights().values())
     assert measured["used_parameter_bytes"] == used
     assert measured["parameter_bytes"] == used + 400_000
+
+
+def in_constants(data: bytes) -> bytes:
+    """The model with every initializer as a Constant node."""
+    made = ModelProto.FromString(data)
+    nodes = [
+        helper.make_node("Constant", [], [tensor.name], value=tensor)
+        for tensor in made.graph.initializer
+    ]
+    nodes += made.graph.node
+    del made.graph.initializer[:], made.graph.node[:]
+    made.graph.node.extend(nodes)
+    return made.SerializeToString()
+
+
+def test_weights_in_constant_nodes_are_used_parameters(tmp_path):
+    root = tmp_path / "tiny"
+    metadata = tiny_submission.write(root)
+    before = Bench(root).evaluate("model")
+    (root / "model.onnx").write_bytes(in_constants((root / "model.onnx").read_bytes()))
+    metadata["models"][0]["files"] = [tiny_submission.entry(root, "model.onnx")]
+    (root / "submission.json").write_text(json.dumps(metadata), encoding="utf-8")
+    after = Bench(root).evaluate("model")
+    for measured in ("parameter_count", "used_parameter_bytes", "unused_parameters"):
+        assert after[measured] == before[measured]
+    assert after["parameter_count"] > 0
+
+
+def test_a_linear_classifier_of_attributes_passes(tmp_path):
+    """Its coefficients, and not nothing, are what its file holds."""
+    weights = np.ones(100_000, np.float32)
+    build, tensors = LEARNED["LinearRegressor"]
+    made = build({**tensors, "coefficients": weights})
+    with models.opened(tmp_path, made) as network:
+        used = sum(array.nbytes for array in network.parameters.values())
+        unused = network.unused_parameters
+    (finding,) = findings(tmp_path, made.ByteSize(), used_parameter_bytes=used)
+    assert finding.verdict is Verdict.PASS
+    assert (used, unused) == (400_004, ())

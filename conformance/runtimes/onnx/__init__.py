@@ -5,10 +5,11 @@ Use it like this::
     with OnnxRuntime().open(source) as network:
         outputs = network.bind(decoded).run({"image": image})
 
-How it is laid out, from bytes to outputs: ``wire``, ``header`` and ``layout`` find the parameters
-in the mapped file; ``topology`` is the rest of it, and ``attached`` what hides there; ``external``
-confines data in other files; ``store`` reads tensors; ``skeleton`` makes the model that ``session``
-hands to ONNX Runtime; ``runner`` runs it.
+How it is laid out, from bytes to outputs: ``wire``, ``header``, ``constants`` and ``layout`` find
+the large tensors in the mapped file; ``topology`` is the rest of it, and ``contents`` what is in
+there, at ``sites``, as ``embedded`` tensors; ``functions``, ``opsets``, ``randomness`` and
+``attached`` say what is refused; ``external`` confines data in other files; ``store`` reads
+tensors; ``skeleton`` makes the model that ``session`` hands to ONNX Runtime; ``runner`` runs it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from conformance.runtimes._protocol import Description, ModelSource
+from conformance.runtimes.onnx.contents import Contents
 from conformance.runtimes.onnx.external import external_locations
 from conformance.runtimes.onnx.layout import read_layout
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.network import OnnxNetwork
+from conformance.runtimes.onnx.topology import read_topology
 
 __all__ = ["OnnxNetwork", "OnnxRuntime"]
 
@@ -47,7 +50,10 @@ class OnnxRuntime:
         External data files are found beside the model; they need not be declared.
         """
         mapped = MappedFile(path, path.name)
-        locations = external_locations(read_layout(mapped, _NO_LIMIT).records, path)
+        layout = read_layout(mapped, _NO_LIMIT)
+        topology = read_topology(layout, path.name)
+        contents = Contents(topology, layout.records, path.name, _NO_LIMIT)
+        locations = external_locations(contents.records, path)
         mapped.close()
         source = ModelSource(
             files=(path, *(path.parent / location for location in locations)),

@@ -7,7 +7,7 @@ https://github.com/onnx/onnx/blob/main/docs/ExternalData.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from conformance.runtimes._protocol import ModelSource
@@ -83,7 +83,29 @@ def span_in(record: TensorRecord, size: int, display: str, model: str) -> Span:
     return Span(offset, offset + length)
 
 
-def external_locations(records: tuple[TensorRecord, ...], model: Path) -> tuple[str, ...]:
+def check_overlaps(places: Iterable[tuple[TensorRecord, str, Span]], model: str) -> None:
+    """Raise MalformedError if two tensors share bytes of an external file.
+
+    One piece of data could otherwise stand for any number of parameters, whose bytes bound what a
+    model's files may hold.
+    """
+    last: dict[str, tuple[TensorRecord, Span]] = {}
+    for record, display, span in sorted(places, key=lambda place: place[2]):
+        if not span.size:
+            continue
+        if display in last and last[display][1].end > span.begin:
+            other, around = last[display]
+            raise MalformedError(
+                f"the external data of two tensors overlap: {other.name!r} and {record.name!r}",
+                where=_where(record, model),
+                expected=f"bytes of its own in {display}",
+                found=f"bytes {span.begin} to {span.end}, and {around.begin} to {around.end}",
+                mend="Store a tensor that is used twice once, under one name.",
+            )
+        last[display] = record, span
+
+
+def external_locations(records: Iterable[TensorRecord], model: Path) -> tuple[str, ...]:
     """Return the confined locations of all external data of the model file, each once."""
     found = (confined_location(r, model.name) for r in records if r.external is not None)
     return tuple(dict.fromkeys(found))
@@ -106,5 +128,5 @@ def _number(
 
 def _where(record: TensorRecord, model: str) -> Location:
     return Location(
-        file=model, byte_offset=record.span.begin, element=f"{record.element}.external_data"
+        file=model, byte_offset=record.byte_offset, element=f"{record.element}.external_data"
     )

@@ -7,6 +7,8 @@ import re
 from onnx import ModelProto, NodeProto
 from onnxruntime.capi import onnxruntime_pybind11_state as _state
 
+from conformance.runtimes.onnx.functions import all_nodes
+from conformance.runtimes.onnx.opsets import newer_version
 from conformance.verdicts import (
     ConformanceError,
     LimitError,
@@ -54,11 +56,13 @@ def refused_model(error: Exception, model: ModelProto, file: str) -> Conformance
             return _unknown_operator(match["op"], text, model, file)
     where = Location(file=file, element=_node_in(text) or "graph")
     if any(sign in text for sign in _VERSIONS):
+        unclear = "an IR version and opsets the installed ONNX Runtime supports", text
+        expected, found = newer_version(text) or unclear
         return UnsupportedError(
             "the model is written for a newer version of ONNX than the installed runtime knows",
             where=where,
-            expected="an IR version and opsets the installed ONNX Runtime supports",
-            found=text,
+            expected=expected,
+            found=found,
             mend="Convert the model with onnx.version_converter, or update ONNX Runtime.",
         )
     if any(sign in text for sign in _MEMORY):
@@ -99,7 +103,8 @@ def _unknown_operator(op: str, text: str, model: ModelProto, file: str) -> Unsup
 
 
 def _all_nodes(model: ModelProto) -> list[NodeProto]:
-    return [*model.graph.node, *(node for function in model.functions for node in function.node)]
+    nodes = [*model.graph.node, *(node for function in model.functions for node in function.node)]
+    return [*all_nodes(nodes)]
 
 
 def _too_large(text: str, where: Location) -> LimitError:

@@ -40,8 +40,12 @@ class _Parts:
     typed: bool = False
 
 
-def read_record(reader: WireReader, span: Span, element: str) -> TensorRecord:
+def read_record(
+    reader: WireReader, span: Span, element: str, constant: str | None = None
+) -> TensorRecord:
     """Return the record of the TensorProto in ``span``; ``element`` names it in messages.
+
+    ``constant`` is the name of a tensor that is no initializer; its own name says nothing then.
 
     Raises MalformedError if it contradicts itself, UnsupportedError for an unknown element type.
     """
@@ -50,15 +54,18 @@ def read_record(reader: WireReader, span: Span, element: str) -> TensorRecord:
         _take(reader, entry, parts, element)
     data_type = parts.once[_DATA_TYPE].value if _DATA_TYPE in parts.once else 0
     outside = _LOCATION in parts.once and parts.once[_LOCATION].value == _STORED_OUTSIDE
+    dtype = _dtype(reader, data_type, span, element)
     record = TensorRecord(
         element=element,
         span=span,
-        name=_name(reader, parts, span, element),
+        name=constant or _name(reader, parts, span, element),
         data_type=data_type,
-        dtype=_dtype(reader, data_type, span, element),
+        dtype=dtype,
         dims=_checked(reader, parts.dims, span, element),
         raw=parts.once[_RAW].span if _RAW in parts.once else None,
         external=parts.external if outside else None,
+        constant=constant is not None,
+        text_bytes=span.size if dtype.kind == "O" else 0,
     )
     _check_storage(reader, record, parts.typed)
     return record

@@ -23,6 +23,14 @@ class MappedFile:
     def __init__(self, path: Path, display: str) -> None:
         self.path = path
         self.display = display
+        if not path.is_file():
+            raise MalformedError(
+                "a file of the model is not there",
+                where=Location(file=display),
+                expected="a file",
+                found="a folder or a device" if path.exists() else "nothing",
+                mend="Put the file where the submission says it is.",
+            )
         self.size = path.stat().st_size
         if self.size == 0:
             raise MalformedError(
@@ -48,6 +56,10 @@ class MappedFile:
     def bytes_at(self, span: Span) -> npt.NDArray[np.uint8]:
         """Return the bytes of ``span`` as a read-only view of the file."""
         return np.frombuffer(self._map, np.uint8, span.size, span.begin)
+
+    def find(self, text: bytes, span: Span) -> bool:
+        """Say whether ``text`` is anywhere in ``span``."""
+        return self._map.find(text, span.begin, span.end) >= 0
 
     def forget(self, span: Span) -> None:
         """Let the kernel take back the pages of ``span``; they are read again when touched."""

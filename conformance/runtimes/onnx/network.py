@@ -12,27 +12,23 @@ from onnx import TensorProto
 from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.batching import fixed_batch, takes_batches
 from conformance.runtimes.fitting import Slot, fit_tensors
-from conformance.runtimes.onnx.attached import (
-    attached_tensors,
-    check_attached,
-    check_replaceable,
-)
+from conformance.runtimes.onnx.attached import Kept, check_replaceable
 from conformance.runtimes.onnx.batch_size import free_batch
 from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of, zeros
+from conformance.runtimes.onnx.contents import Contents
 from conformance.runtimes.onnx.external import external_locations
 from conformance.runtimes.onnx.faults import FAULTS, refused_model
 from conformance.runtimes.onnx.layout import read_layout
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.messages import parse_model
+from conformance.runtimes.onnx.opsets import check_opsets
 from conformance.runtimes.onnx.ports import port_of
-from conformance.runtimes.onnx.randomness import check_repeatable
 from conformance.runtimes.onnx.record import TensorRecord
 from conformance.runtimes.onnx.runner import OnnxRunner
 from conformance.runtimes.onnx.session import SETTINGS, open_session
 from conformance.runtimes.onnx.skeleton import build_skeleton
 from conformance.runtimes.onnx.store import TensorStore, TensorSubset
 from conformance.runtimes.onnx.topology import read_topology
-from conformance.runtimes.onnx.usage import needed_names
 
 
 @final
@@ -43,16 +39,13 @@ class OnnxNetwork:
         self._file = source.display[0]
         mapped = MappedFile(source.files[0], self._file)
         layout = read_layout(mapped, source.limit_bytes)
-        self._records = layout.records
+        self._stored = layout.records
         self._topology = read_topology(layout, self._file)
-        self._attached = attached_tensors(self._topology)
-        check_attached(self._attached, self._file, source.limit_bytes)
-        check_repeatable(self._topology, self._file)
-        self._needed = needed_names(self._topology.graph)
-        self._store = TensorStore(source, mapped, layout.records)
+        self._contents = Contents(self._topology, self._stored, self._file, source.limit_bytes)
+        self._store = TensorStore(source, mapped, self._stored, self._contents.embedded)
         self.inputs = tuple(port_of(value, self._file) for value in self._topology.graph.input)
         self.outputs = tuple(port_of(value, self._file) for value in self._topology.graph.output)
-        self.unused_files = _unused_files(source, layout.records)
+        self.unused_files = _unused_files(source, self._contents.records)
         self.versions: Mapping[str, str] = {
             name: version(name) for name in ("onnx", "onnxruntime", "numpy", "ml_dtypes")
         }
@@ -61,22 +54,22 @@ class OnnxNetwork:
     @property
     def parameters(self) -> Mapping[str, Array]:
         """The parameters by name, as read-only views of the files."""
-        return TensorSubset(self._store, tuple(r.name for r in self._records if r.is_parameter))
+        return TensorSubset(self._store, tuple(record.name for record in self._contents.parameters))
 
     @property
     def parameter_count(self) -> int:
         """Elements of all parameters."""
-        return sum(record.elements for record in self._records if record.is_parameter)
+        return sum(record.elements for record in self._contents.parameters)
 
     @property
     def unused_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that no output of the graph depends on."""
-        return tuple(r.name for r in self._records if r.is_parameter and r.name not in self._needed)
+        return tuple(r.name for r in self._contents.parameters if not self._contents.needs(r.name))
 
     @property
     def topology_constants(self) -> tuple[str, ...]:
-        """Names of the initializers that belong to the graph: lists of integers, and strings."""
-        return tuple(record.name for record in self._records if not record.is_parameter)
+        """Names of stored tensors that belong to the graph: numbers, lists of integers, strings."""
+        return tuple(record.name for record in self._contents.constants)
 
     def bind(self, replacement: Mapping[str, Array] | None = None) -> OnnxRunner:
         """Return a runner with the model's own parameters, or with all of them replaced.
@@ -92,8 +85,8 @@ class OnnxNetwork:
             self.check_replaceable()
             buffers = fit_tensors(
                 replacement,
-                [_slot(record) for record in self._records if record.is_parameter],
-                [_slot(r) for r in self._records if not (r.is_parameter or r.is_text)],
+                [_slot(record) for record in self._contents.parameters],
+                [_slot(record) for record in self._contents.constants if not record.is_text],
                 lambda array, slot: buffer_of(array, slot.dtype),
                 file=self._file,
                 element="graph.initializer",
@@ -102,15 +95,20 @@ class OnnxNetwork:
 
     def bind_empty(self) -> OnnxRunner:
         """Return a runner with every parameter zero, whatever else the graph holds."""
-        parameters = [record for record in self._records if record.is_parameter]
+        parameters = self._contents.parameters
         # One run of zeros, as long as the longest parameter, serves them all.
         blank = zeros(max((record.nbytes for record in parameters), default=0))
         return self._bind({record.name: blank[: record.nbytes] for record in parameters})
 
     def _bind(self, buffers: Mapping[str, Buffer]) -> OnnxRunner:
         """Return a runner with these data in the place of the model's own."""
-        tensors = (buffers[r.name] if r.name in buffers else self._own(r) for r in self._records)
-        skeleton = build_skeleton(self._topology, zip(self._records, tensors, strict=True))
+        check_opsets(self._topology, self._file)
+        tensors = (buffers[r.name] if r.name in buffers else self._own(r) for r in self._stored)
+        skeleton = build_skeleton(
+            self._topology,
+            zip(self._stored, tensors, strict=True),
+            self._contents.data(buffers, self._store),
+        )
         try:
             session = open_session(skeleton)
         except FAULTS as error:
@@ -120,14 +118,10 @@ class OnnxNetwork:
 
     def check_replaceable(self) -> None:
         """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
-        listed = sum(
-            record.span.size if record.is_text else record.elements
-            for record in self._records
-            if not record.is_parameter
-        )
         unused = set(self.unused_parameters)
-        used = sum(r.elements for r in self._records if r.is_parameter and r.name not in unused)
-        check_replaceable(self._attached, listed, used, self._file)
+        used = sum(r.elements for r in self._contents.parameters if r.name not in unused)
+        kept = Kept(self._contents.constants, self._contents.loose, self._contents.stuck)
+        check_replaceable(kept, used, self._file)
 
     def close(self) -> None:
         """Close the files; runners go on working."""
@@ -146,7 +140,7 @@ class OnnxNetwork:
 
     def _forget(self) -> None:
         """Let the kernel take back the parameters' pages: they are about to be replaced."""
-        for record in self._records:
+        for record in self._stored:
             self._store.forget(record.name)
 
     def _own(self, record: TensorRecord) -> Buffer | TensorProto:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from onnx import GraphProto, ModelProto, NodeProto
+from onnx import ModelProto, NodeProto
 
+from conformance.runtimes.onnx.functions import subgraphs
 from conformance.verdicts import Location, UnsupportedError
 
 DRAWING = frozenset(
@@ -39,17 +40,10 @@ def _drawing(nodes: Iterable[NodeProto], place: str) -> Iterator[tuple[str, Node
         here = f"{place}.node[{index}] {node.op_type}" + (f" {node.name}" if node.name else "")
         if node.op_type in DRAWING or _drops(node):
             yield here, node
-        for attribute in node.attribute:
-            for graph in _graphs(attribute.g, attribute.graphs):
-                yield from _drawing(graph.node, f"{here}.{attribute.name}")
+        for name, graph in subgraphs(node):
+            yield from _drawing(graph.node, f"{here}.{name}")
 
 
 def _drops(node: NodeProto) -> bool:
     """Say whether a Dropout may be told to train; without that input it copies."""
     return node.op_type == "Dropout" and any(node.input[_TRAINING_MODE:])
-
-
-def _graphs(one: GraphProto, several: Iterable[GraphProto]) -> Iterator[GraphProto]:
-    if one.ByteSize():
-        yield one
-    yield from several

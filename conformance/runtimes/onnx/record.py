@@ -17,7 +17,9 @@ class TensorRecord:
     """A stored tensor that has not been read.
 
     ``span`` is the whole TensorProto. Its data is in ``raw``, or in a file named by ``external``
-    (keys and values as written), or, where both are None, in typed fields of the message.
+    (keys and values as written), or, where both are None, in typed fields of the message. It is
+    a ``constant`` if no initializer of the main graph, but the value of a node or of a subgraph.
+    ``text_bytes`` is what the message of a tensor of strings takes, 0 for numbers.
     """
 
     element: str
@@ -28,6 +30,8 @@ class TensorRecord:
     dims: tuple[int, ...]
     raw: Span | None
     external: dict[str, str] | None
+    constant: bool = False
+    text_bytes: int = 0
 
     @property
     def elements(self) -> int:
@@ -44,11 +48,18 @@ class TensorRecord:
         """Whether it is no shape, axes, index or flag, and holds no strings.
 
         ONNX wants shapes and axes as int64 lists; an int32 may be an axis or an index. Narrower
-        integers, and lists of int32, are quantised weights, zero points and biases.
+        integers, and lists of int32, are quantised weights, zero points and biases. A constant of
+        one element is a number that the graph computes with, as exporters write them.
         """
         is_list = len(self.dims) <= 1 and self.dtype in (np.dtype(np.int64), np.dtype(np.bool_))
         is_index = not self.dims and self.dtype == np.dtype(np.int32)
-        return not (is_list or is_index or self.is_text)
+        is_number = self.constant and self.elements <= 1
+        return not (is_list or is_index or is_number or self.is_text)
+
+    @property
+    def byte_offset(self) -> int | None:
+        """Where it begins in the model file; None if that is not known."""
+        return self.span.begin if self.span.size else None
 
     @property
     def is_text(self) -> bool:

@@ -8,13 +8,16 @@ that the sample does not have.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto
 
 from conformance.runtimes.onnx.buffers import Buffer
+from conformance.runtimes.onnx.embedded import write_embedded
 from conformance.runtimes.onnx.record import TensorRecord
+from conformance.runtimes.onnx.sites import is_constant
+from conformance.runtimes.onnx.unsigned import use_unsigned_weights
 
 _INLINE_BYTES = 1024
 _INLINE_RANK = 1
@@ -31,11 +34,17 @@ class Skeleton:
 
 
 def build_skeleton(
-    topology: ModelProto, tensors: Iterable[tuple[TensorRecord, Buffer | TensorProto]]
+    topology: ModelProto,
+    tensors: Iterable[tuple[TensorRecord, Buffer | TensorProto]],
+    embedded: Mapping[str, Buffer],
 ) -> Skeleton:
-    """Return the model of ``topology``, which has no initializers, with ``tensors`` as its own."""
+    """Return the model of ``topology``, which has no initializers, with ``tensors`` as its own.
+
+    The data of ``embedded`` are written into the graph, at their sites.
+    """
     model = ModelProto()
     model.CopyFrom(topology)
+    write_embedded(model, embedded)
     outside: dict[str, Buffer] = {}
     room = _ROOM_BYTES
     for record, data in tensors:
@@ -51,7 +60,23 @@ def build_skeleton(
         else:
             _refer(tensor, str(len(outside)), data.nbytes)
             outside[str(len(outside))] = data
+    _drop_constants(model, {tensor.name for tensor in model.graph.initializer})
+    use_unsigned_weights(model, outside)
     return Skeleton(model.SerializeToString(), tuple(outside), tuple(outside.values()))
+
+
+def _drop_constants(model: ModelProto, stored: set[str]) -> None:
+    """Remove the Constant nodes whose tensors have become initializers."""
+    nodes = [
+        node for node in model.graph.node if not (is_constant(node) and _is_stub(node, stored))
+    ]
+    if len(nodes) < len(model.graph.node):
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
+
+
+def _is_stub(node: NodeProto, stored: set[str]) -> bool:
+    return not node.attribute and not stored.isdisjoint(node.output)
 
 
 def _belongs_inside(record: TensorRecord) -> bool:

@@ -11,7 +11,8 @@ from onnx import TensorProto, numpy_helper
 
 from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.onnx.dtypes import is_packed
-from conformance.runtimes.onnx.external import locate, span_in
+from conformance.runtimes.onnx.embedded import Embedded
+from conformance.runtimes.onnx.external import check_overlaps, locate, span_in
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.messages import DecodeError, parse_tensor
 from conformance.runtimes.onnx.record import TensorRecord
@@ -28,24 +29,40 @@ class TensorStore(Mapping[str, Array]):
     """
 
     def __init__(
-        self, source: ModelSource, model: MappedFile, records: tuple[TensorRecord, ...]
+        self,
+        source: ModelSource,
+        model: MappedFile,
+        records: tuple[TensorRecord, ...],
+        embedded: tuple[Embedded, ...] = (),
     ) -> None:
         self._source = source
         self._files = {0: model}
-        self._records = {record.name: record for record in records}
+        self._embedded = {tensor.record.name: tensor for tensor in embedded}
+        self._records = {r.name: r for r in (*records, *(tensor.record for tensor in embedded))}
         self._places: dict[str, tuple[MappedFile, Span]] = {}
-        for record in records:
+        for record in self._records.values():
             if record.external is not None:
                 self._places[record.name] = self._outside(record)
+            elif record.name in self._embedded:
+                continue
             elif record.raw is not None and not record.is_text:
                 self._places[record.name] = (model, record.raw)
             else:
                 self._typed(record)
+        check_overlaps(
+            [
+                (self._records[name], file.display, span)
+                for name, (file, span) in self._places.items()
+                if self._records[name].external is not None
+            ],
+            source.display[0],
+        )
 
     def __getitem__(self, name: str) -> Array:
         record = self._records[name]
         if name not in self._places:
-            return self._typed(record)
+            embedded = self._embedded.get(name)
+            return embedded.read() if embedded is not None else self._typed(record)
         file, span = self._places[name]
         if is_packed(record.dtype):
             return self._unpacked(record, file.bytes_at(span))
@@ -66,7 +83,9 @@ class TensorStore(Mapping[str, Array]):
 
     def message(self, name: str) -> TensorProto:
         """Return a tensor that is stored in typed fields as it is in the file."""
-        return parse_tensor(self._files[0].bytes_at(self._records[name].span).tobytes())
+        tensor = parse_tensor(self._files[0].bytes_at(self._records[name].span).tobytes())
+        tensor.name = name
+        return tensor
 
     def forget(self, name: str) -> None:
         """Let the kernel take back the memory that the data of a tensor was read into."""
@@ -108,7 +127,7 @@ class TensorStore(Mapping[str, Array]):
             f"the data of tensor {record.name!r} does not fit its type and shape",
             where=Location(
                 file=self._source.display[0],
-                byte_offset=record.span.begin,
+                byte_offset=record.byte_offset,
                 element=record.element,
             ),
             expected=f"{record.elements} elements of {record.dtype.name} for {list(record.dims)}",

@@ -29,6 +29,16 @@ _UINT64 = (1 << 64) - 1
 _DAMAGED = "Export the model again: the file is damaged or was cut short."
 
 
+def varint(value: int) -> bytes:
+    """Return an unsigned number as it is written on the wire."""
+    encoded = bytearray()
+    while value > _SEVEN_BITS:
+        encoded.append(value & _SEVEN_BITS | _SEVEN_BITS + 1)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
 class Span(NamedTuple):
     """A range of bytes: ``begin`` belongs to it, ``end`` does not."""
 
@@ -57,10 +67,14 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WireReader:
-    """Reads fields from ``data``; ``file`` names it in messages."""
+    """Reads fields from ``data``; ``file`` names it in messages.
+
+    Where ``data`` is no whole file (``is_file`` false), errors tell no byte offset.
+    """
 
     data: memoryview
     file: str
+    is_file: bool = True
 
     def fields(self, span: Span, element: str) -> Iterator[Field]:
         """Yield the fields of the message in ``span``; ``element`` names it in messages."""
@@ -93,7 +107,9 @@ class WireReader:
         """Return the error for damage at a byte offset."""
         return MalformedError(
             message,
-            where=Location(file=self.file, byte_offset=offset, element=element),
+            where=Location(
+                file=self.file, byte_offset=offset if self.is_file else None, element=element
+            ),
             expected=expected,
             found=found,
             mend=_DAMAGED,
