@@ -1,0 +1,88 @@
+"""A Caffe network: its ports, its parameters, and the engine that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from conformance.runtimes._protocol import Array, ModelSource, PortInfo
+from conformance.runtimes.base import ParameterNetwork
+from conformance.runtimes.batching import Run
+from conformance.runtimes.caffe.caffemodel import read_blobs
+from conformance.runtimes.caffe.graph import Graph, build_graph
+from conformance.runtimes.caffe.opencv import OpenCvEngine
+from conformance.runtimes.caffe.prototxt import read_prototxt
+from conformance.runtimes.caffe.stored import (
+    StoredParameters,
+    check_content,
+    parameter_name,
+    place_parameters,
+)
+from conformance.runtimes.caffe.translation import OnnxEngine
+from conformance.runtimes.libraries import versions_of
+from conformance.runtimes.onnx.mapped import MappedFile
+from conformance.verdicts import ConformanceError, Location
+
+_FILES = 2
+
+
+class CaffeNetwork(ParameterNetwork):
+    """A prototxt and its caffemodel; see :class:`conformance.runtimes.Network`."""
+
+    def __init__(self, source: ModelSource) -> None:
+        super().__init__(source.display[0])
+        _check_files(source)
+        net = read_prototxt(source.files[0], self.file)
+        self._graph = build_graph(net, self.file, source.limit_bytes)
+        self._mapped = MappedFile(source.files[1], source.display[1])
+        try:
+            self._read(source.limit_bytes)
+        except BaseException:
+            self._mapped.close()
+            raise
+        self.unused_files = source.display[_FILES:]
+
+    def _read(self, limit_bytes: int) -> None:
+        graph, file = self._graph, self._mapped.display
+        places = place_parameters(graph, read_blobs(self._mapped), file, limit_bytes)
+        check_content(self._mapped, places, len(graph.layers))
+        self.parameters = StoredParameters(self._mapped, places)
+        used = _used_parameters(graph)
+        self.unused_parameters = tuple(name for name in places if name not in used)
+        self.inputs = _ports(graph, graph.inputs)
+        self.outputs = _ports(graph, graph.outputs)
+        self._engine = OpenCvEngine.for_graph(graph) or OnnxEngine(graph)
+        self.settings = self._engine.settings
+        self.versions = {**self._engine.versions, **versions_of("protobuf")}
+
+    def close(self) -> None:
+        """Unmap the caffemodel."""
+        self._mapped.close()
+
+    def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
+        return self._engine.load(self.parameters if tensors is None else tensors)
+
+
+def _check_files(source: ModelSource) -> None:
+    if len(source.files) < _FILES:
+        raise ConformanceError(
+            "a Caffe network is made of two files",
+            where=Location(source.display[0]),
+            expected="a prototxt, and a caffemodel",
+            found=", ".join(source.display),
+            mend="List the prototxt first and the caffemodel second under the model's files.",
+        )
+
+
+def _ports(graph: Graph, numbers: Sequence[int]) -> tuple[PortInfo, ...]:
+    values = (graph.values[number] for number in numbers)
+    return tuple(PortInfo(value.name, "float32", value.shape) for value in values)
+
+
+def _used_parameters(graph: Graph) -> set[str]:
+    """Return the parameters of layers that an output depends on."""
+    needed, used = set(graph.outputs), set()
+    for layer in reversed(graph.layers):
+        if needed.intersection(layer.tops):
+            needed.update(layer.bottoms)
+            used |= {parameter_name(layer, weight) for weight in layer.weights}
+    return used

@@ -1,0 +1,58 @@
+"""The options of a layer: none is passed over that could change what the layer computes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from conformance.runtimes.caffe.layers import Kind, Node
+from conformance.runtimes.caffe.messages import label_of
+
+_COMMON = frozenset({
+    *("name", "type", "bottom", "top", "param", "include", "exclude", "phase"),
+    *("loss_weight", "propagate_down", "loss_param", "transform_param"),
+})  # fmt: skip
+
+
+def check_options(node: Node, kind: Kind, message: Any) -> None:
+    """Refuse a wrong number of inputs or outputs, and options that would not be followed.
+
+    Raises MalformedError for what contradicts the type of the layer, UnsupportedError for options
+    of another type, or that mean nothing here.
+    """
+    for what, number, (least, most) in (
+        ("inputs", len(node.bottoms), kind.bottoms),
+        ("outputs", node.tops, kind.tops),
+    ):
+        wanted = str(least) if least == most else f"{least} to {most}"
+        node.require(least <= number <= most, f"it has the wrong number of {what}", wanted, number)
+    for field, _ in message.ListFields():
+        if field.name not in _COMMON and field.name != kind.options:
+            raise _not_followed(node, field.name)
+    if message.HasField("phase") and label_of(message, "phase") != "TEST":
+        raise _not_followed(node, "phase: TRAIN")
+    if kind.options:
+        _check_own(node, kind)
+
+
+def _check_own(node: Node, kind: Kind) -> None:
+    for field, value in node.options.ListFields():
+        if field.name not in kind.read | kind.idle:
+            raise _not_followed(node, f"{kind.options} {{ {field.name} }}")
+        if field.name in kind.read and field.cpp_type == field.CPPTYPE_FLOAT:
+            numbers = list(value) if field.is_repeated else [value]
+            node.require(
+                all(map(math.isfinite, numbers)),
+                f"its {field.name} is not a number",
+                "finite numbers",
+                numbers,
+            )
+
+
+def _not_followed(node: Node, option: str) -> Exception:
+    return node.unsupported(
+        f"its option {option} cannot be followed",
+        "options of its own type, as BVLC Caffe knows them, for the test phase",
+        option,
+        "Remove the option, if the outputs do not depend on it.",
+    )

@@ -1,0 +1,87 @@
+"""Reading a prototxt: text into a ``NetParameter``, everything in it known by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import text_format
+
+from conformance.runtimes.caffe.messages import new_message
+from conformance.tensorfiles import refuse_lfs_pointer
+from conformance.verdicts import (
+    ConformanceError,
+    LimitError,
+    Location,
+    MalformedError,
+    UnsupportedError,
+)
+
+MAX_BYTES = 2 << 20
+"""The largest prototxt that is read; that of a network of 150 layers takes 100 kB."""
+
+_MOST_TEXT = 300
+_UNKNOWN = "has no field named"
+
+
+def read_prototxt(path: Path, display: str) -> Any:
+    """Return the ``NetParameter`` in the text file at ``path``; ``display`` names it.
+
+    Raises MalformedError if it is not one, LimitError if it is too large, UnsupportedError if it
+    uses a field that is not known here.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise LimitError(
+            "the prototxt is too large",
+            where=Location(file=display),
+            expected=f"at most {MAX_BYTES} bytes",
+            found=f"{path.stat().st_size} bytes",
+            mend="List the prototxt first and the caffemodel second under the model's files.",
+        )
+    refuse_lfs_pointer(data, display)
+    return _parsed(_text(data, display), display)
+
+
+def _text(data: bytes, display: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedError(
+            "the prototxt is not a text file",
+            where=Location(file=display, byte_offset=error.start),
+            expected="UTF-8 text",
+            found=f"byte {data[error.start]:#04x}",
+            mend="List the prototxt first and the caffemodel second under the model's files.",
+        ) from error
+
+
+def _parsed(text: str, display: str) -> Any:
+    net = new_message("NetParameter")
+    try:
+        text_format.Parse(text, net)
+    except text_format.ParseError as error:
+        raise _refusal(error, display) from error
+    return net
+
+
+def _refusal(error: text_format.ParseError, display: str) -> ConformanceError:
+    where = Location(file=display, line=error.GetLine(), column=error.GetColumn())
+    found = str(error).partition(" : ")[2][:_MOST_TEXT].strip()
+    if _UNKNOWN in found:
+        return UnsupportedError(
+            "the prototxt uses a field that is not known here",
+            where=where,
+            expected="fields of the caffe.proto of BVLC Caffe 1.0",
+            found=found,
+            mend="Remove the field if it does not change the outputs of the network; upgrade a "
+            "file of the first version of Caffe (layers { layer { } }) with upgrade_net_proto_text",
+        )
+    return MalformedError(
+        "the prototxt cannot be parsed",
+        where=where,
+        expected="a NetParameter in the text format of protocol buffers",
+        found=found,
+        mend="Correct the prototxt at this place.",
+    )
