@@ -1,0 +1,114 @@
+"""A pruned graph in a TensorFlow session, with values for its variables.
+
+TensorFlow gets the graph and arrays, and never the name of a file. Each session has variables of
+its own, so that nothing of one set of values is left for the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from conformance.runtimes._protocol import Array, PortInfo
+from conformance.runtimes.batching import Run
+from conformance.runtimes.tensorflow.engine import session_config, tensorflow_for
+from conformance.runtimes.tensorflow.faults import damaged, explained, failed_run
+from conformance.runtimes.tensorflow.graphs import node_of
+from conformance.verdicts import ConformanceError, MalformedError
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A computation: its ports, and the tensors of the graph (``node:0``) behind them, by port."""
+
+    name: str
+    inputs: tuple[PortInfo, ...]
+    outputs: tuple[PortInfo, ...]
+    fed: Mapping[str, str]
+    fetched: Mapping[str, str]
+
+
+@final
+class LoadedGraph:
+    """A graph that TensorFlow has accepted; ``handles`` are the nodes that are variables."""
+
+    def __init__(self, graph_def: Any, signature: Signature, file: str, format: str) -> None:
+        self._tf = tensorflow_for(format)
+        self._file = file
+        self._signature = signature
+        self._graph = self._tf.Graph()
+        self._names = {node.name for node in graph_def.node}
+        self._assigned: dict[str, tuple[Any, Any]] = {}
+        with explained(self._refused), self._graph.as_default(), self._tf.device("/CPU:0"):
+            self._tf.import_graph_def(graph_def, name="")
+            self._fed = self._tensors(signature.fed, signature.inputs)
+            self._fetched = self._tensors(signature.fetched, signature.outputs)
+            for node in graph_def.node:
+                if node.op == "VarHandleOp":
+                    self._assigned[node.name] = self._assignment(node)
+            self._graph.finalize()
+
+    def compute_with(self, values: Mapping[str, Array]) -> Run:
+        """Return a function from inputs to outputs, of the graph with ``values`` by handle."""
+        with explained(self._refused):
+            session = self._tf.compat.v1.Session(graph=self._graph, config=session_config(self._tf))
+            feed = {self._assigned[handle][0]: array for handle, array in values.items()}
+            session.run([self._assigned[handle][1] for handle in values], feed)
+
+        def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
+            with explained(failed_run(self._file)):
+                feed = {tensor: inputs[name] for name, tensor in self._fed.items()}
+                outputs = session.run(self._fetched, feed)
+            return {name: _plain(array) for name, array in outputs.items()}
+
+        return run
+
+    def _assignment(self, node: Any) -> tuple[Any, Any]:
+        """Return the tensor that takes a variable's value, and the operation that stores it."""
+        value = self._tf.compat.v1.placeholder(node.attr["dtype"].type)
+        handle = self._graph.get_tensor_by_name(f"{node.name}:0")
+        return value, self._tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+
+    def _tensors(self, names: Mapping[str, str], ports: tuple[PortInfo, ...]) -> dict[str, Any]:
+        """Return the tensors of ports; MalformedError if one has another type than declared.
+
+        An input that no output depends on is not in the graph, and left out.
+        """
+        found = {}
+        for port in ports:
+            if node_of(names[port.name]) not in self._names:
+                continue
+            tensor = self._graph.get_tensor_by_name(names[port.name])
+            if tensor.dtype.name != port.dtype:
+                raise damaged(
+                    self._file,
+                    f"{port.name!r} has another type than the signature says",
+                    element=port.name,
+                    expected=port.dtype,
+                    found=tensor.dtype.name,
+                )
+            found[port.name] = tensor
+        return found
+
+    def _refused(self, found: str, element: str | None) -> ConformanceError:
+        made: MalformedError = damaged(
+            self._file,
+            "TensorFlow does not accept the graph",
+            element=element or "graph",
+            expected="a graph that TensorFlow can load",
+            found=found,
+            mend="Correct the graph, or export the model again.",
+        )
+        return made
+
+
+def _plain(array: Array) -> Array:
+    """Return an output as an array; texts as strings."""
+    array = np.asarray(array)
+    if array.dtype != object:
+        return array
+    texts = [each.decode("utf-8", "replace") for each in array.ravel().tolist()]
+    return np.array(texts, object).reshape(array.shape)

@@ -1,0 +1,76 @@
+"""TensorFlow's element types as NumPy's."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+
+from conformance.runtimes.dtypes import DType
+from conformance.verdicts import Location, UnsupportedError
+
+STRING, RESOURCE, VARIANT = 7, 20, 21
+"""Members of tensorflow.DataType that are no numbers."""
+
+_DTYPES: dict[int, DType] = {
+    1: np.dtype(np.float32),
+    2: np.dtype(np.float64),
+    3: np.dtype(np.int32),
+    4: np.dtype(np.uint8),
+    5: np.dtype(np.int16),
+    6: np.dtype(np.int8),
+    8: np.dtype(np.complex64),
+    9: np.dtype(np.int64),
+    10: np.dtype(np.bool_),
+    14: np.dtype(ml_dtypes.bfloat16),
+    17: np.dtype(np.uint16),
+    18: np.dtype(np.complex128),
+    19: np.dtype(np.float16),
+    22: np.dtype(np.uint32),
+    23: np.dtype(np.uint64),
+}
+
+_SMALL = 16
+_COUNTING_BYTES = 4
+
+
+def known_dtype(number: int) -> DType | None:
+    """Return the NumPy type for a member of tensorflow.DataType, or None."""
+    return _DTYPES.get(number)
+
+
+def dtype_of(number: int, where: Location) -> DType:
+    """Return the NumPy type for a member of tensorflow.DataType, or raise UnsupportedError."""
+    dtype = _DTYPES.get(number)
+    if dtype is None:
+        raise UnsupportedError(
+            "a tensor has an element type that is not judged here",
+            where=where,
+            expected="a type of numbers or booleans that NumPy or ml_dtypes has",
+            found=f"tensorflow.DataType {number}",
+            mend="Store the tensor as float32, or in another plain type.",
+        )
+    return dtype
+
+
+def named_dtype(name: str, where: Location) -> DType:
+    """Return the type of that name; UnsupportedError if it is none of numbers or booleans."""
+    for dtype in _DTYPES.values():
+        if dtype.name == name:
+            return dtype
+    raise UnsupportedError(
+        "a tensor has an element type that is not judged here",
+        where=where,
+        expected="a type of numbers or booleans that NumPy or ml_dtypes has",
+        found=name[:80],
+        mend="Give the layer another dtype, such as float32.",
+    )
+
+
+def is_counter(dtype: DType, shape: tuple[int, ...]) -> bool:
+    """Say whether a variable is a counter, a seed or a flag: part of the graph, not a parameter.
+
+    It is a scalar, or a list of fewer than 16 elements, of booleans or of integers of 32 or 64
+    bits. Narrower integers are quantised weights.
+    """
+    counting = dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize >= _COUNTING_BYTES)
+    return counting and len(shape) <= 1 and (not shape or shape[0] < _SMALL)

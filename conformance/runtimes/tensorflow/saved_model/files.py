@@ -1,0 +1,72 @@
+"""The files of a SavedModel: which of those that were listed are what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.runtimes._protocol import ModelSource
+from conformance.verdicts import ConformanceError, Location
+
+INDEX = "variables/variables.index"
+_DATA = re.compile(r"variables/(variables\.data-\d{5}-of-\d{5})")
+_BESIDE = frozenset({"fingerprint.pb", "keras_metadata.pb"})
+_MOST_BESIDE = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The listed files by what they are, each with its name for messages.
+
+    ``data`` are by the names that the index gives them; ``unused`` says, as displayed, which files
+    the network is not made of.
+    """
+
+    graph: tuple[Path, str]
+    index: tuple[Path, str] | None
+    data: Mapping[str, tuple[Path, str]]
+    unused: tuple[str, ...]
+
+
+def files_of(source: ModelSource) -> Files:
+    """Return the listed files by their places beside the first one, which is the graph.
+
+    Nothing outside ``source.root`` is taken, and no file that is not listed is looked for. Raises
+    ConformanceError if the first file is not a saved_model.pb or if two files are one.
+    """
+    graph = source.files[0], source.display[0]
+    folder, root = graph[0].resolve().parent, source.root.resolve()
+    places: dict[str, tuple[Path, str]] = {}
+    unused: list[str] = []
+    for path, display in zip(source.files[1:], source.display[1:], strict=True):
+        place = path.resolve()
+        inside = place.is_relative_to(folder) and place.is_relative_to(root)
+        name = place.relative_to(folder).as_posix() if inside else ""
+        if name in places:
+            raise _listed_twice(display)
+        if name == INDEX or _DATA.fullmatch(name):
+            places[name] = path, display
+        elif name not in _BESIDE or path.stat().st_size > _MOST_BESIDE:
+            unused.append(display)
+    data = {m[1]: places[name] for name in places if (m := _DATA.fullmatch(name))}
+    return Files(graph, places.get(INDEX), data, tuple(unused))
+
+
+def files_beside(path: Path) -> tuple[str, ...]:
+    """Return the files that belong to the saved_model.pb at ``path``, relative to its folder."""
+    variables = sorted((path.parent / "variables").glob("variables.*"))
+    names = [file.relative_to(path.parent).as_posix() for file in variables]
+    found = [name for name in names if name == INDEX or _DATA.fullmatch(name)]
+    return (*found, *(name for name in sorted(_BESIDE) if (path.parent / name).is_file()))
+
+
+def _listed_twice(display: str) -> ConformanceError:
+    return ConformanceError(
+        "a file of the model is listed twice",
+        where=Location(display),
+        expected="each file once",
+        found=f"{display} again",
+        mend="Remove one of the two entries.",
+    )

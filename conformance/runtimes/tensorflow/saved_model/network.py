@@ -1,0 +1,199 @@
+"""An opened SavedModel: its serving signature, its variables, and how they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, final
+
+from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes.base import ParameterNetwork
+from conformance.runtimes.batching import Run
+from conformance.runtimes.dtypes import DType
+from conformance.runtimes.onnx.mapped import MappedFile
+from conformance.runtimes.tensorflow.attached import (
+    FEWEST_WEIGHTS,
+    attached_values,
+    check_replaceable,
+)
+from conformance.runtimes.tensorflow.computing import LoadedGraph
+from conformance.runtimes.tensorflow.dtypes import is_counter, known_dtype
+from conformance.runtimes.tensorflow.engine import (
+    session_config,
+    settings_of,
+    tensorflow_for,
+    versions,
+)
+from conformance.runtimes.tensorflow.faults import damaged
+from conformance.runtimes.tensorflow.graphs import (
+    Reach,
+    check_names,
+    check_operators,
+    count_operators,
+    node_of,
+    other_places,
+    reach,
+)
+from conformance.runtimes.tensorflow.messages import message, parse
+from conformance.runtimes.tensorflow.operators import COMPUTING, IDLE, SAVING
+from conformance.runtimes.tensorflow.pruning import pruned
+from conformance.runtimes.tensorflow.saved_model.checkpoint import Checkpoint
+from conformance.runtimes.tensorflow.saved_model.files import Files, files_of
+from conformance.runtimes.tensorflow.saved_model.signature import serving_graph, serving_signature
+from conformance.runtimes.tensorflow.saved_model.variables import (
+    Variable,
+    plain_name,
+    variables_of,
+)
+from conformance.verdicts import LimitError, Location
+
+FORMAT = "savedmodel"
+
+_MOST_GRAPH = 1 << 30
+
+
+@final
+class SavedModelNetwork(ParameterNetwork):
+    """An opened SavedModel; see :class:`conformance.runtimes.Network`."""
+
+    def __init__(self, source: ModelSource) -> None:
+        super().__init__(source.display[0])
+        tf = tensorflow_for(FORMAT)
+        files = files_of(source)
+        meta_graph = _read_graph(files, min(source.limit_bytes, _MOST_GRAPH))
+        signature = serving_signature(meta_graph, self.file)
+        reached = _checked_reach(meta_graph, list(signature.fetched.values()), self.file)
+        graph = pruned(meta_graph.graph_def, reached, session_config(tf))
+        places = list(reach(graph, reached.nodes, self.file).places())
+        self._operators = count_operators(places)
+        self._attached = attached_values(places, self.file, source.limit_bytes)
+        self._checkpoint = Checkpoint(files, source.limit_bytes, FORMAT)
+        self._variables = variables_of(meta_graph, reached, self._checkpoint, self.file, FORMAT)
+        self._check_variables(reached)
+        self._sort_variables()
+        self._loaded = LoadedGraph(graph, signature, self.file, FORMAT)
+        self.inputs, self.outputs = signature.inputs, signature.outputs
+        self.unused_files = (*files.unused, *self._checkpoint.unused_files)
+        self.versions, self.settings = versions(), settings_of(tf)
+
+    def check_replaceable(self) -> None:
+        """Raise UnsupportedError if the graph holds parameters of its own."""
+        entries, unused = self._checkpoint.entries, set(self.unused_parameters)
+        used = sum(entries[k].elements for n, k in self._keys.items() if n not in unused)
+        listed = sum(array.size for array in self.constants.values())
+        check_replaceable(self._attached, listed, used, self._operators, self.file)
+
+    def close(self) -> None:
+        """Close the files; runners go on working."""
+        self._checkpoint.close()
+
+    def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
+        """Return the function of a session of its own, with its own variables."""
+        return self._loaded.compute_with(
+            {
+                handle: self._value_of(variable, tensors or {})
+                for variable in self._variables
+                for handle in variable.handles
+            }
+        )
+
+    def _value_of(self, variable: Variable, tensors: Mapping[str, Array]) -> Array:
+        if variable.name in tensors:
+            return tensors[variable.name]
+        return self._checkpoint.read(variable.key)
+
+    def _check_variables(self, reached: Reach) -> None:
+        """Refuse a stored value that does not have the type and the shape of its variable."""
+        for variable in self._variables:
+            stored = self._checkpoint.entries[variable.key]
+            for handle in variable.handles:
+                wanted = reached.nodes[handle].attr
+                if stored.dtype == known_dtype(wanted["dtype"].type) and _fits(
+                    stored.shape, wanted["shape"].shape
+                ):
+                    continue
+                raise damaged(
+                    self._checkpoint.file,
+                    f"the stored value of {variable.name!r} does not fit the variable",
+                    element=variable.key,
+                    expected=_shown(known_dtype(wanted["dtype"].type), wanted["shape"].shape),
+                    found=f"{stored.dtype} of shape {list(stored.shape)}",
+                )
+
+    def _sort_variables(self) -> None:
+        """Tell parameters, used or not, from counters, seeds and flags."""
+        entries = self._checkpoint.entries
+        names = {variable.key: variable.name for variable in self._variables}
+        counters = {k for k, s in entries.items() if s.dtype and is_counter(s.dtype, s.shape)}
+        unused = {
+            key: plain_name(key) if plain_name(key) not in names.values() else key
+            for key, stored in entries.items()
+            if stored.dtype and key not in names and stored.elements >= FEWEST_WEIGHTS
+        }
+        self._keys = {n: k for k, n in {**names, **unused}.items() if k not in counters}
+        self.parameters = _Values(self._checkpoint, self._keys)
+        self.unused_parameters = tuple(name for key, name in unused.items() if key not in counters)
+        self.constants = {
+            name: self._checkpoint.read(key) for key, name in names.items() if key in counters
+        }
+
+
+class _Values(Mapping[str, Array]):
+    """Values by name, each read from the mapped file when it is asked for."""
+
+    def __init__(self, checkpoint: Checkpoint, keys: Mapping[str, str]) -> None:
+        self._checkpoint = checkpoint
+        self._keys = keys
+
+    def __getitem__(self, name: str) -> Array:
+        return self._checkpoint.read(self._keys[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+def _read_graph(files: Files, limit_bytes: int) -> Any:
+    """Return the MetaGraphDef for serving."""
+    path, file = files.graph
+    mapped = MappedFile(path, file)
+    if mapped.size > limit_bytes:
+        raise LimitError(
+            "the graph is too long",
+            where=Location(file),
+            expected=f"at most {limit_bytes} bytes",
+            found=f"{mapped.size} bytes",
+            mend="Keep the parameters in variables: they are stored in files of their own.",
+        )
+    kind = message("protobuf.saved_model", "SavedModel", FORMAT)
+    data = bytes(mapped.view())
+    mapped.close()
+    return serving_graph(parse(kind, data, file, "file"), file)
+
+
+def _checked_reach(meta_graph: Any, outputs: Sequence[str], file: str) -> Reach:
+    """Return what the outputs depend on, once every operator of the file has been looked at."""
+    graph, saver = meta_graph.graph_def, meta_graph.saver_def
+    check_names(graph, file)
+    reached = reach(graph, map(node_of, outputs), file)
+    check_operators(reached.places(), COMPUTING, file)
+    roots = (saver.filename_tensor_name, saver.save_tensor_name, saver.restore_op_name)
+    saving = reach(graph, [node_of(root) for root in roots if root], file)
+    check_operators(saving.places(), SAVING, file)
+    check_operators(other_places(graph, (reached, saving)), IDLE, file)
+    return reached
+
+
+def _fits(shape: tuple[int, ...], declared: Any) -> bool:
+    """Say whether a value has a shape that a variable, maybe in part unknown, declares."""
+    if declared.unknown_rank:
+        return True
+    wanted = [dim.size for dim in declared.dim]
+    return len(wanted) == len(shape) and all(
+        size in (-1, found) for size, found in zip(wanted, shape, strict=True)
+    )
+
+
+def _shown(dtype: DType | None, declared: Any) -> str:
+    return f"{dtype} of shape {[dim.size for dim in declared.dim]}"
