@@ -1,0 +1,256 @@
+"""An exported program of PyTorch as a network.
+
+``torch.export.load`` is never called: it would unpickle examples and constants, and follow names
+and evaluate expressions in the JSON. The graph is computed by :mod:`export_run` instead.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, final
+
+from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes.base import ParameterNetwork
+from conformance.runtimes.batching import Run
+from conformance.runtimes.pytorch.archive import Archive
+from conformance.runtimes.pytorch.exchange import to_array, to_tensor, unchanged, versions_of
+from conformance.runtimes.pytorch.export_check import check_graph, needed_names, values_in
+from conformance.runtimes.pytorch.export_program import (
+    Program,
+    check_meta,
+    read_payload,
+    read_program,
+)
+from conformance.runtimes.pytorch.export_run import OperatorError, last_reads, run_graph
+from conformance.runtimes.pytorch.faults import FAULTS, failed_run
+from conformance.runtimes.pytorch.json_view import View
+from conformance.runtimes.pytorch.outside import Outside, check_outside
+from conformance.runtimes.pytorch.settings import settings_of, settled, torch_for, versions
+from conformance.runtimes.pytorch.stored import (
+    StoredTensors,
+    check_limit,
+    check_slack,
+    check_ties,
+    sort_tensors,
+)
+from conformance.runtimes.pytorch.values import Tensor
+from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
+
+FORMAT = "torch-export"
+_MODEL = "models/model.json"
+_WEIGHTS, _CONSTANTS = "data/weights/", "data/constants/"
+_WEIGHTS_CONFIG = f"{_WEIGHTS}model_weights_config.json"
+_CONSTANTS_CONFIG = f"{_CONSTANTS}model_constants_config.json"
+_NEEDED = (_MODEL, _WEIGHTS_CONFIG, _CONSTANTS_CONFIG, "archive_format", "archive_version")
+_SMALL = ("byteorder", ".data/version", ".data/serialization_id", ".format_version")
+_DATA = re.compile(r"data/(weights/weight|constants/tensor)_\d+", re.ASCII)
+_BESIDE = re.compile(r"data/sample_inputs/model\.pt|extra/.+", re.ASCII)
+_MAX_JSON = 256 << 20
+_MAX_SMALL = 1024
+_LONGEST_PART = 16 << 10
+
+
+@final
+class ExportedNetwork(ParameterNetwork):
+    """An exported program; see :class:`conformance.runtimes.Network`."""
+
+    def __init__(self, source: ModelSource) -> None:
+        super().__init__(source.display[0])
+        self._archive = Archive(source.files[0], self.file, source.limit_bytes)
+        self._check_members()
+        text = self._archive.text(_MODEL, _MAX_JSON)
+        self._program, metas = read_program(text, self.file, _MODEL)
+        weights = self._payload(_WEIGHTS_CONFIG, _WEIGHTS)
+        self._fixed = self._payload(_CONSTANTS_CONFIG, _CONSTANTS)
+        self._check_data({**weights, **self._fixed})
+        self._check_lifted({**weights, **self._fixed}, metas)
+        self._check_text(len(metas))
+        self._sorted = sort_tensors(weights, self.file, source.limit_bytes)
+        check_limit({**weights, **self._fixed}, self.file, source.limit_bytes)
+        self._all = StoredTensors({**weights, **self._fixed}, self._archive.array)
+        self.parameters = self._all.only(self._sorted.parameters)
+        self.constants = self._all.only({**self._sorted.constants, **self._sorted.aliases})
+        self._torch = torch_for(FORMAT)
+        check_graph(self._torch, self._program.graph, self.file)
+        self.inputs, self.outputs = self._program.inputs, self._program.outputs
+        self.unused_parameters = self._unused()
+        self.unused_files = source.display[1:]
+        self.versions = versions()
+        self.settings = settings_of(self._torch)
+
+    def check_replaceable(self) -> None:
+        """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
+        listed = values_in(self._program.graph)
+        listed += sum(tensor.elements for tensor in self._sorted.constants.values())
+        unused = set(self.unused_parameters)
+        parameters = self._sorted.parameters.items()
+        used = sum(math.prod(t.shape) for name, t in parameters if name not in unused)
+        fixed = [Outside(name, tensor) for name, tensor in self._fixed.items()]
+        check_outside(fixed, listed, used, self.file)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._archive.close()
+
+    def _check_members(self) -> None:
+        archive = self._archive
+        self._refuse_legacy()
+        archive.refuse_unknown(_is_known, "an exported program")
+        for name in (*_NEEDED, *(each for each in _SMALL if each in archive)):
+            archive.read(name, _MAX_JSON if name.endswith(".json") else _MAX_SMALL)
+        for name, wanted in (("archive_format", b"pt2"), ("byteorder", b"little")):
+            if name in archive and archive.read(name, _MAX_SMALL) != wanted:
+                raise UnsupportedError(
+                    f"the member {name!r} says that this is another kind of archive",
+                    where=archive.where(name),
+                    expected=repr(wanted),
+                    found=ascii(archive.read(name, _MAX_SMALL)[:40]),
+                    mend="Save the program with torch.export.save on a little-endian machine.",
+                )
+        archive.refuse_ballast(
+            [name for name in archive.members if _BESIDE.fullmatch(name)],
+            0,
+            "Export the program with small examples (one item), and save it without extra files.",
+        )
+
+    def _refuse_legacy(self) -> None:
+        """Name the pickles that earlier versions kept tensors in, and compiled code."""
+        for name in self._archive.members:
+            pickled = name.endswith(".pt") and not _BESIDE.fullmatch(name)
+            objects = re.match(r"data/constants/(custom|opaque)_obj_", name)
+            if pickled or objects or name.startswith("data/aotinductor/"):
+                raise UnsupportedError(
+                    f"the member {name!r} would have to be unpickled, or run, to be read",
+                    where=self._archive.where(name),
+                    expected="tensors as plain bytes, as PyTorch writes them since version 2.8",
+                    found="a pickle, an object of a library, or compiled code",
+                    mend="Save the program again with torch.export.save of a PyTorch of today.",
+                )
+
+    def _payload(self, config: str, folder: str) -> dict[str, Tensor]:
+        sizes = {
+            name.removeprefix(folder): entry.size
+            for name, entry in self._archive.members.items()
+            if name.startswith(folder) and _DATA.fullmatch(name)
+        }
+        text = self._archive.text(config, _MAX_JSON)
+        found = read_payload(text, self.file, config, sizes)
+        return {name: _in_folder(tensor, folder) for name, tensor in found.items()}
+
+    def _check_data(self, tensors: Mapping[str, Tensor]) -> None:
+        stored = {tensor.storage.key for tensor in tensors.values()}
+        for member in self._archive.members:
+            if _DATA.fullmatch(member) and member not in stored:
+                raise ConformanceError(
+                    "the archive holds data of a tensor that the program has not",
+                    where=self._archive.where(member),
+                    expected="data of the tensors that the configurations list",
+                    found=f"{self._archive.size_of(member)} bytes in {member}",
+                    mend="Save the program again with torch.export.save.",
+                )
+        check_slack([(each.storage.key, each) for each in tensors.values()], self.file)
+
+    def _check_text(self, tensors: int) -> None:
+        """Refuse a document that is much longer than its graph needs, with records of its code."""
+        parts = tensors + sum(1 for _ in self._program.graph.walk())
+        found, allowed = self._archive.members[_MODEL].data.size, _LONGEST_PART * (parts + 4)
+        if found > allowed:
+            raise ConformanceError(
+                "the description of the graph is much longer than the graph",
+                where=self._archive.where(_MODEL),
+                expected=f"at most {allowed} bytes for {parts} operators and tensors",
+                found=f"{found} bytes, which would count as size of the original",
+                mend="Save the program again with torch.export.save.",
+            )
+
+    def _check_lifted(self, stored: Mapping[str, Tensor], metas: Mapping[str, View]) -> None:
+        """Compare what the graph takes with what is stored."""
+        for inside, name in self._program.lifted.items():
+            if name not in stored or inside not in metas:
+                raise MalformedError(
+                    f"the program takes the tensor {name!r}, which is not stored",
+                    where=Location(self.file, element=name),
+                    expected=f"an entry for {name!r} in {_WEIGHTS_CONFIG} or {_CONSTANTS_CONFIG}",
+                    found=", ".join(sorted(stored))[:400] or "no tensors",
+                    mend="Save the program again with torch.export.save.",
+                )
+            check_meta(name, stored[name], metas[inside])
+
+    def _unused(self) -> tuple[str, ...]:
+        needed = needed_names(self._torch, self._program.graph)
+        read = {self._first(n) for i, n in self._program.lifted.items() if i in needed}
+        return tuple(name for name in self._sorted.parameters if name not in read)
+
+    def _first(self, name: str) -> str:
+        return self._sorted.aliases.get(name, name)
+
+    def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
+        given = tensors if tensors is not None else {}
+        check_ties(given, self._sorted.aliases, self.file)
+        made: dict[str, Any] = {}
+        for name in map(self._first, self._program.lifted.values()):
+            if name not in made:
+                array = given[name] if name in given else self._all[name]
+                made[name] = to_tensor(self._torch, array)
+        lifted = {inside: made[self._first(n)] for inside, n in self._program.lifted.items()}
+        return _runner(self._torch, self._program, lifted, made, self.file)
+
+
+def _runner(
+    torch: Any,
+    program: Program,
+    lifted: Mapping[str, Any],
+    own: Mapping[str, Any],
+    file: str,
+) -> Run:
+    frees = last_reads(program.graph)
+
+    def compute(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        _check_ranges(program, inputs, file)
+        element = "graph"
+        try:
+            before = versions_of(own)
+            given = {name: to_tensor(torch, array) for name, array in inputs.items()}
+            with settled(torch):
+                results = run_graph(torch, program.graph, {**lifted, **given}, FAULTS, frees)
+            named = zip(program.outputs, results, strict=True)
+            found = {port.name: to_array(each, port.name, file) for port, each in named}
+        except OperatorError as error:
+            raise failed_run(error.cause, file, error.node) from error
+        except FAULTS as error:
+            raise failed_run(error, file, element) from error
+        unchanged(own, before, file)
+        return found
+
+    return compute
+
+
+def _check_ranges(program: Program, inputs: Mapping[str, Array], file: str) -> None:
+    """Raise ConformanceError for sizes that the program was not exported for."""
+    sizes: dict[str, int] = {}
+    for port in program.inputs:
+        for symbol, size in zip(port.shape, inputs[port.name].shape, strict=True):
+            if not isinstance(symbol, str):
+                continue
+            least, most = program.ranges.get(symbol, (0, None))
+            fits = least <= size and (most is None or size <= most)
+            if not fits or sizes.setdefault(symbol, size) != size:
+                most_shown = most if most is not None else "any"
+                raise ConformanceError(
+                    f"input {port.name!r} has a size that the program was not exported for",
+                    where=Location(file, element=port.name),
+                    expected=f"{symbol} from {least} to {most_shown}, the same in every input",
+                    found=str(size),
+                    mend="Export the program with a wider range: Dim(name, min=1, max=…).",
+                )
+
+
+def _in_folder(tensor: Tensor, folder: str) -> Tensor:
+    return replace(tensor, storage=replace(tensor.storage, key=f"{folder}{tensor.storage.key}"))
+
+
+def _is_known(name: str) -> bool:
+    return name in (*_NEEDED, *_SMALL) or bool(_DATA.fullmatch(name) or _BESIDE.fullmatch(name))

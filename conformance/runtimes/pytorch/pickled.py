@@ -1,0 +1,67 @@
+"""Pickles read without running them: opcode by opcode, into the values they describe.
+
+A pickle is a program, and a library that loads one runs it. Nothing here does: of the opcodes only
+those that PyTorch writes are known, a global name stays a name, and to "call" one is to look its
+meaning up in a table of a few functions of PyTorch. Everything else is refused with its offset.
+
+    tree = read_pickle(archive.read("data.pkl", limit), place)
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.runtimes.pytorch.pickle_machine import AGAIN, Machine, Place
+from conformance.runtimes.pytorch.values import Value
+from conformance.verdicts import LimitError, MalformedError
+
+__all__ = ["MAX_BYTES", "Place", "read_pickle"]
+
+MAX_BYTES = 64 << 20
+"""Bytes of one pickle: tensors are no part of it, only their places are."""
+
+
+def read_pickle(data: bytes, place: Place) -> Value:
+    """Return what the pickle describes.
+
+    Raises UnsupportedError for opcodes and names that PyTorch does not write for tensors,
+    MalformedError for a pickle that is broken, LimitError for one that is too long or too deep.
+    """
+    if len(data) > MAX_BYTES:
+        raise LimitError(
+            "a pickle is too long",
+            where=place.at(0),
+            expected=f"at most {MAX_BYTES} bytes",
+            found=f"{len(data)} bytes",
+            mend="Store the model in fewer tensors.",
+        )
+    reader = Machine(place)
+    end = 0
+    for name, argument, offset in _opcodes(data, place):
+        reader.step(name, argument, offset)
+        end = offset + 1
+    if end != len(data):
+        raise MalformedError(
+            "bytes follow the end of a pickle",
+            where=place.at(end),
+            expected="the opcode STOP as the last byte",
+            found=f"{len(data) - end} more bytes",
+            mend=AGAIN,
+        )
+    return reader.result
+
+
+def _opcodes(data: bytes, place: Place) -> Iterator[tuple[str, Any, int]]:
+    try:
+        for opcode, argument, offset in pickletools.genops(data):
+            yield opcode.name, argument, offset or 0
+    except (ValueError, OverflowError) as error:
+        raise MalformedError(
+            "a pickle is damaged",
+            where=place.at(0),
+            expected="a whole pickle, up to its opcode STOP",
+            found=str(error)[:200],
+            mend=AGAIN,
+        ) from error

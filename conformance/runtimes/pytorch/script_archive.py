@@ -1,0 +1,167 @@
+"""A TorchScript archive: its parts, and the clean copy of it that PyTorch is given.
+
+The copy is made anew, from parts that were checked: code, objects, constants. What a replacement
+may take the place of is zeros in it, so that no parameter of the original is ever in a network that
+runs with others. Records for debugging, examples and extra files are left out.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable
+
+from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes.pytorch.archive import Archive
+from conformance.runtimes.pytorch.pickled import MAX_BYTES, Place, read_pickle
+from conformance.runtimes.pytorch.script_code import MAX_BYTES as MAX_CODE
+from conformance.runtimes.pytorch.script_code import Code, read_code
+from conformance.runtimes.pytorch.script_tree import Objects, read_objects
+from conformance.runtimes.pytorch.stored import check_slack
+from conformance.runtimes.pytorch.values import Tensor
+from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
+
+_WHAT = "TorchScript"
+_CODE = re.compile(r"code/[\w/]+\.py", re.ASCII)
+_DATA = re.compile(r"(data|constants)/\w+", re.ASCII)
+_NEEDED = ("data.pkl", "constants.pkl", "version")
+_SMALL = ("byteorder", ".data/serialization_id", ".format_version", ".storage_alignment")
+_BESIDE = re.compile(
+    r"code/[\w/]+\.py\.debug_pkl|traced_inputs(\.pkl|/\w+)|extra/.+|(backport_)?mobile_debug_handles\.pkl",
+    re.ASCII,
+)
+_MAX_SMALL = 1024
+_DEBUG_SHARE = 6
+_ZERO_BLOCK = bytes(1 << 20)
+
+
+class ScriptArchive:
+    """The checked parts of one archive."""
+
+    def __init__(self, source: ModelSource) -> None:
+        self.file = source.display[0]
+        self._archive = Archive(source.files[0], self.file, source.limit_bytes)
+        self._check_members()
+        self.code: Code = read_code(self._texts(), self.file)
+        self.objects: Objects = read_objects(
+            self._pickle("data.pkl"), self._pickle("constants.pkl"), self.code, self.file
+        )
+        self._check_storages()
+
+    def data(self, key: str) -> Array:
+        """Return the bytes of a storage of the objects."""
+        return self._archive.array(f"data/{key}")
+
+    def clean_copy(self, blank: Iterable[str]) -> io.BytesIO:
+        """Return an archive with the same network; the storages ``blank`` hold zeros."""
+        zeros = set(blank)
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
+            for name in self._archive.members:
+                if name in _NEEDED or _CODE.fullmatch(name):
+                    copy.writestr(f"archive/{name}", self._archive.read(name, MAX_BYTES))
+                elif _DATA.fullmatch(name):
+                    empty = name.partition("/")[2] in zeros and name.startswith("data/")
+                    self._copy_data(copy, name, empty=empty)
+            copy.writestr("archive/byteorder", "little")
+        out.seek(0)
+        return out
+
+    def close(self) -> None:
+        """Close the file."""
+        self._archive.close()
+
+    def _copy_data(self, copy: zipfile.ZipFile, name: str, *, empty: bool) -> None:
+        with copy.open(f"archive/{name}", "w", force_zip64=True) as member:
+            if not empty:
+                member.write(self._archive.array(name).data)
+                return
+            size = self._archive.size_of(name)
+            for begin in range(0, size, len(_ZERO_BLOCK)):
+                member.write(_ZERO_BLOCK[: size - begin])
+
+    def _check_members(self) -> None:
+        archive = self._archive
+        if "data.pkl" in archive and not any(map(_CODE.fullmatch, archive.members)):
+            raise ConformanceError(
+                "the archive holds tensors but no network",
+                where=archive.where("data.pkl"),
+                expected="code, as torch.jit.save writes it",
+                found="no member of code: a state dict, probably",
+                mend='Declare it as format "torch-state-dict", with an ONNX graph.',
+            )
+        archive.refuse_unknown(_is_known, _WHAT)
+        beside = [name for name in archive.members if _BESIDE.fullmatch(name)]
+        code = sum(archive.members[n].data.size for n in archive.members if _CODE.fullmatch(n))
+        archive.refuse_ballast(
+            beside,
+            _DEBUG_SHARE * code,
+            "Save the module without extra files, and trace it with small examples.",
+        )
+        for name in (*_NEEDED, *_SMALL):
+            if name in archive or name in _NEEDED:
+                archive.read(name, MAX_BYTES if name.endswith(".pkl") else _MAX_SMALL)
+        if "byteorder" in archive and archive.read("byteorder", _MAX_SMALL) != b"little":
+            raise UnsupportedError(
+                "the numbers are stored with the most significant byte first",
+                where=archive.where("byteorder"),
+                expected="little",
+                found="big",
+                mend="Save the model on a little-endian machine.",
+            )
+        if not re.fullmatch(rb"\d{1,3}\n?", archive.read("version", _MAX_SMALL)):
+            raise MalformedError(
+                "the version of the archive is no number",
+                where=archive.where("version"),
+                expected="a number",
+                found=ascii(archive.read("version", _MAX_SMALL)[:20]),
+                mend="Save the model again with torch.jit.save.",
+            )
+
+    def _texts(self) -> dict[str, bytes]:
+        texts: dict[str, bytes] = {}
+        left = MAX_CODE
+        for name in filter(_CODE.fullmatch, self._archive.members):
+            texts[name] = self._archive.read(name, left)
+            left -= len(texts[name])
+        return texts
+
+    def _pickle(self, name: str) -> object:
+        place = Place(self.file, name, instances=True)
+        return read_pickle(self._archive.read(name, MAX_BYTES), place)
+
+    def _check_storages(self) -> None:
+        """Compare the tensors with the members that hold their bytes, both ways."""
+        found = [("data", *each) for each in self.objects.places.items()]
+        found += [("constants", *each) for each in self.objects.constants.items()]
+        members = {f"{folder}/{tensor.storage.key}" for folder, _, tensor in found}
+        for folder, name, tensor in found:
+            self._check_storage(f"{folder}/{tensor.storage.key}", name, tensor)
+        for member in self._archive.members:
+            if _DATA.fullmatch(member) and member not in members:
+                raise ConformanceError(
+                    "the archive holds data of a tensor that no module has",
+                    where=self._archive.where(member),
+                    expected="data of the tensors in data.pkl and constants.pkl",
+                    found=f"{self._archive.size_of(member)} bytes in {member}",
+                    mend="Save the model again with torch.jit.save.",
+                )
+        stored = [(f"{folder}/{tensor.storage.key}", tensor) for folder, _, tensor in found]
+        check_slack(stored, self.file)
+
+    def _check_storage(self, member: str, name: str, tensor: Tensor) -> None:
+        size = self._archive.size_of(member) if member in self._archive else None
+        if size != tensor.storage.nbytes:
+            raise MalformedError(
+                f"the data of {name!r} are not as long as its type and shape say",
+                where=Location(self.file, element=f"{name} in {member}"),
+                expected=f"{tensor.storage.nbytes} bytes",
+                found="no such member" if size is None else f"{size} bytes",
+                mend="Save the model again with torch.jit.save.",
+            )
+
+
+def _is_known(name: str) -> bool:
+    forms = (_CODE, _DATA, _BESIDE)
+    return name in _NEEDED or name in _SMALL or any(form.fullmatch(name) for form in forms)

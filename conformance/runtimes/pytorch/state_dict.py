@@ -1,0 +1,149 @@
+"""A state dict on its own: the tensors of a ``.pt`` or a ``.safetensors`` file, by name.
+
+Neither kind is loaded by PyTorch. The pickle in a ``.pt`` is read by :mod:`pickled`, so that what
+``torch.load`` would run with or without ``weights_only`` is never run at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.runtimes._protocol import Array
+from conformance.runtimes.pytorch.archive import Archive
+from conformance.runtimes.pytorch.outside import is_weight_type
+from conformance.runtimes.pytorch.pickled import MAX_BYTES, Place, read_pickle
+from conformance.runtimes.pytorch.stored import StoredTensors, check_slack, sort_tensors
+from conformance.runtimes.pytorch.values import Tensor, Value
+from conformance.tensorfiles import open_tensors
+from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
+
+SAFETENSORS = ".safetensors"
+_COUNTER = re.compile(r"(.+\.)?num_batches_tracked")
+_DATA = re.compile(r"data/\w+", re.ASCII)
+_NEEDED = ("data.pkl", "version")
+_SMALL = ("byteorder", ".data/serialization_id", ".format_version", ".storage_alignment")
+_MAX_SMALL = 1024
+_ALONE = "Save the tensors alone: torch.save(model.state_dict(), path)."
+
+
+@dataclass(frozen=True, slots=True)
+class StateDict:
+    """``parameters`` and ``constants`` by name; ``aliases`` are further names of parameters.
+
+    Counters of batches, which no inference reads, are left out.
+    """
+
+    parameters: Mapping[str, Array]
+    constants: Mapping[str, Array]
+    aliases: Mapping[str, str]
+    close: Callable[[], None]
+
+
+def read_state_dict(path: Path, display: str, limit_bytes: int) -> StateDict:
+    """Return the tensors of a file.
+
+    Raises MalformedError or LimitError for a broken file, UnsupportedError for a pickle with more
+    than tensors in it, ConformanceError for members that are no part of a state dict.
+    """
+    if path.suffix.lower() == SAFETENSORS:
+        return _from_safetensors(path, display, limit_bytes)
+    archive = Archive(path, display, limit_bytes)
+    tensors = _tensors_of(archive)
+    found = sort_tensors(tensors, display, limit_bytes)
+    stored = StoredTensors(tensors, lambda key: archive.array(f"data/{key}"))
+    return StateDict(
+        parameters=stored.only(found.parameters),
+        constants=stored.only({n: t for n, t in found.constants.items() if not is_counter(n)}),
+        aliases={n: first for n, first in found.aliases.items() if not is_counter(n)},
+        close=archive.close,
+    )
+
+
+def is_counter(name: str) -> bool:
+    """Say whether a tensor only counts the batches that a normalisation saw in training."""
+    return _COUNTER.fullmatch(name) is not None
+
+
+def _from_safetensors(path: Path, display: str, limit_bytes: int) -> StateDict:
+    tensors = open_tensors(path, display=display, limit_bytes=limit_bytes)
+    weights = {n: tensors[n] for n in tensors if is_weight_type(tensors.stored(n).dtype)}
+    others = {n: tensors[n] for n in tensors if n not in weights and not is_counter(n)}
+    return StateDict(weights, others, {}, tensors.close)
+
+
+def _tensors_of(archive: Archive) -> dict[str, Tensor]:
+    _check_members(archive)
+    place = Place(archive.display, "data.pkl")
+    root = read_pickle(archive.read("data.pkl", MAX_BYTES), place)
+    if not isinstance(root, dict):
+        raise _no_state_dict("data.pkl", type(root).__name__, archive)
+    tensors = {str(name): _tensor(name, value, archive) for name, value in root.items()}
+    stored = {f"data/{tensor.storage.key}" for tensor in tensors.values()}
+    for member in archive.members:
+        if _DATA.fullmatch(member) and member not in stored:
+            raise ConformanceError(
+                "the archive holds data of a tensor that the state dict has not",
+                where=archive.where(member),
+                expected="data of the tensors in data.pkl",
+                found=f"{archive.size_of(member)} bytes in {member}",
+                mend=_ALONE,
+            )
+    stored_as = [(f"data/{tensor.storage.key}", tensor) for tensor in tensors.values()]
+    check_slack(stored_as, archive.display)
+    return tensors
+
+
+def _check_members(archive: Archive) -> None:
+    if "constants.pkl" in archive or any(name.startswith("code/") for name in archive.members):
+        raise ConformanceError(
+            "the archive is a TorchScript module, not a state dict",
+            where=archive.where("constants.pkl" if "constants.pkl" in archive else "data.pkl"),
+            expected="tensors by name",
+            found="code",
+            mend=f'Declare it as format "torchscript", without an ONNX graph. {_ALONE}',
+        )
+    archive.refuse_unknown(_is_known, "a state dict")
+    archive.refuse_ballast([], 0, _ALONE)
+    for name in (*_NEEDED, *(each for each in _SMALL if each in archive)):
+        archive.read(name, MAX_BYTES if name == "data.pkl" else _MAX_SMALL)
+    if "byteorder" in archive and archive.read("byteorder", _MAX_SMALL) != b"little":
+        raise UnsupportedError(
+            "the numbers are stored with the most significant byte first",
+            where=archive.where("byteorder"),
+            expected="little",
+            found="big",
+            mend="Save the state dict on a little-endian machine.",
+        )
+
+
+def _tensor(name: Value, value: Value, archive: Archive) -> Tensor:
+    if not isinstance(value, Tensor) or not isinstance(name, str):
+        raise _no_state_dict(str(name)[:80], type(value).__name__, archive)
+    member = f"data/{value.storage.key}"
+    size = archive.size_of(member) if member in archive else None
+    if size != value.storage.nbytes:
+        raise MalformedError(
+            f"the data of {name!r} are not as long as its type and shape say",
+            where=Location(archive.display, element=f"{name} in {member}"),
+            expected=f"{value.storage.nbytes} bytes",
+            found="no such member" if size is None else f"{size} bytes",
+            mend=_ALONE,
+        )
+    return value
+
+
+def _no_state_dict(element: str, found: str, archive: Archive) -> UnsupportedError:
+    return UnsupportedError(
+        "the file is not a state dict: it holds something else than tensors by name",
+        where=Location(archive.display, element=element),
+        expected="a dictionary from names to tensors",
+        found=found,
+        mend=_ALONE,
+    )
+
+
+def _is_known(name: str) -> bool:
+    return name in _NEEDED or name in _SMALL or _DATA.fullmatch(name) is not None

@@ -1,0 +1,157 @@
+"""The tensors of one archive by name: which are parameters, which constants, which the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import final
+
+import numpy as np
+
+from conformance.runtimes._protocol import Array
+from conformance.runtimes.pytorch.archive import BALLAST_BYTES, BALLAST_SHARE
+from conformance.runtimes.pytorch.outside import is_weight_type
+from conformance.runtimes.pytorch.values import Tensor
+from conformance.tensorfiles import check_name
+from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
+
+
+@final
+class StoredTensors(Mapping[str, Array]):
+    """Arrays by name, each a read-only view of the archive; ``data`` returns a storage's bytes."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], data: Callable[[str], Array]) -> None:
+        self.tensors = dict(tensors)
+        self._data = data
+
+    def __getitem__(self, name: str) -> Array:
+        tensor = self.tensors[name]
+        return tensor.view(self._data(tensor.storage.key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    def only(self, names: Mapping[str, object]) -> StoredTensors:
+        """Return those with these names."""
+        return StoredTensors({n: t for n, t in self.tensors.items() if n in names}, self._data)
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Tensors of a state dict: parameters, constants, and other names of parameters."""
+
+    parameters: dict[str, Tensor]
+    constants: dict[str, Tensor]
+    aliases: dict[str, str]
+    """Name to the first name of the same tensor."""
+
+
+def sort_tensors(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> Sorted:
+    """Return what each tensor of a state dict is.
+
+    Tensors of floats, complex numbers and integers of 8 bits are parameters; other integers and
+    booleans count or index. A tensor under a second name (tied weights) is the same parameter.
+    Raises UnsupportedError where two of them, or two elements of one, share bytes, LimitError if
+    together they take more than ``limit_bytes``, MalformedError for a name that cannot be shown.
+    """
+    found = Sorted({}, {}, {})
+    first: dict[object, str] = {}
+    for name, tensor in tensors.items():
+        check_name(name, Location(file, element="state dict"))
+        if tensor.repeats:
+            raise _repeated(name, tensor, file)
+        known = first.setdefault(tensor.place, name) if tensor.elements else name
+        if known != name:
+            found.aliases[name] = known
+        elif is_weight_type(tensor.dtype):
+            found.parameters[name] = tensor
+        else:
+            found.constants[name] = tensor
+    check_limit({**found.parameters, **found.constants}, file, limit_bytes)
+    check_overlaps({**found.parameters, **found.constants}, file)
+    return found
+
+
+def check_limit(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> None:
+    """Raise LimitError if the tensors, with every element for itself, take too much memory."""
+    total = 0
+    for name, tensor in tensors.items():
+        total += tensor.nbytes
+        if total > limit_bytes:
+            raise LimitError(
+                "the parameters of the model would take too much memory",
+                where=Location(file, element=name),
+                expected=f"at most {limit_bytes} bytes in all",
+                found=f"{total} bytes up to and with {name!r}",
+                mend="Submit a smaller model, or judge it with a higher memory limit.",
+            )
+
+
+def check_slack(tensors: Iterable[tuple[str, Tensor]], file: str) -> None:
+    """Raise ConformanceError if much of the stored data is in none of the tensors.
+
+    ``tensors`` come with what tells their storage from others. The bytes would count as size of
+    the original; PyTorch stores all of a tensor of which a network keeps a part.
+    """
+    sizes: dict[str, int] = {}
+    used: dict[str, dict[object, int]] = {}
+    for storage, tensor in tensors:
+        sizes[storage] = tensor.storage.nbytes
+        used.setdefault(storage, {})[tensor.place] = tensor.distinct_bytes
+    slack = {key: size - sum(used[key].values()) for key, size in sizes.items()}
+    found = sum(each for each in slack.values() if each > 0)
+    allowed = BALLAST_BYTES + sum(sizes.values()) // BALLAST_SHARE
+    if found > allowed:
+        raise ConformanceError(
+            "much of the stored data is in no tensor of the network",
+            where=Location(file, element=max(slack, key=lambda key: slack[key])),
+            expected=f"at most {allowed} bytes of no tensor: they count as size of the original",
+            found=f"{found} bytes",
+            mend="Clone tensors that are a part of a larger one before the model is saved.",
+        )
+
+
+def _repeated(name: str, tensor: Tensor, file: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"elements of {name!r} share their memory",
+        where=Location(file, element=name),
+        expected="a tensor that has its own memory for every element",
+        found=f"shape {list(tensor.shape)} with strides {list(tensor.strides)}",
+        mend="Call contiguous() on expanded tensors before they become parameters or buffers.",
+    )
+
+
+def check_overlaps(tensors: Mapping[str, Tensor], file: str) -> None:
+    """Raise UnsupportedError if two tensors share bytes: replacing one would change the other."""
+    by_storage: dict[str, list[tuple[int, int, str]]] = {}
+    for name, tensor in tensors.items():
+        if tensor.elements:
+            by_storage.setdefault(tensor.storage.key, []).append((*tensor.span, name))
+    for spans in by_storage.values():
+        spans.sort()
+        for (_, end, one), (begin, _, other) in pairwise(spans):
+            if begin < end:
+                raise UnsupportedError(
+                    f"{one!r} and {other!r} share a part of their memory",
+                    where=Location(file, element=other),
+                    expected="tensors that are the same, or have no element in common",
+                    found="two views of one storage that overlap",
+                    mend="Clone one of them before the model is saved.",
+                )
+
+
+def check_ties(tensors: Mapping[str, Array], aliases: Mapping[str, str], file: str) -> None:
+    """Raise UnsupportedError if a replacement gives one parameter other values by another name."""
+    for name, first in aliases.items():
+        if name in tensors and not np.array_equal(tensors[name], tensors[first], equal_nan=True):
+            raise UnsupportedError(
+                f"{name!r} and {first!r} are one parameter in the network, but not in the sample",
+                where=Location(file, element=name),
+                expected=f"the same values for both names, or {first!r} alone",
+                found="different values",
+                mend=f"Leave {name!r} out of the sample, or untie the two in the original.",
+            )

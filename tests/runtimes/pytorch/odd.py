@@ -1,0 +1,342 @@
+"""Small networks of PyTorch, each with one property that a runtime has to handle or refuse."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+TWICE = "conformance_tests::twice"
+if not hasattr(torch.ops.conformance_tests, "twice"):
+
+    @torch.library.custom_op(TWICE, mutates_args=())
+    def twice(x: Tensor) -> Tensor:
+        return x * 2
+
+    @twice.register_fake
+    def _(x: Tensor) -> Tensor:
+        return torch.empty_like(x)
+
+
+class Base(nn.Module):
+    """One linear layer from 4 values to 4; what ``after`` does to its outputs is the point."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)
+
+
+class CustomOperator(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.ops.conformance_tests.twice(self.fc(x))
+
+
+class Noise(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + torch.rand_like(x)
+
+
+class Bernoulli(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.bernoulli(torch.sigmoid(self.fc(x)))
+
+
+class AlwaysDrops(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.dropout(self.fc(x), 0.5, training=True)
+
+
+class NormOfBatch(Base):
+    """Normalises with the statistics of the batch, and remembers them."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(4))
+        self.register_buffer("var", torch.ones(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.batch_norm(self.fc(x), self.mean, self.var, training=True)
+
+
+class Counter(Base):
+    """Counts its runs in an attribute."""
+
+    def __init__(self):
+        super().__init__()
+        self.runs = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.runs += 1
+        return self.fc(x) + self.runs
+
+
+class Writer(Base):
+    """Adds to its buffer whenever it runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.add_(1.0)
+        return self.fc(x) + self.seen
+
+
+class HiddenWriter(Writer):
+    """The same, behind the back of the version counter."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.data.add_(1.0)
+        return self.fc(x) + self.seen
+
+
+class Hidden(Base):
+    """Keeps a tensor as a plain attribute, which no state dict has."""
+
+    def __init__(self, size: int = 16):
+        super().__init__()
+        self.loose = torch.arange(float(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + self.loose[:4]
+
+
+class LooseWriter(Hidden):
+    """Adds to a tensor that is no buffer whenever it runs."""
+
+    def __init__(self):
+        super().__init__(size=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.loose.add_(1.0)
+        return self.fc(x) + self.loose
+
+
+TOTAL = torch.zeros(4)
+
+
+class ConstantWriter(Base):
+    """Traced, it keeps a constant and adds to it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + TOTAL.add_(1.0)
+
+
+class Collector(Base):
+    """Keeps what it saw in a list of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen: list[Tensor] = [torch.zeros(4)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(x[0])
+        return self.fc(x) + self.seen[-1]
+
+
+class Printer(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        print("here")  # noqa: T201 - what is tested
+        return self.fc(x)
+
+
+class Huge(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + torch.zeros(1 << 44).sum()
+
+
+class Scale(Base):
+    def forward(self, x: Tensor, scale: float) -> Tensor:
+        return self.fc(x) * scale
+
+
+class Defaults(Base):
+    def forward(self, x: Tensor, scale: float = 2.0, shift: int = 1) -> Tensor:
+        return self.fc(x) * scale + shift
+
+
+class Many(Base):
+    """Gives a list, whose length no file tells."""
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return [self.fc(x), x]
+
+
+class Pair(Base):
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        z = self.fc(x)
+        return z, (z + y, z - y)
+
+
+class Named(Base):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        z = self.fc(x)
+        return {"first": z, "second": z * 2}
+
+
+class Branches(Base):
+    """Takes another way for inputs whose sum is negative, and loops."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.fc(x)
+        if bool(x.sum() > 0):
+            z = z * 2
+        else:
+            for i in range(3):
+                z = z + i
+        return z
+
+
+class Training(Base):
+    """Differs in training; in inference it is the linear layer alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.fc(x)
+        if self.training:
+            z = functional.dropout(z, 0.5, training=True)
+        return z
+
+
+class Listed(Base):
+    """Keeps its weights as a list of numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.numbers: list[float] = [each / 7 for each in range(40)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + torch.tensor(self.numbers)[:4]
+
+
+class Text(Base):
+    """Keeps its weights as the characters of a text."""
+
+    def __init__(self):
+        super().__init__()
+        self.text = "\x01abc" * 100
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + float(ord(self.text[0]))
+
+
+class Integers(Base):
+    """Keeps its weights as integers, which are no parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("bits", torch.arange(64, dtype=torch.int32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + self.bits[:4].to(torch.float32)
+
+
+class Tied(nn.Module):
+    """One weight under two names, and one layer at two places."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = nn.Linear(4, 4)
+        self.other = nn.Linear(4, 4)
+        self.other.weight = self.one.weight
+        self.again = self.one
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.again(self.other(self.one(x)))
+
+
+class Overlapping(nn.Module):
+    """Two parameters that share a half of their elements."""
+
+    def __init__(self):
+        super().__init__()
+        rows = torch.arange(24.0).reshape(6, 4) / 24
+        self.one, self.other = nn.Parameter(rows[:4]), nn.Parameter(rows[2:])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.one + x @ self.other
+
+
+class Expanded(nn.Module):
+    """A parameter whose rows are one row in memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = nn.Parameter(torch.ones(1, 4).expand(4, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.rows
+
+
+class Slice(Base):
+    """A buffer that is a part of a larger tensor, all of which is stored."""
+
+    def __init__(self, size: int = 1 << 20):
+        super().__init__()
+        self.register_buffer("part", torch.ones(size)[:4])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + self.part
+
+
+class Unused(Base):
+    def __init__(self):
+        super().__init__()
+        self.spare = nn.Parameter(torch.ones(4, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)
+
+
+class Uninitialised(Base):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + torch.empty_like(x)
+
+
+class Submodules(nn.Module):
+    """A list and a sequence of modules."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(Base() for _ in range(3))
+        self.tail = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return self.tail(x)
+
+
+class Condition(Base):
+    """A branch that an exported program keeps, as an operator on two graphs."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.fc(x)
+        return torch.cond(z.sum() > 0, lambda a: a * 2, lambda a: a - 1, (z,))
+
+
+class Buffer(Base):
+    """Counts its runs in a buffer: an exported program gives it back changed."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("runs", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.runs.add_(1)
+        return self.fc(x) + self.runs
+
+
+class Inputs(Base):
+    """Images, indices and a mask."""
+
+    def forward(self, x: Tensor, index: Tensor, mask: Tensor) -> Tensor:
+        return torch.where(mask, self.fc(x)[:, index], 0.0)
+
+
+def given(*shapes, seed: int = 5):
+    random = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(shape, generator=random) for shape in shapes)
+
+
+X = given((2, 4))

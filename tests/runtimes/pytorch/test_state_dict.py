@@ -1,0 +1,333 @@
+"""State dicts beside a graph: which tensor is which parameter, and what does not fit."""
+
+import numpy as np
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from conformance.runtimes import runtime
+from conformance.tensorfiles import write_tensors
+from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
+from tests.runtimes import models
+from tests.runtimes.pytorch import files, graphs, nets
+
+FORM = "torch-state-dict"
+SHAPES = {"fc.weight": (2, 4), "fc.bias": (2,)}
+
+
+def state(seed=0, dtype=np.float32):
+    random = np.random.default_rng(seed)
+    return {name: random.normal(size=shape).astype(dtype) for name, shape in SHAPES.items()}
+
+
+def linear(*, prefix="", elem_type=TensorProto.FLOAT, shapes=SHAPES, more=(), constants=None):
+    """y = x Wᵀ + b without values: both are inputs of the graph."""
+    names = [f"{prefix}{name}" for name in shapes]
+    ports = [models.value(n, s, elem_type) for n, s in zip(names, shapes.values(), strict=True)]
+    gemm = helper.make_node("Gemm", ["x", *names[:2]], ["z" if more else "output"], transB=1)
+    x = models.value("x", ["N", 4], elem_type)
+    y = models.value("output", ["N", 2], elem_type)
+    return models.model([gemm, *more], [x, *ports], [y], constants or {})
+
+
+def tensors(arrays):
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def save(folder, graph, given=None, *, name="net.pt"):
+    given = given if given is not None else state()
+    if name.endswith(".safetensors"):
+        write_tensors(folder / name, given)
+    else:
+        plain = all(isinstance(array, np.ndarray) for array in given.values())
+        torch.save(tensors(given) if plain else given, folder / name)
+    (folder / "net.onnx").write_bytes(graph.SerializeToString())
+    return files.source(folder, name, "net.onnx")
+
+
+def opened(folder, graph, given=None, **more):
+    return files.opened(FORM, save(folder, graph, given, **more))
+
+
+def x(dtype=np.float32):
+    return {"x": np.random.default_rng(9).normal(size=(3, 4)).astype(dtype)}
+
+
+def wanted(given, inputs):
+    weight, bias = given.values()
+    return inputs["x"] @ weight.T + bias
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net.safetensors", "net.pth", "pytorch_model.bin"])
+def test_parameters_are_put_into_the_graph_by_name(tmp_path, name):
+    with opened(tmp_path, linear(), name=name) as network:
+        assert [port.name for port in network.inputs] == ["x"]
+        assert set(network.parameters) == set(SHAPES)
+        for given in (state(), state(1)):
+            found = network.bind(given).run(x())["output"]
+            np.testing.assert_allclose(found, wanted(given, x()), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod."])
+@pytest.mark.parametrize("side", ["state", "graph"])
+def test_a_prefix_of_all_names_is_left_out(tmp_path, prefix, side):
+    if side == "state":
+        given = {f"{prefix}{name}": array for name, array in state().items()}
+        network = opened(tmp_path, linear(), given)
+    else:
+        given = state()
+        network = opened(tmp_path, linear(prefix=prefix), given)
+    with network:
+        assert list(network.parameters) == list(given)
+        other = {name: array * 2 for name, array in given.items()}
+        found = network.bind(other).run(x())["output"]
+        np.testing.assert_allclose(found, wanted(other, x()), rtol=1e-5, atol=1e-6)
+
+
+def test_a_prefix_of_some_names_is_part_of_them(tmp_path):
+    given = {"module.fc.weight": state()["fc.weight"], "fc.bias": state()["fc.bias"]}
+    with pytest.raises(ConformanceError, match="does not fit the graph"):
+        opened(tmp_path, linear(), given)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda s: s.pop("fc.bias"), ""),
+        (lambda s: s.update(more=np.zeros(2, np.float32)), "more in net.pt, which nothing"),
+        (
+            lambda s: s.update({"fc.bias": np.zeros(3, np.float32)}),
+            "fc.bias of net.pt: float32 [3]",
+        ),
+        (lambda s: s.update({"fc.weight": s["fc.weight"].T.copy()}), "float32 [4, 2]"),
+        (lambda s: s.update({"fc.bias": np.zeros(2)}), "fc.bias of net.pt: float64 [2]"),
+        (lambda s: s.update({"fc.bias": np.zeros(2, np.int8)}), "fc.bias of net.pt: int8 [2]"),
+    ],
+    ids=["missing", "extra", "shape", "transposed", "precision", "dtype"],
+)
+def test_a_state_dict_that_does_not_fit_is_refused(tmp_path, change, found):
+    given = state()
+    change(given)
+    graph = graphs.with_external_data("cnn", nets.tensors("cnn")) if not found else linear()
+    with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
+        opened(tmp_path, graph, given)
+    assert found in caught.value.found
+    assert caught.value.mend
+
+
+def test_an_input_that_the_state_dict_lacks_is_an_input(tmp_path):
+    """Nothing tells a parameter without values from an input but its name."""
+    given = state()
+    given.pop("fc.bias")
+    with opened(tmp_path, linear(), given) as network:
+        assert [port.name for port in network.inputs] == ["x", "fc.bias"]
+
+
+def test_values_in_the_graph_are_never_used(tmp_path):
+    """A graph that brings values of its own (few): the state dict's count."""
+    own, other = nets.tensors("cnn"), nets.tensors("cnn", 1)
+    torch.save(tensors(other), tmp_path / "net.pt")
+    (tmp_path / "net.onnx").write_bytes(graphs.with_values("cnn", own).SerializeToString())
+    with files.opened(FORM, files.source(tmp_path, "net.pt", "net.onnx")) as network:
+        assert files.same(nets.own(network), other)
+        found = network.bind().run(nets.inputs("cnn"))["output"]
+    expected = nets.expected(nets.build("cnn", 1), nets.inputs("cnn"))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_graph_with_all_its_values_is_refused(tmp_path):
+    big = {"fc.weight": np.ones((2, 9000), np.float32), "fc.bias": np.ones(2, np.float32)}
+    x_port = models.value("x", ["N", 9000])
+    node = helper.make_node("Gemm", ["x", "fc.weight", "fc.bias"], ["output"], transB=1)
+    graph = models.model([node], [x_port], [models.value("output", ["N", 2])], big)
+    with pytest.raises(ConformanceError, match="values of its own") as caught:
+        opened(tmp_path, graph, big)
+    assert "fc.weight" in str(caught.value.where)
+
+
+@pytest.mark.parametrize("location", ["net.onnx.data", "../../secret", "/etc/passwd"])
+def test_values_in_another_file_are_not_asked_for(tmp_path, location):
+    graph = graphs.with_external_data("cnn", nets.tensors("cnn"), location)
+    torch.save(nets.build("cnn").state_dict(), tmp_path / "net.pt")
+    (tmp_path / "net.onnx").write_bytes(graph.SerializeToString())
+    with files.opened(FORM, files.source(tmp_path, "net.pt", "net.onnx")) as network:
+        found = network.bind().run(nets.inputs("cnn"))["output"]
+    expected = nets.expected(nets.build("cnn"), nets.inputs("cnn"))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_that_are_constants_of_the_graph_are_found(tmp_path):
+    scale = models.floats(40, seed=1)
+    constant = helper.make_node(
+        "Constant", [], ["k"], value=helper.make_tensor("k", TensorProto.FLOAT, [40], scale)
+    )
+    more = [
+        constant,
+        helper.make_node("ReduceSum", ["k"], ["s"], keepdims=0),
+        helper.make_node("Mul", ["z", "s"], ["output"]),
+    ]
+    with opened(tmp_path, linear(more=more)) as network:
+        assert network.bind().run(x())
+        with pytest.raises(UnsupportedError):
+            network.bind(state())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"model": tensors(state()), "epoch": 3}, "holds something else than tensors"),
+        ({"fc.weight": 1.5}, "holds something else than tensors"),
+        ([torch.ones(2)], "holds something else than tensors"),
+        (torch.ones(2), "holds something else than tensors"),
+        ({3: torch.ones(2)}, "holds something else than tensors"),
+        ({"w": torch.ones(2).to_sparse()}, "no part of a stored network"),
+        ({"w": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}, "no part of a"),
+        ({"w": torch.empty(2, device="meta")}, "no part of a stored network"),
+    ],
+    ids=["checkpoint", "number", "list", "tensor", "index", "sparse", "quantised", "meta"],
+)
+def test_what_is_no_state_dict_is_refused(tmp_path, given, message):
+    torch.save(given, tmp_path / "net.pt")
+    (tmp_path / "net.onnx").write_bytes(linear().SerializeToString())
+    with pytest.raises(UnsupportedError, match=message) as caught:
+        files.opened(FORM, files.source(tmp_path, "net.pt", "net.onnx"))
+    assert "state_dict()" in caught.value.mend
+
+
+def test_a_whole_module_is_refused(tmp_path):
+    torch.save(nets.build("cnn"), tmp_path / "net.pt")
+    (tmp_path / "net.onnx").write_bytes(linear().SerializeToString())
+    with pytest.raises(UnsupportedError, match=r"nets\.Cnn"):
+        files.opened(FORM, files.source(tmp_path, "net.pt", "net.onnx"))
+
+
+def test_parameters_with_gradients_and_views_are_tensors(tmp_path):
+    """A transposed view keeps its strides in the file, and is read by them."""
+    rows = torch.arange(8.0).reshape(4, 2)
+    given = {"fc.weight": rows.T, "fc.bias": torch.nn.Parameter(torch.tensor([1.0, 2.0]))}
+    with opened(tmp_path, linear(), given) as network:
+        assert np.array_equal(network.parameters["fc.weight"], rows.T.numpy())
+        found = network.bind().run(x())["output"]
+    np.testing.assert_allclose(found, x()["x"] @ rows.numpy() + [1, 2], rtol=1e-5)
+
+
+def test_views_of_one_storage_are_each_their_own(tmp_path):
+    flat = torch.arange(10.0)
+    given = {"fc.weight": flat[:8].view(2, 4), "fc.bias": flat[8:]}
+    with opened(tmp_path, linear(), given) as network:
+        assert np.array_equal(network.parameters["fc.bias"], [8, 9])
+        assert network.bind(state()).run(x())
+
+
+def test_views_that_overlap_are_refused(tmp_path):
+    flat = torch.arange(10.0)
+    given = {"fc.weight": flat[:8].view(2, 4), "fc.bias": flat[7:9]}
+    with pytest.raises(UnsupportedError, match="share a part of their memory"):
+        opened(tmp_path, linear(), given)
+
+
+def test_expanded_tensors_are_refused(tmp_path):
+    given = {**tensors(state()), "fc.bias": torch.ones(1).expand(2)}
+    with pytest.raises(UnsupportedError, match="share their memory"):
+        opened(tmp_path, linear(), given)
+
+
+def test_a_part_of_a_large_tensor_is_refused(tmp_path):
+    given = {**tensors(state()), "fc.bias": torch.ones(1 << 20)[:2]}
+    with pytest.raises(ConformanceError, match="stored data is in no tensor") as caught:
+        opened(tmp_path, linear(), given)
+    assert "Clone" in caught.value.mend
+
+
+def test_tied_tensors_are_one_parameter(tmp_path):
+    shared = torch.arange(16.0).reshape(4, 4) / 16
+    x_port = models.value("x", ["N", 4])
+    ports = [models.value(name, [4, 4]) for name in ("a.weight", "b.weight")]
+    nodes = [
+        helper.make_node("Gemm", ["x", "a.weight"], ["z"], transB=1),
+        helper.make_node("Gemm", ["z", "b.weight"], ["output"], transB=1),
+    ]
+    graph = models.model(nodes, [x_port, *ports], [models.value("output", ["N", 4])])
+    given = {"a.weight": shared, "b.weight": shared}
+    with opened(tmp_path, graph, given) as network:
+        assert list(network.parameters) == ["a.weight"]
+        assert network.topology_constants == ("b.weight",)
+        other = np.eye(4, dtype=np.float32)
+        assert np.array_equal(network.bind({"a.weight": other}).run(x())["output"], x()["x"])
+        assert network.bind({"a.weight": other, "b.weight": other})
+        with pytest.raises(UnsupportedError, match="are one parameter"):
+            network.bind({"a.weight": other, "b.weight": other * 2})
+
+
+@pytest.mark.parametrize(
+    ("dtype", "elem_type"),
+    [(np.float16, TensorProto.FLOAT16), (np.float64, TensorProto.DOUBLE)],
+    ids=["float16", "float64"],
+)
+def test_other_types_are_kept(tmp_path, dtype, elem_type):
+    with opened(tmp_path, linear(elem_type=elem_type), state(dtype=dtype)) as network:
+        assert {array.dtype for array in network.parameters.values()} == {np.dtype(dtype)}
+        assert network.bind().run(x(dtype))["output"].dtype == dtype
+
+
+def test_bfloat16_is_read(tmp_path):
+    given = {n: torch.from_numpy(a).to(torch.bfloat16) for n, a in state().items()}
+    cast = [helper.make_node("Cast", [n], [f"{n}/f"], to=TensorProto.FLOAT) for n in SHAPES]
+    gemm = helper.make_node("Gemm", ["x", *(f"{n}/f" for n in SHAPES)], ["output"], transB=1)
+    ports = [models.value(n, s, TensorProto.BFLOAT16) for n, s in SHAPES.items()]
+    graph = models.model(
+        [*cast, gemm], [models.value("x", ["N", 4]), *ports], [models.value("output", ["N", 2])]
+    )
+    with opened(tmp_path, graph, given) as network:
+        for name, tensor in given.items():
+            found = np.asarray(network.parameters[name]).astype(np.float32)
+            assert np.array_equal(found, tensor.to(torch.float32).numpy())
+        assert network.bind().run(x())
+
+
+def test_unused_parameters_are_named(tmp_path):
+    shapes = {**SHAPES, "spare": (3,)}
+    given = {**state(), "spare": np.ones(3, np.float32)}
+    with opened(tmp_path, linear(shapes=shapes), given) as network:
+        assert network.unused_parameters == ("spare",)
+
+
+@pytest.mark.parametrize("names", [("net.pt",), ("net.pt", "net.pt"), ("net.onnx", "net.pt")])
+def test_the_graph_is_the_second_file(tmp_path, names):
+    save(tmp_path, linear())
+    with pytest.raises(ConformanceError) as caught:
+        files.opened(FORM, files.source(tmp_path, *names))
+    assert caught.value.mend
+
+
+def test_further_files_are_named_as_unused(tmp_path):
+    save(tmp_path, linear())
+    (tmp_path / "more").write_bytes(b"1")
+    with files.opened(FORM, files.source(tmp_path, "net.pt", "net.onnx", "more")) as network:
+        assert network.unused_files == ("more",)
+
+
+def test_a_graph_that_is_none_is_refused(tmp_path):
+    save(tmp_path, linear())
+    (tmp_path / "net.onnx").write_bytes(b"\xff" * 40)
+    with pytest.raises(MalformedError):
+        files.opened(FORM, files.source(tmp_path, "net.pt", "net.onnx"))
+
+
+@pytest.mark.parametrize("size", [0, 7, 8, 60])
+def test_a_safetensors_file_that_is_cut_short_is_refused(tmp_path, size):
+    save(tmp_path, linear(), name="net.safetensors")
+    data = (tmp_path / "net.safetensors").read_bytes()
+    (tmp_path / "net.safetensors").write_bytes(data[:size])
+    with pytest.raises(ConformanceError):
+        files.opened(FORM, files.source(tmp_path, "net.safetensors", "net.onnx"))
+
+
+def test_describe_finds_the_graph_beside_the_weights(tmp_path):
+    save(tmp_path, linear())
+    found = runtime(FORM).describe(tmp_path / "net.pt")
+    assert (found.parameter_count, found.external_files) == (10, ("net.onnx",))
+    assert [port.name for port in found.inputs] == ["x"]
+    (tmp_path / "net.onnx").unlink()
+    with pytest.raises(ConformanceError, match="holds no network"):
+        runtime(FORM).describe(tmp_path / "net.pt")
