@@ -2,8 +2,8 @@
 
 What a case pays for in a fresh interpreter is the import of its runtime: seconds for PyTorch or
 TensorFlow. Formats that share a module of the registry share a worker, so each runtime is imported
-once, and no process holds two of the large frameworks. Only a few workers are alive at a time, and
-one that has grown large is not kept while it has nothing to do.
+once, and no process holds two of the large frameworks. Those that have nothing to do are kept while
+all of them together are small beside the memory limit.
 """
 
 from __future__ import annotations
@@ -18,11 +18,8 @@ from conformance.verdicts import Json
 FORMATS = Registry("nnr_conformance.runtimes", "model format")
 """Read for what serves a format; nothing that parses a submission is imported here."""
 
-MOST_ALIVE = 3
-"""Workers that are kept at the same time."""
-
-IDLE_SHARE = 8
-"""A worker that holds more than this part of its memory limit is stopped when another is used."""
+IDLE_SHARE = 4
+"""Idle workers may hold this part of the memory limit together: the ones used last stay."""
 
 
 class Workers:
@@ -58,9 +55,10 @@ class Workers:
         return worker
 
     def _retire(self) -> None:
-        """Stop the workers that another one beside them leaves no room for."""
-        for family, worker in list(self._by_family.items()):
-            crowded = len(self._by_family) >= MOST_ALIVE
-            if crowded or worker.resident_bytes() > self.limits.memory_bytes // IDLE_SHARE:
+        """Stop the idle workers, those used longest ago, that there is no room for."""
+        room = self.limits.memory_bytes // IDLE_SHARE
+        for family, worker in reversed(list(self._by_family.items())):
+            room -= worker.resident_bytes()
+            if room < 0:
                 worker.stop()
                 del self._by_family[family]
