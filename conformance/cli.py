@@ -103,7 +103,7 @@ def check(
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New submission folder.")],
-    model: Annotated[Path, typer.Option(help="The original network (ONNX).")],
+    model: Annotated[Path, typer.Option(help="The original network: its first file, or folder.")],
     inputs: Annotated[
         Optional[list[Path]],  # noqa: UP045 - typer reads the annotation at run time
         typer.Option("--input", help="Input vectors: .npz, .safetensors or .pb; may be repeated."),
@@ -120,13 +120,16 @@ def init(
         Optional[list[Path]],  # noqa: UP045
         typer.Option("--sample", help="A compressed sample; may be repeated."),
     ] = None,
+    model_format: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--format", help="Model format, where the name of the file does not tell."),
+    ] = None,
 ) -> None:
     """Start a submission folder from a network and its vectors; lists what is left to fill in."""
     from conformance.session.command import init_submission
 
-    typer.echo(
-        init_submission(folder, model, inputs or [], targets or [], outputs or [], samples or [])
-    )
+    arrays = (inputs or [], targets or [], outputs or [])
+    typer.echo(init_submission(folder, model, *arrays, samples or [], model_format))
 
 
 @app.command()

@@ -236,6 +236,8 @@ def init(call: Cli, folder: Path, material: Path) -> Ended:
     )
 
 
+DIGITS_FORMATS = Path(__file__).parents[1] / "vectors" / "submissions" / "digits-formats"
+
 ANSWERS: dict[str, Any] = {
     "title of the submission": "Tiny",
     "what is submitted": "A linear layer.",
@@ -370,6 +372,31 @@ def test_nothing_is_started_over_what_is_there(call: Cli, material: Path, tmp_pa
     assert ended.code == 2
     assert "not an empty folder" in ended.err
     assert list(snapshot(folder)) == ["thesis.txt"]
+
+
+FORMATS = json.loads((DIGITS_FORMATS / "submission.json").read_text("utf-8"))["models"]
+
+
+@pytest.mark.parametrize("model", FORMATS, ids=lambda model: model["format"])
+def test_init_reads_every_model_format(call: Cli, tmp_path: Path, model: dict[str, Any]) -> None:
+    files = [DIGITS_FORMATS / entry["rel_filepath"] for entry in model["files"]]
+    told = ["--format", model["format"]] if files[0].suffix == ".pt" else []
+    ended = call("init", tmp_path / "new", "--model", files[0], *told)
+    assert ended.code == 0, ended.err
+    (made,) = json.loads((tmp_path / "new/submission.json").read_text("utf-8"))["models"]
+    assert made["format"] == model["format"]
+    assert made["parameter_count"] == model["parameter_count"]
+    assert [port["name"] for port in made["inputs"]] == [p["name"] for p in model["inputs"]]
+    assert sorted(f["sha256"] for f in made["files"]) == sorted(f["sha256"] for f in model["files"])
+    assert made["files"][0]["sha256"] == model["files"][0]["sha256"]
+
+
+def test_init_asks_for_a_format_that_the_name_does_not_tell(call: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "net.pt"
+    file.write_bytes(b"PK")
+    ended = call("init", tmp_path / "new", "--model", file)
+    assert ended.code == 2
+    assert "--format: torchscript, torch-state-dict" in ended.err + ended.out
 
 
 # schema, checks, digest, render

@@ -87,9 +87,15 @@ def init_submission(
     targets: Sequence[Path],
     outputs: Sequence[Path],
     samples: Sequence[Path],
+    model_format: str | None = None,
 ) -> str:
-    """Start a submission in ``folder`` and return what is left to do."""
-    from conformance.runtimes import runtime
+    """Start a submission in ``folder`` and return what is left to do.
+
+    ``model`` is the first file of the network, or its folder; without ``model_format`` its name
+    has to tell the format.
+    """
+    from conformance.runtimes import RUNTIMES, runtime
+    from conformance.session.model_format import first_file, format_of
     from conformance.submission import load
     from conformance.submission.scaffold import (
         ModelDescription,
@@ -99,9 +105,11 @@ def init_submission(
     )
     from conformance.submission.values import Port
 
-    found = runtime("onnx").describe(model)
+    model = first_file(model)
+    name = format_of(model, model_format, RUNTIMES.names())
+    found = runtime(name).describe(model)
     description = ModelDescription(
-        format="onnx",
+        format=name,
         inputs=tuple(Port(port.name, port.dtype, port.shape) for port in found.inputs),
         outputs=tuple(Port(port.name, port.dtype, port.shape) for port in found.outputs),
         parameter_count=found.parameter_count,
