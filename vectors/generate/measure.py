@@ -1,7 +1,7 @@
-"""Claims of the bundled submission, measured by this project's own evaluation.
+"""Claims of a bundled submission, measured by this project's own evaluation.
 
-The values that may differ between machines in their last digits are rounded to six decimals, which
-is what their declared tolerance covers.
+The values that may differ between machines in their last digits are rounded, which is what their
+declared tolerance covers.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from description import METRICS, MODEL, VECTOR_SET
 
 from conformance.evaluation.case import Case
 from conformance.evaluation.executor import Executor
@@ -26,32 +24,54 @@ WITHIN = 2e-6
 
 
 def fill_in_measured(
-    root: Path, document: Mapping[str, Any], within: Mapping[str, Mapping[str, float]]
+    root: Path,
+    document: Mapping[str, Any],
+    within: Mapping[str, Mapping[str, float]],
+    decimals: int = DECIMALS,
 ) -> dict[str, Any]:
     """Return ``document`` with metric values, features and claims filled in.
 
-    ``root`` holds the submission that ``document`` describes; ``within`` gives, per sample and
-    metric, the tolerance of a claimed value where it is not :data:`WITHIN`.
+    ``root`` holds the submission that ``document`` describes, with one vector set for each model;
+    ``within`` gives, per sample or model and metric, the tolerance of a value where it is not
+    :data:`WITHIN`. Values are rounded to ``decimals``.
     """
     filled = copy.deepcopy(dict(document))
     with tempfile.TemporaryDirectory() as folder:
         bench = Executor(load(root), EvidenceStore(Path(folder)), Limits.for_machine())
         try:
-            _fill_in(bench, filled, within)
+            _fill_in(bench, filled, within, decimals)
         finally:
             bench.close()
     return filled
 
 
 def _fill_in(
-    bench: Executor, document: dict[str, Any], within: Mapping[str, Mapping[str, float]]
+    bench: Executor,
+    document: dict[str, Any],
+    within: Mapping[str, Mapping[str, float]],
+    decimals: int,
 ) -> None:
-    (model,) = document["models"]
-    original = _measure(bench, Case("original", MODEL, vectors=VECTOR_SET))
-    model["metric_values"] = _values(original["metrics"], {})
-    size = sum(file["size"] for file in model["files"])
+    def values(measured: Mapping[str, Json], owner: dict[str, Any], vectors: str) -> list[Json]:
+        return [
+            {
+                "metric": metric["id"],
+                "vectors": vectors,
+                "value": round(measured["metrics"][metric["id"]]["value"], decimals),
+                "tolerance": within.get(owner["id"], {}).get(metric["id"], WITHIN),
+            }
+            for metric in document["metrics"]
+            if metric["id"] in measured["metrics"]
+        ]
+
+    sizes, sets = {}, {vectors["model"]: vectors["id"] for vectors in document["vectors"]}
+    for model in document["models"]:
+        name, vectors = model["id"], sets[model["id"]]
+        original = _measure(bench, Case("original", name, vectors=vectors))
+        model["metric_values"] = values(original, model, vectors)
+        sizes[name] = sum(file["size"] for file in model["files"])
     for sample in document["samples"]:
-        decoded = _measure(bench, Case("decode", MODEL, sample["id"]))
+        size, vectors = sizes[sample["model"]], sets[sample["model"]]
+        decoded = _measure(bench, Case("decode", sample["model"], sample["id"]))
         sample["features"] = sorted(decoded["features"])
         claims = sample["claims"]
         claims["compression_factor"] = size / claims["compressed_size"]
@@ -60,8 +80,8 @@ def _fill_in(
             name: facts["sha256"] for name, facts in sorted(decoded["tensors"].items())
         }
         if sample["metrics"]:
-            measured = _measure(bench, Case("reconstruction", MODEL, sample["id"], VECTOR_SET))
-            claims["metric_values"] = _values(measured["metrics"], within[sample["id"]])
+            case = Case("reconstruction", sample["model"], sample["id"], vectors)
+            claims["metric_values"] = values(_measure(bench, case), sample, vectors)
 
 
 def _measure(bench: Executor, case: Case) -> Mapping[str, Json]:
@@ -69,19 +89,3 @@ def _measure(bench: Executor, case: Case) -> Mapping[str, Json]:
     if evidence.error is not None:
         raise evidence.error
     return evidence.result or {}
-
-
-def _values(measured: Mapping[str, Json], within: Mapping[str, float]) -> list[dict[str, Any]]:
-    return [
-        {
-            "metric": metric,
-            "vectors": VECTOR_SET,
-            "value": round(row["value"], DECIMALS),
-            "tolerance": within.get(metric, WITHIN),
-        }
-        for metric, row in _in_order(measured)
-    ]
-
-
-def _in_order(measured: Mapping[str, Json]) -> list[tuple[str, Json]]:
-    return [(one["id"], measured[one["id"]]) for one in METRICS if one["id"] in measured]
