@@ -126,7 +126,10 @@ def evidence_key(case: Case, submission: Submission, *, limits: Mapping[str, Jso
 def _declared(case: Case, submission: Submission) -> dict[str, Json]:
     """Return the declared parameters that enter the work of ``case``."""
     model = submission.model(case.model)
-    declared: dict[str, Json] = {"format": model.format}
+    declared: dict[str, Json] = {
+        "format": model.format,
+        "ports": [asdict(port) for port in (*model.inputs, *model.outputs)],
+    }
     if case.sample is not None:
         sample = sample_of(case, submission)
         declared["codec"] = [sample.codec, dict(sample.codec_params)]

@@ -61,6 +61,32 @@ def command_of(words: Sequence[str], group: typer.core.TyperGroup) -> typer.core
     return command
 
 
+# --- the page of formats
+
+
+def test_the_page_of_formats_is_up_to_date() -> None:
+    """But for the differences: those are measured below."""
+    generator = load_generator("generate_parity")
+    told = "run: python docs/generate_parity.py"
+    assert read(generator.PAGE) == generator.page(generator.read_back()), told
+
+
+def test_differences_between_formats_are_as_small_as_printed() -> None:
+    generator = load_generator("generate_parity")
+    printed = generator.read_back()
+    for found in map(generator.measured, ("chars-gru", "patches-autoencoder")):
+        assert found
+        for place, difference in found.items():
+            assert difference <= printed[place], place
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"), [(0.0, 0.0), (2.6e-7, 1e-6), (1e-6, 1e-6), (0.3, 1.0), (1.0, 1.0)]
+)
+def test_differences_are_rounded_up_to_powers_of_ten(part: float, expected: float) -> None:
+    assert load_generator("generate_parity").rounded_up(part) == pytest.approx(expected)
+
+
 # --- the page of checks
 
 

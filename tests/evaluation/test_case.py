@@ -81,6 +81,16 @@ def _confidence(metadata: dict) -> None:
     metadata["metrics"][1]["tolerance"]["confidence"] = 0.99
 
 
+def _ports(metadata: dict) -> None:
+    metadata["models"][0]["outputs"][0]["dtype"] = "float64"
+
+
+def test_key_changes_with_the_declared_ports(tmp_path: Path) -> None:
+    """A run holds them against its arrays: what another declaration gave is no evidence."""
+    for case in CASES:
+        assert key(case, tmp_path / "a") != key(case, tmp_path / "b", _ports)
+
+
 @pytest.mark.parametrize(
     ("change", "changed"),
     [

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import format_edit
 import json_edit
 import one_model
 import tensor_edit
@@ -194,6 +195,12 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "pickle-array": tensor_edit.pickle_array,
     "set-external-data": tensor_edit.set_external_data,
     "set-operator": tensor_edit.set_operator,
+    "patch": format_edit.patch,
+    "replace-in-member": format_edit.replace_in_member,
+    "plant-pickle": format_edit.plant_pickle,
+    "archive-pickle": format_edit.archive_pickle,
+    "add-graph-operator": format_edit.add_graph_operator,
+    "set-tflite-operator": format_edit.set_tflite_operator,
 }
 
 

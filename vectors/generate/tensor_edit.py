@@ -73,13 +73,16 @@ def set_external_data(folder: Path, file: str, tensor: str, location: str) -> No
     onnx.save(model, folder / file)
 
 
-def set_operator(folder: Path, file: str, node: str, operator: str) -> None:
-    """Give a node of an ONNX model another operator type."""
+def set_operator(folder: Path, file: str, node: str, operator: str, domain: str = "") -> None:
+    """Give a node of an ONNX model another operator type, of a domain of its own if wanted."""
     import onnx
 
     model = onnx.load(folder / file)
     (chosen,) = (entry for entry in model.graph.node if entry.name == node)
     chosen.op_type = operator
+    if domain:
+        chosen.domain = domain
+        model.opset_import.add(domain=domain, version=1)
     onnx.save(model, folder / file)
 
 

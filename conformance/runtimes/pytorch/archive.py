@@ -36,6 +36,7 @@ BALLAST_BYTES = 64 << 10
 
 BALLAST_SHARE = 64
 _ALIGNMENT = 128
+_VERSIONS = (".data/version", "version")  # the first for what older readers cannot read
 _CHUNK = 1 << 20
 _DEFLATE_MAX_RATIO = 1032
 _AGAIN = "Save the model again with PyTorch: the file is damaged."
@@ -65,6 +66,11 @@ class Archive:
         entry = self.members.get(name)
         shown = f"{name}: {element}" if element else name
         return Location(self.display, byte_offset=entry.header if entry else None, element=shown)
+
+    @property
+    def version_member(self) -> str:
+        """The member with the version of the archive, as PyTorch looks for it."""
+        return next((name for name in _VERSIONS if name in self.members), _VERSIONS[-1])
 
     def read(self, name: str, limit_bytes: int) -> bytes:
         """Return the bytes of a member.

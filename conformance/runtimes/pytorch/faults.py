@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from conformance.verdicts import (
     ConformanceError,
@@ -32,6 +33,11 @@ _FRAMES = re.compile(
     r"Exception raised from .*|C\+\+ CapturedTraceback.*|\s*~+\s*(<--- HERE)?", re.DOTALL
 )
 _PLACES = re.compile(r'File "[^"]*", line \d+[^\n]*|/\S*torch\S*')
+
+
+def faults_of_scripts(torch: Any) -> tuple[type[Exception], ...]:
+    """Return what TorchScript raises: its ``raise`` and ``assert`` have a class of their own."""
+    return (*FAULTS, torch.jit.Error)
 
 
 def refused_model(error: Exception, file: str, element: str) -> ConformanceError:

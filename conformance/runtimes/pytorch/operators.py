@@ -19,7 +19,8 @@ _INTERNAL = frozenset(
         "_fused_rms_norm _get_tracing_state _infer_size _is_all_true _is_any_true",
         "_linalg_check_errors _linalg_det _linalg_eigh _linalg_eigvals _linalg_slogdet",
         "_linalg_solve_ex _linalg_svd _list_to_tensor _local_scalar_dense _log_softmax",
-        "_logcumsumexp _masked_softmax _native_batch_norm_legit",
+        "_logcumsumexp _masked_softmax _nested_tensor_from_mask",
+        "_nested_tensor_from_mask_left_aligned _native_batch_norm_legit",
         "_native_batch_norm_legit_no_training _native_multi_head_attention _neg_view",
         "_pack_padded_sequence _pad_circular _pad_enum _pad_packed_sequence _pdist_forward",
         "_prelu_kernel _reshape_alias _safe_softmax _scaled_dot_product_attention_math",
@@ -28,7 +29,8 @@ _INTERNAL = frozenset(
         "_thnn_fused_lstm_cell _to_copy _transform_bias_rescale_qkv",
         "_transformer_encoder_layer_fwd _trilinear _unique _unique2 _unsafe_index",
         "_unsafe_index_put _unsafe_masked_index _unsafe_view _unwrap_optional",
-        "_upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_nearest_exact1d",
+        "_upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa",
+        "_upsample_nearest_exact1d",
         "_upsample_nearest_exact2d _upsample_nearest_exact3d _weight_norm _weight_norm_interface",
     )
     for word in line.split()

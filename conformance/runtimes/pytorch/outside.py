@@ -31,6 +31,15 @@ def is_weight_type(dtype: DType) -> bool:
     return is_floating(dtype) or dtype.kind == "c" or (dtype.itemsize == 1 and dtype.kind != "b")
 
 
+def is_topology(dtype: DType, rank: int) -> bool:
+    """Say whether a tensor of a state dict belongs to the graph, as in every format.
+
+    Those are lists and scalars of int64 and booleans, and scalars of int32: sizes, indices, flags.
+    """
+    name = dtype.name
+    return (name in ("int64", "bool") and rank <= 1) or (name == "int32" and rank == 0)
+
+
 def check_outside(tensors: Sequence[Outside], listed: int, parameters: int, file: str) -> None:
     """Raise UnsupportedError if a replacement would leave parameters of the original in place.
 

@@ -25,8 +25,11 @@ from conformance.verdicts import ConformanceError, Location, MalformedError, Uns
 _WHAT = "TorchScript"
 _CODE = re.compile(r"code/[\w/]+\.py", re.ASCII)
 _DATA = re.compile(r"(data|constants)/\w+", re.ASCII)
-_NEEDED = ("data.pkl", "constants.pkl", "version")
-_SMALL = ("byteorder", ".data/serialization_id", ".format_version", ".storage_alignment")
+_NEEDED = ("data.pkl", "constants.pkl")
+_SMALL = (
+    *("byteorder", "version", ".data/serialization_id", ".data/version"),
+    *(".format_version", ".storage_alignment"),
+)
 _BESIDE = re.compile(
     r"code/[\w/]+\.py\.debug_pkl|traced_inputs(\.pkl|/\w+)|extra/.+|(backport_)?mobile_debug_handles\.pkl",
     re.ASCII,
@@ -59,7 +62,8 @@ class ScriptArchive:
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
             for name in self._archive.members:
-                if name in _NEEDED or _CODE.fullmatch(name):
+                wanted = name in (*_NEEDED, self._archive.version_member)
+                if wanted or _CODE.fullmatch(name):
                     copy.writestr(f"archive/{name}", self._archive.read(name, MAX_BYTES))
                 elif _DATA.fullmatch(name):
                     empty = name.partition("/")[2] in zeros and name.startswith("data/")
@@ -110,12 +114,13 @@ class ScriptArchive:
                 found="big",
                 mend="Save the model on a little-endian machine.",
             )
-        if not re.fullmatch(rb"\d{1,3}\n?", archive.read("version", _MAX_SMALL)):
+        member = archive.version_member
+        if not re.fullmatch(rb"\d{1,3}\n?", archive.read(member, _MAX_SMALL)):
             raise MalformedError(
                 "the version of the archive is no number",
-                where=archive.where("version"),
+                where=archive.where(member),
                 expected="a number",
-                found=ascii(archive.read("version", _MAX_SMALL)[:20]),
+                found=ascii(archive.read(member, _MAX_SMALL)[:20]),
                 mend="Save the model again with torch.jit.save.",
             )
 

@@ -17,7 +17,7 @@ from conformance.runtimes.pytorch.exchange import (
     unchanged,
     versions_of,
 )
-from conformance.runtimes.pytorch.faults import FAULTS, failed_run, refused_model
+from conformance.runtimes.pytorch.faults import failed_run, faults_of_scripts, refused_model
 from conformance.runtimes.pytorch.outside import check_outside
 from conformance.runtimes.pytorch.script_archive import ScriptArchive
 from conformance.runtimes.pytorch.script_graph import Graph
@@ -41,6 +41,7 @@ class TorchScriptNetwork(ParameterNetwork):
     def __init__(self, source: ModelSource) -> None:
         super().__init__(source.display[0])
         self._torch = torch_for(FORMAT)
+        self._faults = faults_of_scripts(self._torch)
         self._archive = ScriptArchive(source)
         objects = self._archive.objects
         self._sorted = sort_tensors(objects.registered, self.file, source.limit_bytes)
@@ -89,7 +90,7 @@ class TorchScriptNetwork(ParameterNetwork):
                 warnings.simplefilter("ignore")
                 module = self._torch.jit.load(copy, map_location="cpu")
             module.eval()
-        except FAULTS as error:
+        except self._faults as error:
             raise refused_model(error, self.file, "code") from error
         self._check_state(self._state_of(module))
         return module
@@ -99,7 +100,7 @@ class TorchScriptNetwork(ParameterNetwork):
         try:
             schema = module._c._get_method("forward").schema
             return schema, Graph(self._torch, module, self._archive.objects.registered, self.file)
-        except FAULTS as error:
+        except self._faults as error:
             raise refused_model(error, self.file, "forward") from error
 
     def _state_of(self, module: Any) -> dict[str, Any]:
@@ -137,7 +138,7 @@ class TorchScriptNetwork(ParameterNetwork):
         return self._run(module, state)
 
     def _run(self, module: Any, state: Mapping[str, Any]) -> Run:
-        torch, file, outputs = self._torch, self.file, self.outputs
+        torch, file, outputs, faults = self._torch, self.file, self.outputs, self._faults
 
         def compute(inputs: Mapping[str, Array]) -> dict[str, Array]:
             try:
@@ -146,7 +147,7 @@ class TorchScriptNetwork(ParameterNetwork):
                 with settled(torch):
                     returned = named_outputs(outputs, module.forward(**arguments))
                 found = {name: to_array(tensor, name, file) for name, tensor in returned.items()}
-            except FAULTS as error:
+            except faults as error:
                 raise failed_run(error, file, "forward") from error
             unchanged(state, before, file)
             return found

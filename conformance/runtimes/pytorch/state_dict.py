@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.pytorch.archive import Archive
-from conformance.runtimes.pytorch.outside import is_weight_type
+from conformance.runtimes.pytorch.outside import is_topology
 from conformance.runtimes.pytorch.pickled import MAX_BYTES, Place, read_pickle
 from conformance.runtimes.pytorch.stored import StoredTensors, check_slack, sort_tensors
 from conformance.runtimes.pytorch.values import Tensor, Value
@@ -23,8 +23,11 @@ from conformance.verdicts import ConformanceError, Location, MalformedError, Uns
 SAFETENSORS = ".safetensors"
 _COUNTER = re.compile(r"(.+\.)?num_batches_tracked")
 _DATA = re.compile(r"data/\w+", re.ASCII)
-_NEEDED = ("data.pkl", "version")
-_SMALL = ("byteorder", ".data/serialization_id", ".format_version", ".storage_alignment")
+_NEEDED = ("data.pkl",)
+_SMALL = (
+    *("byteorder", "version", ".data/serialization_id", ".data/version"),
+    *(".format_version", ".storage_alignment"),
+)
 _MAX_SMALL = 1024
 _ALONE = "Save the tensors alone: torch.save(model.state_dict(), path)."
 
@@ -69,8 +72,10 @@ def is_counter(name: str) -> bool:
 
 def _from_safetensors(path: Path, display: str, limit_bytes: int) -> StateDict:
     tensors = open_tensors(path, display=display, limit_bytes=limit_bytes)
-    weights = {n: tensors[n] for n in tensors if is_weight_type(tensors.stored(n).dtype)}
-    others = {n: tensors[n] for n in tensors if n not in weights and not is_counter(n)}
+    found = {n: tensors.stored(n) for n in tensors}
+    graph = {n for n, each in found.items() if is_topology(each.dtype, len(each.shape))}
+    weights = {n: tensors[n] for n in tensors if n not in graph}
+    others = {n: tensors[n] for n in tensors if n in graph and not is_counter(n)}
     return StateDict(weights, others, {}, tensors.close)
 
 
@@ -107,7 +112,7 @@ def _check_members(archive: Archive) -> None:
         )
     archive.refuse_unknown(_is_known, "a state dict")
     archive.refuse_ballast([], 0, _ALONE)
-    for name in (*_NEEDED, *(each for each in _SMALL if each in archive)):
+    for name in (*_NEEDED, archive.version_member, *(each for each in _SMALL if each in archive)):
         archive.read(name, MAX_BYTES if name == "data.pkl" else _MAX_SMALL)
     if "byteorder" in archive and archive.read("byteorder", _MAX_SMALL) != b"little":
         raise UnsupportedError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.pytorch.archive import BALLAST_BYTES, BALLAST_SHARE
-from conformance.runtimes.pytorch.outside import is_weight_type
+from conformance.runtimes.pytorch.outside import is_topology
 from conformance.runtimes.pytorch.values import Tensor
 from conformance.tensorfiles import check_name
 from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
@@ -53,8 +53,8 @@ class Sorted:
 def sort_tensors(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> Sorted:
     """Return what each tensor of a state dict is.
 
-    Tensors of floats, complex numbers and integers of 8 bits are parameters; other integers and
-    booleans count or index. A tensor under a second name (tied weights) is the same parameter.
+    Lists and scalars of int64 and booleans, and scalars of int32, count or index; all other tensors
+    are parameters. A tensor under a second name (tied weights) is the same parameter.
     Raises UnsupportedError where two of them, or two elements of one, share bytes, LimitError if
     together they take more than ``limit_bytes``, MalformedError for a name that cannot be shown.
     """
@@ -67,10 +67,10 @@ def sort_tensors(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> 
         known = first.setdefault(tensor.place, name) if tensor.elements else name
         if known != name:
             found.aliases[name] = known
-        elif is_weight_type(tensor.dtype):
-            found.parameters[name] = tensor
-        else:
+        elif is_topology(tensor.dtype, len(tensor.shape)):
             found.constants[name] = tensor
+        else:
+            found.parameters[name] = tensor
     check_limit({**found.parameters, **found.constants}, file, limit_bytes)
     check_overlaps({**found.parameters, **found.constants}, file)
     return found

@@ -120,10 +120,10 @@ class Reader:
     def malformed(
         self, message: str, offset: int, element: str, expected: str, found: str
     ) -> MalformedError:
-        """Return the error for damage at a byte offset."""
+        """Return the error for damage at an offset; one before the file is told as its start."""
         return MalformedError(
             message,
-            where=Location(file=self.file, byte_offset=offset, element=element),
+            where=Location(file=self.file, byte_offset=max(0, offset), element=element),
             expected=expected,
             found=found,
             mend=_DAMAGED,

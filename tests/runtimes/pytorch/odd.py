@@ -188,6 +188,28 @@ class Branches(Base):
         return z
 
 
+class Asserts(Base):
+    """Refuses inputs of a negative sum by itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.fc(x)
+        if bool(x.sum() < 0):
+            raise ValueError("negative")
+        return z
+
+
+class Indices(Base):
+    """A table of indices: no list, so a sample has to bring it."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("table", torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0]]))
+        self.register_buffer("shift", torch.tensor([1, 0]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)[:, self.table].sum(1) + self.shift[0]
+
+
 class Training(Base):
     """Differs in training; in inference it is the linear layer alone."""
 
@@ -225,7 +247,7 @@ class Integers(Base):
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("bits", torch.arange(64, dtype=torch.int32))
+        self.register_buffer("bits", torch.arange(64))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x) + self.bits[:4].to(torch.float32)

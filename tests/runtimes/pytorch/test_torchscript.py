@@ -187,6 +187,55 @@ def test_memory_that_is_not_there_is_a_limit(tmp_path):
         network.bind().run(X)
 
 
+def test_what_a_network_raises_is_an_error_of_the_run(tmp_path):
+    with opened(tmp_path, odd.Asserts()) as network:
+        assert network.bind().run({"x": np.ones((2, 4), np.float32)})
+        with pytest.raises(ConformanceError, match="cannot be run on these inputs") as caught:
+            network.bind().run({"x": -np.ones((2, 4), np.float32)})
+        assert "negative" in caught.value.found
+
+
+def test_tables_of_integers_are_parameters_and_lists_are_not(tmp_path):
+    with opened(tmp_path, odd.Indices()) as network:
+        assert network.parameters["table"].dtype == np.int64
+        assert network.topology_constants == ("shift",)
+        given = nets.own(network)
+        own = network.bind(given).run(X)["output"]
+        given["table"] = np.zeros_like(given["table"])
+        assert not np.array_equal(network.bind(given).run(X)["output"], own)
+
+
+@pytest.mark.parametrize("example", [None, odd.given((2, 5, 8))], ids=["scripted", "traced"])
+def test_an_encoder_of_a_transformer_is_run(tmp_path, example):
+    """Its code has operators on nested tensors, in branches that are not taken."""
+    layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    net = torch.nn.TransformerEncoder(layer, 2).eval()
+    x = odd.given((2, 5, 8))[0].numpy()
+    with opened(tmp_path, net, example=example) as network:
+        found = network.bind(nets.own(network)).run({network.inputs[0].name: x})["output"]
+    np.testing.assert_allclose(found, nets.expected(net, {"x": x}), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("example", [None, odd.X], ids=["scripted", "traced"])
+def test_the_version_may_be_where_older_readers_do_not_find_it(tmp_path, example):
+    """PyTorch puts it there for operators that have changed, such as GELU."""
+    net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.GELU()).eval()
+    path = saved(tmp_path, net, example=example)
+    assert "version" not in files.members(path)
+    with files.open_file(path) as network:
+        found = network.bind(nets.own(network)).run({network.inputs[0].name: X["x"]})["output"]
+    np.testing.assert_allclose(found, nets.expected(net, X), rtol=1e-5, atol=1e-6)
+    error = refused(files.changed(path, members={".data/version": None}), MalformedError)
+    assert "no member 'version'" in error.message
+
+
+def test_a_module_with_hooks_is_refused(tmp_path):
+    path = saved(tmp_path, odd.Base())
+    hooks = '  __parameters__ = []\n  __forward_hooks__ = ["hook"]'
+    path = edited(path, "  __parameters__ = []", hooks)
+    assert refused(path).message == "a module has hooks"
+
+
 def test_uninitialised_memory_shows(tmp_path):
     with opened(tmp_path, odd.Uninitialised()) as network:
         assert np.isnan(network.bind().run(X)["output"]).all()

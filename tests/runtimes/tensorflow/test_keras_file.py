@@ -377,6 +377,18 @@ def test_other_packings_are_unsupported(keras_file, packing):
     assert isinstance(refused(keras_file), UnsupportedError)
 
 
+@pytest.mark.parametrize("name", ["config.json", WEIGHTS, "metadata.json"])
+def test_a_member_without_a_header_of_its_own_is_malformed(keras_file, name):
+    with zipfile.ZipFile(keras_file) as archive:
+        start = archive.getinfo(name).header_offset
+    content = bytearray(keras_file.read_bytes())
+    content[start : start + 4] = b"NOPE"
+    keras_file.write_bytes(bytes(content))
+    error = refused(keras_file)
+    assert isinstance(error, MalformedError)
+    assert error.where.byte_offset == start
+
+
 @pytest.mark.parametrize("where", ["before", "comment", "behind"])
 def test_bytes_that_belong_to_no_member_are_refused(keras_file, where):
     whole = keras_file.read_bytes()

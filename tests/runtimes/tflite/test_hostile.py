@@ -287,6 +287,16 @@ def test_offsets_that_lead_out_of_the_file_name_the_byte(converted, tmp_path):
     assert "out of the file" in str(error)
 
 
+def test_an_offset_that_leads_before_the_file_is_told_as_its_start(converted, tmp_path):
+    """A report has no place for a negative byte."""
+    content = bytearray((converted / "cnn.tflite").read_bytes())
+    root = struct.unpack_from("<I", content)[0]
+    struct.pack_into("<i", content, root, root + 4000)
+    error = refused(tmp_path, bytes(content))
+    assert error.where.byte_offset == 0
+    assert "-4000" in error.found
+
+
 def test_one_table_that_stands_for_two_tensors_is_malformed(converted, tmp_path):
     """To give one of them other data would change both."""
 

@@ -39,6 +39,8 @@ class KerasArchive:
         self._file = MappedFile(path, display)
         self._members = self._directory(path)
         self._check_sizes(limit_bytes)
+        for info in self._members.values():
+            self._span(info)
 
     def read(self, name: str) -> npt.NDArray[np.uint8]:
         """Return the bytes of a member; a view of the file if it is stored as it is."""
