@@ -21,6 +21,7 @@ from conformance.runtimes.onnx.dtypes import dtype_of
 from conformance.runtimes.onnx.faults import FAULTS, refused_model
 from conformance.runtimes.onnx.layout import read_layout
 from conformance.runtimes.onnx.mapped import MappedFile
+from conformance.runtimes.onnx.opsets import check_opsets
 from conformance.runtimes.onnx.ports import port_of
 from conformance.runtimes.onnx.record import TensorRecord
 from conformance.runtimes.onnx.runner import OnnxRunner
@@ -79,6 +80,7 @@ class Topology:
 
     def runner(self, values: Mapping[str, Array]) -> OnnxRunner:
         """Return a runner of the graph with ``values`` for every parameter."""
+        check_opsets(self._topology, self.file)
         parts = [(r, self._data(r, values)) for r in (*self._parameters, *self._constants)]
         skeleton = build_skeleton(self._topology, parts, self._contents.data({}, self._store))
         try:
