@@ -76,18 +76,18 @@ def documents() -> dict[str, Mapping[str, Any]]:
     return {document["id"]: document for document in found}
 
 
-def measured(id: str) -> dict[tuple[str, str], float]:
-    """Run the submission ``id`` and return its differences."""
+def measured(name: str) -> dict[tuple[str, str], float]:
+    """Run the submission ``name`` and return its differences."""
     from conformance.evaluation.plan import subjects
     from conformance.session.inquiry import inquiry, result_of, valid
 
     found: dict[tuple[str, str], float] = {}
-    with inquiry(SUBMISSIONS / id) as (loaded, executor):
+    with inquiry(SUBMISSIONS / name) as (loaded, executor):
         for subject in subjects(loaded.id, valid(loaded)).get("agreement", ()):
             case = subject.case("agreement")
             outputs = result_of(executor, case)["outputs"].values()
             parts = [float(output["max_abs"]) / float(output["scale"]) for output in outputs]
-            found[id, case.model] = rounded_up(max(parts))
+            found[name, case.model] = rounded_up(max(parts))
     return found
 
 
@@ -138,7 +138,7 @@ def _agreement_rows(
         if len(document["models"]) == 1:
             continue
         for model in document["models"]:
-            difference = differences.get((id, model["id"]))
+            difference = differences.get((name, model["id"]))
             shown = "the first" if difference is None else _shown(difference)
             values = (f"{v['metric']} {v['value']:.5g}" for v in model["metric_values"])
             row = [name, f"`{model['id']}`", model["format"], shown, ", ".join(values)]

@@ -71,6 +71,14 @@ def test_the_page_of_formats_is_up_to_date() -> None:
     assert read(generator.PAGE) == generator.page(generator.read_back()), told
 
 
+def test_every_model_in_a_second_format_has_its_difference_on_the_page() -> None:
+    generator = load_generator("generate_parity")
+    several = {n: d["models"] for n, d in generator.documents().items() if len(d["models"]) > 1}
+    later = {(name, model["id"]) for name, models in several.items() for model in models[1:]}
+    assert later
+    assert generator.read_back().keys() == later
+
+
 def test_differences_between_formats_are_as_small_as_printed() -> None:
     generator = load_generator("generate_parity")
     printed = generator.read_back()
