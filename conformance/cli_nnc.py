@@ -7,14 +7,14 @@ call is wrong, and 3 where the stream holds what this decoder has no rule for.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional, ParamSpec
 
 import typer
-from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from conformance.nnc.errors import NncError
@@ -22,25 +22,14 @@ if TYPE_CHECKING:
     from conformance.nnc.state import DecoderState
 
 
-class _Commands(TyperGroup):
-    """Commands that say so where memory runs out."""
-
-    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        """Run a command."""
-        try:
-            return super().invoke(ctx)
-        except MemoryError:
-            _end("there is not enough memory for what the stream asks for", _VIOLATION)
-
-
 app = typer.Typer(
-    cls=_Commands,
     help="Look into NNC bitstreams (ISO/IEC 15938-17): inspect, validate, decode.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
+_LAID_BY = 4 << 20
 _VIOLATION, _USAGE, _UNSUPPORTED = 1, 2, 3
 _DIALECTS = ("nncodec-2", "nncodec-1.0")
 
@@ -58,7 +47,31 @@ Dimensions = Annotated[
 ]
 
 
+Said = ParamSpec("Said")
+
+
+def _says_when_memory_ends(command: Callable[Said, None]) -> Callable[Said, None]:
+    """Let a command that runs out of memory end in words.
+
+    To leave a ``with`` block CPython 3.11 needs a few bytes, and where there are none it tries
+    again for ever. So the error is caught around the command itself, before any block of typer's,
+    and memory that was laid by is given back before anything else is done.
+    """
+
+    @functools.wraps(command)
+    def guarded(*args: Said.args, **options: Said.kwargs) -> None:
+        laid_by = bytearray(_LAID_BY)
+        try:
+            return command(*args, **options)
+        except MemoryError:
+            del laid_by
+        _end("there is not enough memory for what the stream asks for", _VIOLATION)
+
+    return guarded
+
+
 @app.command()
+@_says_when_memory_ends
 def inspect(
     file: File,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
@@ -100,6 +113,7 @@ def inspect(
 
 
 @app.command()
+@_says_when_memory_ends
 def validate(
     file: File,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
@@ -128,6 +142,7 @@ def validate(
 
 
 @app.command()
+@_says_when_memory_ends
 def features(
     file: File,
     as_json: Annotated[
@@ -155,6 +170,7 @@ def features(
 
 
 @app.command()
+@_says_when_memory_ends
 def decode(
     file: File,
     output: Annotated[Path, typer.Option(help="The .npz file to write.")],
