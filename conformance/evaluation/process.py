@@ -90,8 +90,9 @@ class Worker:
         """
         self.start()
         try:
+            deadline = time.monotonic() + self.limits.wall_seconds
             self._send(request)
-            answer = json.loads(self._receive(time.monotonic() + self.limits.wall_seconds))
+            answer = json.loads(self._receive(deadline))
         except ConformanceError:
             self.stop()
             raise
@@ -139,7 +140,9 @@ class Worker:
         with selectors.DefaultSelector() as selector:
             selector.register(pipe, selectors.EVENT_READ)
             while not line.endswith(b"\n"):
-                if not selector.select(max(0.0, deadline - time.monotonic())):
+                left = deadline - time.monotonic()
+                # An answer that came too late is none, even if nobody looked before it came.
+                if left <= 0 or not selector.select(left):
                     raise _timeout(self.limits.wall_seconds, "wall-clock time")
                 chunk = os.read(pipe.fileno(), 1 << 20)
                 if not chunk or len(line) > ANSWER_LIMIT:
