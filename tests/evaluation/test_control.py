@@ -62,6 +62,28 @@ def test_some_items_are_enough(tmp_path: Path) -> None:
     assert rows(tmp_path, metric("y"), items=ITEMS + 5)["distance-y"]["items"] == ITEMS
 
 
+def test_items_of_a_sorted_data_set_are_taken_from_all_of_it(tmp_path: Path) -> None:
+    items = 3 * ITEMS
+    labels = np.repeat(np.arange(2), [2 * ITEMS, ITEMS])
+    x = np.stack([1 - labels, labels], axis=1).astype(np.float32)
+    vectors = VectorSet("test", "m", "d", True, (), OutputTolerance(1e-5, 1e-4))
+    shard = ShardArrays(0, items, {"x": x}, {"label": labels}, {}, {})
+    accuracy = Metric(
+        "top1",
+        "top-k-accuracy",
+        "",
+        "higher",
+        Tolerance("absolute", 0.1),
+        bindings={"prediction": "z", "target": "label"},
+    )
+    with opened(tmp_path) as network:
+        outputs = network.bind().run_batched({"x": x}, items)
+        outputs["z"] = np.where(labels[:, None] == [[0, 1]], 1, 0)
+        found = control_rows(network, [accuracy], vectors, shard, outputs)["top1"]
+    assert found["items"] == ITEMS
+    assert found["reference"] == 1.0
+
+
 def test_network_that_hides_weights_has_a_control_all_the_same(tmp_path: Path) -> None:
     assert rows(tmp_path, metric("y"), hidden=True)["distance-y"]["value"] == 36.0
 
