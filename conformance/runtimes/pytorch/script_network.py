@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import math
 import warnings
 from collections.abc import Mapping
@@ -80,15 +82,21 @@ class TorchScriptNetwork(ParameterNetwork):
         loose = {e.place: e.tensor for e in objects.outside if e.place in objects.places}
         check_overlaps({**named, **loose}, self.file)
 
+    @functools.cached_property
+    def _clean(self) -> io.BytesIO:
+        """The archive with zeros for parameters and buffers, which takes few bytes."""
+        objects = self._archive.objects
+        registered = {tensor.storage.key for tensor in objects.registered.values()}
+        kept = {each.tensor.storage.key for each in objects.outside}
+        return self._archive.clean_copy(registered - kept)
+
     def _blank(self) -> Any:
         """Return the module as stored, but with zeros for parameters and buffers."""
-        registered = {t.storage.key for t in self._archive.objects.registered.values()}
-        kept = {each.tensor.storage.key for each in self._archive.objects.outside}
-        copy = self._archive.clean_copy(registered - kept)
+        self._clean.seek(0)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                module = self._torch.jit.load(copy, map_location="cpu")
+                module = self._torch.jit.load(self._clean, map_location="cpu")
             module.eval()
         except self._faults as error:
             raise refused_model(error, self.file, "code") from error
