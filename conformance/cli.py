@@ -33,7 +33,7 @@ def main() -> None:
     from conformance.verdicts import ConformanceError, ExitCode
 
     try:
-        app()
+        app(prog_name="nnr-conformance")
     except ConformanceError as error:
         _end(str(error), ExitCode.USAGE)
     except OSError as error:
