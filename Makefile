@@ -1,7 +1,7 @@
 # `make help` lists the targets; README.md and CONTRIBUTING.md say when to use them.
 
 PYTHON ?= python3
-SUBMISSION ?= vectors/submissions/digits-cnn
+SUBMISSION ?= $(sort $(wildcard vectors/submissions/*))
 REPORTS ?= reports
 # Container: ENGINE, ENGINE_BUILD_FLAGS, ENGINE_RUN_FLAGS, BASE, PIP_CONF, CA_BUNDLE and WHEELS are
 # read by the scripts in container/ and explained in docs/container.md.
@@ -19,8 +19,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
-	@echo "SUBMISSION=DIR (several allowed, now $(SUBMISSION)) and REPORTS=DIR choose folders,"
-	@echo "PYTHON=python3.12 another interpreter for $(VENV)."
+	@echo "SUBMISSION=DIR (several allowed; if left out, all bundled ones) and REPORTS=DIR choose"
+	@echo "folders, PYTHON=python3.12 another interpreter for $(VENV)."
 
 conformance: $(READY) ## judge SUBMISSION and write reports
 	@status=0; \
@@ -42,13 +42,13 @@ lock: $(READY) ## write requirements.lock from pyproject.toml and what is instal
 	$(BIN)/python .ci/lock.py
 
 bench: $(READY) ## measure speed and memory against plain scripts
-	@set -e; for script in benchmarks/bench_*.py benchmarks/nnc_decode.py; do $(BIN)/python $$script; done
+	@set -e; for script in benchmarks/bench_*.py benchmarks/nnc_decode.py benchmarks/runtimes.py; do $(BIN)/python $$script; done
 
 image: ## build the container image IMAGE
 	container/build $(IMAGE)
 
-image-test: ## run the image on SUBMISSION and on a spoilt copy of it
-	container/test $(IMAGE) $(firstword $(SUBMISSION))
+image-test: ## run the image on a submission of every model format, and on a spoilt copy of it
+	container/test $(IMAGE) vectors/submissions/digits-formats
 
 clean: ## remove everything that is made here, except .venv
 	rm -rf $(REPORTS) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
