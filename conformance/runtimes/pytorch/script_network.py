@@ -77,14 +77,11 @@ class TorchScriptNetwork(ParameterNetwork):
     def _check_overlaps(self) -> None:
         objects = self._archive.objects
         named = {**self._sorted.parameters, **self._sorted.constants}
-        loose = {e.place: e.tensor for e in objects.outside if e.place in objects.places}
-        check_overlaps({**named, **loose}, self.file)
+        check_overlaps({**named, **objects.loose}, self.file)
 
     def _blank(self) -> Any:
         """Return the module as stored, but with zeros for parameters and buffers."""
-        registered = {t.storage.key for t in self._archive.objects.registered.values()}
-        kept = {each.tensor.storage.key for each in self._archive.objects.outside}
-        copy = self._archive.clean_copy(registered - kept)
+        copy = self._archive.clean_copy()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
