@@ -113,7 +113,7 @@ def read_graph(view: View, depth: int = 0) -> Graph:
     if depth > MAX_DEPTH or len(nodes) > MAX_NODES:
         view.broken(f"at most {MAX_NODES} nodes, and {MAX_DEPTH} graphs in each other")
     return Graph(
-        inputs=tuple(_input_name(each) for each in view.at("inputs").elements()),
+        inputs=tuple(_input_name(each, depth) for each in view.at("inputs").elements()),
         nodes=tuple(_node(each, index, depth) for index, each in enumerate(nodes)),
         outputs=tuple(read_argument(each, depth) for each in view.at("outputs").elements()),
         single=view.at("is_single_tensor_return").flag(),
@@ -156,8 +156,8 @@ def output_names(output: Output) -> Iterator[str]:
             yield from output_names(each)
 
 
-def _input_name(view: View) -> str | None:
-    argument = read_argument(view)
+def _input_name(view: View, depth: int) -> str | None:
+    argument = read_argument(view, depth)
     return argument.name if isinstance(argument, Ref) else None
 
 
@@ -169,7 +169,7 @@ def _node(view: View, index: int, depth: int) -> Node:
             each.broken("each argument once")
         arguments[name] = read_argument(each.at("arg"), depth)
     target, given = view.at("target").text(), view.maybe("name")
-    outputs = tuple(_output(each) for each in view.at("outputs").elements())
+    outputs = tuple(_output(each, depth) for each in view.at("outputs").elements())
     single = view.maybe("is_hop_single_tensor_return")
     return Node(
         name=f"node[{index}] {given.text() if given else target}",
@@ -180,8 +180,8 @@ def _node(view: View, index: int, depth: int) -> Node:
     )
 
 
-def _output(view: View) -> Output:
-    argument = read_argument(view)
+def _output(view: View, depth: int) -> Output:
+    argument = read_argument(view, depth)
     if isinstance(argument, Ref):
         return argument.name
     if isinstance(argument, list):

@@ -114,7 +114,10 @@ class View:
             return _INFINITE[self.value]
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             self.broken("a number")
-        return float(self.value)
+        try:
+            return float(self.value)
+        except OverflowError:
+            self.broken("a number that fits into 64 bits")
 
     def flag(self) -> bool:
         """Return a boolean."""

@@ -285,6 +285,17 @@ def test_bfloat16_is_read(tmp_path):
         assert network.bind().run(x())
 
 
+@pytest.mark.parametrize("name", ["net.pt", "net.safetensors"])
+def test_only_a_single_number_counts_batches(tmp_path, name):
+    """A list of that name would count as size of the original."""
+    counter = "fc.num_batches_tracked"
+    with opened(tmp_path, linear(), {**state(), counter: np.array(3)}, name=name) as network:
+        assert network.topology_constants == ()
+    with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
+        opened(tmp_path, linear(), {**state(), counter: np.zeros(4000, np.int64)}, name=name)
+    assert counter in caught.value.found
+
+
 def test_unused_parameters_are_named(tmp_path):
     shapes = {**SHAPES, "spare": (3,)}
     given = {**state(), "spare": np.ones(3, np.float32)}
