@@ -285,6 +285,27 @@ def test_bfloat16_is_read(tmp_path):
         assert network.bind().run(x())
 
 
+def test_a_mapping_that_would_fit_is_named(tmp_path):
+    weight, bias = state().values()
+    with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
+        opened(tmp_path, linear(), {"dense.weight": weight, "dense.bias": bias})
+    assert "dense.weight fits fc.weight, dense.bias fits fc.bias" in caught.value.mend
+    with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
+        opened(tmp_path, linear(), {"fc.weight": weight.T.copy(), "fc.bias": bias})
+    assert "fc.weight transposed fits fc.weight" in caught.value.mend
+    assert "[2, 4]" in caught.value.expected
+    assert "[4, 2]" in caught.value.found
+
+
+def test_a_mapping_is_named_only_where_there_is_one(tmp_path):
+    shapes = {"a": (2, 4), "b": (2,), "c": (2,)}
+    given = {"x1": (2, 4), "x2": (2,), "x3": (2,)}
+    arrays = {name: np.ones(shape, np.float32) for name, shape in given.items()}
+    with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
+        opened(tmp_path, linear(shapes=shapes), arrays)
+    assert "x1 fits a. " in caught.value.mend
+
+
 @pytest.mark.parametrize("name", ["net.pt", "net.safetensors"])
 def test_only_a_single_number_counts_batches(tmp_path, name):
     """A list of that name would count as size of the original."""

@@ -164,7 +164,6 @@ def test_a_split_that_hides_a_write_is_refused(base):
         nodes(found).append(split)
 
     def write(found):
-        change(found)
         fill = {
             **nodes(found)[-1],
             "target": "torch.ops.aten.zero_.default",
@@ -232,6 +231,18 @@ def test_an_empty_tensor_has_sizes_that_an_array_can_have(base):
 
     error = refused(with_json(base, change, WEIGHTS), MalformedError)
     assert "sizes that an array can have" in error.expected
+
+
+def test_a_name_has_one_value(base):
+    """Else a parameter could be counted as used whose name an operator takes first."""
+
+    def change(found):
+        size = {"name": "size", "arg": {"as_ints": [4]}, "kind": 1}
+        node = {**nodes(found)[0], "target": "torch.ops.aten.zeros.default", "inputs": [size]}
+        nodes(found).insert(0, {**node, "outputs": [{"as_tensor": {"name": "p_fc_bias"}}]})
+
+    error = refused(with_json(base, change), MalformedError)
+    assert "no other operator has" in error.expected
 
 
 def test_a_name_has_one_tensor(base):
@@ -379,6 +390,19 @@ def test_an_edited_list_of_tensors_is_refused(base, change, error, message):
 def test_a_document_that_is_none_is_refused(base, text, error, message):
     finding = refused(files.changed(base, members={MODEL: text}), error)
     assert message in finding.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _at(*GRAPH, "nodes", 0, "target", value="\ud800"),
+        _at(*GRAPH, "tensor_values", "\ud800", value={}),
+    ],
+    ids=["value", "key"],
+)
+def test_half_a_character_is_refused(base, change):
+    error = refused(with_json(base, change), MalformedError)
+    assert str(error).encode()
 
 
 def test_a_part_of_a_large_tensor_is_refused(tmp_path):
