@@ -101,5 +101,6 @@ def _check_files(source: ModelSource) -> None:
             where=Location(source.display[0]),
             expected="two files: the state dict, then the graph as .onnx",
             found=", ".join(source.display),
-            mend="List the ONNX graph of the network as the second file of the model.",
+            mend="List the ONNX graph of the network as the second file of the model; for init, "
+            f"put it beside the weights as {source.files[0].with_suffix('.onnx').name}.",
         )

@@ -363,3 +363,14 @@ def test_describe_finds_the_graph_beside_the_weights(tmp_path):
     (tmp_path / "net.onnx").unlink()
     with pytest.raises(ConformanceError, match="holds no network"):
         runtime(FORM).describe(tmp_path / "net.pt")
+
+
+def test_describe_takes_the_only_graph_beside_the_weights(tmp_path):
+    save(tmp_path, linear())
+    (tmp_path / "net.onnx").rename(tmp_path / "graph.onnx")
+    assert runtime(FORM).describe(tmp_path / "net.pt").external_files == ("graph.onnx",)
+    (tmp_path / "graph.onnx").rename(tmp_path / "one.onnx")
+    (tmp_path / "other.onnx").write_bytes((tmp_path / "one.onnx").read_bytes())
+    with pytest.raises(ConformanceError, match="holds no network") as caught:
+        runtime(FORM).describe(tmp_path / "net.pt")
+    assert "net.onnx" in caught.value.mend
