@@ -92,9 +92,10 @@ class StateDictRuntime:
     def describe(self, path: Path) -> Description:
         """Return what the state dict at ``path`` and the graph beside it say; errors as for open.
 
-        The graph is the file of the same name that ends in ``.onnx``.
+        The graph is the file of the same name that ends in ``.onnx``, or else the only one beside
+        it that ends so.
         """
-        graph = path.with_suffix(".onnx")
+        graph = _graph_beside(path)
         source = ModelSource(
             (path, graph) if graph.is_file() else (path,),
             (path.name, graph.name) if graph.is_file() else (path.name,),
@@ -102,6 +103,12 @@ class StateDictRuntime:
             _NO_LIMIT,
         )
         return _described(self.open(source), (graph.name,))
+
+
+def _graph_beside(path: Path) -> Path:
+    graph = path.with_suffix(".onnx")
+    others = [each for each in path.parent.glob("*.onnx") if each.is_file()]
+    return others[0] if len(others) == 1 and not graph.is_file() else graph
 
 
 def _alone(path: Path) -> ModelSource:

@@ -13,7 +13,14 @@ from conformance.runtimes.pytorch.export_schema import (
     references,
 )
 from conformance.runtimes.pytorch.export_targets import HIGHER_ORDER, is_arithmetic, operator_name
-from conformance.runtimes.pytorch.operators import UNKNOWN, is_random, packet_of, refusal, trains
+from conformance.runtimes.pytorch.operators import (
+    HIDING,
+    UNKNOWN,
+    is_random,
+    packet_of,
+    refusal,
+    trains,
+)
 from conformance.runtimes.pytorch.script_code import MAX_LISTED, values_of
 from conformance.verdicts import Location, UnsupportedError
 
@@ -24,6 +31,7 @@ def check_graph(torch: Any, graph: Graph, file: str) -> None:
     That is one that is none of PyTorch's own, draws random numbers, trains, touches files or
     prints.
     """
+    writes = any(_mutates(torch, node) for node in graph.walk())
     for node in graph.walk():
         if is_arithmetic(node.target) or node.target in HIGHER_ORDER:
             continue
@@ -31,6 +39,8 @@ def check_graph(torch: Any, graph: Graph, file: str) -> None:
         if name is None:
             _refuse(node, "it is none of PyTorch's operators on tensors", file)
         reason = refusal(torch, name[0])
+        if writes and name[0] in HIDING:
+            reason = "it hides what another operator writes to a tensor"
         if reason is not None and is_random(reason):
             _unsupported(
                 node,
@@ -95,6 +105,11 @@ def _writes(torch: Any, node: Node) -> bool:
     if name is None:
         return node.target in HIGHER_ORDER
     return bool(getattr(getattr(torch.ops.aten, name[0]), name[1])._schema.is_mutable)
+
+
+def _mutates(torch: Any, node: Node) -> bool:
+    name = operator_name(node.target)
+    return name is not None and _exists(torch, *name) and _writes(torch, node)
 
 
 def _exists(torch: Any, name: str, overload: str) -> bool:

@@ -65,6 +65,7 @@ class ExportedNetwork(ParameterNetwork):
         self._program, metas = read_program(text, self.file, _MODEL)
         weights = self._payload(_WEIGHTS_CONFIG, _WEIGHTS)
         self._fixed = self._payload(_CONSTANTS_CONFIG, _CONSTANTS)
+        self._check_names(weights)
         self._check_data({**weights, **self._fixed})
         self._check_lifted({**weights, **self._fixed}, metas)
         self._check_text(len(metas))
@@ -139,6 +140,17 @@ class ExportedNetwork(ParameterNetwork):
         text = self._archive.text(config, _MAX_JSON)
         found = read_payload(text, self.file, config, sizes)
         return {name: _in_folder(tensor, folder) for name, tensor in found.items()}
+
+    def _check_names(self, weights: Mapping[str, Tensor]) -> None:
+        """Refuse a name with two tensors: one would count as size, the other would be used."""
+        for name in sorted(weights.keys() & self._fixed.keys()):
+            raise MalformedError(
+                f"the program stores two tensors as {name!r}",
+                where=Location(self.file, element=name),
+                expected="each name once",
+                found=f"an entry in {_WEIGHTS_CONFIG} and one in {_CONSTANTS_CONFIG}",
+                mend="Save the program again with torch.export.save.",
+            )
 
     def _check_data(self, tensors: Mapping[str, Tensor]) -> None:
         stored = {tensor.storage.key for tensor in tensors.values()}

@@ -228,6 +228,8 @@ def _tensor(meta: View, path: str, nbytes: int) -> Tensor:
     if meta.at("layout").integer() != STRIDED or nbytes % dtype.itemsize:
         meta.broken(f"a dense tensor in {nbytes} bytes")
     tensor = Tensor(Storage(path, dtype, nbytes // dtype.itemsize), dtype, offset, shape, strides)
+    if not tensor.elements and not tensor.is_addressable:
+        meta.at("sizes").broken("sizes that an array can have")
     if tensor.span[1] > nbytes:
         meta.broken(f"a tensor that ends within the {nbytes} bytes of {path}")
     return tensor

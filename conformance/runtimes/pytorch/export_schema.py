@@ -112,9 +112,13 @@ def read_graph(view: View, depth: int = 0) -> Graph:
     nodes = list(view.at("nodes").elements())
     if depth > MAX_DEPTH or len(nodes) > MAX_NODES:
         view.broken(f"at most {MAX_NODES} nodes, and {MAX_DEPTH} graphs in each other")
+    inputs = tuple(_input_name(each, depth) for each in view.at("inputs").elements())
+    names = {name for name in inputs if name is not None}
+    if len(names) != sum(name is not None for name in inputs):
+        view.at("inputs").broken("each name once")
     return Graph(
-        inputs=tuple(_input_name(each) for each in view.at("inputs").elements()),
-        nodes=tuple(_node(each, index, depth) for index, each in enumerate(nodes)),
+        inputs=inputs,
+        nodes=tuple(_node(each, index, depth, names) for index, each in enumerate(nodes)),
         outputs=tuple(read_argument(each, depth) for each in view.at("outputs").elements()),
         single=view.at("is_single_tensor_return").flag(),
     )
@@ -156,12 +160,13 @@ def output_names(output: Output) -> Iterator[str]:
             yield from output_names(each)
 
 
-def _input_name(view: View) -> str | None:
-    argument = read_argument(view)
+def _input_name(view: View, depth: int) -> str | None:
+    argument = read_argument(view, depth)
     return argument.name if isinstance(argument, Ref) else None
 
 
-def _node(view: View, index: int, depth: int) -> Node:
+def _node(view: View, index: int, depth: int, known: set[str]) -> Node:
+    """Return a node, and add the names of its results to ``known``: a name has one value."""
     arguments: dict[str, Argument] = {}
     for position, each in enumerate(view.at("inputs").elements()):
         name = each.at("name").text() or str(position)
@@ -169,7 +174,11 @@ def _node(view: View, index: int, depth: int) -> Node:
             each.broken("each argument once")
         arguments[name] = read_argument(each.at("arg"), depth)
     target, given = view.at("target").text(), view.maybe("name")
-    outputs = tuple(_output(each) for each in view.at("outputs").elements())
+    outputs = tuple(_output(each, depth) for each in view.at("outputs").elements())
+    for name in (name for output in outputs for name in output_names(output)):
+        if name in known:
+            view.at("outputs").broken("names that no input and no other operator has")
+        known.add(name)
     single = view.maybe("is_hop_single_tensor_return")
     return Node(
         name=f"node[{index}] {given.text() if given else target}",
@@ -180,8 +189,8 @@ def _node(view: View, index: int, depth: int) -> Node:
     )
 
 
-def _output(view: View) -> Output:
-    argument = read_argument(view)
+def _output(view: View, depth: int) -> Output:
+    argument = read_argument(view, depth)
     if isinstance(argument, Ref):
         return argument.name
     if isinstance(argument, list):

@@ -23,6 +23,7 @@ FAULTS: tuple[type[Exception], ...] = (
     AssertionError,
     OverflowError,
     ArithmeticError,
+    MemoryError,
 )
 """What PyTorch raises; what its C++ throws arrives as a RuntimeError."""
 
@@ -57,7 +58,7 @@ def refused_model(error: Exception, file: str, element: str) -> ConformanceError
             found=match[1],
             mend="Export the network with operators of PyTorch only.",
         )
-    if any(sign in text for sign in _MEMORY):
+    if isinstance(error, MemoryError) or any(sign in text for sign in _MEMORY):
         return _too_large(text, where)
     return MalformedError(
         "PyTorch cannot load the network",
@@ -72,7 +73,7 @@ def failed_run(error: Exception, file: str, element: str) -> ConformanceError:
     """Return why a run of a network that could be loaded failed."""
     text = plain(error)
     where = Location(file, element=element)
-    if any(sign in text for sign in _MEMORY):
+    if isinstance(error, MemoryError) or any(sign in text for sign in _MEMORY):
         return _too_large(text, where)
     return ConformanceError(
         "the network cannot be run on these inputs",

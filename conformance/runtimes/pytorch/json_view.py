@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
@@ -13,6 +14,7 @@ from conformance.verdicts import Json, LimitError, Location, MalformedError
 _AGAIN = "Save the program again with torch.export.save: the file is damaged or was edited."
 _INFINITE = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
 _MOST_SHOWN = 80
+_UNPAIRED = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class View:
         if not isinstance(self.value, dict):
             self.broken("an object")
         for key, value in self.value.items():
+            if _UNPAIRED.search(key):
+                self.broken("keys that are texts")
             yield key, self._child(value, key)
 
     def elements(self) -> Iterator[View]:
@@ -98,7 +102,7 @@ class View:
 
     def text(self) -> str:
         """Return a text."""
-        if not isinstance(self.value, str):
+        if not isinstance(self.value, str) or _UNPAIRED.search(self.value):
             self.broken("a text")
         return self.value
 
@@ -114,7 +118,10 @@ class View:
             return _INFINITE[self.value]
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             self.broken("a number")
-        return float(self.value)
+        try:
+            return float(self.value)
+        except OverflowError:
+            self.broken("a number that fits into 64 bits")
 
     def flag(self) -> bool:
         """Return a boolean."""

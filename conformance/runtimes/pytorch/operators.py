@@ -40,6 +40,11 @@ _INTERNAL = frozenset(
 _FORBIDDEN: Mapping[str, str] = {
     **dict.fromkeys(("from_file", "save"), "it reads or writes files"),
     **dict.fromkeys(("data", "set_data"), "it hides what is written to a tensor"),
+    **dict.fromkeys(
+        ("batch_norm_update_stats", "batch_norm_gather_stats"),
+        "it hides what is written to a tensor",
+    ),
+    "batch_norm_gather_stats_with_counts": "it hides what is written to a tensor",
     **dict.fromkeys(("wait", "record_stream", "set_"), "it is no computation of a network"),
     **dict.fromkeys(
         ("manual_seed", "seed", "initial_seed"),
@@ -47,6 +52,12 @@ _FORBIDDEN: Mapping[str, str] = {
     ),
     **dict.fromkeys(("_no_grad_normal_", "_no_grad_uniform_"), "it draws random numbers"),
 }
+
+HIDING = frozenset({"unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes"})
+"""Operators whose results share memory with their argument, but not its count of writes.
+
+They are run only where nothing writes to a tensor.
+"""
 
 UNKNOWN: Final = object()
 """An argument that is computed when the network runs."""

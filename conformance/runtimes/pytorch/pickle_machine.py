@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from conformance.runtimes.pytorch.rebuilding import BUILDERS, Misfit, stored_in
-from conformance.runtimes.pytorch.values import Global, Instance, Value
+from conformance.runtimes.pytorch.values import Global, Instance, Value, shown
 from conformance.verdicts import LimitError, Location, MalformedError, UnsupportedError
 
 MAX_DEPTH = 100
@@ -134,10 +134,10 @@ class Machine:
     def refuse(self, name: Value) -> NoReturn:
         """Raise UnsupportedError for a name that the pickle refers to."""
         raise UnsupportedError(
-            f"a pickle refers to {name}, which is no part of a stored network",
+            f"a pickle refers to {shown(name)}, which is no part of a stored network",
             where=self.place.at(self.offset),
             expected="tensors, and the dictionaries, lists and plain values around them",
-            found=str(name),
+            found=shown(name),
             mend="Save the tensors only: for a state dict, torch.save(model.state_dict(), path).",
         )
 

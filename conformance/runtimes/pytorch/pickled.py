@@ -22,6 +22,9 @@ __all__ = ["MAX_BYTES", "Place", "read_pickle"]
 MAX_BYTES = 64 << 20
 """Bytes of one pickle: tensors are no part of it, only their places are."""
 
+MAX_OPCODES = 2_000_000
+"""Opcodes of one pickle: a tensor takes about thirty, and each may make a value of its own."""
+
 
 def read_pickle(data: bytes, place: Place) -> Value:
     """Return what the pickle describes.
@@ -39,7 +42,15 @@ def read_pickle(data: bytes, place: Place) -> Value:
         )
     reader = Machine(place)
     end = 0
-    for name, argument, offset in _opcodes(data, place):
+    for count, (name, argument, offset) in enumerate(_opcodes(data, place)):
+        if count >= MAX_OPCODES:
+            raise LimitError(
+                "a pickle describes too many values",
+                where=place.at(offset),
+                expected=f"at most {MAX_OPCODES} opcodes",
+                found="more",
+                mend="Store the model in fewer tensors.",
+            )
         reader.step(name, argument, offset)
         end = offset + 1
     if end != len(data):

@@ -16,6 +16,7 @@ from conformance.runtimes.pytorch.values import (
     Value,
     dtype_of_name,
     dtype_of_storage,
+    shown,
 )
 
 MAX_DIMENSIONS = 32
@@ -95,6 +96,8 @@ def _tensor(
     made = Tensor(storage, known, _size(offset), _sizes(shape), _sizes(strides))
     if len(made.shape) != len(made.strides):
         raise Misfit(f"sizes {made.shape} and strides {made.strides}")
+    if not made.elements and not made.is_addressable:
+        raise Misfit(f"sizes {made.shape}, which no array can have")
     if made.elements and made.span[1] > storage.nbytes:
         raise Misfit(f"a tensor that ends at byte {made.span[1]} of {storage.nbytes}")
     return made
@@ -138,7 +141,7 @@ def _device(name: Value) -> str:
 
 def _size(value: Value) -> int:
     if type(value) is not int or not 0 <= value < _MAX_SIZE:
-        raise Misfit(f"{value!r}"[:80] + ", which is no size")
+        raise Misfit(f"{shown(value)}, which is no size")
     return value
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterable
 
 from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.pytorch.archive import Archive
@@ -18,7 +17,7 @@ from conformance.runtimes.pytorch.pickled import MAX_BYTES, Place, read_pickle
 from conformance.runtimes.pytorch.script_code import MAX_BYTES as MAX_CODE
 from conformance.runtimes.pytorch.script_code import Code, read_code
 from conformance.runtimes.pytorch.script_tree import Objects, read_objects
-from conformance.runtimes.pytorch.stored import check_slack
+from conformance.runtimes.pytorch.stored import bytes_of, check_slack, repeated
 from conformance.runtimes.pytorch.values import Tensor
 from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
 
@@ -56,9 +55,12 @@ class ScriptArchive:
         """Return the bytes of a storage of the objects."""
         return self._archive.array(f"data/{key}")
 
-    def clean_copy(self, blank: Iterable[str]) -> io.BytesIO:
-        """Return an archive with the same network; the storages ``blank`` hold zeros."""
-        zeros = set(blank)
+    def clean_copy(self) -> io.BytesIO:
+        """Return an archive with the same network, but with zeros for parameters and buffers.
+
+        So is what lies in a storage beside its tensors: ``as_strided`` would reach it.
+        """
+        kept = self._kept()
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
             for name in self._archive.members:
@@ -66,8 +68,7 @@ class ScriptArchive:
                 if wanted or _CODE.fullmatch(name):
                     copy.writestr(f"archive/{name}", self._archive.read(name, MAX_BYTES))
                 elif _DATA.fullmatch(name):
-                    empty = name.partition("/")[2] in zeros and name.startswith("data/")
-                    self._copy_data(copy, name, empty=empty)
+                    self._copy_data(copy, name, kept.get(name, []))
             copy.writestr("archive/byteorder", "little")
         out.seek(0)
         return out
@@ -76,10 +77,21 @@ class ScriptArchive:
         """Close the file."""
         self._archive.close()
 
-    def _copy_data(self, copy: zipfile.ZipFile, name: str, *, empty: bool) -> None:
+    def _kept(self) -> dict[str, list[Tensor]]:
+        """Return, for each member, the tensors in it that are no parameters or buffers."""
+        found = [("data", *each) for each in self.objects.loose.items()]
+        found += [("constants", *each) for each in self.objects.constants.items()]
+        kept: dict[str, list[Tensor]] = {}
+        for folder, name, tensor in found:
+            if tensor.collapsed.repeats:
+                raise repeated(name, tensor, self.file)
+            kept.setdefault(f"{folder}/{tensor.storage.key}", []).append(tensor)
+        return kept
+
+    def _copy_data(self, copy: zipfile.ZipFile, name: str, kept: list[Tensor]) -> None:
         with copy.open(f"archive/{name}", "w", force_zip64=True) as member:
-            if not empty:
-                member.write(self._archive.array(name).data)
+            if kept:
+                member.write(bytes_of(kept, self._archive.array(name)).data)
                 return
             size = self._archive.size_of(name)
             for begin in range(0, size, len(_ZERO_BLOCK)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, NoReturn, final
 
-from conformance.runtimes.pytorch.operators import UNKNOWN, is_random, refusal, trains
+from conformance.runtimes.pytorch.operators import HIDING, UNKNOWN, is_random, refusal, trains
 from conformance.verdicts import Location, UnsupportedError
 
 _PRIM = frozenset(
@@ -49,6 +49,7 @@ class Graph:
         self._graph = graph
         for node in _nodes(graph):
             self._check_namespace(node)
+        self._check_hidden_writes()
         self._settle()
         torch._C._jit_pass_constant_propagation_immutable_types(graph)
         torch._C._jit_pass_dce(graph)
@@ -144,6 +145,17 @@ class Graph:
                 self._unsupported(
                     node, "the network changes its own attributes when it runs", _STATE
                 )
+
+    def _check_hidden_writes(self) -> None:
+        """Refuse operators that hide writes, if there are any: a run would not see them.
+
+        Nor would the passes that remove dead code: they take a write behind one for dead.
+        """
+        nodes = list(_nodes(self._graph))
+        if any("!" in node.schema() for node in nodes):
+            for node in nodes:
+                if node.kind().removeprefix("aten::") in HIDING:
+                    self._refuse(node, "it hides what another operator writes to a tensor")
 
     def _refuse(self, node: Any, reason: str) -> NoReturn:
         self._unsupported(

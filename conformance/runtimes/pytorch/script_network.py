@@ -79,16 +79,12 @@ class TorchScriptNetwork(ParameterNetwork):
     def _check_overlaps(self) -> None:
         objects = self._archive.objects
         named = {**self._sorted.parameters, **self._sorted.constants}
-        loose = {e.place: e.tensor for e in objects.outside if e.place in objects.places}
-        check_overlaps({**named, **loose}, self.file)
+        check_overlaps({**named, **objects.loose}, self.file)
 
     @functools.cached_property
     def _clean(self) -> io.BytesIO:
         """The archive with zeros for parameters and buffers, which takes few bytes."""
-        objects = self._archive.objects
-        registered = {tensor.storage.key for tensor in objects.registered.values()}
-        kept = {each.tensor.storage.key for each in objects.outside}
-        return self._archive.clean_copy(registered - kept)
+        return self._archive.clean_copy()
 
     def _blank(self) -> Any:
         """Return the module as stored, but with zeros for parameters and buffers."""

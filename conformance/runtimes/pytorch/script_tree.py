@@ -18,16 +18,23 @@ _Path = tuple[str, ...]
 class Objects:
     """What the stored objects hold.
 
-    ``registered`` are the tensors of a state dict by their name in it; ``outside`` are the others.
-    ``places`` are all tensors of ``data.pkl``, a shared one at each of its places; ``constants``
-    are those of the code. ``values`` counts the numbers and texts in lists and dictionaries.
+    ``registered`` are the tensors of a state dict by their name in it, ``loose`` the others.
+    ``places`` are both, all tensors of ``data.pkl``, a shared one at each of its places;
+    ``constants`` are those of the code. ``values`` counts the numbers and texts in lists and
+    dictionaries.
     """
 
     registered: dict[str, Tensor] = field(default_factory=dict)
-    outside: list[Outside] = field(default_factory=list)
+    loose: dict[str, Tensor] = field(default_factory=dict)
     places: dict[str, Tensor] = field(default_factory=dict)
     constants: dict[str, Tensor] = field(default_factory=dict)
     values: int = 0
+
+    @property
+    def outside(self) -> list[Outside]:
+        """Every tensor that is none of a state dict; two may have one name, from two pickles."""
+        found = (*self.loose.items(), *self.constants.items())
+        return [Outside(name, tensor) for name, tensor in found]
 
     def read_by(self, paths: Iterable[str]) -> set[object]:
         """Return the ``place`` of every tensor at these paths, or inside what is there."""
@@ -65,8 +72,7 @@ def read_objects(root: Value, constants: Value, code: Code, file: str) -> Object
         else:
             objects.values += values_of(value)
     named = set(map(id, objects.registered.values()))
-    loose = {n: t for n, t in objects.places.items() if id(t) not in named}
-    objects.outside = [Outside(n, t) for n, t in {**loose, **objects.constants}.items()]
+    objects.loose = {n: t for n, t in objects.places.items() if id(t) not in named}
     return objects
 
 

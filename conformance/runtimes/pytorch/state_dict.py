@@ -6,6 +6,7 @@ Neither kind is loaded by PyTorch. The pickle in a ``.pt`` is read by :mod:`pick
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -59,15 +60,17 @@ def read_state_dict(path: Path, display: str, limit_bytes: int) -> StateDict:
     stored = StoredTensors(tensors, lambda key: archive.array(f"data/{key}"))
     return StateDict(
         parameters=stored.only(found.parameters),
-        constants=stored.only({n: t for n, t in found.constants.items() if not is_counter(n)}),
-        aliases={n: first for n, first in found.aliases.items() if not is_counter(n)},
+        constants=stored.only(
+            {n: t for n, t in found.constants.items() if not is_counter(n, t.shape)}
+        ),
+        aliases={n: a for n, a in found.aliases.items() if not is_counter(n, tensors[n].shape)},
         close=archive.close,
     )
 
 
-def is_counter(name: str) -> bool:
+def is_counter(name: str, shape: tuple[int, ...]) -> bool:
     """Say whether a tensor only counts the batches that a normalisation saw in training."""
-    return _COUNTER.fullmatch(name) is not None
+    return math.prod(shape) == 1 and _COUNTER.fullmatch(name) is not None
 
 
 def _from_safetensors(path: Path, display: str, limit_bytes: int) -> StateDict:
@@ -75,7 +78,7 @@ def _from_safetensors(path: Path, display: str, limit_bytes: int) -> StateDict:
     found = {n: tensors.stored(n) for n in tensors}
     graph = {n for n, each in found.items() if is_topology(each.dtype, len(each.shape))}
     weights = {n: tensors[n] for n in tensors if n not in graph}
-    others = {n: tensors[n] for n in tensors if n in graph and not is_counter(n)}
+    others = {n: tensors[n] for n in tensors if n in graph and not is_counter(n, found[n].shape)}
     return StateDict(weights, others, {}, tensors.close)
 
 

@@ -37,11 +37,13 @@ def check_fit(
     optional: Collection[str],
     slots: Sequence[Slot],
     files: tuple[str, str],
+    inputs: Sequence[Slot] = (),
 ) -> None:
     """Raise ConformanceError unless graph and state dict hold the same parameters.
 
     ``optional`` are names that the graph need not have; ``files`` are the state dict and the
-    graph, as displayed.
+    graph, as displayed. ``inputs`` are those of the graph with a fixed shape: under another name
+    one of them may be a parameter.
     """
     weights, graph = files
     problems: list[tuple[str, str, str]] = []
@@ -63,23 +65,52 @@ def check_fit(
                 (name, wanted, f"{name} in {weights}, which nothing of the graph reads")
             )
     if problems:
-        raise _refusal(problems, weights)
+        free = {n: a for n, a in tensors.items() if n not in used}
+        open_slots = [slot for slot in (*slots, *inputs) if slot.name not in names]
+        turned = [
+            f"{names[s.name]} transposed fits {s.name}"
+            for s in slots
+            if s.name in names and _is_turned(tensors[names[s.name]], s)
+        ]
+        raise _refusal(problems, weights, [*turned, *_mapping(free, open_slots)])
+
+
+def _is_turned(array: Array, slot: Slot) -> bool:
+    return array.shape != slot.shape and array.shape == slot.shape[::-1]
+
+
+def _mapping(free: Mapping[str, Array], slots: Sequence[Slot]) -> list[str]:
+    """Return which tensor would fit which parameter, where type and shape leave no choice."""
+
+    def kind(each: Array | Slot) -> tuple[str, tuple[int, ...]]:
+        return each.dtype.name, tuple(each.shape)
+
+    found: list[str] = []
+    for slot in slots:
+        fitting = [name for name, array in free.items() if kind(array) == kind(slot)]
+        rivals = [other for other in slots if kind(other) == kind(slot)]
+        if len(fitting) == len(rivals) == 1:
+            found.append(f"{fitting[0]} fits {slot.name}")
+    return found
 
 
 def _all_begin(names: Collection[str], prefix: str) -> bool:
     return all(name.startswith(prefix) for name in names)
 
 
-def _refusal(problems: Sequence[tuple[str, str, str]], file: str) -> ConformanceError:
+def _refusal(
+    problems: Sequence[tuple[str, str, str]], file: str, mapping: Sequence[str]
+) -> ConformanceError:
     element, expected, _ = problems[0]
     more = [f"and {len(problems) - _MOST_SHOWN} more"] if len(problems) > _MOST_SHOWN else []
+    hint = f"By type and shape, {', '.join(mapping[:_MOST_SHOWN])}. " if mapping else ""
     return ConformanceError(
         "the state dict does not fit the graph",
         where=Location(file, element=element),
         expected=expected,
         found="; ".join([*(found for _, _, found in problems[:_MOST_SHOWN]), *more]),
         mend=(
-            "Export graph and state dict from the same model; let the exporter fold nothing "
+            f"{hint}Export graph and state dict from the same model; let the exporter fold nothing "
             "(do_constant_folding=False, optimize=False), so that parameters keep their names."
         ),
     )

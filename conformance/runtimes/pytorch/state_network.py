@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import final
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, ModelSource, PortInfo
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
+from conformance.runtimes.fitting import Slot
 from conformance.runtimes.libraries import versions_of
 from conformance.runtimes.onnx.session import SETTINGS
 from conformance.runtimes.pytorch.state_dict import read_state_dict
 from conformance.runtimes.pytorch.state_names import check_fit, match_names
 from conformance.runtimes.pytorch.state_topology import Topology
 from conformance.runtimes.pytorch.stored import check_ties
+from conformance.runtimes.pytorch.values import native
 from conformance.verdicts import ConformanceError, Location
 
 _FILES = 2
@@ -37,7 +40,14 @@ class StateDictNetwork(ParameterNetwork):
         arrays = {**self._own, **{name: self._own[first] for name, first in aliases.items()}}
         read = {aliases.get(name, name) for name in self._names.values()}
         optional = {*aliases, *read}
-        check_fit(self._names, arrays, optional, slots, (self.file, self._topology.file))
+        check_fit(
+            self._names,
+            arrays,
+            optional,
+            slots,
+            (self.file, self._topology.file),
+            _fixed(self._topology.inputs),
+        )
         self.parameters = self._state.parameters
         self.constants = {n: arrays[n] for n in (*self._state.constants, *aliases)}
         self.inputs, self.outputs = self._topology.inputs, self._topology.outputs
@@ -73,6 +83,17 @@ class StateDictNetwork(ParameterNetwork):
         return self._topology.runner(values).run
 
 
+def _fixed(ports: Sequence[PortInfo]) -> list[Slot]:
+    """Return the ports that could be parameters: their type and shape are known and fixed."""
+    slots: list[Slot] = []
+    for port in ports:
+        shape = tuple(size for size in port.shape if isinstance(size, int))
+        with contextlib.suppress(KeyError):
+            if len(shape) == len(port.shape):
+                slots.append(Slot(port.name, native(port.dtype), shape))
+    return slots
+
+
 def _check_files(source: ModelSource) -> None:
     if len(source.files) < _FILES or source.files[1].suffix.lower() != ".onnx":
         raise ConformanceError(
@@ -80,5 +101,6 @@ def _check_files(source: ModelSource) -> None:
             where=Location(source.display[0]),
             expected="two files: the state dict, then the graph as .onnx",
             found=", ".join(source.display),
-            mend="List the ONNX graph of the network as the second file of the model.",
+            mend="List the ONNX graph of the network as the second file of the model; for init, "
+            f"put it beside the weights as {source.files[0].with_suffix('.onnx').name}.",
         )

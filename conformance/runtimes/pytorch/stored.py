@@ -63,7 +63,7 @@ def sort_tensors(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> 
     for name, tensor in tensors.items():
         check_name(name, Location(file, element="state dict"))
         if tensor.repeats:
-            raise _repeated(name, tensor, file)
+            raise repeated(name, tensor, file)
         known = first.setdefault(tensor.place, name) if tensor.elements else name
         if known != name:
             found.aliases[name] = known
@@ -115,7 +115,17 @@ def check_slack(tensors: Iterable[tuple[str, Tensor]], file: str) -> None:
         )
 
 
-def _repeated(name: str, tensor: Tensor, file: str) -> UnsupportedError:
+def bytes_of(tensors: Iterable[Tensor], data: Array) -> Array:
+    """Return a copy of ``data``, the bytes of a storage, with zeros for what is in no tensor."""
+    kept = np.zeros_like(data)
+    for tensor in (each.collapsed for each in tensors):
+        if tensor.elements:
+            tensor.view(kept, writeable=True)[...] = tensor.view(data)
+    return kept
+
+
+def repeated(name: str, tensor: Tensor, file: str) -> UnsupportedError:
+    """Return the error for a tensor two of whose elements may lie at one place."""
     return UnsupportedError(
         f"elements of {name!r} share their memory",
         where=Location(file, element=name),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,6 +29,21 @@ STORAGES = {
     "ComplexDoubleStorage": "complex128",
 }
 """Storage classes of the module ``torch``, and the element type of each."""
+
+
+_MOST_SHOWN = 80
+_LARGEST = 1 << 48
+
+
+def shown(value: Value) -> str:
+    """Return a text for a message.
+
+    A list, tuple or dictionary is named only: one that holds itself many times over, by way of the
+    memo, would be written out each time.
+    """
+    if value is None or isinstance(value, Global | bool | int | float | str):
+        return (str(value) if isinstance(value, Global) else repr(value))[:_MOST_SHOWN]
+    return f"a {type(value).__name__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,11 @@ class Tensor:
         return math.prod(self.shape)
 
     @property
+    def is_addressable(self) -> bool:
+        """Whether an array can have this shape, which one without elements need not."""
+        return math.prod(n for n in self.shape if n) * self.dtype.itemsize < _LARGEST
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the elements, each counted once for every place it appears in."""
         return self.elements * self.dtype.itemsize
@@ -97,6 +117,12 @@ class Tensor:
         return False
 
     @property
+    def collapsed(self) -> Tensor:
+        """The tensor without the repetitions of an expanded axis."""
+        pairs = zip(self.shape, self.strides, strict=True)
+        return replace(self, shape=tuple(size if step else min(size, 1) for size, step in pairs))
+
+    @property
     def distinct_bytes(self) -> int:
         """Bytes of the storage that belong to the tensor: at most, if elements share them."""
         begin, end = self.span
@@ -107,7 +133,7 @@ class Tensor:
         """What is equal for two tensors that are the same view of the same bytes."""
         return self.storage.key, self.dtype, self.offset, self.shape, self.strides
 
-    def view(self, data: Array) -> Array:
+    def view(self, data: Array, *, writeable: bool = False) -> Array:
         """Return the tensor as a view of ``data``, the bytes of its storage."""
         if not self.elements:
             return np.empty(self.shape, self.dtype)
@@ -115,7 +141,7 @@ class Tensor:
         begin, end = self.span
         flat = data[begin:end].view(self.dtype)
         steps = tuple(step * size for step in self.strides)
-        return np.lib.stride_tricks.as_strided(flat, self.shape, steps, writeable=False)
+        return np.lib.stride_tricks.as_strided(flat, self.shape, steps, writeable=writeable)
 
 
 @dataclass(slots=True, eq=False)
@@ -138,12 +164,12 @@ def dtype_of_storage(kind: Global) -> DType | None:
     ):
         return None
     if kind.module != "torch":
-        raise KeyError(str(kind))
+        raise KeyError(shown(kind))
     return native(STORAGES[kind.name])
 
 
 def dtype_of_name(kind: Value) -> DType:
     """Return the element type that ``torch.float32`` and its like name; KeyError otherwise."""
     if not isinstance(kind, Global) or kind.module != "torch":
-        raise KeyError(str(kind))
+        raise KeyError(shown(kind))
     return native(kind.name)

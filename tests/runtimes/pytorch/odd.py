@@ -301,6 +301,74 @@ class Slice(Base):
         return self.fc(x) + self.part
 
 
+class BesideSlice(Base):
+    """Reads what lies beside a small tensor, in the memory that both are stored in."""
+
+    def __init__(self):
+        super().__init__()
+        self.loose = torch.arange(8000.0)[:4]
+
+    def forward(self, x: Tensor) -> Tensor:
+        beside = torch.as_strided(self.loose, [1, 4], [4, 1], 1000)
+        return self.fc(x) + beside + self.loose
+
+
+class ConstantsList(Base):
+    """Keeps a tensor in a list that is called what the constants of the code are."""
+
+    def __init__(self):
+        super().__init__()
+        self.CONSTANTS = [torch.arange(4000.0)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) + self.CONSTANTS[0][:4]
+
+
+FOUR = torch.arange(4.0)
+
+
+class WithConstant(nn.Module):
+    """Traced, it has a constant of the code beside the list."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = torch.jit.script(ConstantsList())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x) + FOUR
+
+
+class SplitWriter(Writer):
+    """Writes to its buffer through a split that does not count writes."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch.unsafe_split(self.seen, 2)[0].add_(1.0)
+        return self.fc(x) + self.seen
+
+
+class Splits(Base):
+    """The same split, but nothing is written."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, other = torch.unsafe_split(self.fc(x), 2, 1)
+        return torch.cat([other, one], 1)
+
+
+class StatisticsWriter(Writer):
+    """Updates its buffer as a normalisation does in training."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, _ = torch.batch_norm_update_stats(x, self.seen, self.seen, 0.1)
+        return self.fc(x) + self.seen + mean
+
+
+class Wide(Base):
+    """Returns one value a million million times, which takes memory only when it is copied."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)[0, 0].expand(1 << 20, 1 << 20)
+
+
 class Unused(Base):
     def __init__(self):
         super().__init__()

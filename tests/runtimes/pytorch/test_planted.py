@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from conformance.runtimes.pytorch.pickle_machine import MAX_DEPTH
-from conformance.runtimes.pytorch.pickled import MAX_BYTES, Place, read_pickle
+from conformance.runtimes.pytorch.pickled import MAX_BYTES, MAX_OPCODES, Place, read_pickle
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
 from tests.runtimes.pytorch import files, nets, odd
 
@@ -375,6 +375,43 @@ def test_shared_values_do_not_multiply():
     """A pair that is in a pair twice, forty times over: two to the fortieth leaves."""
     data = b"N" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(40)) + b"."
     assert isinstance(read(data), tuple)
+
+
+@pytest.mark.parametrize("end", [b")R.", b")\x81.", b"Q."], ids=["call", "object", "storage"])
+def test_shared_values_are_not_written_out_in_a_message(end):
+    data = b"N" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(40))
+    with pytest.raises(ConformanceError) as caught:
+        read(data + end)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("place", ["storage", "offset", "sizes", "dtype"])
+def test_shared_values_of_a_tensor_are_not_written_out_in_a_message(place):
+    pairs = b"N" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(40))
+    parts = {"storage": b"K\x02", "offset": b"K\x00", "sizes": b"K\x02", "dtype": b"N"}
+    parts |= {place: pairs}
+    text = b"X%c\x00\x00\x00%s"
+    data = b"ctorch._utils\n_rebuild_tensor_v3\n(("
+    data += text % (7, b"storage") + b"ctorch\nFloatStorage\n" + text % (1, b"0") + b"N"
+    data += parts["storage"] + b"tQ" + parts["offset"] + parts["sizes"] + b"\x85K\x01\x85\x89}"
+    with pytest.raises(MalformedError, match="a pickle is damaged"):
+        read(data + parts["dtype"] + b"tR.")
+
+
+def test_values_in_a_pickle_are_limited():
+    with pytest.raises(LimitError, match="too many values"):
+        read(b"]" * (MAX_OPCODES + 1) + b".")
+
+
+def test_an_empty_tensor_has_sizes_that_an_array_can_have():
+    large = b"\x8a\x06" + (1 << 46).to_bytes(6, "little")
+    text = b"X%c\x00\x00\x00%s"
+    data = b"ctorch._utils\n_rebuild_tensor_v2\n(("
+    data += text % (7, b"storage") + b"ctorch\nFloatStorage\n" + text % (1, b"0") + b"NK\x00tQ"
+    data += b"K\x00K\x00" + large + large + b"\x87K\x01K\x01K\x01\x87\x89}tR."
+    with pytest.raises(MalformedError, match="a pickle is damaged") as caught:
+        read(data)
+    assert "which no array can have" in caught.value.found
 
 
 def test_objects_that_multiply_are_limited(script, tmp_path):

@@ -285,6 +285,38 @@ def test_bfloat16_is_read(tmp_path):
         assert network.bind().run(x())
 
 
+def test_a_mapping_that_would_fit_is_named(tmp_path):
+    weight, bias = state().values()
+    with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
+        opened(tmp_path, linear(), {"dense.weight": weight, "dense.bias": bias})
+    assert "dense.weight fits fc.weight, dense.bias fits fc.bias" in caught.value.mend
+    with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
+        opened(tmp_path, linear(), {"fc.weight": weight.T.copy(), "fc.bias": bias})
+    assert "fc.weight transposed fits fc.weight" in caught.value.mend
+    assert "[2, 4]" in caught.value.expected
+    assert "[4, 2]" in caught.value.found
+
+
+def test_a_mapping_is_named_only_where_there_is_one(tmp_path):
+    shapes = {"a": (2, 4), "b": (2,), "c": (2,)}
+    given = {"x1": (2, 4), "x2": (2,), "x3": (2,)}
+    arrays = {name: np.ones(shape, np.float32) for name, shape in given.items()}
+    with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
+        opened(tmp_path, linear(shapes=shapes), arrays)
+    assert "x1 fits a. " in caught.value.mend
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net.safetensors"])
+def test_only_a_single_number_counts_batches(tmp_path, name):
+    """A list of that name would count as size of the original."""
+    counter = "fc.num_batches_tracked"
+    with opened(tmp_path, linear(), {**state(), counter: np.array(3)}, name=name) as network:
+        assert network.topology_constants == ()
+    with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
+        opened(tmp_path, linear(), {**state(), counter: np.zeros(4000, np.int64)}, name=name)
+    assert counter in caught.value.found
+
+
 def test_unused_parameters_are_named(tmp_path):
     shapes = {**SHAPES, "spare": (3,)}
     given = {**state(), "spare": np.ones(3, np.float32)}
@@ -331,3 +363,14 @@ def test_describe_finds_the_graph_beside_the_weights(tmp_path):
     (tmp_path / "net.onnx").unlink()
     with pytest.raises(ConformanceError, match="holds no network"):
         runtime(FORM).describe(tmp_path / "net.pt")
+
+
+def test_describe_takes_the_only_graph_beside_the_weights(tmp_path):
+    save(tmp_path, linear())
+    (tmp_path / "net.onnx").rename(tmp_path / "graph.onnx")
+    assert runtime(FORM).describe(tmp_path / "net.pt").external_files == ("graph.onnx",)
+    (tmp_path / "graph.onnx").rename(tmp_path / "one.onnx")
+    (tmp_path / "other.onnx").write_bytes((tmp_path / "one.onnx").read_bytes())
+    with pytest.raises(ConformanceError, match="holds no network") as caught:
+        runtime(FORM).describe(tmp_path / "net.pt")
+    assert "net.onnx" in caught.value.mend

@@ -148,6 +148,112 @@ def test_a_program_that_is_not_run_is_refused_with_its_reason(tmp_path, net, mes
     assert finding.mend
 
 
+def test_a_split_that_hides_a_write_is_refused(base):
+    """It is run where nothing is written."""
+
+    def change(found):
+        split = {
+            **nodes(found)[0],
+            "target": "torch.ops.aten.unsafe_split.Tensor",
+            "inputs": [
+                {"name": "self", "arg": {"as_tensor": {"name": "p_fc_bias"}}, "kind": 1},
+                {"name": "split_size", "arg": {"as_int": 2}, "kind": 1},
+            ],
+            "outputs": [{"as_tensors": [{"name": "one"}, {"name": "other"}]}],
+        }
+        nodes(found).append(split)
+
+    def write(found):
+        fill = {
+            **nodes(found)[-1],
+            "target": "torch.ops.aten.zero_.default",
+            "inputs": [{"name": "self", "arg": {"as_tensor": {"name": "one"}}, "kind": 1}],
+            "outputs": [{"as_tensor": {"name": "zero"}}],
+        }
+        nodes(found).append(fill)
+
+    with files.open_file(with_json(base, change), FORM) as network:
+        assert network.bind().run(X)
+    error = refused(with_json(base, write))
+    assert "not run here: torch.ops.aten.unsafe_split.Tensor" in error.message
+
+
+def test_an_output_that_is_too_large_to_copy_is_a_limit(tmp_path):
+    path = saved(tmp_path, odd.Wide(), batched=False)
+    with files.open_file(path, FORM) as network, pytest.raises(LimitError, match="more memory"):
+        network.bind().run(X)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [{"as_string": "a"}, {"as_int": 1 << 50}],
+        [{"as_ints": [1]}, {"as_int": 1 << 50}],
+        [{"as_tensor": {"name": "x"}}, {"as_int": 2}],
+    ],
+    ids=["text", "list", "tensor"],
+)
+def test_arithmetic_is_on_numbers_only(base, arguments):
+    def change(found):
+        inputs = [{"name": "", "arg": each, "kind": 1} for each in arguments]
+        node = {**nodes(found)[0], "target": "_operator.mul", "inputs": inputs}
+        nodes(found).insert(0, {**node, "outputs": [{"as_sym_int": {"as_name": "n"}}]})
+
+    assert "is no number" in refused(with_json(base, change), ConformanceError).found
+
+
+def test_graphs_are_nested_in_inputs_and_outputs_as_little_as_elsewhere(base):
+    for key in ("inputs", "outputs"):
+        inner = {"nodes": [], "inputs": [], "outputs": [], "is_single_tensor_return": False}
+        for _ in range(200):
+            inner = {**inner, key: [{"as_graph": {"name": "g", "graph": inner}}]}
+
+        def change(found, inner=inner, key=key):
+            nodes(found)[0][key] = [{"name": "g", "arg": inner[key][0], "kind": 1}]
+            if key == "outputs":
+                nodes(found)[0][key] = inner[key]
+
+        assert (
+            "not as PyTorch writes it" in refused(with_json(base, change), MalformedError).message
+        )
+
+
+def test_a_number_beyond_64_bits_is_refused(base):
+    error = refused(with_json(base, _argument({"as_float": 10**400})), MalformedError)
+    assert "fits into 64 bits" in error.expected
+
+
+def test_an_empty_tensor_has_sizes_that_an_array_can_have(base):
+    def change(found):
+        meta = found["config"]["fc.bias"]["tensor_meta"]
+        sizes = [{"as_int": each} for each in (0, 1 << 46, 1 << 46)]
+        meta |= {"sizes": sizes, "strides": [{"as_int": 1}] * 3}
+
+    error = refused(with_json(base, change, WEIGHTS), MalformedError)
+    assert "sizes that an array can have" in error.expected
+
+
+def test_a_name_has_one_value(base):
+    """Else a parameter could be counted as used whose name an operator takes first."""
+
+    def change(found):
+        size = {"name": "size", "arg": {"as_ints": [4]}, "kind": 1}
+        node = {**nodes(found)[0], "target": "torch.ops.aten.zeros.default", "inputs": [size]}
+        nodes(found).insert(0, {**node, "outputs": [{"as_tensor": {"name": "p_fc_bias"}}]})
+
+    error = refused(with_json(base, change), MalformedError)
+    assert "no other operator has" in error.expected
+
+
+def test_a_name_has_one_tensor(base):
+    """Of two, one would be computed with, and the other count as size of the original."""
+    weights = document(base, WEIGHTS)["config"]["fc.bias"]
+    text = json.dumps({"config": {"fc.bias": {**weights, "path_name": "tensor_0"}}}).encode()
+    planted = {CONSTANTS: text, "data/constants/tensor_0": bytes(16)}
+    error = refused(files.changed(base, members=planted), MalformedError)
+    assert error.message == "the program stores two tensors as 'fc.bias'"
+
+
 def test_memory_that_is_not_there_is_a_limit(tmp_path):
     path = saved(tmp_path, odd.Huge())
     with files.open_file(path, FORM) as network, pytest.raises(LimitError, match="more memory"):
@@ -284,6 +390,19 @@ def test_an_edited_list_of_tensors_is_refused(base, change, error, message):
 def test_a_document_that_is_none_is_refused(base, text, error, message):
     finding = refused(files.changed(base, members={MODEL: text}), error)
     assert message in finding.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _at(*GRAPH, "nodes", 0, "target", value="\ud800"),
+        _at(*GRAPH, "tensor_values", "\ud800", value={}),
+    ],
+    ids=["value", "key"],
+)
+def test_half_a_character_is_refused(base, change):
+    error = refused(with_json(base, change), MalformedError)
+    assert str(error).encode()
 
 
 def test_a_part_of_a_large_tensor_is_refused(tmp_path):

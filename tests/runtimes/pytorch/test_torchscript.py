@@ -110,6 +110,8 @@ def test_a_module_that_was_saved_in_training_mode_runs_in_inference(tmp_path):
         (odd.HiddenWriter, "an operator that is not run here: prim::data"),
         (odd.Collector, "the network changes its own attributes when it runs"),
         (odd.LooseWriter, "the network changes its own attributes when it runs"),
+        (odd.SplitWriter, "an operator that is not run here: aten::unsafe_split"),
+        (odd.StatisticsWriter, "that is not run here: aten::batch_norm_update_stats"),
         (odd.Printer, "an operator that is not run here: prim::Print"),
         (odd.Scale, "input 'scale' is not a tensor"),
         (odd.Many, "the network returns something that cannot be judged"),
@@ -182,8 +184,37 @@ def test_a_frozen_network_runs_as_it_is_but_takes_no_replacement(tmp_path):
             network.bind({})
 
 
-def test_memory_that_is_not_there_is_a_limit(tmp_path):
-    with opened(tmp_path, odd.Huge()) as network, pytest.raises(LimitError, match="more memory"):
+def test_what_lies_beside_a_tensor_in_its_storage_is_not_kept(tmp_path):
+    """Thousands of weights would fit there, and as_strided reaches them."""
+    with opened(tmp_path, odd.BesideSlice()) as network:
+        found = network.bind_empty().run(X)["output"]
+    assert np.array_equal(found, np.broadcast_to(np.arange(4.0), (2, 4)))
+
+
+def test_a_constant_does_not_hide_an_attribute_of_its_name(tmp_path):
+    path = saved(tmp_path, odd.WithConstant(), example=odd.X)
+    found = files.members(path)
+    outer = code_of(path)
+    # The list moves up to the outermost module, where its path is that of the first constant.
+    inner = saved(tmp_path, odd.ConstantsList(), name="inner.pt")
+    own = files.members(inner)
+    code = own[code_of(inner)].replace(b"return ", b"_c = CONSTANTS.c0\n    return ")
+    assert b"CONSTANTS.c0" in found[outer]
+    own |= {code_of(inner): code}
+    own |= {n: data for n, data in found.items() if n.startswith("constants")}
+    error = refused(files.write_members(tmp_path / "both.pt", own))
+    assert "cannot take their place" in error.message
+    assert "4000 elements" in error.found
+
+
+def test_a_split_is_run_where_nothing_is_written(tmp_path):
+    with opened(tmp_path, odd.Splits()) as network:
+        assert network.bind(nets.own(network)).run(X)
+
+
+@pytest.mark.parametrize("net", [odd.Huge, odd.Wide])
+def test_memory_that_is_not_there_is_a_limit(tmp_path, net):
+    with opened(tmp_path, net()) as network, pytest.raises(LimitError, match="more memory"):
         network.bind().run(X)
 
 
