@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.runtimes.dtypes import is_floating
-from conformance.runtimes.tensorflow.dtypes import known_dtype
+from conformance.runtimes.tensorflow.dtypes import STRING, known_dtype
 from conformance.runtimes.tensorflow.faults import damaged
 from conformance.verdicts import LimitError, Location, UnsupportedError
 
@@ -117,11 +117,17 @@ def _settings(value: Any, place: str) -> Iterator[Attached]:
 
 
 def _of_tensor(tensor: Any, place: str) -> Attached:
+    if tensor.dtype == STRING:
+        text = len(tensor.tensor_content) + sum(len(text) for text in tensor.string_val)
+        return Attached(place, text, is_weight=False)
     dtype = known_dtype(tensor.dtype)
     if dtype is None:
-        return Attached(place, sum(len(text) for text in tensor.string_val), is_weight=False)
+        # Quantised, of 8 bits or less, or lists of tensors: a bitcast makes numbers of them.
+        return Attached(place, tensor.ByteSize(), is_weight=True)
     values = len(tensor.tensor_content) // dtype.itemsize
     values += sum(len(getattr(tensor, name)) for name in _TYPED)
+    # An empty tensor has no values, but its sizes are numbers that a graph can compute with.
+    values = max(values, len(tensor.tensor_shape.dim))
     narrow = dtype.itemsize == 1 and dtype.kind != "b"
     return Attached(place, values, is_weight=is_floating(dtype) or dtype.kind == "c" or narrow)
 

@@ -14,6 +14,10 @@ _NODE = re.compile(r"\{\{node ([^}]+)\}\}")
 _NOISE = re.compile(
     r"\{\{[^}]*\}\}|\[\[[^\]]*\]\]|\[Op:[^\]]*\]|Full object config: .*|config=\{.*"
 )
+_WRAPPING = re.compile(
+    r"<class '[\w.]+'> could not be deserialized properly\..*?Exception encountered: |\x1b\[\d+m",
+    re.DOTALL,
+)
 _PATHS = re.compile(r'(File )?"?(/[\w.+-]+){2,}(:\d+|", line \d+)?:?')
 _EXHAUSTED = ("ResourceExhaustedError", "InternalError: Failed to allocate")
 
@@ -44,7 +48,9 @@ def explained(explain: _Explain) -> Iterator[None]:
 
 def plain(error: Exception) -> str:
     """Return the kind and the message of an error on one line, without places in source code."""
-    text = _PATHS.sub("", _NOISE.sub("", str(error).split("\n\nStack trace")[0]))
+    # Each layer of Keras wraps the cause in a paragraph about its own configuration.
+    text = _WRAPPING.sub("", str(error).split("\n\nStack trace")[0])
+    text = _PATHS.sub("", _NOISE.sub("", text))
     text = " ".join(text.split())
     return f"{type(error).__name__}: {text}"[:_MOST_TEXT].rstrip(": ")
 

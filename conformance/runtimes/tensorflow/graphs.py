@@ -87,6 +87,20 @@ def check_operators(places: Iterable[tuple[str, Any]], allowed: Collection[str],
         )
 
 
+def check_settings(places: Iterable[tuple[str, Any]], file: str) -> None:
+    """Raise UnsupportedError for a node with a setting that each call of its function fills in."""
+    for place, node in places:
+        for name, value in node.attr.items():
+            if value.WhichOneof("value") == "placeholder":
+                raise UnsupportedError(
+                    "a function of the graph leaves settings to those who call it",
+                    where=Location(file=file, element=f"{place}.{name}"),
+                    expected="functions in which every node has its own settings and constants",
+                    found=f"the placeholder {value.placeholder[:80]!r}",
+                    mend="Export the network with tf.saved_model.save of TensorFlow 2.",
+                )
+
+
 def count_operators(places: Iterable[tuple[str, Any]]) -> int:
     """Return how many nodes compute; constants, ports and variables do not."""
     return sum(node.op not in _SILENT for _, node in places)

@@ -35,6 +35,7 @@ def pruned(graph: Any, reached: Reach, config: Any) -> Any:
 def _plain_function(copy: Any, function: Any, config: Any) -> None:
     """Fill ``copy`` with a function, but not with its attributes and those of its arguments."""
     copy.signature.CopyFrom(function.signature)
+    copy.signature.ClearField("attr")
     for node in function.node_def:
         _plain(copy.node_def.add(), node, config)
     for name, value in function.ret.items():
@@ -50,6 +51,10 @@ def _plain(copy: Any, node: Any, config: Any) -> None:
     for name, value in node.attr.items():
         if not name.startswith("_") or name in _KEPT:
             copy.attr[name].CopyFrom(value)
+            if value.HasField("func"):
+                copy.attr[name].func.ClearField("attr")
+            for function in copy.attr[name].list.func if value.HasField("list") else ():
+                function.ClearField("attr")
     if "config_proto" in copy.attr:
         copy.attr["config_proto"].s = config.SerializeToString(deterministic=True)
     for name in ("config", "executor_type"):

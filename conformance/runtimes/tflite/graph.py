@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from conformance.runtimes.tflite.model import Model, Operator, Subgraph
-from conformance.runtimes.tflite.operators import FOREIGN, NAMES, RANDOM, RESOURCES
+from conformance.runtimes.tflite.operators import FOREIGN, NAMES, OPTIONAL, RANDOM, RESOURCES
 from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
 
 MAIN = 0
@@ -124,6 +124,20 @@ def _check_operator(operator: Operator, file: str) -> None:
             found=f"operator {operator.name}",
             mend="Convert the model with an older converter, or update this tool.",
         )
+    _check_inputs(operator, where)
+
+
+def _check_inputs(operator: Operator, where: Location) -> None:
+    optional = OPTIONAL.get(operator.name, ())
+    for position, index in enumerate(operator.inputs):
+        if index < 0 and position not in optional:
+            raise MalformedError(
+                "an operator lacks an input that it needs",
+                where=where,
+                expected=f"a tensor as input {position} of {operator.name}",
+                found=f"inputs {list(operator.inputs[:50])}, where -1 is none",
+                mend="Convert the model again: its graph is damaged.",
+            )
 
 
 def _foreign(operator: Operator, where: Location) -> ConformanceError:

@@ -27,7 +27,8 @@ def check_replaceable(
     used = sum(each.elements for each in tensors if each.is_parameter and each.is_used)
     listed = [(t.elements, f"{t.element} {t.name}") for t in tensors if not t.is_parameter]
     most = max(_FEWEST_VALUES, min(used // 10, 4096 + used // 1000))
-    _check([*listed, *_in_options(model, graphs)], most, "values outside the parameters", file)
+    elsewhere = [*listed, *_in_options(model, graphs), *_in_results(model, graphs)]
+    _check(elsewhere, most, "values outside the parameters", file)
     most = max(_FEWEST_SCALES, used // _PARAMETERS_PER_SCALE)
     _check(_scales(tensors), most, "scales of quantised parameters", file)
 
@@ -48,6 +49,20 @@ def _in_options(model: Model, graphs: Sequence[int]) -> Iterator[tuple[int, str]
                 for name, value in options.values.items():
                     if isinstance(value, Numbers):
                         yield value.length, f"{operator.element} {name}"
+
+
+def _in_results(model: Model, graphs: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Yield what tensors without data hold: a scale for each slice, the sizes of an empty one.
+
+    Operators make numbers of them, as DEQUANTIZE and SHAPE do.
+    """
+    for number in graphs:
+        for tensor in model.subgraphs[number].tensors:
+            element = f"{tensor.element} {tensor.name}"
+            if tensor.data is None and tensor.scales > 1:
+                yield tensor.scales, f"{element} quantization"
+            if tensor.elements == 0:
+                yield len(tensor.shape), f"{element} shape"
 
 
 def _check(found: Sequence[tuple[int, str]], most: int, what: str, file: str) -> None:

@@ -80,6 +80,21 @@ BIASES: Mapping[str, int] = {
 }
 """Which input of an operator is its bias: a list of integers there is a parameter."""
 
+_OF_LSTM = (1, 5, 9, 10, 11, 12, 16, 17)
+
+OPTIONAL: Mapping[str, tuple[int, ...]] = {
+    **{name: (position,) for name, position in BIASES.items()},
+    "SVDF": (3,),
+    **dict.fromkeys(("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM"), (*_OF_LSTM, 20, 21, 22, 23)),
+    "BIDIRECTIONAL_SEQUENCE_LSTM": (
+        *_OF_LSTM,
+        *(each + 17 for each in _OF_LSTM),
+        *range(39, 48),
+    ),
+    "BIDIRECTIONAL_SEQUENCE_RNN": (9, 10, 11),
+}
+"""Which inputs of an operator may be left out; native code follows the others without looking."""
+
 LISTS_OF_PAIRS: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), (1,)),
     **dict.fromkeys(("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"), (1, 2)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 import zipfile
 
 import h5py
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conformance.runtimes.tensorflow.keras_file.config import read_config
 from conformance.verdicts import (
     ConformanceError,
     LimitError,
@@ -125,12 +127,38 @@ def test_a_configuration_that_names_code_is_refused(keras_file, tmp_path, monkey
     assert not (tmp_path / "marker").exists()
 
 
+def test_the_cause_is_told_that_keras_wraps_in_paragraphs(keras_file):
+    error = refused(
+        with_config(keras_file, lambda whole: layer(whole, "logits")["config"].update(units=-3))
+    )
+    assert "expected a positive integer" in error.found
+    assert "get_config" not in error.found
+
+
+def test_a_long_list_in_a_configuration_takes_no_memory_for_its_places():
+    data = np.frombuffer(
+        json.dumps({"class_name": "Sequential", "module": "keras", "config": [0] * 10**6}).encode(),
+        "u1",
+    )
+    allowed = 40 << 20
+    tracemalloc.start()
+    try:
+        assert len(read_config(data, "model.keras")["config"]) == 10**6
+        assert tracemalloc.get_traced_memory()[1] < allowed
+    finally:
+        tracemalloc.stop()
+
+
 def huge(whole):
     layer(whole, "logits")["config"]["units"] = 10**12
 
 
 def stateful(whole):
     layer(whole, "relu")["config"]["stateful"] = True
+
+
+def stateful_by_a_number(whole):
+    layer(whole, "relu")["config"]["stateful"] = 1
 
 
 def sparse_input(whole):
@@ -162,6 +190,7 @@ CONFIGS = {
         "StringLookup",
     ),
     "stateful": (stateful, UnsupportedError, "keeps state"),
+    "stateful-by-a-number": (stateful_by_a_number, UnsupportedError, "keeps state"),
     "sparse-input": (sparse_input, UnsupportedError, "sparse"),
     "lora": (lora, UnsupportedError, "lora_rank"),
     "too-deep": (deep, LimitError, "nested too deep"),

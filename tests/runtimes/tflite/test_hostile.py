@@ -375,3 +375,25 @@ def test_flipped_bits_never_crash_the_interpreter(converted, name):
     refusals, runs = map(int, done.stdout.split())
     assert refusals + runs == 100
     assert refusals > 10
+
+
+def test_an_input_that_an_operator_needs_cannot_be_left_out(converted, tmp_path):
+    """LiteRT follows it to an address: the process dies."""
+
+    def change(model):
+        reshape = next(o for o in model.subgraphs[0].operators if len(o.inputs) == 2)
+        reshape.inputs = [reshape.inputs[0], -1]
+
+    error = refused(tmp_path, m.changed(converted / "int8.tflite", change))
+    assert isinstance(error, MalformedError)
+    assert "lacks an input" in str(error)
+    assert "input 1 of" in error.expected
+
+
+def test_a_bias_may_be_left_out(converted, tmp_path):
+    def change(model):
+        dense = next(o for o in model.subgraphs[0].operators[::-1] if len(o.inputs) == 3)
+        dense.inputs = [*dense.inputs[:2], -1]
+
+    with m.opened_bytes(tmp_path, m.changed(converted / "cnn.tflite", change)) as network:
+        assert m.run(network, np.ones((1, 8, 8, 1), np.float32)).shape == (1, 3)

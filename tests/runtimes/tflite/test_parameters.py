@@ -173,6 +173,36 @@ def test_scales_of_quantisation_cannot_hide_the_original(converted, tmp_path):
         assert "scales of quantised parameters" in str(caught.value)
 
 
+def scales_of_a_result(model):
+    """DEQUANTIZE would multiply by them."""
+    result = model.subgraphs[0].tensors[model.subgraphs[0].outputs[0]]
+    result.shape, result.shapeSignature = [1, 300], None
+    result.quantization.scale = np.full(300, 0.1, np.float32)
+    result.quantization.zeroPoint = np.zeros(300, np.int64)
+    result.quantization.quantizedDimension = 1
+
+
+def sizes_of_empty_tensors(model):
+    """SHAPE would make numbers of them."""
+    for number in range(50):
+        empty = schema.TensorT()
+        empty.name, empty.shape, empty.buffer = f"empty{number}".encode(), [0, *range(2, 9)], 0
+        model.subgraphs[0].tensors.append(empty)
+
+
+@pytest.mark.parametrize(
+    ("hide", "place"),
+    [(scales_of_a_result, "quantization"), (sizes_of_empty_tensors, "shape")],
+    ids=["scales", "sizes"],
+)
+def test_tensors_without_data_cannot_hide_the_original(converted, tmp_path, hide, place):
+    content = m.changed(converted / "int8.tflite", hide)
+    with m.opened_bytes(tmp_path, content) as network, pytest.raises(UnsupportedError) as caught:
+        network.check_replaceable()
+    assert "values outside the parameters" in str(caught.value)
+    assert caught.value.where.element.endswith(place)
+
+
 PACKED = {
     "int4": (-8, 7),
     "uint4": (0, 15),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -77,14 +77,9 @@ class _Checker:
 
     def walk(self, config: Json) -> Iterator[tuple[str, str, Any]]:
         """Yield the place, the key and the value of everything, the whole included."""
-        waiting: list[tuple[str, str, Any]] = [("", "", config)]
-        while waiting:
-            pointer, key, value = waiting.pop()
-            yield pointer, key, value
-            if isinstance(value, dict):
-                waiting += [(f"{pointer}/{name}", name, each) for name, each in value.items()]
-            elif isinstance(value, list):
-                waiting += [(f"{pointer}/{i}", key, each) for i, each in enumerate(value)]
+        # Of a long list only the element at hand has a place: all of them would fill the memory.
+        yield "", "", config
+        yield from _members("", "", config)
 
     def check(self, pointer: str, key: str, value: Any) -> None:
         """Refuse a class, a name or a setting that is not allowed."""
@@ -92,7 +87,7 @@ class _Checker:
             self._check_class(pointer, value)
         if isinstance(value, str):
             self._check_name(pointer, key, value)
-        if value is True and (key == "stateful" or key in _DENSE):
+        if value and (key == "stateful" or key in _DENSE):
             self._unsupported(
                 pointer,
                 "the model keeps state between calls"
@@ -178,6 +173,19 @@ class _Checker:
 
     def _at(self, pointer: str) -> Location:
         return Location(self._file, element=f"{CONFIG} {pointer}".rstrip())
+
+
+def _members(pointer: str, key: str, value: Any) -> Iterator[tuple[str, str, Any]]:
+    """Yield what is in a dictionary or list, at any depth; elements have the key of their list."""
+    items: Iterable[tuple[str, str, Any]] = ()
+    if isinstance(value, dict):
+        items = ((f"{pointer}/{name}", name, each) for name, each in value.items())
+    elif isinstance(value, list):
+        items = ((f"{pointer}/{place}", key, each) for place, each in enumerate(value))
+    for item in items:
+        yield item
+        if isinstance(item[2], dict | list):
+            yield from _members(*item)
 
 
 def _is_of_keras(name: Any, module: Any) -> bool:

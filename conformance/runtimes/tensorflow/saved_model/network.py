@@ -16,7 +16,7 @@ from conformance.runtimes.tensorflow.attached import (
     check_replaceable,
 )
 from conformance.runtimes.tensorflow.computing import LoadedGraph
-from conformance.runtimes.tensorflow.dtypes import is_counter, known_dtype
+from conformance.runtimes.tensorflow.dtypes import dtype_of, is_counter
 from conformance.runtimes.tensorflow.engine import (
     session_config,
     settings_of,
@@ -28,6 +28,7 @@ from conformance.runtimes.tensorflow.graphs import (
     Reach,
     check_names,
     check_operators,
+    check_settings,
     count_operators,
     node_of,
     other_places,
@@ -107,15 +108,15 @@ class SavedModelNetwork(ParameterNetwork):
             stored = self._checkpoint.entries[variable.key]
             for handle in variable.handles:
                 wanted = reached.nodes[handle].attr
-                if stored.dtype == known_dtype(wanted["dtype"].type) and _fits(
-                    stored.shape, wanted["shape"].shape
-                ):
+                where = Location(self.file, element=f"node {handle}")
+                dtype = dtype_of(wanted["dtype"].type, where)
+                if stored.dtype == dtype and _fits(stored.shape, wanted["shape"].shape):
                     continue
                 raise damaged(
                     self._checkpoint.file,
                     f"the stored value of {variable.name!r} does not fit the variable",
                     element=variable.key,
-                    expected=_shown(known_dtype(wanted["dtype"].type), wanted["shape"].shape),
+                    expected=_shown(dtype, wanted["shape"].shape),
                     found=f"{stored.dtype} of shape {list(stored.shape)}",
                 )
 
@@ -178,6 +179,7 @@ def _checked_reach(meta_graph: Any, outputs: Sequence[str], file: str) -> Reach:
     check_names(graph, file)
     reached = reach(graph, map(node_of, outputs), file)
     check_operators(reached.places(), COMPUTING, file)
+    check_settings(reached.places(), file)
     roots = (saver.filename_tensor_name, saver.save_tensor_name, saver.restore_op_name)
     saving = reach(graph, [node_of(root) for root in roots if root], file)
     check_operators(saving.places(), SAVING, file)
@@ -195,5 +197,5 @@ def _fits(shape: tuple[int, ...], declared: Any) -> bool:
     )
 
 
-def _shown(dtype: DType | None, declared: Any) -> str:
+def _shown(dtype: DType, declared: Any) -> str:
     return f"{dtype} of shape {[dim.size for dim in declared.dim]}"
