@@ -86,22 +86,37 @@ def _paired(
     theirs: Mapping[str, Array],
     pointer: str,
 ) -> Iterator[tuple[str, str, Array]]:
-    """Yield name here, name there, and the array here in the other's order of axes."""
+    """Yield name here, name there, and the array here in the other's order of axes.
+
+    Every array of either side has one counterpart: what is left out would not be compared.
+    """
     by_name = {counterpart.name: counterpart for counterpart in named}
+    left = set(theirs)
     only = next(iter(theirs)) if len(ours) == len(theirs) == 1 else None
     for name, array in ours.items():
         entry = by_name.get(name)
         of = entry.of if entry else only or name
         axes = entry.transpose if entry else None
-        if of not in theirs or (axes is not None and sorted(axes) != list(range(array.ndim))):
+        if of not in left or (axes is not None and sorted(axes) != list(range(array.ndim))):
             raise ConformanceError(
                 f"{name!r} has no counterpart that it could be compared with",
                 where=Location("submission.json", pointer=pointer, element=name),
-                expected=f"one of {', '.join(sorted(theirs))}, and an order of {array.ndim} axes",
+                expected=f"one of {', '.join(sorted(left)) or 'none is left'}, and an order of "
+                f"{array.ndim} axes",
                 found=f"{of!r}" + (f" with transpose {list(axes)}" if axes is not None else ""),
                 mend="name the array and its counterpart under inputs or outputs",
             )
+        left.remove(of)
         yield name, of, array if axes is None else array.transpose(axes)
+    if left:
+        raise ConformanceError(
+            f"{min(left)!r} of the other format has no counterpart here",
+            where=Location("submission.json", pointer=pointer, element=min(left)),
+            expected=f"a counterpart of each of {', '.join(sorted(theirs))}",
+            found=f"{', '.join(sorted(ours)) or 'nothing'} here",
+            mend="compare networks with the same inputs and outputs, and name each array's "
+            "counterpart under inputs or outputs",
+        )
 
 
 def _equal(ours: Array, theirs: Array) -> bool:
