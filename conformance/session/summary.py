@@ -42,6 +42,6 @@ def _told_again(findings: Sequence[Mapping[str, Json]]) -> Iterator[Mapping[str,
         if finding["verdict"] in TOLD_AGAIN:
             yield finding
         elif finding["verdict"] == Verdict.NOT_RUN.value and INSTALL in finding["mend"]:
-            if finding["message"] not in missing:
+            if finding["mend"] not in missing:
                 yield finding
-            missing.add(finding["message"])
+            missing.add(finding["mend"])
