@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,22 @@ def test_every_array_is_compared_with_one_of_its_own(named, ours, text) -> None:
     assert text in caught.value.message
     assert caught.value.where.pointer == "/vectors/1/equivalent_to"
     assert "counterpart" in caught.value.mend
+
+
+def test_long_chains_of_formats_are_planned_at_once(tiny: Path) -> None:
+    metadata = add_turned(tiny)
+    metadata["vectors"] += [
+        {
+            **metadata["vectors"][1],
+            "id": f"more-{index}",
+            "equivalent_to": {"vectors": f"more-{index - 1}" if index else OTHER},
+        }
+        for index in range(400)
+    ]
+    ids = [vectors["id"] for vectors in metadata["vectors"]]
+    half = next(sample for sample in metadata["samples"] if sample["id"] == "half")
+    half["metrics"] = [{"metric": "distance", "vectors": each} for each in ids]
+    started = time.monotonic()
+    listed = subjects("tiny", build_submission(tiny, metadata))
+    assert len(listed["noise"]) >= len(ids)
+    assert time.monotonic() - started < 5
