@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from conformance.evaluation.tasks.compare import OutputComparison
+from conformance.evaluation.tasks.compare import OutputComparison, equal_numbers
 from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
@@ -124,7 +122,7 @@ def _equal(ours: Array, theirs: Array) -> bool:
         return False
     if ours.dtype.kind in "USO" or theirs.dtype.kind in "USO":
         return bool((ours.astype(str) == theirs.astype(str)).all())
-    return np.array_equal(ours.astype(np.float64), theirs.astype(np.float64), equal_nan=True)
+    return bool(equal_numbers(ours, theirs).all())
 
 
 def _metrics(own: Path, reference: Path) -> Iterator[tuple[str, Json]]:
