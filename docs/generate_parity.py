@@ -138,7 +138,7 @@ def _agreement_rows(
         if len(document["models"]) == 1:
             continue
         for model in document["models"]:
-            difference = differences.get((id, model["id"]))
+            difference = differences.get((name, model["id"]))
             shown = "the first" if difference is None else _shown(difference)
             values = (f"{v['metric']} {v['value']:.5g}" for v in model["metric_values"])
             row = [name, f"`{model['id']}`", model["format"], shown, ", ".join(values)]
