@@ -126,10 +126,7 @@ def evidence_key(case: Case, submission: Submission, *, limits: Mapping[str, Jso
 def _declared(case: Case, submission: Submission) -> dict[str, Json]:
     """Return the declared parameters that enter the work of ``case``."""
     model = submission.model(case.model)
-    declared: dict[str, Json] = {
-        "format": model.format,
-        "ports": [asdict(port) for port in (*model.inputs, *model.outputs)],
-    }
+    declared = _declared_of(model)
     if case.sample is not None:
         sample = sample_of(case, submission)
         declared["codec"] = [sample.codec, dict(sample.codec_params)]
@@ -143,8 +140,14 @@ def _declared(case: Case, submission: Submission) -> dict[str, Json]:
         declared["levels"] = confidence_levels(case, submission)
         declared["keeps_outputs"] = keeps_outputs(vectors, metrics, submission)
     if case.other_vectors is not None:
-        declared["other"] = asdict(submission.vector_set(case.other_vectors))
+        other = submission.vector_set(case.other_vectors)
+        declared["other"] = [asdict(other), _declared_of(submission.model(other.model))]
     return declared
+
+
+def _declared_of(model: Model) -> dict[str, Json]:
+    ports = [asdict(port) for port in (*model.inputs, *model.outputs)]
+    return {"format": model.format, "ports": ports}
 
 
 def confidence_levels(case: Case, submission: Submission) -> dict[str, float]:

@@ -18,7 +18,7 @@ from conformance.evaluation.store import EvidenceStore
 from conformance.evaluation.workers import Workers
 from conformance.submission import FileFacts, Loaded
 from conformance.submission.values import Submission
-from conformance.verdicts import ConformanceError, EvaluationError, Json, NotRunError
+from conformance.verdicts import ConformanceError, EvaluationError, Json, NotRunError, Verdict
 
 
 class Executor:
@@ -155,9 +155,15 @@ def _changed(path: Path, facts: FileFacts) -> bool:
     return (now.st_size, now.st_mtime_ns, now.st_ino) != (facts.size, facts.mtime_ns, facts.inode)
 
 
-def _obstacle(needed: Evidence) -> NotRunError | None:
-    """Return why nothing can be built on ``needed``, or None."""
+def _obstacle(needed: Evidence) -> ConformanceError | None:
+    """Return why nothing can be built on ``needed``, or None.
+
+    What was not run itself passes its reason on: the library that is missing, with the command that
+    installs it.
+    """
     if needed.error is not None:
+        if needed.error.verdict is Verdict.NOT_RUN:
+            return needed.error
         found = needed.error.message
     elif needed.result is not None and not needed.result.get("usable", True):
         found = "tensors that are missing, of another shape, or not finite"

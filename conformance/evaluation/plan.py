@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -114,35 +114,39 @@ def _agreements(name: str, submission: Submission) -> Iterator[Subject]:
 
 def formats_of(vectors: str, submission: Submission) -> tuple[str, ...]:
     """Return the ids of all vector sets that equal ``vectors``, by any way; itself included."""
-    links = [
-        {each.id, each.equivalent_to.vectors}
-        for each in submission.vectors
-        if each.equivalent_to is not None
-    ]
-    group, grown = {vectors}, True
-    while grown:
-        joined = group.union(*(link for link in links if link & group))
-        grown, group = joined != group, joined
+    neighbours: dict[str, list[str]] = defaultdict(list)
+    for each in submission.vectors:
+        if each.equivalent_to is not None:
+            neighbours[each.id].append(each.equivalent_to.vectors)
+            neighbours[each.equivalent_to.vectors].append(each.id)
+    group, waiting = {vectors}, [vectors]
+    while waiting:
+        found = set(neighbours[waiting.pop()]) - group
+        group |= found
+        waiting += found
     return tuple(each.id for each in submission.vectors if each.id in group)
 
 
 def _noisy(deltas: Iterable[Subject], name: str, submission: Submission) -> Iterator[Subject]:
     """Yield every judged metric of a network that is measured in several formats."""
     by_id = {s.vectors.id: s for s in _vectors(name, submission) if s.vectors is not None}
+    used = {
+        vectors.id: {
+            m.id for m in metrics_on(vectors.id, submission, submission.model(vectors.model))
+        }
+        for vectors in submission.vectors
+    }
+    groups: dict[str, tuple[str, ...]] = {}
     for subject in deltas:
-        group = formats_of(subject.vectors.id, submission) if subject.vectors else ()
-        others = (by_id[each] for each in group)
-        measured = tuple(other for other in others if _measures_it(subject, other, submission))
+        if subject.vectors is None or subject.use is None:
+            continue
+        if subject.vectors.id not in groups:
+            group = formats_of(subject.vectors.id, submission)
+            groups |= dict.fromkeys(group, group)
+        metric = subject.use.metric
+        measured = tuple(by_id[v] for v in groups[subject.vectors.id] if metric in used[v])
         if len(measured) > 1:
             yield replace(subject, others=measured)
-
-
-def _measures_it(subject: Subject, other: Subject, submission: Submission) -> bool:
-    """Say whether the metric that ``subject`` is judged by is used on ``other`` as well."""
-    if subject.use is None or other.vectors is None or other.model is None:
-        return False
-    used = metrics_on(other.vectors.id, submission, other.model)
-    return subject.use.metric in {metric.id for metric in used}
 
 
 def _measures(name: str, submission: Submission) -> Iterator[Subject]:

@@ -4,7 +4,7 @@ The worker is a fresh interpreter (never a fork of this process) with an empty s
 environment of a few harmless variables, its own session and the limits of
 :class:`~conformance.evaluation.limits.Limits`. Requests and answers are single lines of JSON;
 arrays travel as safetensors files. One worker serves many cases, so that its imports are paid
-once; whatever kills it becomes the verdict of the case it was busy with.
+once; whatever kills it becomes the verdict of the case it was busy with, and of no other.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class Worker:
 
     def start(self) -> None:
         """Start the process, so that its imports run while the caller does something else."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return
+        self.stop()
         temporary = Path(tempfile.gettempdir())
         sweep(temporary)
         self._scratch = make_folder(temporary)
@@ -87,7 +88,20 @@ class Worker:
 
         Raises the :class:`ConformanceError` the worker answered with, :class:`CaseTimeoutError`
         past the wall-clock or CPU limit, :class:`EvaluationError` if the worker died.
+
+        A worker that has served another case, or was started early, may die or run out of memory
+        for what happened to it then: that counts only if a fresh worker comes to it as well.
         """
+        used = self._process is not None
+        try:
+            return self._ask(request)
+        except EvaluationError:
+            if not used:
+                raise
+            self.stop()
+            return self._ask(request)
+
+    def _ask(self, request: Json) -> Json:
         self.start()
         try:
             deadline = time.monotonic() + self.limits.wall_seconds

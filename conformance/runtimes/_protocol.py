@@ -114,6 +114,10 @@ class Network(Protocol):
         """Names of stored tensors that are part of the graph, not parameters (shapes, axes)."""
 
     @property
+    def constants(self) -> Mapping[str, Array]:
+        """Those of them that a sample may bring, by name; in a lossless sample they are equal."""
+
+    @property
     def unused_files(self) -> tuple[str, ...]:
         """The listed files, as displayed, that the network is not made of."""
 

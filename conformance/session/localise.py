@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -120,6 +121,8 @@ def _table(use: MetricUse, found: Localisation, errors: Mapping[str, Json]) -> I
 
 
 def _share(part: Part, found: Localisation) -> str:
+    if not math.isfinite(found.total):
+        return "" if math.isfinite(part.loss) else "all"
     return f"{part.loss / found.total:.0%}"
 
 

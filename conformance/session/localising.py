@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ def localise(names: Sequence[str], loss: Loss, *, seconds: float, tell: Tell) ->
 
     ``loss`` is called until everything is told or ``seconds`` have passed; ``tell`` hears of every
     step. A group whose loss is at most 2 % of the whole, gains included, is not divided: what two
-    parameters of it might do to each other's favour stays unseen.
+    parameters of it might do to each other's favour stays unseen. Beside a loss that is no finite
+    number every finite one is negligible.
     """
     deadline = time.monotonic() + seconds
     whole = tuple(names)
@@ -52,10 +54,10 @@ def localise(names: Sequence[str], loss: Loss, *, seconds: float, tell: Tell) ->
     tell(f"all {len(whole)} parameters: loss {total:.6g}")
     singles: list[Part] = []
     negligible: list[Part] = []
-    runs, queue = 1, [(-abs(total), whole, total)]
+    runs, queue = 1, [(-_weight(total), whole, total)]
     while queue and time.monotonic() < deadline:
         _, group, known = heapq.heappop(queue)
-        if abs(known) <= NEGLIGIBLE * abs(total):
+        if _is_negligible(known, total):
             negligible.append(Part(group, known))
         elif len(group) == 1:
             singles.append(Part(group, known))
@@ -64,14 +66,28 @@ def localise(names: Sequence[str], loss: Loss, *, seconds: float, tell: Tell) ->
                 found = loss(half)
                 runs += 1
                 tell(f"{_named(half)}: loss {found:.6g}")
-                heapq.heappush(queue, (-abs(found), half, found))
+                heapq.heappush(queue, (-_weight(found), half, found))
     return Localisation(
         total=total,
-        singles=tuple(sorted(singles, key=lambda part: -part.loss)),
+        singles=tuple(sorted(singles, key=lambda part: -_order(part.loss))),
         negligible=tuple(negligible),
         unfinished=tuple(Part(group, known) for _, group, known in queue),
         runs=runs,
     )
+
+
+def _is_negligible(loss: float, total: float) -> bool:
+    if math.isfinite(total):
+        return abs(loss) <= NEGLIGIBLE * abs(total)
+    return math.isfinite(loss)
+
+
+def _weight(loss: float) -> float:
+    return abs(_order(loss))
+
+
+def _order(loss: float) -> float:
+    return math.inf if math.isnan(loss) else loss
 
 
 def _named(group: Sequence[str]) -> str:

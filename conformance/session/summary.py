@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from conformance.verdicts import Finding, Json, Verdict
 COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
 TOLD_AGAIN = (Verdict.UNDECIDED.value, Verdict.UNSUPPORTED.value)
 """Verdicts that pytest shows as skipped: the end says what they are, and what to do."""
+INSTALL = "pip install"
+"""What is to be done about a library that is missing begins so; it is said once, not per check."""
 FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
 
 
@@ -29,7 +31,17 @@ def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: 
         bold=True,
         **{COLOUR[verdict]: True},
     )
-    for finding in report["findings"]:
-        if finding["verdict"] in TOLD_AGAIN:
-            terminal.line(str(Finding.from_json({key: finding[key] for key in FIELDS})))
+    for finding in _told_again(report["findings"]):
+        terminal.line(str(Finding.from_json({key: finding[key] for key in FIELDS})))
     terminal.line(f"  reports: {folder / 'report.html'} (and report.json, report.md, junit.xml)")
+
+
+def _told_again(findings: Sequence[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:
+    missing: set[str] = set()
+    for finding in findings:
+        if finding["verdict"] in TOLD_AGAIN:
+            yield finding
+        elif finding["verdict"] == Verdict.NOT_RUN.value and INSTALL in finding["mend"]:
+            if finding["mend"] not in missing:
+                yield finding
+            missing.add(finding["mend"])

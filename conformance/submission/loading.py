@@ -25,7 +25,11 @@ from conformance.submission.reading import (
     Limits,
     read_document,
 )
-from conformance.submission.references import find_dangling_references, find_foreign_vectors
+from conformance.submission.references import (
+    find_dangling_references,
+    find_equal_to_themselves,
+    find_foreign_vectors,
+)
 from conformance.submission.sections import (
     find_duplicate_ids,
     find_repeated_measurements,
@@ -164,6 +168,7 @@ def _find_reference_problems(
         uncertain = uncertain_sections(violations)
         yield from find_dangling_references(document.data, uncertain)
         yield from find_foreign_vectors(document.data, uncertain)
+        yield from find_equal_to_themselves(document.data, uncertain)
 
 
 def _broken(document: Document, violations: tuple[Violation, ...]) -> set[Pointer]:

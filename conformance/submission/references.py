@@ -115,3 +115,31 @@ def _foreign(owner: str, user: str, uses: list[tuple[Pointer, str]]) -> Problem:
         pointer=first,
         also=[pointer for pointer, _ in others],
     )
+
+
+def find_equal_to_themselves(data: Json, uncertain: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for each vector set that is said to equal one of the same model.
+
+    A network agrees with itself: nothing would be compared, and the noise floor would be 0.
+    """
+    if "models" in uncertain or "vectors" in uncertain:
+        return
+    owners = {entry.get("id"): entry.get("model") for _, entry in entries(data, "vectors")}
+    for at, entry in entries(data, "vectors"):
+        equal = entry.get("equivalent_to")
+        other = equal.get("vectors") if isinstance(equal, dict) else None
+        if isinstance(other, str) and other in owners and owners[other] == entry.get("model"):
+            yield _equal_to_itself((*at, "equivalent_to", "vectors"), other, owners[other])
+
+
+def _equal_to_itself(pointer: Pointer, vectors: str, model: Json) -> Problem:
+    return Problem(
+        check="SUBMISSION-REFERENCE-001",
+        message=f"the vectors {shown(vectors)} are for the same model, which would be compared "
+        "with itself",
+        expected="vectors of another model: the same network in another format",
+        found=f"{shown(vectors)}, whose model is {shown(model)} as well",
+        mend="Name the vectors of the other format, or remove equivalent_to.",
+        clause=clause_of(pointer),
+        pointer=pointer,
+    )

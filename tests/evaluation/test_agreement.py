@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conformance.evaluation.case import Case, keeps_outputs
+from conformance.evaluation.case import Case, evidence_key, keeps_outputs
 from conformance.evaluation.executor import Executor
 from conformance.evaluation.plan import formats_of, subjects
 from conformance.evaluation.store import EvidenceStore
+from conformance.evaluation.tasks.agreement import _paired
 from conformance.submission import load
+from conformance.submission.building import build_submission
+from conformance.submission.values import Counterpart
+from conformance.verdicts import ConformanceError
 from tests import tiny_submission
 from tests.evaluation.bench import LIMITS
 from tests.evaluation.two_formats import ENTRY, OTHER, add_turned
@@ -122,3 +127,50 @@ def test_an_unknown_equivalent_is_a_dangling_reference(tiny: Path) -> None:
     (problem,) = load(tiny).problems
     assert problem.check == "SUBMISSION-REFERENCE-001"
     assert "nowhere" in json.dumps(problem.to_json())
+
+
+@pytest.mark.parametrize("change", [{"format": "torchscript"}, {"outputs": []}])
+def test_evidence_is_that_of_the_other_format_as_it_is_declared(tiny: Path, change: dict) -> None:
+    metadata = add_turned(tiny)
+    before = evidence_key(CASE, load(tiny).submission, limits={})
+    metadata["models"][0].update(change)
+    changed = build_submission(tiny, metadata)
+    assert evidence_key(CASE, changed, limits={}) != before
+
+
+TWO = {"a": np.zeros(2), "b": np.ones(2)}
+
+
+@pytest.mark.parametrize(
+    ("named", "ours", "text"),
+    [
+        ([Counterpart("b", "a", None)], {"a": TWO["a"], "b": TWO["a"]}, "'b' has no counterpart"),
+        ([], {"a": TWO["a"]}, "'b' of the other format has no counterpart here"),
+    ],
+    ids=["two for one", "left out"],
+)
+def test_every_array_is_compared_with_one_of_its_own(named, ours, text) -> None:
+    with pytest.raises(ConformanceError) as caught:
+        list(_paired(named, ours, TWO, "/vectors/1/equivalent_to"))
+    assert text in caught.value.message
+    assert caught.value.where.pointer == "/vectors/1/equivalent_to"
+    assert "counterpart" in caught.value.mend
+
+
+def test_long_chains_of_formats_are_planned_at_once(tiny: Path) -> None:
+    metadata = add_turned(tiny)
+    metadata["vectors"] += [
+        {
+            **metadata["vectors"][1],
+            "id": f"more-{index}",
+            "equivalent_to": {"vectors": f"more-{index - 1}" if index else OTHER},
+        }
+        for index in range(400)
+    ]
+    ids = [vectors["id"] for vectors in metadata["vectors"]]
+    half = next(sample for sample in metadata["samples"] if sample["id"] == "half")
+    half["metrics"] = [{"metric": "distance", "vectors": each} for each in ids]
+    started = time.monotonic()
+    listed = subjects("tiny", build_submission(tiny, metadata))
+    assert len(listed["noise"]) >= len(ids)
+    assert time.monotonic() - started < 5

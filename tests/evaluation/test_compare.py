@@ -91,3 +91,16 @@ def test_other_shape_is_refused() -> None:
     assert caught.value.found == "(2, 3)"
     assert caught.value.where is not None
     assert caught.value.where.element == "y"
+
+
+@pytest.mark.parametrize(
+    ("measured", "declared"),
+    [
+        (np.array([1 + 5j], np.complex64), np.array([1 + 0j], np.complex64)),
+        (np.array([2**62 + 1]), np.array([2**62])),
+    ],
+    ids=["imaginary part", "last bit of a large integer"],
+)
+def test_nothing_of_a_number_is_left_out(measured: np.ndarray, declared: np.ndarray) -> None:
+    assert compared(measured, declared)["violations"] == 1
+    assert compared(measured, measured)["violations"] == 0

@@ -46,3 +46,17 @@ def test_what_the_model_file_tells_is_checked_elsewhere() -> None:
 
 def test_arrays_that_are_not_declared_are_left_to_other_checks() -> None:
     check_untold([UNTOLD], [], {"x": np.zeros(3)}, "outputs")
+
+
+SHAPELESS = PortInfo("x", "float32", ())
+
+
+@pytest.mark.parametrize("shape", [(7, 4), (1, 4)])
+def test_shape_that_is_not_told_may_be_any_that_fits(shape: tuple[int, ...]) -> None:
+    check(np.zeros(shape, np.float32), SHAPELESS)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (7, 4, 1), ()], ids=["size", "rank", "scalar"])
+def test_shape_that_is_not_told_is_held_against_the_array(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ConformanceError, match="declared otherwise"):
+        check(np.zeros(shape, np.float32), SHAPELESS)

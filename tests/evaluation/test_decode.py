@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
+from onnx.numpy_helper import from_array
 
 from conformance.evaluation.case import Case
 from conformance.tensorfiles import tensor_digest
@@ -67,6 +69,32 @@ def test_negative_zero_is_not_zero_for_a_lossless_sample(tiny: Path) -> None:
     add_sample(root, "zero", arrays, lossless=True)
     (difference,) = Bench(root).evaluate("decode", sample="zero")["lossless"]["differences"]
     assert difference["tensor"] == "b"
+
+
+def scaled_network(tmp: Path) -> Path:
+    """A submission of a network that holds a parameter, and a number of its graph."""
+    nodes = [
+        helper.make_node("Constant", [], ["scale"], value=from_array(np.array(2, np.float32))),
+        helper.make_node("MatMul", ["x", "W"], ["product"]),
+        helper.make_node("Mul", ["product", "scale"], ["y"]),
+    ]
+    ports = [helper.make_tensor_value_info(name, 1, ["N", 4]) for name in "xy"]
+    graph = helper.make_graph(nodes, "scaled", ports[:1], ports[1:], [from_array(EYE, "W")])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return write_around(tmp / "scaled", made, [({"x": models.floats(5, 4)}, {"t": EYE})])
+
+
+EYE = np.eye(4, dtype=np.float32)
+
+
+def test_constant_that_a_lossless_sample_brings_has_to_be_the_originals(tmp_path: Path) -> None:
+    root = scaled_network(tmp_path)
+    for name, scale in (("same", 2), ("other", 3)):
+        add_sample(root, name, {"W": EYE, "scale": np.array(scale, np.float32)}, lossless=True)
+    bench = Bench(root)
+    assert bench.evaluate("decode", sample="same")["lossless"]["differences"] == []
+    measured = bench.evaluate("decode", sample="other")
+    assert [d["tensor"] for d in measured["lossless"]["differences"]] == ["scale"]
 
 
 def test_lossless_sample_in_another_type_differs(tiny: Path) -> None:

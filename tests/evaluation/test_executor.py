@@ -18,7 +18,7 @@ from conformance.evaluation.case import Case
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.executor import Executor
 from conformance.evaluation.limits import Limits
-from conformance.evaluation.process import Worker
+from conformance.evaluation.process import PROGRAM, Worker
 from conformance.evaluation.store import EvidenceStore
 from conformance.submission import load
 from conformance.submission.repair import apply, plan_repairs
@@ -212,16 +212,23 @@ def entry(root: Path) -> dict:
     return tiny_submission.entry(root, "half.safetensors")
 
 
-def test_death_of_the_worker_is_not_stored(execute, worker: CountingWorker, tmp_path: Path) -> None:
+DYING = ("-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+
+
+def test_death_of_the_worker_is_not_stored(
+    execute, worker: CountingWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     executor = execute()
     executor.evidence(MODEL)
     worker.kill()
+    monkeypatch.setattr(worker, "_program", DYING)
     error = error_of(executor.evidence(DECODE))
     assert isinstance(error, EvaluationError)
     assert "SIGKILL" in error.found
     assert stored(tmp_path) == ["model linear"]
     assert not list((tmp_path / "store" / "drafts").iterdir())
     assert error_of(executor.evidence(DECODE)) is error
+    monkeypatch.setattr(worker, "_program", PROGRAM)
     assert execute().evidence(DECODE).error is None
 
 
@@ -229,8 +236,21 @@ def test_case_after_a_death_has_a_fresh_worker(execute, worker: CountingWorker) 
     executor = execute()
     executor.evidence(MODEL)
     worker.kill()
-    error_of(executor.evidence(DECODE))
+    assert executor.evidence(DECODE).error is None
     assert executor.evidence(ORIGINAL).error is None
+
+
+def test_reason_for_not_running_is_passed_on(
+    execute, worker: CountingWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = NotRunError("the format needs a library", mend="Run: pip install it")
+    monkeypatch.setattr(worker, "ask", lambda _: raise_(missing))
+    error = error_of(execute().evidence(RECONSTRUCTION))
+    assert (error.message, error.mend) == (missing.message, missing.mend)
+
+
+def raise_(error: Exception) -> None:
+    raise error
 
 
 def test_timeout_is_not_stored(execute, worker, tmp_path: Path, monkeypatch) -> None:

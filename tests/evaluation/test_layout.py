@@ -156,3 +156,25 @@ def test_tensors_that_do_not_go_together_are_refused(arrays, changes, text) -> N
     with pytest.raises(MisfitError) as caught:
         apply(*arrays, **changes)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("array", "changes"),
+    [
+        (numbers(0), {"reshape": [0, 2**62, 4]}),
+        (numbers(1), {"reshape": [1] * 100}),
+        (numbers(0), {"reshape": [0, 2**70]}),
+        (numbers(0, 1), {"pad": {"axis": 1, "before": 2**62, "after": 0}}),
+        (numbers(0, 1), {"pad": {"axis": 1, "before": 1e300, "after": 0}}),
+    ],
+    ids=["bytes", "axes", "size", "padding", "padding beyond integers"],
+)
+def test_shapes_that_no_array_can_have_are_misfits(array: np.ndarray, changes: dict) -> None:
+    with pytest.raises(MisfitError, match="shapes"):
+        apply(array, **changes)
+
+
+def test_texts_cannot_be_added() -> None:
+    word = np.array(["a"])
+    with pytest.raises(MisfitError):
+        apply(word, word, combine={"how": "add"})

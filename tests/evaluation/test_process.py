@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -78,6 +79,29 @@ def test_dead_worker_is_replaced(worker_running) -> None:
     with pytest.raises(EvaluationError):
         worker.ask("die")
     assert worker.ask("live") == "alive"
+
+
+def test_worker_that_died_idle_is_no_verdict_of_the_next_case(worker_running) -> None:
+    worker = worker_running("answer(os.getpid())")
+    os.kill(worker.ask(None), signal.SIGKILL)
+    assert is_alive(worker.ask(None))
+
+
+def test_damage_by_an_earlier_case_is_no_verdict_of_the_next(worker_running) -> None:
+    worker = worker_running(
+        "answer(open('damaged', 'w').close()) if request == 'damage' else "
+        "sys.exit(1) if os.path.exists('damaged') else answer('sound')"
+    )
+    worker.ask("damage")
+    assert worker.ask("measure") == "sound"
+
+
+def test_case_that_kills_a_worker_in_use_kills_a_fresh_one_too(worker_running) -> None:
+    worker = worker_running("sys.exit(7) if request == 'die' else answer('alive')")
+    worker.ask("live")
+    with pytest.raises(EvaluationError) as caught:
+        worker.ask("die")
+    assert caught.value.found == "exit status 7"
 
 
 def test_hanging_worker_times_out_and_is_killed(worker_running) -> None:

@@ -114,14 +114,25 @@ def test_peak_is_that_of_one_case(worker: Worker) -> None:
     assert worker.ask("talkative")["cost"]["peak_bytes"] < 64 << 20
 
 
-def test_worker_goes_on_after_every_error(worker: Worker) -> None:
+def test_worker_goes_on_after_an_error_of_the_material(worker: Worker) -> None:
     process = worker._process
     assert process is not None
-    for task in ("malformed", "defect", "exhausted"):
-        with pytest.raises((MalformedError, EvaluationError)):
-            worker.ask(task)
+    with pytest.raises(MalformedError):
+        worker.ask("malformed")
     assert worker.ask("talkative")["measured"] == "said"
     assert worker._process is process
+
+
+@pytest.mark.parametrize("task", ["defect", "exhausted"])
+def test_error_of_the_evaluation_is_tried_again_by_a_fresh_worker(
+    worker: Worker, task: str
+) -> None:
+    worker.ask("talkative")
+    process = worker._process
+    with pytest.raises(EvaluationError):
+        worker.ask(task)
+    assert worker._process is not process
+    assert worker.ask("talkative")["measured"] == "said"
 
 
 def test_result_that_is_no_json_is_an_error_of_the_tool(worker: Worker) -> None:

@@ -121,3 +121,28 @@ def test_used_parameters_allow_some_values_elsewhere(tmp_path):
     made.graph.node.append(helper.make_node("Constant", [], ["k"], value_ints=list(range(1000))))
     with models.opened(tmp_path, made) as network:
         network.check_replaceable()
+
+
+def slopes(*alphas: float):
+    """A sum of rectifiers, one for each slope, scaled by the one parameter."""
+    names = [f"h{index}" for index in range(len(alphas))]
+    nodes = [
+        helper.make_node("LeakyRelu", ["x"], [name], alpha=alpha)
+        for name, alpha in zip(names, alphas, strict=True)
+    ]
+    nodes += [helper.make_node("Sum", names, ["s"]), helper.make_node("Mul", ["s", "W"], ["y"])]
+    ports = [models.value("x", ["N", 4])], [models.value("y", ["N", 4])]
+    return models.model(nodes, *ports, {"W": models.floats(4)})
+
+
+def test_weights_in_float_attributes_of_many_nodes_are_refused(tmp_path):
+    made = slopes(*np.linspace(0.1, 0.9, 17).tolist())
+    with models.opened(tmp_path, made) as network, pytest.raises(UnsupportedError) as caught:
+        network.bind({"W": models.floats(4)})
+    assert caught.value.expected == "at most 16 values outside the parameters"
+    assert "graph.node[0] LeakyRelu.alpha" in caught.value.found
+
+
+def test_one_setting_of_many_nodes_is_one_value(tmp_path):
+    with models.opened(tmp_path, slopes(*[0.1] * 400)) as network:
+        network.bind({"W": models.floats(4)})

@@ -151,3 +151,13 @@ def test_a_metric_that_one_format_is_not_measured_by_has_no_noise_floor(tiny: Pa
     done = run("compare-runtimes", tiny)
     assert done.exit_code == 0, done.output
     assert "| error |" not in done.output or "| error | 0 |  |" in done.output
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_loss_that_is_no_number_is_followed_to_its_parameter(value: float) -> None:
+    names = list("abcdefgh")
+    found = localise(
+        names, lambda group: value if "c" in group else 0.0, seconds=60, tell=lambda _: None
+    )
+    assert [part.names for part in found.singles] == [("c",)]
+    assert not found.unfinished

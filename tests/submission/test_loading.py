@@ -380,6 +380,19 @@ def test_vectors_of_another_model(folder):
     assert 'whose model is "net2"' in finding.found
 
 
+def test_vectors_do_not_equal_those_of_the_same_model(folder):
+    def change(data):
+        data["vectors"][0]["equivalent_to"] = {"vectors": data["vectors"][0]["id"]}
+
+    finding = only(load_changed(folder, change))
+    assert finding.check == REFERENCE
+    assert "are for the same model" in finding.message
+    assert finding.where.pointer == "/vectors/0/equivalent_to/vectors"
+    assert "another model" in finding.expected
+    assert 'whose model is "net" as well' in finding.found
+    assert "remove equivalent_to" in finding.mend
+
+
 def test_vectors_that_name_the_wrong_model_are_one_problem(folder):
     def change(data):
         builder.second_model(data)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from conformance.evaluation.tasks.compare import OutputComparison
+from conformance.evaluation.tasks.compare import OutputComparison, equal_numbers
 from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
@@ -86,22 +84,37 @@ def _paired(
     theirs: Mapping[str, Array],
     pointer: str,
 ) -> Iterator[tuple[str, str, Array]]:
-    """Yield name here, name there, and the array here in the other's order of axes."""
+    """Yield name here, name there, and the array here in the other's order of axes.
+
+    Every array of either side has one counterpart: what is left out would not be compared.
+    """
     by_name = {counterpart.name: counterpart for counterpart in named}
+    left = set(theirs)
     only = next(iter(theirs)) if len(ours) == len(theirs) == 1 else None
     for name, array in ours.items():
         entry = by_name.get(name)
         of = entry.of if entry else only or name
         axes = entry.transpose if entry else None
-        if of not in theirs or (axes is not None and sorted(axes) != list(range(array.ndim))):
+        if of not in left or (axes is not None and sorted(axes) != list(range(array.ndim))):
             raise ConformanceError(
                 f"{name!r} has no counterpart that it could be compared with",
                 where=Location("submission.json", pointer=pointer, element=name),
-                expected=f"one of {', '.join(sorted(theirs))}, and an order of {array.ndim} axes",
+                expected=f"one of {', '.join(sorted(left)) or 'none is left'}, and an order of "
+                f"{array.ndim} axes",
                 found=f"{of!r}" + (f" with transpose {list(axes)}" if axes is not None else ""),
                 mend="name the array and its counterpart under inputs or outputs",
             )
+        left.remove(of)
         yield name, of, array if axes is None else array.transpose(axes)
+    if left:
+        raise ConformanceError(
+            f"{min(left)!r} of the other format has no counterpart here",
+            where=Location("submission.json", pointer=pointer, element=min(left)),
+            expected=f"a counterpart of each of {', '.join(sorted(theirs))}",
+            found=f"{', '.join(sorted(ours)) or 'nothing'} here",
+            mend="compare networks with the same inputs and outputs, and name each array's "
+            "counterpart under inputs or outputs",
+        )
 
 
 def _equal(ours: Array, theirs: Array) -> bool:
@@ -109,7 +122,7 @@ def _equal(ours: Array, theirs: Array) -> bool:
         return False
     if ours.dtype.kind in "USO" or theirs.dtype.kind in "USO":
         return bool((ours.astype(str) == theirs.astype(str)).all())
-    return np.array_equal(ours.astype(np.float64), theirs.astype(np.float64), equal_nan=True)
+    return bool(equal_numbers(ours, theirs).all())
 
 
 def _metrics(own: Path, reference: Path) -> Iterator[tuple[str, Json]]:

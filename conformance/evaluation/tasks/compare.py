@@ -11,6 +11,8 @@ from conformance.submission.values import OutputTolerance
 from conformance.tensorfiles import Array
 from conformance.verdicts import ConformanceError, Json, Location
 
+_INTEGERS = "biu"
+
 
 @dataclass(slots=True)
 class _Comparison:
@@ -54,12 +56,14 @@ class OutputComparison:
         if not _is_numeric(measured) or not _is_numeric(declared):
             wrong = measured.astype(str) != declared.astype(str)
             return wrong.astype(np.float64), wrong
-        a, b = measured.astype(np.float64), declared.astype(np.float64)
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        a, b = wide(measured), wide(declared)
+        same = equal_numbers(measured, declared)
         with np.errstate(invalid="ignore"):
             difference = np.where(same, 0.0, np.abs(a - b))
             allowed = self.tolerance.atol + self.tolerance.rtol * np.abs(b)
         difference[np.isnan(difference)] = np.inf
+        # Large integers may differ where float64 does not tell them apart.
+        difference[~same & (difference == 0)] = 1.0
         within = np.isfinite(difference) & (difference <= allowed)
         return difference, ~same & ~within
 
@@ -78,11 +82,24 @@ class OutputComparison:
         }
 
 
+def wide(array: Array) -> Array:
+    """Return numbers in double precision: complex ones keep both their parts."""
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def equal_numbers(a: Array, b: Array) -> Array:
+    """Say of each pair of numbers whether they are equal, or both not a number."""
+    if a.dtype.kind in _INTEGERS and b.dtype.kind in _INTEGERS:
+        return np.asarray(a == b)
+    a, b = wide(a), wide(b)
+    return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
+
+
 def _scale(declared: Array) -> float:
     """Return the largest finite magnitude of the declared values; 0 for texts."""
     if not _is_numeric(declared):
         return 0.0
-    magnitudes = np.abs(declared.astype(np.float64))
+    magnitudes = np.abs(wide(declared))
     return float(magnitudes.max(initial=0.0, where=np.isfinite(magnitudes)))
 
 

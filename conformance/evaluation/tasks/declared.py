@@ -26,11 +26,10 @@ def check_untold(
     """
     by_name = {port.name: port for port in declared}
     for port in ports:
-        told = port.dtype != ANY_DTYPE and port.shape != ANY_SHAPE
-        if told or port.name not in by_name or port.name not in arrays:
+        if port.name not in by_name or port.name not in arrays:
             continue
         wanted, array = by_name[port.name], arrays[port.name]
-        if not _fits(wanted, array):
+        if not _fits(port, wanted, array):
             raise ConformanceError(
                 f"{side[:-1]} {port.name!r} is declared otherwise than the network has it",
                 where=Location("submission.json", element=f"{side} of the model: {port.name}"),
@@ -40,12 +39,21 @@ def check_untold(
             )
 
 
-def _fits(port: Port, array: Array) -> bool:
-    sizes = zip(port.shape, array.shape, strict=False)
-    same_shape = len(port.shape) == array.ndim and all(
-        not isinstance(wanted, int) or wanted == size for wanted, size in sizes
+def _fits(told: PortInfo, wanted: Port, array: Array) -> bool:
+    """Say whether ``array`` is as ``wanted``, in all that is not ``told``."""
+    if told.dtype == ANY_DTYPE or told.shape == ANY_SHAPE:
+        return _same_sizes(wanted.shape, array.shape) and wanted.dtype == array.dtype.name
+    if told.shape == () and len(wanted.shape) == array.ndim:
+        # Type and batches are those of the network: of its shape, items are not a part.
+        return _same_sizes(wanted.shape[1:], array.shape[1:])
+    return told.shape != () or wanted.shape == array.shape
+
+
+def _same_sizes(wanted: Sequence[object], found: Sequence[int]) -> bool:
+    sizes = zip(wanted, found, strict=False)
+    return len(wanted) == len(found) and all(
+        not isinstance(each, int) or each == size for each, size in sizes
     )
-    return same_shape and port.dtype == array.dtype.name
 
 
 def _shown(shape: Sequence[object]) -> str:

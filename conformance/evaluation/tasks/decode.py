@@ -71,8 +71,11 @@ def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[st
     parameters = original.parameters
     survey = Survey(fitted_tensors(work, decoded), parameters, decoded.stored_bits)
     survey.look_at(decoded, with_errors=not work.sample.lossless)
-    coverage = parameter_coverage(survey.fitted, parameters, original.topology_constants, file)
-    lossless = lossless_comparison(survey.fitted, parameters) if work.sample.lossless else {}
+    constants = original.constants
+    coverage = parameter_coverage(survey.fitted, parameters, constants, file)
+    lossless = {}
+    if work.sample.lossless:
+        lossless = lossless_comparison(survey.fitted, parameters, constants)
     stream = _inspected(decoded.inspect) if decoded.inspect else None
     return {
         "coverage": list(coverage),

@@ -28,15 +28,17 @@ def tensor_text(facts: Mapping[str, Json]) -> str:
 
 
 def lossless_comparison(
-    tensors: Mapping[str, Facts], parameters: Mapping[str, Array]
+    tensors: Mapping[str, Facts], *originals: Mapping[str, Array]
 ) -> dict[str, Json]:
-    """Return every tensor that differs from the parameter of its name in type, shape or any bit.
+    """Return every tensor that differs from the original's of its name in type, shape or any bit.
 
+    ``originals`` are its parameters, and the constants of its graph, which a sample may bring too.
     Parameters that are missing are told by the coverage.
     """
     differences = []
-    for name in sorted(tensors.keys() & parameters.keys()):
-        original = tensor_facts(parameters[name], None)
+    found = {name: held for held in originals for name in tensors.keys() & held.keys()}
+    for name, held in sorted(found.items(), key=lambda item: item[0]):
+        original = tensor_facts(held[name], None)
         if original["sha256"] != tensors[name]["sha256"]:
             difference = {
                 "tensor": name,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import final
 
 from conformance.evaluation.tasks.layout import MisfitError, arranged
+from conformance.evaluation.tasks.uses import MOST_USES, overused
 from conformance.evaluation.tasks.work import Work
 from conformance.submission.values import NameMapping
 from conformance.tensorfiles import Array
@@ -27,7 +28,7 @@ class FittedTensors(Mapping[str, Array]):
     """The tensors of a sample as parameters; each made anew when it is asked for.
 
     ``pointer`` is the place of the name map. Raises ConformanceError where the map names no tensor
-    of the sample, or makes one parameter twice.
+    of the sample, makes one parameter twice, or uses a tensor again and again.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class FittedTensors(Mapping[str, Array]):
         mapped = {name for entry in entries for name in entry.sample}
         self._own = {name: None for name in tensors if name not in mapped}
         _check(tensors, entries, self._own, pointer)
+        _check_uses(entries, pointer)
 
     def __getitem__(self, name: str) -> Array:
         if name in self._entries:
@@ -120,6 +122,22 @@ def _check(
         expected=f"names of decoded tensors ({_some(sorted(tensors))}), and each parameter once",
         found=found,
         mend="correct the entries of name_map",
+    )
+
+
+def _check_uses(entries: Sequence[NameMapping], pointer: str) -> None:
+    found = overused(entries)
+    if found is None:
+        return
+    name, times = found
+    raise ConformanceError(
+        f"the name map uses tensor {name!r} again and again",
+        where=Location("submission.json", pointer=pointer, element=name),
+        expected=f"each tensor of the sample used at most {MOST_USES} times: what a parameter "
+        "holds is in the sample's files, not in the metadata",
+        found=f"{name!r} used {times:.4g} times",
+        mend="store the parameters in the sample themselves; there are codecs that need few bits "
+        "for values that repeat",
     )
 
 

@@ -32,6 +32,15 @@ def arranged(entry: NameMapping, arrays: Sequence[Array], limit_bytes: int) -> A
     """
     if entry.combine is None and len(arrays) > 1:
         raise MisfitError(f"{len(arrays)} tensors, and no combine")
+    try:
+        return _arranged(entry, arrays, limit_bytes)
+    except (ValueError, TypeError, OverflowError) as error:
+        # Sizes and numbers of axes that no array can have, and types that cannot be added.
+        shapes = [list(array.shape) for array in arrays]
+        raise MisfitError(f"{str(error)[:200]} (shapes {shapes})") from error
+
+
+def _arranged(entry: NameMapping, arrays: Sequence[Array], limit_bytes: int) -> Array:
     parts = [_each(entry, array) for array in arrays]
     whole = parts[0] if entry.combine is None else _combined(entry.combine, parts, limit_bytes)
     return whole if entry.pad is None else _padded(entry.pad, whole, limit_bytes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from conformance.evaluation.case import keeps_outputs, metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison
 from conformance.evaluation.tasks.control import control_rows
@@ -9,12 +11,12 @@ from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import run_shard
-from conformance.evaluation.tasks.vectors import read_shards
+from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
 from conformance.metrics import Metric as MetricKind
 from conformance.runtimes import PortInfo
-from conformance.verdicts import Json
+from conformance.verdicts import ConformanceError, Json, Location
 
 
 def open_model(work: Work) -> Json:
@@ -48,12 +50,15 @@ def run_original(work: Work) -> Json:
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
     control: dict[str, Json] = {}
+    declared: Mapping[str, str] | None = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
         check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")
         check_untold(network.outputs, work.model.outputs, outputs, "outputs")
-        for name, declared in shard.outputs.items():
-            comparison.add(name, shard.sources[name], outputs[name], declared)
+        declared = shard.sources if declared is None else declared
+        _require_outputs(declared, shard)
+        for name, array in shard.outputs.items():
+            comparison.add(name, shard.sources[name], outputs[name], array)
         measuring.add(outputs, shard.targets, outputs)
         control = control or control_rows(network, metrics, vectors, shard, outputs)
         if keeps_outputs(vectors, metrics, work.submission):
@@ -70,6 +75,20 @@ def run_original(work: Work) -> Json:
             for metric, kind, outcome in results
         },
     }
+
+
+def _require_outputs(declared: Mapping[str, str], shard: ShardArrays) -> None:
+    """Raise ConformanceError if a shard lacks an output that another one declares."""
+    missing = sorted(declared.keys() ^ shard.outputs.keys())
+    if missing:
+        raise ConformanceError(
+            f"output {missing[0]!r} is declared in some shards only",
+            where=Location("submission.json", element=f"outputs of shard {shard.index}"),
+            expected="the same outputs in every shard; in the first: "
+            + (", ".join(sorted(declared)) or "none"),
+            found=", ".join(sorted(shard.outputs)) or "none",
+            mend="submit the outputs of the original on the items of every shard",
+        )
 
 
 def _better(kind: MetricKind | None) -> dict[str, Json]:

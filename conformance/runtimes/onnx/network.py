@@ -71,6 +71,12 @@ class OnnxNetwork:
         """Names of stored tensors that belong to the graph: numbers, lists of integers, strings."""
         return tuple(record.name for record in self._contents.constants)
 
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """The topology constants that hold numbers, by name."""
+        names = tuple(r.name for r in self._contents.constants if not r.is_text)
+        return TensorSubset(self._store, names)
+
     def bind(self, replacement: Mapping[str, Array] | None = None) -> OnnxRunner:
         """Return a runner with the model's own parameters, or with all of them replaced.
 

@@ -56,7 +56,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Loose:
-    """Values that cannot be replaced: integers and texts in attributes."""
+    """Values that cannot be replaced: single floats, integers and texts in attributes."""
 
     element: str
     count: int
@@ -70,6 +70,7 @@ class Sites:
     tensors: list[Site] = field(default_factory=list)
     loose: list[Loose] = field(default_factory=list)
     usage: Usage = field(init=False)
+    _numbers: set[tuple[str, str, str, float]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.usage = Usage(self.model)
@@ -138,9 +139,21 @@ class Sites:
                     learned=learned,
                 )
             )
-        count = _loose(attribute, node)
+        count = _loose(attribute, node) + self._is_new_number(attribute, node)
         if count:
             self.loose.append(Loose(element, count))
+
+    def _is_new_number(self, attribute: AttributeProto, node: NodeProto) -> bool:
+        """Say whether an attribute is a float that no node of this operator had there before.
+
+        All layers of a network have one epsilon or slope; a thousand of them may be weights.
+        """
+        if not attribute.HasField("f") or not _is(attribute, _KIND.FLOAT) or is_constant(node):
+            return False
+        key = (node.domain, node.op_type, attribute.name, attribute.f)
+        known = len(self._numbers)
+        self._numbers.add(key)
+        return len(self._numbers) > known
 
 
 def is_constant(node: NodeProto) -> bool:
