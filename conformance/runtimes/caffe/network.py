@@ -9,6 +9,7 @@ from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.caffe.caffemodel import read_blobs
 from conformance.runtimes.caffe.graph import Graph, build_graph
+from conformance.runtimes.caffe.inline import check_replaceable
 from conformance.runtimes.caffe.opencv import OpenCvEngine
 from conformance.runtimes.caffe.prototxt import read_prototxt
 from conformance.runtimes.caffe.stored import (
@@ -53,6 +54,12 @@ class CaffeNetwork(ParameterNetwork):
         self._engine = OpenCvEngine.for_graph(graph) or OnnxEngine(graph)
         self.settings = self._engine.settings
         self.versions = {**self._engine.versions, **versions_of("protobuf")}
+
+    def check_replaceable(self) -> None:
+        """Raise UnsupportedError if the prototxt holds parameters of its own."""
+        unused = set(self.unused_parameters)
+        used = sum(array.size for name, array in self.parameters.items() if name not in unused)
+        check_replaceable(self._graph, used)
 
     def close(self) -> None:
         """Unmap the caffemodel."""
