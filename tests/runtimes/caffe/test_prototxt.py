@@ -104,6 +104,11 @@ CASES = {
         UnsupportedError,
         "stochastic",
     ),
+    "normalisation-that-enlarges": (
+        X + layer("LRN", "lrn_param { beta: 0 }"),
+        UnsupportedError,
+        "alpha and beta above 0",
+    ),
     "option-of-another-type": (
         X + layer("ReLU", "tile_param { tiles: 2 }"),
         UnsupportedError,
