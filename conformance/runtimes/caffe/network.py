@@ -11,7 +11,7 @@ from conformance.runtimes.caffe.caffemodel import read_blobs
 from conformance.runtimes.caffe.graph import Graph, build_graph
 from conformance.runtimes.caffe.inline import check_replaceable
 from conformance.runtimes.caffe.opencv import OpenCvEngine
-from conformance.runtimes.caffe.prototxt import read_prototxt
+from conformance.runtimes.caffe.prototxt import check_text_size, read_prototxt
 from conformance.runtimes.caffe.stored import (
     StoredParameters,
     check_content,
@@ -34,6 +34,7 @@ class CaffeNetwork(ParameterNetwork):
         _check_files(source)
         net = read_prototxt(source.files[0], self.file)
         self._graph = build_graph(net, self.file, source.limit_bytes)
+        check_text_size(source.files[0], self.file, len(self._graph.layers))
         self._mapped = MappedFile(source.files[1], source.display[1])
         try:
             self._read(source.limit_bytes)

@@ -229,8 +229,16 @@ def test_a_name_of_a_million_characters_is_malformed(place, tmp_path):
 def test_sixty_thousand_outputs_of_a_layer_take_no_time(tmp_path):
     tops = " ".join(f'top: "t{i}"' for i in range(60_000))
     text = X + f'layer {{ name: "l" type: "Split" bottom: "x" {tops} }}'
-    with nets.opened(tmp_path, text) as network:
-        assert len(network.outputs) == 60_000
+    with pytest.raises(MalformedError, match="far more than the network"):
+        nets.opened(tmp_path, text).__enter__()
+
+
+def test_a_prototxt_is_not_filled_up_with_comments(tmp_path):
+    comments = "# so that the original is larger\n" * 3000
+    with pytest.raises(MalformedError, match="far more than the network") as caught:
+        nets.opened(tmp_path, X + RELU + comments).__enter__()
+    assert caught.value.expected == "at most 69632 bytes for 1 layers of the test phase"
+    assert "comments" in caught.value.mend
 
 
 def test_two_learning_layers_of_one_name_are_malformed(tmp_path):
