@@ -34,6 +34,14 @@ def read_prototxt(path: Path, display: str) -> Any:
     Raises MalformedError if it is not one, LimitError if it is too large, UnsupportedError if it
     uses a field that is not known here.
     """
+    if not path.is_file():
+        raise MalformedError(
+            "a file of the model is not there",
+            where=Location(file=display),
+            expected="a file",
+            found="a folder or a device" if path.exists() else "nothing",
+            mend="Put the file where the submission says it is.",
+        )
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:

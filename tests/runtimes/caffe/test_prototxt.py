@@ -302,3 +302,14 @@ def test_other_characters_anywhere_are_a_finding_or_another_network(tmp_path, da
     except ConformanceError as error:
         said = (error.expected, error.found, error.mend)
         assert all(said)
+
+
+def test_a_prototxt_that_is_no_file_is_malformed(tmp_path):
+    source = files.write(tmp_path, X + RELU)
+    source.files[0].unlink()
+    for found, make in (("nothing", None), ("a folder or a device", source.files[0].mkdir)):
+        if make:
+            make()
+        with pytest.raises(MalformedError, match="is not there") as caught:
+            CaffeRuntime().open(source)
+        assert caught.value.found == found
