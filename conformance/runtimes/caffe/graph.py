@@ -6,6 +6,7 @@ own, so that nothing depends on names or on what is written over what.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ from conformance.runtimes.caffe.sizes import SizeCheck
 from conformance.verdicts import Location, MalformedError, UnsupportedError
 
 MAX_LAYERS = 10_000
+
+MAX_NAME = 1024
+"""The most characters of a name of a layer or of a blob: messages show them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ def build_graph(net: Any, file: str, limit_bytes: int) -> Graph:
             found=str(len(layers)),
             mend="Submit a smaller network.",
         )
+    _check_names(layers, file)
     builder = _Builder(Graph(file), SizeCheck(file, limit_bytes))
     for name, shape in declared_inputs(net, layers, file):
         builder.add_input(name, shape)
@@ -76,6 +81,19 @@ def build_graph(net: Any, file: str, limit_bytes: int) -> Graph:
         if layer.type != "Input":
             builder.add_layer(layer)
     return builder.finished()
+
+
+def _check_names(layers: Sequence[Any], file: str) -> None:
+    for place, layer in enumerate(layers):
+        longest = max(len(name) for name in (layer.name, layer.type, *layer.bottom, *layer.top))
+        if longest > MAX_NAME:
+            raise MalformedError(
+                "a name in the prototxt is too long",
+                where=Location(file=file, element=f"layer {place} of the test phase"),
+                expected=f"at most {MAX_NAME} characters",
+                found=f"{longest} characters",
+                mend="Rename the layer or the blob.",
+            )
 
 
 class _Builder:
@@ -162,24 +180,30 @@ class _Builder:
 
     def _check_tops(self, node: Node, message: Any) -> None:
         """Refuse a name that is taken, but for a layer that writes over its own input."""
+        made: set[str] = set()
         for place, name in enumerate(message.top):
             in_place = place < len(message.bottom) and message.bottom[place] == name
-            if (name in self._current and not in_place) or name in message.top[:place]:
+            if (name in self._current and not in_place) or name in made:
                 raise self._twice(name, node.where.element or "")
+            made.add(name)
 
     def _check_learning(self, node: Node, inferred: Inferred, message: Any) -> None:
         """Refuse learning layers that a caffemodel could not tell apart, or that share blobs."""
-        shared = {param.name for param in message.param if param.name}
         if not inferred.weights:
             return
+        named = [param.name for param in message.param if param.name]
+        shared = set(named)
         node.require(
             bool(node.name) and node.name not in self._learning,
             *("its name is empty or taken", "a name of its own", repr(node.name)),
         )
-        if shared & self._shared:
+        doubled = {name for name, times in Counter(named).items() if times > 1} | (
+            shared & self._shared
+        )
+        if doubled:
             raise node.unsupported(
-                "it shares learned blobs with another layer",
-                *("blobs of its own", f"param name {min(shared & self._shared)!r}"),
+                "it shares learned blobs with another layer, or two of its own are one",
+                *("blobs of its own", f"param name {min(doubled)!r}"),
                 'Remove "name" from the "param" of the layers: the caffemodel has blobs for each.',
             )
         self._learning.add(node.name)

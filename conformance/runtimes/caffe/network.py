@@ -9,8 +9,9 @@ from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.caffe.caffemodel import read_blobs
 from conformance.runtimes.caffe.graph import Graph, build_graph
+from conformance.runtimes.caffe.inline import check_replaceable
 from conformance.runtimes.caffe.opencv import OpenCvEngine
-from conformance.runtimes.caffe.prototxt import read_prototxt
+from conformance.runtimes.caffe.prototxt import check_text_size, read_prototxt
 from conformance.runtimes.caffe.stored import (
     StoredParameters,
     check_content,
@@ -33,6 +34,7 @@ class CaffeNetwork(ParameterNetwork):
         _check_files(source)
         net = read_prototxt(source.files[0], self.file)
         self._graph = build_graph(net, self.file, source.limit_bytes)
+        check_text_size(source.files[0], self.file, len(self._graph.layers))
         self._mapped = MappedFile(source.files[1], source.display[1])
         try:
             self._read(source.limit_bytes)
@@ -53,6 +55,12 @@ class CaffeNetwork(ParameterNetwork):
         self._engine = OpenCvEngine.for_graph(graph) or OnnxEngine(graph)
         self.settings = self._engine.settings
         self.versions = {**self._engine.versions, **versions_of("protobuf")}
+
+    def check_replaceable(self) -> None:
+        """Raise UnsupportedError if the prototxt holds parameters of its own."""
+        unused = set(self.unused_parameters)
+        used = sum(array.size for name, array in self.parameters.items() if name not in unused)
+        check_replaceable(self._graph, used)
 
     def close(self) -> None:
         """Unmap the caffemodel."""

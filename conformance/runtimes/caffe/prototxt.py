@@ -20,6 +20,10 @@ from conformance.verdicts import (
 MAX_BYTES = 2 << 20
 """The largest prototxt that is read; that of a network of 150 layers takes 100 kB."""
 
+ROOM_BYTES = 64 << 10
+ROOM_PER_LAYER = 4 << 10
+"""A layer with fillers and learning rates takes about 700 bytes."""
+
 _MOST_TEXT = 300
 _UNKNOWN = "has no field named"
 
@@ -30,6 +34,14 @@ def read_prototxt(path: Path, display: str) -> Any:
     Raises MalformedError if it is not one, LimitError if it is too large, UnsupportedError if it
     uses a field that is not known here.
     """
+    if not path.is_file():
+        raise MalformedError(
+            "a file of the model is not there",
+            where=Location(file=display),
+            expected="a file",
+            found="a folder or a device" if path.exists() else "nothing",
+            mend="Put the file where the submission says it is.",
+        )
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
@@ -42,6 +54,20 @@ def read_prototxt(path: Path, display: str) -> Any:
         )
     refuse_lfs_pointer(data, display)
     return _parsed(_text(data, display), display)
+
+
+def check_text_size(path: Path, display: str, layers: int) -> None:
+    """Raise MalformedError for a prototxt that is far longer than its ``layers`` layers need."""
+    size, room = path.stat().st_size, ROOM_BYTES + ROOM_PER_LAYER * layers
+    if size > room:
+        raise MalformedError(
+            "the prototxt holds far more than the network",
+            where=Location(file=display),
+            expected=f"at most {room} bytes for {layers} layers of the test phase",
+            found=f"{size} bytes",
+            mend="Remove comments and layers of the training phase: all its bytes count as the "
+            "original's size.",
+        )
 
 
 def _text(data: bytes, display: str) -> str:

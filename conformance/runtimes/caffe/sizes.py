@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conformance.runtimes.caffe.layers import Shape, count
+from conformance.runtimes.caffe.layers._node import MAX_RANK
 from conformance.verdicts import LimitError, Location, MalformedError
 
 MAX_ELEMENTS = (1 << 31) - 1
 """The most elements of a blob: Caffe and OpenCV count them in signed 32-bit integers."""
 
-MAX_RANK = 32
 _FLOAT_BYTES = 4
 
 

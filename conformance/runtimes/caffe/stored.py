@@ -78,8 +78,10 @@ def place_parameters(
                 raise _misfit(layer, file, f"{weight.name} {list(weight.shape)}", found)
             places[parameter_name(layer, weight)] = Place(blob, weight.shape)
     known = {layer.name for layer in graph.layers}
-    for name in blobs.keys() - known:
-        places |= {f"{name}/blob{i}": Place(b, b.shape) for i, b in enumerate(blobs[name])}
+    # In the order of the file: that of a set would change from run to run, and the report with it.
+    for name, unknown in blobs.items():
+        if name not in known:
+            places |= {f"{name}/blob{i}": Place(b, b.shape) for i, b in enumerate(unknown)}
     _check_size(places, file, limit_bytes)
     return places
 

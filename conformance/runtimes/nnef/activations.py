@@ -54,6 +54,11 @@ def _check(tensor: Any, quantisation: Quantisation) -> None:
             "the quantisation of a tensor does not fit its shape or type",
             *(quantisation, f"attributes for {tensor.dtype} of shape {tensor.shape}"),
         )
+    arrays = quantisation.arrays
+    if "scale" in arrays and not arrays["scale"].all():
+        raise _wrong("a scale is 0, by which activations are divided", quantisation, "above 0")
+    if "min" in arrays and not (arrays["max"] > arrays["min"]).all():
+        raise _wrong("min is not below max", quantisation, "min below max")
 
 
 def _renamed(operation: Any, names: set[str]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ class Computation:
             for operation in graph.operations
             if operation.name not in DECLARATIONS
         ]
+        self._shapes = {name: tuple(tensor.shape) for name, tensor in graph.tensors.items()}
         self._inputs = tuple(graph.inputs)
         self._torch = imported("torch")
         with self._settled(None):
@@ -67,7 +69,7 @@ class Computation:
         not memory enough, ConformanceError for any other fault of an operation.
         """
         done: set[str] = set()
-        self._module.activation_callback = lambda name, _: done.add(name)
+        self._module.activation_callback = partial(self._follow, done)
         with self._settled(done):
             tensors = [self._torch.tensor(inputs[name]) for name in self._inputs]
             made = [np.array(tensor.numpy()) for tensor in self._module(*tensors)]
@@ -75,6 +77,22 @@ class Computation:
         for port in self._outputs:
             self._check(port, outputs[port.name])
         return outputs
+
+    def _follow(self, done: set[str], name: str, tensor: Any) -> None:
+        """Note that a tensor is made; UnsupportedError if it has another shape than NNEF says.
+
+        The next operations might broadcast a wrong shape, and nobody would notice.
+        """
+        wanted = self._shapes.get(name)
+        if wanted is not None and tuple(tensor.shape) != wanted:
+            raise UnsupportedError(
+                f"the interpreter computes another shape for the tensor {name!r}",
+                where=self._place(done),
+                expected=str(list(wanted)),
+                found=str(list(tensor.shape)),
+                mend="Write the network with other operations.",
+            )
+        done.add(name)
 
     def _interpreter(self, graph: Any, values: Mapping[str, Array]) -> Any:
         """Return the interpreter's module, which holds the only copy of ``values``."""

@@ -7,12 +7,14 @@ from typing import Any
 
 from conformance.runtimes.nnef.libraries import imported
 from conformance.runtimes.nnef.quantisation import MAX_BITS
-from conformance.runtimes.nnef.text.document import Document, outputs_of
+from conformance.runtimes.nnef.text.document import Document, inputs_of, outputs_of
 from conformance.verdicts import UnsupportedError
 
 DECLARATIONS = frozenset({"external", "variable", "constant"})
 """The operations that hold tensors, and compute nothing."""
 
+_SPREADING = {"deconv", "separable_deconv", "debox", "desample"}
+_INDEXING = {"argmax_pool", "max_pool_with_index"}
 _EXPECTED = "operations of NNEF 1.0 that the PyTorch interpreter of nnef_tools has"
 _MAX_LINEAR_FACTORS = 2
 
@@ -43,8 +45,9 @@ def check_names(document: Document) -> None:
 
 def check_operations(graph: Any, document: Document) -> None:
     """Raise UnsupportedError for an operation that is run otherwise than it is written."""
+    indices = _Indices(graph)
     for operation in graph.operations:
-        reason = _reason(operation)
+        reason = _reason(operation) or indices.reason(operation)
         if reason:
             raise UnsupportedError(
                 f"an operation cannot be run as it is written: {operation.name}",
@@ -64,9 +67,48 @@ def _reason(operation: Any) -> str | None:
         return "a cast to logical; compare with ne"
     if name == "multilinear_upsample":
         return _upsampling_reason(attributes)
+    border = attributes.get("border")
+    if name in _SPREADING and border != "constant":
+        return f"border {border!r}: it computes that of a constant"
     if name.endswith("_quantize") and not 1 <= attributes["bits"] <= MAX_BITS:
         return f"{attributes['bits']} bits"
     return None
+
+
+class _Indices:
+    """The tensors of a graph that say where in its window a maximum was.
+
+    The interpreter counts in the padded plane, others in the window. So such a tensor may only lead
+    from one operation to the other that undoes it, and there the numbers themselves do not show.
+    Where windows overlap it keeps one of two values that NNEF adds.
+    """
+
+    def __init__(self, graph: Any) -> None:
+        self._outputs = {str(name) for name in graph.outputs}
+        self._makers = {
+            outputs_of(operation)[-1]: operation
+            for operation in graph.operations
+            if operation.name in _INDEXING
+        }
+
+    def reason(self, operation: Any) -> str | None:
+        """Return why an operation cannot be run, or None."""
+        if operation.name in _INDEXING and outputs_of(operation)[-1] in self._outputs:
+            return "the index is an output: the interpreter's counts in the padded plane"
+        if operation.name != "desample":
+            used = self._makers.keys() & {str(name) for name in inputs_of(operation)}
+            return "it reads the index of a maximum; only desample may" if used else None
+        maker = self._makers.get(str(operation.inputs["index"]))
+        if maker is None:
+            return "an index that is not that of argmax_pool or max_pool_with_index"
+        same = ("size", "padding", "stride", "dilation")
+        if any(maker.attribs[name] != operation.attribs[name] for name in same):
+            return "other windows than those of the operation that made the index"
+        size = operation.attribs["size"]
+        stride = operation.attribs["stride"] or [1] * len(size)
+        if any(step < length for step, length in zip(stride, size, strict=False)):
+            return "windows that overlap"
+        return None
 
 
 def _upsampling_reason(attributes: Mapping[str, Any]) -> str | None:

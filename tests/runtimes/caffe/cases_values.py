@@ -151,6 +151,14 @@ NORMALISATIONS = [
         lambda x, s: ref.normalize(x, s, True, 0.1),
         blobs=((),),
     ),
+    simple(
+        "normalize across, scaled by channel",
+        "Normalize",
+        "norm_param { channel_shared: false }",
+        lambda x, s: ref.normalize(x, s, True),
+        blobs=((4,),),
+        onnx_only=True,
+    ),
     simple("batch norm", "BatchNorm", "", ref.batch_norm, blobs=((4,), (4,), (1,))),
     simple(
         "batch norm of eps",

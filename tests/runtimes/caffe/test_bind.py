@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conformance.verdicts import ConformanceError
+from conformance.verdicts import ConformanceError, UnsupportedError
 from tests.runtimes.caffe import files, nets
 
 EVERY = pytest.mark.parametrize("kind", nets.NETWORKS)
@@ -184,3 +184,46 @@ def test_shapes_without_axes_are_parameters_too(tmp_path):
         assert network.parameters["p/slope"].shape == ()
         out = network.bind({"p/slope": np.float32(0.5)}).run({"x": np.float32([[-1, 2, -4]])})
     assert out["y"].tolist() == [[-0.5, 2, -2]]
+
+
+HIDDEN = 16
+
+
+def mixed(coefficients):
+    """A bias behind sums of channels, with coefficients that are a matrix."""
+    channels = "".join(f' top: "c{i}"' for i in range(coefficients.shape[1]))
+    text = files.inputs(x=(1, coefficients.shape[1], 2, 2))
+    text += f'\nlayer {{ name: "s" type: "Slice" bottom: "x" {channels} }}\n'
+    for row, factors in enumerate(coefficients):
+        given = " ".join(f"coeff: {factor}" for factor in factors)
+        text += f'layer {{ name: "e{row}" type: "Eltwise" {channels.replace("top", "bottom")} '
+        text += f'top: "e{row}" eltwise_param {{ {given} }} }}\n'
+    rows = " ".join(f'bottom: "e{row}"' for row in range(len(coefficients)))
+    text += f'layer {{ name: "j" type: "Concat" {rows} top: "j" }}\n'
+    return text + 'layer { name: "b" type: "Bias" bottom: "j" top: "y" }'
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "expected"),
+    [
+        (2, HIDDEN, "every parameter in a blob of the caffemodel"),
+        (9, HIDDEN // 8, "at most 16 numbers among the options of all layers"),
+    ],
+)
+def test_weights_written_into_the_prototxt_are_not_passed_over(rows, columns, expected, tmp_path):
+    text = mixed(np.random.default_rng(3).normal(size=(rows, columns)))
+    bias = np.zeros(rows, np.float32)
+    with nets.opened(tmp_path, text, {"b": [bias]}) as network:
+        network.bind().run(nets.inputs_of(network))
+        with pytest.raises(UnsupportedError, match="cannot take their place") as caught:
+            network.bind({"b/bias": bias})
+    assert caught.value.expected == expected
+    assert caught.value.where.file == "models/net.prototxt"
+    assert "(Eltwise)" in caught.value.found
+    assert "blobs" in caught.value.mend
+
+
+def test_factors_of_0_and_1_are_no_weights(tmp_path):
+    bias = np.zeros(4, np.float32)
+    with nets.opened(tmp_path, mixed(np.ones((4, HIDDEN), int)), {"b": [bias]}) as network:
+        assert network.bind({"b/bias": bias}).run(nets.inputs_of(network))

@@ -150,6 +150,13 @@ def test_blobs_of_no_layer_are_unused_parameters(tmp_path):
         assert np.array_equal(network.parameters["gone/blob0"], BIAS)
 
 
+def test_unused_parameters_are_in_the_order_of_the_file(tmp_path):
+    names = [f"gone{i}" for i in (5, 3, 8, 1, 9, 2, 7)]
+    model = caffemodel({"fc": [WEIGHT, BIAS]} | {name: [BIAS] for name in names})
+    with nets.opened(tmp_path, TEXT, model) as network:
+        assert network.unused_parameters == tuple(f"{name}/blob0" for name in names)
+
+
 def test_a_parameter_that_no_output_depends_on_is_unused(tmp_path):
     text = TEXT + (
         'layer { name: "side" type: "InnerProduct" bottom: "x" top: "z" '

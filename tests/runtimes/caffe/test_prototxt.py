@@ -104,6 +104,11 @@ CASES = {
         UnsupportedError,
         "stochastic",
     ),
+    "normalisation-that-enlarges": (
+        X + layer("LRN", "lrn_param { beta: 0 }"),
+        UnsupportedError,
+        "alpha and beta above 0",
+    ),
     "option-of-another-type": (
         X + layer("ReLU", "tile_param { tiles: 2 }"),
         UnsupportedError,
@@ -183,6 +188,59 @@ def test_blobs_that_layers_share_are_unsupported(tmp_path):
     assert "shares learned blobs" in str(caught.value)
 
 
+def test_blobs_of_one_layer_that_are_one_are_unsupported(tmp_path):
+    shared = 'param { name: "w" } param { name: "w" } scale_param { bias_term: true }'
+    with (
+        pytest.raises(UnsupportedError) as caught,
+        nets.opened(tmp_path, X + layer("Scale", shared)),
+    ):
+        pass
+    assert "two of its own are one" in str(caught.value)
+    assert caught.value.found == "param name 'w'"
+
+
+@pytest.mark.parametrize(
+    ("type", "options"),
+    [
+        ("Reshape", "reshape_param { shape { dim: [%s] } }"),
+        ("Slice", "slice_param { slice_point: [%s] }"),
+    ],
+)
+def test_a_list_of_a_hundred_thousand_numbers_does_not_fill_the_message(type, options, tmp_path):
+    numbers = "2147483647, " * 100_000 + "1"
+    with (
+        pytest.raises(MalformedError) as caught,
+        nets.opened(tmp_path, X + layer(type, options % numbers)),
+    ):
+        pass
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("place", ["name", "bottom", "top", "type"])
+def test_a_name_of_a_million_characters_is_malformed(place, tmp_path):
+    names = {"type": "ReLU", place: "n" * 1_000_000}
+    with pytest.raises(MalformedError, match="too long") as caught:
+        nets.opened(tmp_path, X + layer(**names)).__enter__()
+    assert caught.value.found == "1000000 characters"
+    assert caught.value.mend
+
+
+@pytest.mark.timeout(60)
+def test_sixty_thousand_outputs_of_a_layer_take_no_time(tmp_path):
+    tops = " ".join(f'top: "t{i}"' for i in range(60_000))
+    text = X + f'layer {{ name: "l" type: "Split" bottom: "x" {tops} }}'
+    with pytest.raises(MalformedError, match="far more than the network"):
+        nets.opened(tmp_path, text).__enter__()
+
+
+def test_a_prototxt_is_not_filled_up_with_comments(tmp_path):
+    comments = "# so that the original is larger\n" * 3000
+    with pytest.raises(MalformedError, match="far more than the network") as caught:
+        nets.opened(tmp_path, X + RELU + comments).__enter__()
+    assert caught.value.expected == "at most 69632 bytes for 1 layers of the test phase"
+    assert "comments" in caught.value.mend
+
+
 def test_two_learning_layers_of_one_name_are_malformed(tmp_path):
     options = "inner_product_param { num_output: 48 bias_term: false }"
     text = X + layer("InnerProduct", options) + layer("InnerProduct", options, "y", "z")
@@ -244,3 +302,14 @@ def test_other_characters_anywhere_are_a_finding_or_another_network(tmp_path, da
     except ConformanceError as error:
         said = (error.expected, error.found, error.mend)
         assert all(said)
+
+
+def test_a_prototxt_that_is_no_file_is_malformed(tmp_path):
+    source = files.write(tmp_path, X + RELU)
+    source.files[0].unlink()
+    for found, make in (("nothing", None), ("a folder or a device", source.files[0].mkdir)):
+        if make:
+            make()
+        with pytest.raises(MalformedError, match="is not there") as caught:
+            CaffeRuntime().open(source)
+        assert caught.value.found == found

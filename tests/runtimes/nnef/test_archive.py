@@ -331,3 +331,10 @@ def test_a_tar_header_with_anything_in_a_field(tmp_path, field, data):
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
     runs_or_is_refused(tmp_path, gzip.compress(bytes(header) + TAR[512:], 1))
+
+
+def test_an_archive_that_is_no_file_is_malformed(tmp_path):
+    (tmp_path / "model.tgz").mkdir()
+    with pytest.raises(MalformedError, match="cannot be opened") as caught:
+        m.opened(m.source(tmp_path, "model.tgz"))
+    m.check(caught.value, "model.tgz")

@@ -1,5 +1,6 @@
 """Graphs that are broken, hostile, or ask for what is not here."""
 
+import itertools
 import time
 
 import pytest
@@ -287,3 +288,17 @@ WORDS = sorted({*TEXT.replace("(", " ( ").replace(")", " ) ").split(), "-1", "0"
 @given(words=st.lists(st.sampled_from(WORDS), max_size=6), place=st.integers(0, len(TEXT)))
 def test_a_text_with_other_words_in_it(tmp_path, words, place):
     runs_or_is_refused(save(tmp_path, f"{TEXT[:place]} {' '.join(words)} {TEXT[place:]}"))
+
+
+@pytest.mark.parametrize(
+    "surplus",
+    ["# so that the original is larger\n" * 3000, " " * 100_000, ""],
+    ids=["comments", "blanks", "names"],
+)
+def test_a_graph_is_not_filled_up(tmp_path, surplus):
+    names = ["x", *(f"{'a' * 1000}{i}" for i in range(0 if surplus else 300)), "y"]
+    body = "\n".join(f"{new} = copy({old});" for old, new in itertools.pairwise(names))
+    text = m.graph(body, {"x": (1, 3)}) + surplus
+    with pytest.raises(MalformedError, match="mostly blanks, comments or overlong names") as caught:
+        m.opened(m.save(tmp_path, text)).close()
+    m.check(caught.value, "graph.nnef")

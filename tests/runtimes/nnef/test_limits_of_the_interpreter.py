@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from conformance.runtimes.nnef.supported import interpreter_operators
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
 from tests.runtimes.nnef import models as m
 
@@ -186,3 +187,74 @@ def test_one_of_several_results_is_quantised(tmp_path):
     with network(tmp_path, body, quant=quant) as opened:
         found = opened.bind().run({"x": X})["y"]
     assert np.allclose(found, np.where(X[:, :1] > 0, 1, -1) + X[:, 1:], atol=1e-6)
+
+
+WINDOWS = "size = [1, 1, 2, 2], stride = [1, 1, 2, 2], padding = [(0, 0), (0, 0), (0, 0), (0, 0)]"
+OVERLAPPING = WINDOWS.replace("stride = [1, 1, 2, 2]", "stride = [1, 1, 1, 1]")
+POOLED = f"(a, i) = max_pool_with_index(x, {WINDOWS}, border = 'ignore');\n"
+
+INDICES = {
+    "an-output": (f"y = argmax_pool(x, {WINDOWS}, border = 'ignore');", "the index is an output"),
+    "computed-with": (POOLED + "c = gather(a, i, axis = 3);\ny = relu(x);", "only desample may"),
+    "of-nothing": (
+        (
+            "i = variable<integer>(shape = [1, 2, 2, 2], label = 'i');\n"
+            f"a = max_pool(x, {WINDOWS});\ny = desample(a, i, {WINDOWS});"
+        ),
+        "not that of argmax_pool",
+    ),
+    "of-other-windows": (
+        POOLED + "y = desample(a, i, size = [1, 1, 4, 4], stride = [1, 1, 4, 4], "
+        "padding = [(0, 0), (0, 0), (0, 0), (0, 0)]);",
+        "other windows",
+    ),
+    "of-windows-that-overlap": (
+        (
+            f"(a, i) = max_pool_with_index(x, {OVERLAPPING}, border = 'ignore');\n"
+            f"y = desample(a, i, {OVERLAPPING});"
+        ),
+        "windows that overlap",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_indices_of_maxima_are_not_looked_at(tmp_path, name):
+    body, found = INDICES[name]
+    tensors = {"i": m.tensor_bytes(np.zeros((1, 2, 2, 2), np.int64))} if "'i'" in body else {}
+    text = m.graph(body, {"x": X.shape})
+    with pytest.raises(UnsupportedError, match="cannot be run as it is written") as caught:
+        m.opened(m.save(tmp_path, text, tensors)).close()
+    assert found in caught.value.found
+    m.check(caught.value, "graph.nnef")
+
+
+def test_indices_lead_back_to_where_the_maxima_were(tmp_path):
+    with network(tmp_path, POOLED + f"y = desample(a, i, {WINDOWS});") as opened:
+        found = opened.bind().run({"x": X})["y"]
+    blocks = X.reshape(1, 2, 2, 2, 2, 2)
+    largest = blocks.max(axis=(3, 5), keepdims=True)
+    assert np.array_equal(found, np.where(blocks == largest, blocks, 0).reshape(X.shape))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "y = deconv(x, w, 0.0, border = 'replicate');",
+        "y = separable_deconv(x, p, w, 0.0, border = 'replicate');",
+        "y = debox(x, size = [1, 1, 3, 3], border = 'ignore');",
+    ],
+)
+def test_borders_of_what_spreads_are_constant(tmp_path, body):
+    tensors = {"w": m.floats(2, 2, 1, 1), "p": m.floats(2, 1, 3, 3)}
+    with pytest.raises(UnsupportedError) as caught:
+        network(tmp_path, body, tensors)
+    assert "border" in caught.value.found
+
+
+def test_a_tensor_of_another_shape_on_the_way_is_noticed(tmp_path, monkeypatch):
+    opened = network(tmp_path, "a = relu(x);\ny = sum_reduce(a, axes = [1, 2, 3]);")
+    monkeypatch.setitem(interpreter_operators(), "relu", lambda x: x[:, :1])
+    error = fault(opened, {"x": X}, UnsupportedError)
+    assert error.where.element == "operation relu -> a"
+    assert (error.expected, error.found) == ("[1, 2, 4, 4]", "[1, 1, 4, 4]")

@@ -165,3 +165,23 @@ def test_what_cannot_be_run_here(tmp_path, quant, said):
 def test_a_replacement_in_the_stored_integers_is_refused(tmp_path):
     with m.opened(save(tmp_path, f'"w": {PER_ROW};')) as network, pytest.raises(ConformanceError):
         network.bind({"w": STORED})
+
+
+@pytest.mark.parametrize(
+    ("quant", "said"),
+    [
+        (
+            (
+                "zero_point_linear_quantize(zero_point = 0, scale = 0.0, bits = 8, signed = true, "
+                "symmetric = true)"
+            ),
+            "a scale is 0",
+        ),
+        ("linear_quantize(min = 1.0, max = 1.0, bits = 8)", "min is not below max"),
+    ],
+)
+def test_activations_are_quantised_over_a_range(tmp_path, quant, said):
+    source = m.save(tmp_path, m.graph("y = relu(x);", {"x": (1, 3)}), quant=f'"y": {quant};')
+    with pytest.raises(MalformedError, match=said) as caught:
+        m.opened(source).close()
+    m.check(caught.value, "graph.quant")

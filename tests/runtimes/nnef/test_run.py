@@ -238,3 +238,63 @@ def test_the_settings_of_pytorch_are_put_back(tmp_path, exact):
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
+
+
+def computed(folder, body, x, tensors=None):
+    text = m.graph(body, {"x": x.shape}, ("y",), tensors or {})
+    with m.opened(m.save(folder, text, tensors or {})) as network:
+        return network.bind().run({"x": x})["y"]
+
+
+def test_the_bias_of_a_deconvolution_is_where_its_filter_does_not_reach(tmp_path):
+    x, w, b = m.floats(1, 2, 4, 4), m.floats(2, 3, 2, 2, seed=1), m.floats(1, 3, seed=2)
+    found = computed(tmp_path, "y = deconv(x, w, b, stride = [3, 3]);", x, {"w": w, "b": b})
+    wanted = functional.conv_transpose2d(t(x), t(w), t(b[0]), stride=3, output_padding=1)
+    assert np.allclose(found, wanted.numpy(), atol=1e-6)
+    assert np.allclose(found[..., -1], b[..., None], atol=1e-6)
+
+
+def test_the_bias_of_a_separable_deconvolution_is_everywhere(tmp_path):
+    x, b = m.floats(1, 2, 4, 4), m.floats(1, 2, seed=2)
+    tensors = {"p": m.floats(2, 1, 2, 2, seed=1), "q": m.floats(2, 2, 1, 1, seed=3), "b": b}
+    found = computed(tmp_path, "y = separable_deconv(x, p, q, b, stride = [3, 3]);", x, tensors)
+    assert np.allclose(found[..., -1], b[..., None], atol=1e-6)
+
+
+@pytest.mark.parametrize("operation", ["min_max_linear_quantize", "linear_quantize"])
+def test_bounds_of_quantisation_belong_to_the_first_axes(tmp_path, operation):
+    x = 9 * m.floats(1, 4, 4, 4)
+    most = np.float32([[1, 2, 3, 4]])
+    more = ", signed = false, symmetric = false" if operation.startswith("min_max") else ""
+    body = f"y = {operation}(x, low, most, bits = 8{more});"
+    found = computed(tmp_path, body, x, {"low": -most, "most": most})
+    assert np.allclose(found.max(axis=(0, 2, 3)), most)
+
+
+def test_scales_of_quantisation_belong_to_the_first_axes(tmp_path):
+    scale, zero = np.float32([[1, 2, 3, 4]]), np.zeros((1, 4), np.int64)
+    body = (
+        "y = zero_point_linear_quantize(x, zero, scale, bits = 2, signed = true, symmetric = true);"
+    )
+    found = computed(tmp_path, body, 99 * m.floats(1, 4, 4, 4), {"zero": zero, "scale": scale})
+    assert np.array_equal(np.abs(found).max(axis=(0, 2, 3)), scale[0])
+
+
+@pytest.mark.parametrize("factor", [3, 41, 55, 122])
+def test_nearest_upsampling_repeats_every_element(tmp_path, factor):
+    x = m.floats(1, 1, 7, 2)
+    found = computed(tmp_path, f"y = nearest_upsample(x, factor = [{factor}, 1]);", x)
+    assert np.array_equal(found, x.repeat(factor, axis=2))
+
+
+def test_softplus_of_large_numbers_is_finite(tmp_path):
+    x = np.float32([[-200, -1, 0, 1, 89, 200]])
+    wanted = np.logaddexp(np.float64(x), 0)
+    assert np.allclose(computed(tmp_path, "y = softplus(x);", x), wanted, rtol=1e-6)
+
+
+def test_batch_normalisation_takes_numbers_and_one_value_for_all(tmp_path):
+    x, variance = m.floats(1, 4, 3, 3), np.float32([[4]])
+    body = "y = batch_normalization(x, 1.0, v, offset = 0.5, scale = 3.0, epsilon = 0.0);"
+    found = computed(tmp_path, body, x, {"v": variance})
+    assert np.allclose(found, (x - 1) / 2 * 3 + 0.5, atol=1e-6)

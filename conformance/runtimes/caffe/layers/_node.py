@@ -18,7 +18,11 @@ MAX_OPTION = 1 << 16
 FLOAT_BYTES = 4
 """Bytes of an element: every blob of a network is computed in float32."""
 
+MAX_RANK = 32
+"""The most axes of a blob, as in Caffe."""
+
 _MEND = "Correct the layer in the prototxt."
+_MOST_TEXT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Node:
                 f"layer {self.name!r}: {message}",
                 where=self.where,
                 expected=expected,
-                found=str(found),
+                found=_short(found),
                 mend=_MEND,
             )
 
@@ -88,7 +92,7 @@ class Node:
             f"layer {self.name!r}: {message}",
             where=self.where,
             expected=expected,
-            found=str(found),
+            found=_short(found),
             mend=mend,
         )
 
@@ -158,6 +162,12 @@ def kind(
 ) -> Kind:
     """Return a kind; option names are separated by spaces."""
     return Kind(infer, options, frozenset(read.split()), frozenset(idle.split()), bottoms, tops)
+
+
+def _short(found: object) -> str:
+    """Return ``found`` as text; a prototxt can hold lists of a million numbers."""
+    text = str(found)
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]} ..."
 
 
 def count(shape: Sequence[int]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from conformance.runtimes.caffe.layers._node import (
     MANY,
     MAX_OPTION,
+    MAX_RANK,
     Inferred,
     Kind,
     Node,
@@ -113,7 +114,7 @@ def _reshape(node: Node) -> Inferred:
 
 def _filled(node: Node, new: list[int], old: Shape) -> list[int]:
     """Return the new sizes with every 0 replaced by the old size in its place."""
-    fits = all(size >= -1 for size in new) and new.count(-1) <= 1
+    fits = len(new) <= MAX_RANK and all(size >= -1 for size in new) and new.count(-1) <= 1
     node.require(fits, "its new shape is wrong", "sizes, 0, and at most one -1", new)
     copies = [place for place, size in enumerate(new) if size == 0]
     node.require(

@@ -107,6 +107,12 @@ def _lrn(node: Node) -> Inferred:
     node.require(
         size % 2 == 1 and size <= MAX_OPTION, "its local_size is wrong", "an odd number", size
     )
+    if node.options.alpha <= 0 or node.options.beta <= 0:
+        raise node.unsupported(
+            "a normalisation that does not reduce what is large cannot be run",
+            *("alpha and beta above 0", f"{node.options.alpha}, {node.options.beta}"),
+            "Remove the layer, or write what it computes with other layers.",
+        )
     return Inferred((shape,), scratch_bytes=2 * count(shape) * FLOAT_BYTES)
 
 

@@ -145,6 +145,16 @@ def _along_channels(
     return _swept(sheet, layer, names[0], axes, type, f"{message} {{ {given} }}")
 
 
+def _normalize(
+    sheet: Sheet, layer: Layer, names: Sequence[str], tops: Sequence[Shape]
+) -> list[str]:
+    own = layer.node.options
+    if own.across_spatial and not own.channel_shared:
+        raise NotWritable  # OpenCV takes one scale for what is normalised as a whole
+    options = "norm_param: across_spatial channel_shared eps"
+    return _along_channels("Normalize", options, sheet, layer, names, tops)
+
+
 def _scale(sheet: Sheet, layer: Layer, names: Sequence[str], _: Sequence[Shape]) -> list[str]:
     node = layer.node
     if len(names) > 1:
@@ -226,9 +236,7 @@ WRITERS: Mapping[str, Writer] = {
     "Exp": partial(_plain, "Exp", "exp_param: base scale shift"),
     "Power": partial(_plain, "Power", "power_param: power scale shift"),
     "Log": _log,
-    "Normalize": partial(
-        _along_channels, "Normalize", "norm_param: across_spatial channel_shared eps"
-    ),
+    "Normalize": _normalize,
     "BatchNorm": partial(_along_channels, "BatchNorm", "batch_norm_param: eps"),
     "PReLU": partial(_along_channels, "PReLU", "prelu_param: channel_shared"),
     "Convolution": _convolution,

@@ -90,6 +90,7 @@ def _of_archive(source: ModelSource) -> ModelFiles:
     folder = Path(tempfile.mkdtemp(prefix="nnef-"))
     display = source.display[0]
     try:
+        StoredFile(source.files[0], display).size()
         files = unpack(source.files[0], display, folder, source.limit_bytes)
         stored = {name: StoredFile(path, display, name) for name, path in files.items()}
         if GRAPH not in stored:

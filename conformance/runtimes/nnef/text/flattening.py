@@ -69,7 +69,11 @@ def _text_of(code: int, said: bytes, file: StoredFile) -> str:
     if code == flatten_process.TOO_LONG:
         raise _too_long(file, "more")
     if code != 0:
-        raise _refused(file, f"the parser died of it (exit status {code})")
+        raise _refused(
+            file,
+            f"the parser died of it (exit status {code}), as it does of a fragment that calls "
+            "itself, and of brackets that are nested deeply",
+        )
     return said.decode("utf-8")
 
 
