@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance.evaluation.plan import Subject
 from conformance.session.deltas import judge_delta
 from conformance.session.judge import Judge
+from conformance.session.noise import noise_row, spread_of
 from conformance.verdicts import Location
 
 METADATA = "submission.json"
@@ -53,16 +54,11 @@ def test_tolerance_above_noise(subject: Subject, judge: Judge) -> None:
     """The tolerance is no smaller than what the metric varies by from format to format."""
     assert subject.use is not None
     values = judge.measured_in_all_formats()
-    floor = max(values.values()) - min(values.values())
+    floor = spread_of(values.values())
     tolerance = subject.use.tolerance
     assert subject.model is not None
     scale = abs(values[subject.model.id]) if tolerance.type == "relative" else 1.0
-    evidence = {
-        "metric": subject.use.metric,
-        "vectors": subject.use.vectors,
-        "noise_floor": floor,
-        "values": dict(values),
-    }
+    evidence = noise_row(subject.use, values)
     judge.require(
         tolerance.bound * scale >= floor,
         f"the tolerance of {subject.use.metric!r} is smaller than its noise floor",

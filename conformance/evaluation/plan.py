@@ -127,9 +127,22 @@ def formats_of(vectors: str, submission: Submission) -> tuple[str, ...]:
     return tuple(each.id for each in submission.vectors if each.id in group)
 
 
+def kind_in_format(metric: Metric, other: Subject) -> Kind:
+    """Return the kind of case that tells what ``metric`` is worth in the format of ``other``.
+
+    A metric that compares with the original's outputs says nothing on the original itself. It is
+    measured between the outputs of a format and those of the format it is said to equal.
+    """
+    return "agreement" if metric.against == "original" and other.others else "original"
+
+
 def _noisy(deltas: Iterable[Subject], name: str, submission: Submission) -> Iterator[Subject]:
-    """Yield every judged metric of a network that is measured in several formats."""
-    by_id = {s.vectors.id: s for s in _vectors(name, submission) if s.vectors is not None}
+    """Yield every judged metric of a network that is measured in several formats.
+
+    Its ``others`` are the vector sets of all formats, with what they are said to equal.
+    """
+    listed = (*_vectors(name, submission), *_agreements(name, submission))
+    by_id = {s.vectors.id: s for s in listed if s.vectors is not None}
     used = {
         vectors.id: {
             m.id for m in metrics_on(vectors.id, submission, submission.model(vectors.model))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from conformance.evaluation.numbers import plain
 from conformance.metrics import Interval, Judgement, items_to_decide, judge
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Json, Verdict
@@ -42,10 +43,10 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
         "kind": metric.kind,
         "vectors": use.vectors,
         "direction": metric.direction,
-        "reference": _plain(reference),
-        "value": _plain(value),
-        "delta": _plain(judgement.delta),
-        "loss": _plain(judgement.loss),
+        "reference": plain(reference),
+        "value": plain(value),
+        "delta": plain(judgement.delta),
+        "loss": plain(judgement.loss),
         "tolerance": asdict(use.tolerance),
         "interval": _row_interval(interval),
         "p_value": interval.p_value if interval else None,
@@ -96,8 +97,8 @@ def _row_interval(interval: Interval | None) -> dict[str, Json] | None:
         return None
     return {
         "level": interval.level,
-        "low": _plain(interval.low),
-        "high": _plain(interval.high),
+        "low": plain(interval.low),
+        "high": plain(interval.high),
         "method": interval.method,
     }
 
@@ -106,7 +107,3 @@ def _interval_text(interval: Interval | None) -> str:
     if interval is None:
         return ""
     return f" ({interval.level:.0%} interval {interval.low:+.6g} to {interval.high:+.6g})"
-
-
-def _plain(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)

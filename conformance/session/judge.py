@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from conformance.checks import Check
 from conformance.evaluation.case import Kind
 from conformance.evaluation.evidence import Evidence
-from conformance.evaluation.plan import Subject
+from conformance.evaluation.plan import Subject, kind_in_format
 from conformance.metrics.tolerance import EQUAL
 from conformance.submission.values import Metric
 from conformance.verdicts import (
@@ -165,11 +165,12 @@ class Judge:
     def measured_in_all_formats(self) -> Mapping[str, float]:
         """Return the value of the subject's metric on the original, by the model's id.
 
-        What cannot be measured in one of the formats raises :class:`NotRunError`.
+        One that compares with the original's outputs is measured between formats instead. What
+        cannot be measured in one of the formats raises :class:`NotRunError`.
         """
         values: dict[str, float] = {}
         for other in self.subject.others:
-            evidence = self._look_up(other, "original")
+            evidence = self._look_up(other, kind_in_format(self.metric, other))
             row = (evidence.result or {}).get("metrics", {}).get(self.metric.id, {})
             if "value" not in row or other.model is None:
                 raise NotRunError(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from conformance.evaluation.case import Case
 from conformance.evaluation.executor import Executor
-from conformance.evaluation.plan import Subject, formats_of, subjects
+from conformance.evaluation.plan import Subject, formats_of, kind_in_format, subjects
 from conformance.session.inquiry import inquiry, valid
+from conformance.session.noise import spread_of
 from conformance.submission.values import Submission
 from conformance.verdicts import ExitCode, Json, Verdict
 
@@ -78,22 +79,27 @@ def _metric_tables(
         if group in done:
             continue
         done.add(group)
-        rows = list(_metric_rows(executor, subject, judged))
+        rows = list(_metric_rows(executor, submission, subject, judged))
         formats = [other.model.format for other in subject.others if other.model]
         yield ""
         yield from _table(["metric", *formats, "noise floor", "tolerances"], rows)
 
 
-def _metric_rows(executor: Executor, first: Subject, judged: Sequence[Subject]) -> Iterator[Row]:
-    results = [executor.evidence(o.case("original")).result or {} for o in first.others]
-    values = [{n: r.get("value") for n, r in res.get("metrics", {}).items()} for res in results]
-    for metric in dict.fromkeys(name for each in values for name in each):
-        cells = [each.get(metric) for each in values]
+def _metric_rows(
+    executor: Executor, submission: Submission, first: Subject, judged: Sequence[Subject]
+) -> Iterator[Row]:
+    for declared in submission.metrics:
+        metric = declared.id
+        cases = [other.case(kind_in_format(declared, other)) for other in first.others]
+        results = [(executor.evidence(case).result or {}).get("metrics", {}) for case in cases]
+        if not any(metric in result for result in results):
+            continue
+        cells = [result.get(metric, {}).get("value") for result in results]
         known = [float(cell) for cell in cells if cell is not None]
         uses = (s.use for s in judged if s.others == first.others and s.use is not None)
         bounds = {f"{u.tolerance.bound:g} {u.tolerance.type}" for u in uses if u.metric == metric}
         shown = ["" if cell is None else f"{float(cell):.10g}" for cell in cells]
-        floor = f"{max(known) - min(known):.3g}" if known else ""
+        floor = f"{spread_of(known):.3g}" if known else ""
         yield [metric, *shown, floor, ", ".join(sorted(bounds))]
 
 

@@ -51,9 +51,20 @@ def test_another_set_of_parameters_shows(tiny: Path) -> None:
     assert output["max_abs"] == pytest.approx(0.25, rel=1e-4)
 
 
-def test_metric_values_of_both_are_told(tiny: Path) -> None:
-    add_turned(tiny)
-    assert agreement(tiny).result["metrics"] == {"distance": {"value": 0.0, "other": 0.0}}
+@pytest.mark.parametrize("change", [0.0, 0.25])
+def test_a_metric_that_compares_with_the_original_is_measured_between_formats(
+    tiny: Path, change: float
+) -> None:
+    add_turned(tiny, change=change)
+    row = agreement(tiny).result["metrics"]["distance"]
+    assert row["value"] == pytest.approx(change**2, rel=1e-4, abs=1e-12)
+
+
+def test_a_metric_that_compares_with_targets_is_left_to_the_originals(tiny: Path) -> None:
+    metadata = add_turned(tiny)
+    metadata["metrics"][0] |= {"against": "targets"}
+    tiny_submission.save(tiny, metadata)
+    assert agreement(tiny).result["metrics"] == {}
 
 
 def test_other_inputs_are_no_agreement(tiny: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ def test_formats_that_do_not_agree_exit_1(tiny: Path) -> None:
     done = run("compare-runtimes", tiny)
     assert done.exit_code == 1
     assert "120 values differ by more" in done.output
+    assert re.search(r"\| distance \| 0 \| 0\.06\d+ \| 0\.0625 \|", done.output), done.output
 
 
 def test_a_network_in_one_format_has_nothing_to_compare(tiny: Path) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
+import numpy as np
+
+from conformance.evaluation.case import metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison, equal_numbers
-from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs
+from conformance.evaluation.tasks.kept import kept_outputs
+from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.submission.values import Counterpart, Model, VectorSet
@@ -15,26 +18,35 @@ from conformance.verdicts import ConformanceError, Json, Location
 
 
 def compare_formats(work: Work) -> Json:
-    """Return how far outputs and metric values lie from those of the same network elsewhere.
+    """Return how far the outputs lie from those of the same network elsewhere.
 
-    The outputs of both are those that running the originals has kept. Raises ConformanceError if
-    the vectors are not the same ones, or an output has no counterpart.
+    So do metrics that compare with the original's outputs: measured on this format's outputs, with
+    those of the other format in the original's place. The outputs of both are those that running
+    the originals has kept. Raises ConformanceError if the vectors are not the same ones, or an
+    output has no counterpart.
     """
     equal, other = work.vectors.equivalent_to, work.other_vectors
     if equal is None or work.reference is None or work.own is None:
         raise ValueError(f"{work.case.name} lacks what it is to be compared with")
     comparison = OutputComparison(work.vectors.output_tolerance)
+    metrics = metrics_on(work.vectors.id, work.submission, work.model)
+    measuring = Measuring([metric for metric in metrics if metric.against == "original"])
     place = _pointer(work)
     for here, there in _shards(work, other):
         _require_same(equal.inputs, here, there, place)
         ours = kept_outputs(work.own, here.index, work.limits)
         theirs = kept_outputs(work.reference, there.index, work.limits)
-        for name, of, array in _paired(equal.outputs, ours, theirs, place):
+        theirs_here: dict[str, Array] = {}
+        for name, of, axes in _paired(equal.outputs, ours, theirs, place):
+            array = ours[name].transpose(axes)
             comparison.add(name, f"outputs of {other.model}", array, theirs[of])
+            if array.shape == theirs[of].shape:
+                theirs_here[name] = theirs[of].transpose(np.argsort(axes))
+        measuring.add(ours, here.targets, theirs_here)
     return {
         "items": work.vectors.items,
         "outputs": comparison.to_json(),
-        "metrics": dict(_metrics(work.own, work.reference)),
+        "metrics": {metric.id: row_of(outcome) for metric, _, outcome in measuring.results()},
     }
 
 
@@ -67,7 +79,8 @@ def _require_same(
     named: Sequence[Counterpart], here: ShardArrays, there: ShardArrays, pointer: str
 ) -> None:
     """Raise unless every input here is that of the other format, number for number."""
-    for name, of, array in _paired(named, here.inputs, there.inputs, pointer):
+    for name, of, axes in _paired(named, here.inputs, there.inputs, pointer):
+        array = here.inputs[name].transpose(axes)
         if not _equal(array, there.inputs[of]):
             raise ConformanceError(
                 f"input {name!r} does not hold the numbers of {of!r}",
@@ -83,8 +96,8 @@ def _paired(
     ours: Mapping[str, Array],
     theirs: Mapping[str, Array],
     pointer: str,
-) -> Iterator[tuple[str, str, Array]]:
-    """Yield name here, name there, and the array here in the other's order of axes.
+) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Yield name here, name there, and how to transpose the array here to the other's axes.
 
     Every array of either side has one counterpart: what is left out would not be compared.
     """
@@ -94,18 +107,20 @@ def _paired(
     for name, array in ours.items():
         entry = by_name.get(name)
         of = entry.of if entry else only or name
-        axes = entry.transpose if entry else None
-        if of not in left or (axes is not None and sorted(axes) != list(range(array.ndim))):
+        axes = tuple(range(array.ndim))
+        if entry is not None and entry.transpose is not None:
+            axes = tuple(entry.transpose)
+        if of not in left or sorted(axes) != list(range(array.ndim)):
             raise ConformanceError(
                 f"{name!r} has no counterpart that it could be compared with",
                 where=Location("submission.json", pointer=pointer, element=name),
                 expected=f"one of {', '.join(sorted(left)) or 'none is left'}, and an order of "
                 f"{array.ndim} axes",
-                found=f"{of!r}" + (f" with transpose {list(axes)}" if axes is not None else ""),
+                found=f"{of!r}, axes {list(axes)}",
                 mend="name the array and its counterpart under inputs or outputs",
             )
         left.remove(of)
-        yield name, of, array if axes is None else array.transpose(axes)
+        yield name, of, axes
     if left:
         raise ConformanceError(
             f"{min(left)!r} of the other format has no counterpart here",
@@ -123,10 +138,3 @@ def _equal(ours: Array, theirs: Array) -> bool:
     if ours.dtype.kind in "USO" or theirs.dtype.kind in "USO":
         return bool((ours.astype(str) == theirs.astype(str)).all())
     return bool(equal_numbers(ours, theirs).all())
-
-
-def _metrics(own: Path, reference: Path) -> Iterator[tuple[str, Json]]:
-    theirs = kept_metrics(reference)
-    for name, row in kept_metrics(own).items():
-        if "value" in row and "value" in theirs.get(name, {}):
-            yield name, {"value": row["value"], "other": theirs[name]["value"]}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conformance.evaluation.tasks.numbers import plain
+from conformance.evaluation.numbers import plain
 from conformance.submission.values import OutputTolerance
 from conformance.tensorfiles import Array
 from conformance.verdicts import ConformanceError, Json, Location

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.evaluation.tasks.numbers import plain
+from conformance.evaluation.numbers import plain
 from conformance.metrics import Measurement
 from conformance.metrics import Metric as MetricKind
 from conformance.metrics import metric as metric_kind

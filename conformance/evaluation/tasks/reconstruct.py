@@ -9,11 +9,11 @@ from pathlib import Path
 
 from conformance.codecs import DecodedModel
 from conformance.evaluation.case import confidence_levels, metrics_on
+from conformance.evaluation.numbers import plain
 from conformance.evaluation.tasks.decode import sample_network
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs, kept_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.evaluation.tasks.numbers import plain
 from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import read_shards
 from conformance.evaluation.tasks.work import Work

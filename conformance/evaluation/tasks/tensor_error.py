@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from conformance.evaluation.tasks.numbers import plain
+from conformance.evaluation.numbers import plain
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json
 
