@@ -29,7 +29,9 @@ FAULTS: tuple[type[Exception], ...] = (
 
 _MOST_TEXT = 400
 _MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "Storage size calculation")
-_OPERATOR = re.compile(r"(?:Unknown builtin op: |Unknown operator |no operator named )([\w:.]+\w)")
+_OPERATOR = re.compile(
+    r"(?:Unknown builtin op: |Unknown operator |no operator named )([\w:.]{1,200}\w)"
+)
 _FRAMES = re.compile(
     r"Exception raised from .*|C\+\+ CapturedTraceback.*|\s*~+\s*(<--- HERE)?", re.DOTALL
 )

@@ -12,6 +12,11 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from conformance.runtimes.pytorch.script_depth import (
+    check_depth,
+    check_folding,
+    check_tuples,
+)
 from conformance.runtimes.pytorch.script_text import Source, parsed
 
 MAX_BYTES = 16 << 20
@@ -61,10 +66,12 @@ class Code:
 def read_code(texts: Mapping[str, bytes], file: str) -> Code:
     """Check every file of code, by the name of its member ``code/….py``.
 
-    Raises MalformedError for what PyTorch does not write, LimitError for code that is nested too
-    deeply, UnsupportedError for code that would run on loading and for operators of others.
+    Raises MalformedError for what PyTorch does not write, LimitError for code that is nested or
+    calls too deeply, UnsupportedError for code that would run on loading and for
+    operators of others.
     """
     code = Code()
+    trees: list[tuple[Source, ast.Module]] = []
     for member, data in texts.items():
         module = member.removeprefix("code/").removesuffix(".py").replace("/", ".")
         source = Source(file, member, module)
@@ -74,6 +81,10 @@ def read_code(texts: Mapping[str, bytes], file: str) -> Code:
         code.values += sum(_values_in(node) for node in ast.walk(tree))
         for node in ast.walk(tree):
             _check_operator(source, node)
+        check_tuples(source, tree)
+        check_folding(source, tree)
+        trees.append((source, tree))
+    check_depth(trees)
     return code
 
 
@@ -202,16 +213,18 @@ def _check_operator(source: Source, node: ast.AST) -> None:
     path = _path_of(node) if isinstance(node, ast.Attribute) else ()
     if path[:1] == ("ops",) and len(path) == 3 and path[1] not in _NAMESPACES:  # noqa: PLR2004
         source.unsupported(
-            f"the network uses an operator that PyTorch itself has not: {'::'.join(path[1:])}",
+            f"the network uses an operator that PyTorch itself has not: {'::'.join(path[1:])}"[
+                :300
+            ],
             getattr(node, "lineno", 0),
-            f"ops.{path[1]}.{path[2]}",
+            f"ops.{path[1]}.{path[2]}"[:300],
             "Export the network with operators of PyTorch only, and not quantised.",
         )
     if ("torch", "classes") in (path[:2], path[1:3]):
         source.unsupported(
             "the network uses a class of a library",
             getattr(node, "lineno", 0),
-            ".".join(path),
+            ".".join(path)[:300],
             "Export the network with operators of PyTorch only, and not quantised.",
         )
 

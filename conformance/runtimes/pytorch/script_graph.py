@@ -6,10 +6,12 @@ modules (``training``, which is off by then) as constants, so that branches for 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any, NoReturn, final
 
 from conformance.runtimes.pytorch.operators import HIDING, UNKNOWN, is_random, refusal, trains
+from conformance.runtimes.pytorch.script_size import check_size, nodes_of
+from conformance.runtimes.pytorch.script_words import check_words
 from conformance.verdicts import Location, UnsupportedError
 
 _PRIM = frozenset(
@@ -37,29 +39,34 @@ _INFERENCE = "Call eval() on the module before it is scripted or traced."
 class Graph:
     """The forward method of ``module``, checked; UnsupportedError if it may not be run.
 
+    ``unit`` are the compiled functions that the module calls, LimitError for too many calls.
     ``registered`` are the names of parameters and buffers; each run looks whether it wrote to them.
     """
 
-    def __init__(self, torch: Any, module: Any, registered: Collection[str], file: str) -> None:
+    def __init__(
+        self, torch: Any, module: Any, unit: Any, registered: Collection[str], file: str
+    ) -> None:
+        check_size(unit, module._c._get_method("forward").graph, file)
         self._torch = torch
         self._file = file
         self._module = module._c
         graph = module.inlined_graph.copy()
         self._own = next(iter(graph.inputs())).debugName()
         self._graph = graph
-        for node in _nodes(graph):
+        for node in nodes_of(graph):
             self._check_namespace(node)
         self._check_hidden_writes()
         self._settle()
+        check_words(graph, file)
         torch._C._jit_pass_constant_propagation_immutable_types(graph)
         torch._C._jit_pass_dce(graph)
-        for node in _nodes(graph):
+        for node in nodes_of(graph):
             self._check(node)
         self._check_writes(registered)
 
     def attributes_read(self) -> frozenset[str]:
         """Return the paths of all attributes that the graph reads, modules included."""
-        reads = (node for node in _nodes(self._graph) if node.kind() == _READ)
+        reads = (node for node in nodes_of(self._graph) if node.kind() == _READ)
         paths = (self._path(node.output()) for node in reads)
         return frozenset(".".join(path) for path in paths if path)
 
@@ -74,7 +81,7 @@ class Graph:
 
     def _settle(self) -> None:
         """Put the value of every attribute that is a setting in the place of its reading."""
-        for node in list(_nodes(self._graph)):
+        for node in list(nodes_of(self._graph)):
             if node.kind() != _READ or node.output().type().kind() not in _SETTINGS:
                 continue
             path = self._path(node.output())
@@ -136,7 +143,7 @@ class Graph:
     def _check_writes(self, registered: Collection[str]) -> None:
         """Refuse a graph that writes to a list, or to a tensor that is no parameter or buffer."""
         aliases = self._graph.alias_db()
-        for node in _nodes(self._graph):
+        for node in nodes_of(self._graph):
             if node.kind() not in (_READ, "prim::Constant"):
                 continue
             kept = node.output().type().kind() in _KEPT
@@ -151,7 +158,7 @@ class Graph:
 
         Nor would the passes that remove dead code: they take a write behind one for dead.
         """
-        nodes = list(_nodes(self._graph))
+        nodes = list(nodes_of(self._graph))
         if any("!" in node.schema() for node in nodes):
             for node in nodes:
                 if node.kind().removeprefix("aten::") in HIDING:
@@ -174,16 +181,6 @@ class Graph:
             found=found or f"{node.kind()}{attribute}",
             mend=mend,
         )
-
-
-def _nodes(block: Any) -> Iterator[Any]:
-    """Yield every node, those of branches and loops included."""
-    waiting = list(reversed(list(block.nodes())))
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for inner in node.blocks():
-            waiting += reversed(list(inner.nodes()))
 
 
 def _named(node: Any, name: str) -> object:

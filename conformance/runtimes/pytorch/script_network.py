@@ -92,18 +92,28 @@ class TorchScriptNetwork(ParameterNetwork):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                module = self._torch.jit.load(self._clean, map_location="cpu")
+                module = self._loaded()
             module.eval()
         except self._faults as error:
             raise refused_model(error, self.file, "code") from error
         self._check_state(self._state_of(module))
         return module
 
+    def _loaded(self) -> Any:
+        """Do what ``torch.jit.load`` does, and keep the functions that it compiles."""
+        torch = self._torch
+        self._unit = torch._C.CompilationUnit()
+        inside = torch._C.import_ir_module_from_buffer(
+            self._unit, self._clean.read(), torch.device("cpu"), {}, False
+        )
+        return torch.jit._recursive.wrap_cpp_module(inside)
+
     def _inspected(self, module: Any) -> tuple[Any, Graph]:
         """Return the schema of the forward method, and its graph."""
         try:
             schema = module._c._get_method("forward").schema
-            return schema, Graph(self._torch, module, self._archive.objects.registered, self.file)
+            registered = self._archive.objects.registered
+            return schema, Graph(self._torch, module, self._unit, registered, self.file)
         except self._faults as error:
             raise refused_model(error, self.file, "forward") from error
 

@@ -117,7 +117,7 @@ def _check_attributes(path: _Path, instance: Instance, code: Code, file: str) ->
     declared = code.attributes.get(str(instance.kind), set())
     for name in sorted(declared ^ instance.state.keys()):
         missing = name in declared
-        element = ".".join((*path, name))
+        element = ".".join((*path, name))[:300]
         raise MalformedError(
             f"the model has no {element!r}, which its code declares"
             if missing
