@@ -51,7 +51,7 @@ def test_stream_keeps_the_rules(judge: Judge) -> None:
 
 
 def test_tensors_complete(judge: Judge) -> None:
-    """Every parameter of the network comes from the sample, in its shape and nothing else does."""
+    """Every parameter of the network comes from the sample, as it has to be, and nothing else."""
     measured = judge.evidence("decode")
     for problem in measured["coverage"]:
         judge.require(
