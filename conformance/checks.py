@@ -226,7 +226,7 @@ CHECKS: tuple[Check, ...] = (
         "test_decoding",
         "test_tensors_complete",
         "sample",
-        "The sample holds the whole network, in its shapes",
+        "The sample holds the whole network, in its shapes and types",
         f"{CALL}, item 5",
     ),
     Check(

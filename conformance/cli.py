@@ -101,6 +101,20 @@ def check(
 
 
 @app.command()
+def describe(
+    model: Annotated[Path, typer.Argument(help="A network: its first file, or folder.")],
+    model_format: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--format", help="Model format, where the name of the file does not tell."),
+    ] = None,
+) -> None:
+    """List inputs, outputs and parameters of a network: the names for vectors and samples."""
+    from conformance.session.command import description_of
+
+    typer.echo(description_of(model, model_format))
+
+
+@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New submission folder.")],
     model: Annotated[Path, typer.Option(help="The original network: its first file, or folder.")],

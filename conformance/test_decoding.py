@@ -51,7 +51,7 @@ def test_stream_keeps_the_rules(judge: Judge) -> None:
 
 
 def test_tensors_complete(judge: Judge) -> None:
-    """Every parameter of the network comes from the sample, in its shape and nothing else does."""
+    """Every parameter of the network comes from the sample, as it has to be, and nothing else."""
     measured = judge.evidence("decode")
     for problem in measured["coverage"]:
         judge.require(
@@ -87,11 +87,24 @@ def test_tensor_digests(subject: Subject, judge: Judge) -> None:
     assert subject.sample is not None
     claimed = subject.sample.claims.tensor_digests
     measured = {name: t["sha256"] for name, t in judge.evidence("decode")["tensors"].items()}
+    judge.require(
+        bool(claimed) or not measured,
+        "no digest of any tensor is claimed",
+        expected=f"the digests of {len(measured)} tensors as they are decoded",
+        found="none",
+        where=Location(METADATA, pointer=f"{subject.pointer}/claims/tensor_digests"),
+        mend="claim the digest of each tensor that your encoder wants decoded; "
+        f"`nnr-conformance measure DIR {subject.sample.id}` shows those of this tool",
+    )
+    if not claimed:
+        return
     for name in sorted(claimed.keys() | measured.keys()):
         judge.require(
             claimed.get(name) == measured.get(name),
-            f"the digest claimed for tensor {name!r} is not that of the decoded tensor",
-            expected=claimed.get(name, "no such tensor (no digest is claimed for it)"),
+            f"the digest claimed for tensor {name!r} is not that of the decoded tensor"
+            if name in claimed
+            else f"no digest is claimed for tensor {name!r}",
+            expected=claimed.get(name, "a digest claimed for every tensor of the sample"),
             found=measured.get(name, "no such tensor in the sample"),
             where=Location(
                 METADATA, pointer=f"{subject.pointer}/claims/tensor_digests", element=name

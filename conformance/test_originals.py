@@ -53,7 +53,7 @@ def _require_used_parameters(subject: Subject, judge: Judge, unused: list[str]) 
     judge.require(
         not unused,
         "the network has parameters that none of its outputs depends on",
-        expected="initializers that the network reads: their bytes are the original size",
+        expected="parameters that the network reads: their bytes are the original size",
         found=", ".join([*unused[:MOST_NAMED], *more]),
         where=Location(subject.model.files[0].rel_filepath, element=unused[0] if unused else None),
         mend="remove them from the network: their bytes would count as its size",

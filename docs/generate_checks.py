@@ -134,8 +134,8 @@ FAILURES = {
         "the command that shows it. What is unusual but allowed is shown as evidence of the pass."
     ),
     "SAMPLE-TENSORS-001": (
-        "Parameters of the network are missing, have another shape, or tensors are there that "
-        "it does not have: the sample is no whole network."
+        "Parameters of the network are missing, have another shape or type, or tensors are there "
+        "that it does not have: the sample is no whole network."
     ),
     "SAMPLE-FINITE-001": "NaN or infinity came out where the original has none.",
     "SAMPLE-DIGEST-001": (

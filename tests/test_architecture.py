@@ -44,7 +44,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 PARSERS = ("codecs", "runtimes", "tensorfiles")
 """The rooms that parse submitted binaries."""
 
-OWN_FILES = {"session/command.py"}
+OWN_FILES = {"session/command.py", "session/starting.py"}
 """What reads the caller's own files, on the way to a submission."""
 
 NEVER_AT_MODULE_LEVEL = {

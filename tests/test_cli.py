@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from conformance import __version__, cli
@@ -83,7 +86,17 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 def test_help_lists_every_command(call: Cli) -> None:
     shown = call("--help")
     assert shown.code == 0
-    for command in ("run", "check", "init", "schema", "checks", "digest", "measure", "render"):
+    for command in (
+        "run",
+        "check",
+        "describe",
+        "init",
+        "schema",
+        "checks",
+        "digest",
+        "measure",
+        "render",
+    ):
         assert f"\n  {command} " in shown.out
 
 
@@ -396,7 +409,73 @@ def test_init_asks_for_a_format_that_the_name_does_not_tell(call: Cli, tmp_path:
     file.write_bytes(b"PK")
     ended = call("init", tmp_path / "new", "--model", file)
     assert ended.code == 2
-    assert "--format: torchscript, torch-state-dict" in ended.err + ended.out
+    assert "Add --format torchscript or --format torch-state-dict." in ended.err
+
+
+def test_init_takes_from_the_vectors_what_the_network_does_not_tell(
+    call: Cli, tmp_path: Path
+) -> None:
+    (model,) = (each for each in FORMATS if each["format"] == "torchscript")
+    file = DIGITS_FORMATS / model["files"][0]["rel_filepath"]
+    images, logits = (model[side][0]["name"] for side in ("inputs", "outputs"))
+    write_tensors(tmp_path / "in.npz", {images: np.zeros((3, 1, 8, 8), np.float32)})
+    write_tensors(tmp_path / "out.npz", {logits: np.zeros((3, 10), np.float32)})
+    ended = call(
+        *("init", tmp_path / "new", "--model", file, "--format", "torchscript"),
+        *("--input", tmp_path / "in.npz", "--output", tmp_path / "out.npz"),
+    )
+    assert ended.code == 0, ended.err
+    (made,) = json.loads((tmp_path / "new/submission.json").read_text("utf-8"))["models"]
+    assert made["inputs"] == [{"name": images, "dtype": "float32", "shape": ["batch", 1, 8, 8]}]
+    assert made["outputs"] == [{"name": logits, "dtype": "float32", "shape": ["batch", 10]}]
+
+
+@pytest.mark.parametrize(
+    ("option", "file", "side", "wanted"),
+    [("--input", "label.npz", "input", "x"), ("--output", "label.npz", "output", "logits")],
+)
+def test_init_names_arrays_that_the_network_does_not_have(
+    call: Cli, material: Path, tmp_path: Path, option: str, file: str, side: str, wanted: str
+) -> None:
+    model = material / "My Model.onnx"
+    ended = call("init", tmp_path / "new", "--model", model, option, material / file)
+    assert ended.code == 2
+    assert f"the network has no {side} 'label'" in ended.err
+    assert f"label.npz (label)\n  expected  arrays with the names of the {side}s: {wanted}" in (
+        ended.err
+    )
+    assert f"Name the arrays like the {side}s of the network" in ended.err
+    assert not (tmp_path / "new").exists()
+
+
+# describe
+
+
+@pytest.mark.parametrize("model", FORMATS, ids=lambda model: model["format"])
+def test_describe_names_what_vectors_and_samples_have_to_name(
+    call: Cli, model: dict[str, Any]
+) -> None:
+    files = [DIGITS_FORMATS / entry["rel_filepath"] for entry in model["files"]]
+    told = ["--format", model["format"]] if files[0].suffix == ".pt" else []
+    ended = call("describe", files[0], *told)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(f"format\n  {model['format']}\nfiles\n  {files[0].name}\n")
+    for port in (*model["inputs"], *model["outputs"]):
+        assert f"\n  {port['name']}: " in ended.out
+    assert f"of {model['parameter_count']} values" in ended.out
+    parameters = ended.out.partition("\nparameters: ")[2].splitlines()[1:]
+    assert all(re.fullmatch(r"  \S.*: \w+\[[\d, ]*\]", line) for line in parameters)
+    sizes = [line.rpartition("[")[2].rstrip("]").split(", ") for line in parameters]
+    assert sum(math.prod(map(int, size)) for size in sizes) == model["parameter_count"]
+
+
+def test_describe_marks_parameters_that_no_output_depends_on(call: Cli, tmp_path: Path) -> None:
+    model = models.cnn()
+    extra = onnx.numpy_helper.from_array(np.ones((2, 3), np.float32), "left over")
+    model.graph.initializer.append(extra)
+    onnx.save(model, tmp_path / "net.onnx")
+    ended = call("describe", tmp_path / "net.onnx")
+    assert "  left over: float32[2, 3] (no output depends on it)" in ended.out.splitlines()
 
 
 # schema, checks, digest, render
@@ -479,6 +558,8 @@ SLIPS: dict[str, tuple[str, ...]] = {
     "check-nowhere": ("check", "nowhere"),
     "check-file": ("check", "file.txt"),
     "fix-nowhere": ("check", "--fix", "nowhere"),
+    "describe-no-model": ("describe", "nowhere.onnx"),
+    "describe-folder": ("describe", "folder"),
     "init-no-model": ("init", "new", "--model", "nowhere.onnx"),
     "init-folder-as-model": ("init", "new", "--model", "folder"),
     "init-no-onnx-file": ("init", "new", "--model", "file.txt"),

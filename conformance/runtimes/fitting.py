@@ -80,9 +80,14 @@ def _misfit(slot: Slot, array: Array) -> str | None:
     """Return what keeps ``array`` from taking the place of ``slot``, or None."""
     if array.shape != slot.shape:
         return f"{slot.name} has shape {list(array.shape)}, the model {list(slot.shape)}"
-    if not _fits(array.dtype, slot.dtype) and not _is_exact(array, slot.dtype):
+    if not holds(slot.dtype, array):
         return f"{slot.name} is {array.dtype.name}, the model holds {slot.dtype.name}"
     return None
+
+
+def holds(wanted: DType, array: Array) -> bool:
+    """Say whether a parameter of type ``wanted`` can take the values of ``array`` as they are."""
+    return _fits(array.dtype, wanted) or _is_exact(array, wanted)
 
 
 def _fits(given: DType, wanted: DType) -> bool:

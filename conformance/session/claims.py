@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conformance.evaluation.executor import Executor
@@ -11,7 +11,7 @@ from conformance.evaluation.plan import Subject, subjects
 from conformance.session.inquiry import inquiry, result_of, sample_subject
 from conformance.session.sizes import compressed_percent, compression_factor
 from conformance.submission import Loaded
-from conformance.verdicts import Json, error_from_json
+from conformance.verdicts import ConformanceError, Json, Location, error_from_json
 
 DIGITS = 4
 """Decimals of the two ratios; a claim is compared within half a percent."""
@@ -33,6 +33,7 @@ def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
     if model is None or sample is None:
         raise ValueError(f"{subject.id} is not a sample")
     decoded = result_of(executor, subject.case("decode"))
+    _require_whole(decoded["coverage"], sample.id)
     return {
         "features": decoded["features"],
         "claims": {
@@ -45,12 +46,28 @@ def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
     }
 
 
+def _require_whole(coverage: Sequence[Json], sample: str) -> None:
+    """Refuse a sample that lacks parameters, with the first of the reasons."""
+    if coverage:
+        first, more = coverage[0], len(coverage) - 1
+        raise ConformanceError(
+            f"sample {sample!r} is not the whole network: {first['message']}",
+            where=Location(first["file"], element=first["tensor"]),
+            expected=first["expected"],
+            found=first["found"],
+            mend=first["mend"]
+            + (f"; `nnr-conformance run` lists this and {more} more" if more else ""),
+        )
+
+
 def _metric_values(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Json]:
     """Yield the value of every metric the sample is judged by."""
     if subject.sample is None:
         return
     for run in subjects(loaded.id, loaded.submission)["delta"]:
         if run.sample == subject.sample and run.use is not None:
+            # What ails the original is told by its own case; the sample's would only point there.
+            result_of(executor, run.case("original"))
             row = result_of(executor, run.case("reconstruction"))["metrics"][run.use.metric]
             if "error" in row:
                 raise error_from_json(row["error"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from conformance.verdicts import ConformanceError, ExitCode, Finding, Location
 
 READ_LIMIT = 64 << 30
-"""Bytes of one array that ``init`` and ``digest`` will read from the user's own files."""
+"""Bytes of one array that commands will read from the user's own files."""
 
 
 def run_suites(arguments: Sequence[str], report: Path) -> int:
@@ -96,6 +96,7 @@ def init_submission(
     """
     from conformance.runtimes import RUNTIMES, runtime
     from conformance.session.model_format import first_file, format_of
+    from conformance.session.starting import told_ports
     from conformance.submission import load
     from conformance.submission.scaffold import (
         ModelDescription,
@@ -103,15 +104,14 @@ def init_submission(
         ShardFiles,
         scaffold,
     )
-    from conformance.submission.values import Port
 
     model = first_file(model)
     name = format_of(model, model_format, RUNTIMES.names())
     found = runtime(name).describe(model)
     description = ModelDescription(
         format=name,
-        inputs=tuple(Port(port.name, port.dtype, port.shape) for port in found.inputs),
-        outputs=tuple(Port(port.name, port.dtype, port.shape) for port in found.outputs),
+        inputs=told_ports("inputs", found.inputs, inputs),
+        outputs=told_ports("outputs", found.outputs, outputs),
         parameter_count=found.parameter_count,
     )
     items = _items([*inputs, *outputs, *targets])
@@ -133,6 +133,16 @@ def init_submission(
         f"`nnr-conformance check {folder}` tells what is left; once it is content, "
         f"`nnr-conformance measure {folder} SAMPLE` prints the claims and features of a sample."
     )
+
+
+def description_of(model: Path, model_format: str | None) -> str:
+    """Return the names that vectors and samples of the network in ``model`` have to use."""
+    from conformance.runtimes import RUNTIMES
+    from conformance.session.model_format import first_file, format_of
+    from conformance.session.starting import describe_network
+
+    model = first_file(model)
+    return describe_network(model, format_of(model, model_format, RUNTIMES.names()))
 
 
 def schema_text(name: str | None) -> str:

@@ -23,6 +23,8 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
 }
 """How the names of files end, and the formats they may be in."""
 
+_TELLING = tuple(end for end, formats in ENDINGS.items() if len(formats) == 1)
+
 FIRST_FILES = ("saved_model.pb", "graph.nnef")
 """What to open of a network that is a folder."""
 
@@ -54,7 +56,7 @@ def format_of(model: Path, given: str | None, known: tuple[str, ...]) -> str:
     raise ConformanceError(
         f"the name of the network does not tell its format: {model.name}",
         where=Location(file=str(model)),
-        expected=f"a name that ends in one of {', '.join(ENDINGS)}",
-        found=f"{' or '.join(found)}" if found else "another ending",
-        mend=f"Add --format: {', '.join(found or known)}.",
+        expected=f"a name that ends in one of {', '.join(_TELLING)}, or --format",
+        found=f"a name for {' or '.join(found)}" if found else "another ending",
+        mend=f"Add {' or '.join(f'--format {name}' for name in found or known)}.",
     )

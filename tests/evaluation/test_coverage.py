@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.evaluation.tasks.coverage import parameter_coverage, port_coverage
+from conformance.evaluation.tasks.coverage import (
+    parameter_coverage,
+    port_coverage,
+    type_coverage,
+)
 from conformance.evaluation.tasks.facts import tensor_facts
 from tests.runtimes import models
 
@@ -25,6 +29,16 @@ def test_whole_network_has_no_problem() -> None:
 
 def test_types_do_not_matter_for_coverage() -> None:
     assert problems({name: a.astype(np.float16) for name, a in PARAMETERS.items()}) == []
+
+
+def test_a_type_that_the_parameter_cannot_hold_is_named() -> None:
+    facts = {name: tensor_facts(array.astype(np.int32), None) for name, array in PARAMETERS.items()}
+    (problem,) = type_coverage(facts, PARAMETERS, {"b"}, "sample.npz")
+    assert (problem["tensor"], problem["file"]) == ("b", "sample.npz")
+    assert "'b' has another type" in problem["message"]
+    assert problem["expected"].startswith("float32")
+    assert problem["found"] == "int32"
+    assert problem["mend"]
 
 
 def test_missing_parameter_says_what_is_there() -> None:

@@ -27,6 +27,21 @@ def name_map(**names: str) -> list[dict]:
     return [{"sample": sample, "model": model} for sample, model in names.items()]
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int8, np.complex64])
+def test_a_type_that_a_parameter_cannot_hold_is_no_network(tiny: Path, dtype: type) -> None:
+    measured = tiny_with(tiny, {n: a.astype(dtype) for n, a in tiny_submission.weights().items()})
+    assert [problem["tensor"] for problem in measured["coverage"]] == ["fc.bias", "fc.weight"]
+    assert "another type" in measured["coverage"][0]["message"]
+    assert not measured["usable"]
+
+
+@pytest.mark.parametrize(("change", "fits"), [(0.0, True), (1e-12, False)])
+def test_float64_fits_where_its_values_do(tiny: Path, change: float, fits: bool) -> None:
+    exact = {n: a.astype(np.float64) for n, a in tiny_submission.weights().items()}
+    measured = tiny_with(tiny, {n: a + change for n, a in exact.items()})
+    assert measured["usable"] == fits
+
+
 def test_every_tensor_is_told_with_its_digest(tiny: Path) -> None:
     measured = Bench(tiny).evaluate("decode", sample="half")
     rounded = tiny_submission.weights()["fc.bias"].astype(np.float16)

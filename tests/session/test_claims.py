@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conformance.session.claims import true_claims
 from conformance.session.storage import VARIABLE, evidence_store
+from conformance.tensorfiles import write_tensors
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
 
@@ -75,6 +77,39 @@ def test_sample_that_cannot_be_decoded_says_why(tiny: Path) -> None:
         measured(tiny)
     assert caught.value.where is not None
     assert caught.value.where.file == "half.safetensors"
+
+
+def test_sample_that_is_not_the_whole_network_says_what_is_missing(tiny: Path) -> None:
+    metadata = tiny_submission.write(tiny)
+    weights = tiny_submission.weights()
+    name, other = list(weights)[:2]
+    write_tensors(tiny / "half.safetensors", {other: weights[other], "else": weights[name]})
+    metadata["samples"][0]["files"] = [tiny_submission.entry(tiny, "half.safetensors")]
+    tiny_submission.save(tiny, metadata)
+    with pytest.raises(ConformanceError) as caught:
+        measured(tiny)
+    assert f"the sample holds no tensor for the parameter {name!r}" in caught.value.message
+    assert "'half' is not the whole network" in caught.value.message
+    assert caught.value.where is not None
+    assert (caught.value.where.file, caught.value.where.element) == ("half.safetensors", name)
+    assert f'{{"sample": "else", "model": "{name}"}}' in caught.value.mend
+    assert caught.value.mend.endswith("`nnr-conformance run` lists this and 1 more")
+
+
+def test_original_that_does_not_run_is_told_instead_of_the_sample(tiny: Path) -> None:
+    metadata = tiny_submission.write(tiny)
+    entry = metadata["vectors"][0]["shards"][0]["inputs"][0]
+    file = tiny / entry["rel_filepath"]
+    write_tensors(file, {"y": np.zeros((1, tiny_submission.FEATURES), np.float32)})
+    metadata["vectors"][0]["shards"][0]["inputs"] = [
+        tiny_submission.entry(tiny, entry["rel_filepath"])
+    ]
+    tiny_submission.save(tiny, metadata)
+    with pytest.raises(ConformanceError) as caught:
+        measured(tiny)
+    assert "does not hold the network's inputs" in caught.value.message
+    assert (caught.value.expected, caught.value.found) == ("x", "y")
+    assert caught.value.mend.startswith("name the arrays like the inputs")
 
 
 def test_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:

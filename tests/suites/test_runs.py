@@ -279,3 +279,28 @@ def test_killed_run_leaves_a_partial_report_and_resumes(
         reports / "report.html"
     ).read_text(encoding="utf-8")
     assert judge_folders(tiny).code == 0
+
+
+def test_sample_without_any_digest_is_told_once(judge_folders: Runner, tiny: Path) -> None:
+    def forget(metadata: dict) -> None:
+        metadata["samples"][0]["claims"]["tensor_digests"] = {}
+
+    findings = judge_folders(edit(tiny, forget)).report()["findings"]
+    (finding,) = [finding for finding in findings if finding["verdict"] == "fail"]
+    assert finding["check"] == "SAMPLE-DIGEST-001"
+    assert finding["message"] == "no digest of any tensor is claimed"
+    assert finding["where"]["pointer"] == "/samples/0/claims/tensor_digests"
+    assert (finding["expected"][:11], finding["found"]) == ("the digests", "none")
+    assert "`nnr-conformance measure DIR half`" in finding["mend"]
+
+
+def test_tensor_without_a_digest_is_named(judge_folders: Runner, tiny: Path) -> None:
+    names: list[str] = []
+
+    def forget_one(metadata: dict) -> None:
+        digests = metadata["samples"][0]["claims"]["tensor_digests"]
+        names.append(digests.popitem()[0])
+
+    findings = judge_folders(edit(tiny, forget_one)).report()["findings"]
+    (finding,) = [finding for finding in findings if finding["verdict"] == "fail"]
+    assert finding["message"] == f"no digest is claimed for tensor {names[0]!r}"

@@ -173,6 +173,14 @@ def test_drop_tensor_leaves_the_others_as_they_were(folder, tensor):
     assert all(np.array_equal(left[name], TENSORS[name]) for name in left)
 
 
+def test_retype_tensor_keeps_the_bytes(folder):
+    before = load_file(folder / "sample.safetensors")["a"]
+    apply(folder, "retype-tensor", file="sample.safetensors", tensor="a", dtype="I32")
+    after = load_file(folder / "sample.safetensors")["a"]
+    assert after.dtype == np.int32
+    assert after.tobytes() == before.tobytes()
+
+
 def test_reshape_tensor_keeps_the_elements(folder):
     apply(folder, "reshape-tensor", file="sample.safetensors", tensor="a", shape=[3, 2])
     left = load_file(folder / "sample.safetensors")

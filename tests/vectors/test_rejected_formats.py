@@ -12,6 +12,7 @@ DAMAGE = ("truncated", "bit-flipped", "wrong-magic")
 MISFITS = (
     *("tensor-missing", "tensor-extra", "tensor-shape-wrong", "tensor-nan"),
     "output-dtype-wrong",
+    "tensor-dtype-wrong",
 )
 CODE = {
     "caffe": {"caffe-layer-unknown", "caffe-python-layer"},

@@ -1,15 +1,10 @@
 """The digits network as a SavedModel of TensorFlow and as a ``.keras`` file of Keras.
 
-Both take images with channels last. TensorFlow would give a SavedModel a random identifier, and
-Keras its file a date and addresses of objects in memory; they are made the same each time.
+Both take images with channels last.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +14,7 @@ import tensorflow as tf
 from formats_weights import FLATTENED, PLANE, Tensors, arrange
 from network import EPSILON, INPUT, OUTPUT, Weights
 from numpy.typing import NDArray
-from tensorflow.core.protobuf import fingerprint_pb2
+from tensorflow_files import save_keras, save_savedmodel
 
 PARTS = {
     "kernel": "weight",
@@ -32,9 +27,6 @@ PARTS = {
 """What TensorFlow calls the parameters of a layer, and what PyTorch does."""
 CONV, NORM, DENSE = ("kernel", "bias"), tuple(PARTS)[2:], ("kernel", "bias")
 LEARNED = {"conv1": CONV, "bn1": NORM, "conv2": CONV, "bn2": NORM, "fc1": DENSE, "fc2": DENSE}
-SAVED = "1980-01-01@00:00:00"
-"""Date of every Keras file."""
-MEMBER_DATE = (1980, 1, 1, 0, 0, 0)
 IMAGES = tf.TensorSpec((None, 8, 8, 1), tf.float32, name=INPUT)
 
 
@@ -99,15 +91,7 @@ def _multiply(layer: Any, values: tf.Tensor) -> tf.Tensor:
 def write_savedmodel(folder: Path, weights: Weights) -> list[Path]:
     """Write a SavedModel and return the paths of its files, ``saved_model.pb`` first."""
     network = DigitsCnn(weights)
-    tf.saved_model.save(network, str(folder), signatures={"serving_default": network.serve})
-    (folder / "assets").rmdir()
-    fingerprint = folder / "fingerprint.pb"
-    content = fingerprint_pb2.FingerprintDef.FromString(fingerprint.read_bytes())
-    content.uuid = "0"
-    fingerprint.write_bytes(content.SerializeToString(deterministic=True))
-    graph = folder / "saved_model.pb"
-    others = sorted(path for path in folder.rglob("*") if path.is_file() and path != graph)
-    return [graph, *others]
+    return save_savedmodel(folder, network, network.serve)
 
 
 def run_savedmodel(files: list[Path], images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -120,16 +104,11 @@ def run_savedmodel(files: list[Path], images: NDArray[np.float32]) -> NDArray[np
 
 def write_keras(folder: Path, weights: Weights) -> list[Path]:
     """Write ``digits.keras`` and return its path."""
-    path = folder / "digits.keras"
     network = _keras_network()
     for name, values in tensorflow_tensors(weights).items():
         layer, part = name.split("/")
         getattr(network.get_layer(layer), part).assign(values)
-    with tempfile.TemporaryDirectory() as scratch:
-        written = Path(scratch, path.name)
-        network.save(written)
-        _copy_undated(written, path)
-    return [path]
+    return save_keras(folder / "digits.keras", network)
 
 
 def run_keras(files: list[Path], images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -159,22 +138,3 @@ def _keras_network() -> keras.Model:
         ],
         name="digits",
     )
-
-
-def _copy_undated(source: Path, target: Path) -> None:
-    """Copy a Keras file without what would differ the next time."""
-    with zipfile.ZipFile(source) as written, zipfile.ZipFile(target, "w") as copy:
-        for entry in written.infolist():
-            content = written.read(entry)
-            if entry.filename == "metadata.json":
-                content = json.dumps({**json.loads(content), "date_saved": SAVED}).encode()
-            elif entry.filename == "config.json":
-                content = _number_objects(content.decode()).encode()
-            copy.writestr(zipfile.ZipInfo(entry.filename, MEMBER_DATE), content)
-
-
-def _number_objects(config: str) -> str:
-    """Replace the address of each shared object by a number, in the order of appearance."""
-    found = re.findall(r'"shared_object_id": (\d+)', config)
-    numbers = {address: number for number, address in enumerate(dict.fromkeys(found), 1)}
-    return re.sub(r'("shared_object_id": )(\d+)', lambda at: f"{at[1]}{numbers[at[2]]}", config)

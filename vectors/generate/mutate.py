@@ -191,6 +191,7 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "keep-model": one_model.keep_model,
     "drop-tensor": tensor_edit.drop_tensor,
     "reshape-tensor": tensor_edit.reshape_tensor,
+    "retype-tensor": tensor_edit.retype_tensor,
     "fill-tensor": tensor_edit.fill_tensor,
     "pickle-array": tensor_edit.pickle_array,
     "set-external-data": tensor_edit.set_external_data,

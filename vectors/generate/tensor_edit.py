@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 LENGTH_BYTES = 8
-ELEMENT_TYPES = {"F32": "float32", "F16": "float16", "I64": "int64", "I8": "int8"}
+ELEMENT_TYPES = {"F32": "float32", "F16": "float16", "I64": "int64", "I32": "int32", "I8": "int8"}
 
 
 def drop_tensor(folder: Path, file: str, tensor: str) -> None:
@@ -32,6 +32,13 @@ def reshape_tensor(folder: Path, file: str, tensor: str, shape: list[int]) -> No
     """Give a tensor of a safetensors file another shape of as many elements."""
     header, data = _read(folder / file)
     header[tensor]["shape"] = shape
+    _write(folder / file, header, data)
+
+
+def retype_tensor(folder: Path, file: str, tensor: str, dtype: str) -> None:
+    """Call the bytes of a tensor of a safetensors file elements of another type, as wide."""
+    header, data = _read(folder / file)
+    header[tensor]["dtype"] = dtype
     _write(folder / file, header, data)
 
 

@@ -1,4 +1,4 @@
-"""Whether a sample holds the whole network: every parameter, in its shape, and nothing else."""
+"""Whether a sample holds the whole network: every parameter as it is, and nothing else."""
 
 from __future__ import annotations
 
@@ -60,6 +60,25 @@ def parameter_coverage(
                 mend="write the tensor in the parameter's layout"
                 + (f", or add to name_map what would fit: {entry}" if entry else ""),
             )
+
+
+def type_coverage(
+    tensors: Mapping[str, Facts],
+    parameters: Mapping[str, Array],
+    others: Collection[str],
+    file: str,
+) -> Iterator[dict[str, Json]]:
+    """Yield the tensors named in ``others``: their parameter cannot hold their values exactly."""
+    for name in sorted(others):
+        yield _problem(
+            name,
+            file,
+            f"tensor {name!r} has another type than the parameter",
+            expected=f"{parameters[name].dtype.name}, or a narrower floating-point type for a "
+            "floating-point parameter",
+            found=tensors[name]["dtype"],
+            mend="decode to the parameter's type: to round is the decoder's business",
+        )
 
 
 def port_coverage(network: Network, original: Network, file: str) -> Iterator[dict[str, Json]]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from conformance.codecs import DecodedModel, DecodedTensors, Inspection
-from conformance.evaluation.tasks.coverage import parameter_coverage, port_coverage
+from conformance.evaluation.tasks.coverage import (
+    parameter_coverage,
+    port_coverage,
+    type_coverage,
+)
 from conformance.evaluation.tasks.facts import Facts, lossless_comparison, tensor_facts
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.survey import Survey
@@ -72,13 +76,16 @@ def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[st
     survey = Survey(fitted_tensors(work, decoded), parameters, decoded.stored_bits)
     survey.look_at(decoded, with_errors=not work.sample.lossless)
     constants = original.constants
-    coverage = parameter_coverage(survey.fitted, parameters, constants, file)
+    coverage = [
+        *parameter_coverage(survey.fitted, parameters, constants, file),
+        *type_coverage(survey.fitted, parameters, survey.other_types, file),
+    ]
     lossless = {}
     if work.sample.lossless:
         lossless = lossless_comparison(survey.fitted, parameters, constants)
     stream = _inspected(decoded.inspect) if decoded.inspect else None
     return {
-        "coverage": list(coverage),
+        "coverage": coverage,
         "lossless": lossless,
         "parameters": survey.errors,
         "stream": stream,

@@ -8,6 +8,7 @@ from typing import final
 from conformance.evaluation.tasks.facts import Facts, tensor_facts
 from conformance.evaluation.tasks.fitted import FittedTensors
 from conformance.evaluation.tasks.tensor_error import tensor_error
+from conformance.runtimes.fitting import holds
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json
 
@@ -17,7 +18,7 @@ class Survey:
     """Facts about the tensors of a sample, about the parameters made of them, and their errors.
 
     ``tensors`` are by the sample's names; ``fitted`` and ``errors`` by the model's. Errors are of
-    parameters that the network has.
+    parameters that the network has; ``other_types`` names those in whose type they do not fit.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Survey:
         self.tensors: dict[str, Facts] = {}
         self.fitted: dict[str, Facts] = {}
         self.errors: dict[str, Json] = {}
+        self.other_types: set[str] = set()
 
     def look_at(self, decoded: Mapping[str, Array], *, with_errors: bool) -> None:
         """Decode every tensor; those that are combined are decoded twice."""
@@ -62,3 +64,5 @@ class Survey:
             known = [each for each in bits if each is not None]
             stored = sum(known) if len(known) == len(bits) else None
             self.errors[parameter] = tensor_error(array, original, stored)
+            if not holds(original.dtype, array):
+                self.other_types.add(parameter)
