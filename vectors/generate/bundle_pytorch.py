@@ -50,16 +50,21 @@ def run_traced(files: list[Path], inputs: NDArray[Any]) -> NDArray[Any]:
     return _run(torch.jit.load(files[0]).eval(), inputs)
 
 
-def write_exported(folder: Path, network: nn.Module, example: Tensor) -> list[Path]:
+def write_exported(
+    folder: Path, network: nn.Module, example: Tensor, *, with_example: bool = True
+) -> list[Path]:
     """Write ``model.pt2``, the program exported with ``example``, and return its path.
 
-    The first axis of the input stays free. ``example`` has two items, because one would fix it.
+    The first axis of the input stays free. ``example`` has two items, because one would fix it; a
+    large one is better not kept in the file.
     """
     path = folder / "model.pt2"
     free = ({0: torch.export.Dim("N", max=4096)},)
     program = torch.export.export(network, (example,), dynamic_shapes=free, strict=True)
     for node in program.graph.nodes:
         node.meta = {key: value for key, value in node.meta.items() if key == "val"}
+    if not with_example:
+        program.example_inputs = None
     torch.export.save(program, path)
     return [path]
 

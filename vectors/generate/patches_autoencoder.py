@@ -15,6 +15,7 @@ from typing import Any
 
 import bundle_onnx
 import bundle_pytorch
+import torch
 from bundle import replace_bundle
 from bundle_parts import Bundle, BundledModel, Port, Vectors
 from bundle_samples import Tensors, lossless, nnc, rounded
@@ -111,6 +112,13 @@ def write_onnx(folder: Path, weights: Tensors) -> list[Path]:
     return bundle_onnx.write_model(folder, build_autoencoder(weights))
 
 
+def write_exported(folder: Path, weights: Tensors) -> list[Path]:
+    """Write the exported program and return its path."""
+    network = bundle_pytorch.load_weights(Autoencoder(), weights)
+    example = torch.zeros(2, 1, SIDE, SIDE)
+    return bundle_pytorch.write_exported(folder, network, example, with_example=False)
+
+
 def write_state_dict(folder: Path, weights: Tensors) -> list[Path]:
     """Write weights and topology and return their paths."""
     topology = folder / TOPOLOGY
@@ -133,7 +141,7 @@ BUNDLE = Bundle(
         "description": (
             "Three convolutions turn a patch of a grey photograph into a quarter of its numbers, "
             "three transposed convolutions those into the patch again. Trained on two real "
-            "photographs, in two model formats, and judged by the quality of the images."
+            "photographs, in three model formats, and judged by the quality of the images."
         ),
         "contributor": "nnr-conformance project",
         "mdms_number": None,
@@ -162,6 +170,12 @@ BUNDLE = Bundle(
             title="Autoencoder of photographs: ONNX model",
             write=write_onnx,
             run=bundle_onnx.run_model,
+        ),
+        BundledModel(
+            format="torch-export",
+            title="Autoencoder of photographs: exported program of PyTorch (.pt2)",
+            write=write_exported,
+            run=bundle_pytorch.run_exported,
         ),
         BundledModel(
             format="torch-state-dict",
