@@ -9,6 +9,7 @@ an .npz file with ``small`` and ``large``.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,9 @@ from stacks import BATCH
 
 Array = NDArray[np.float32]
 Batches = Sequence[Array]
+
+RESOLVER = "LITERT_RESOLVER"
+"""The variable that names LiteRT's set of kernels, if not its own choice is wanted."""
 
 
 def _onnx(folder: Path, batches: Batches) -> list[Array]:
@@ -88,9 +92,11 @@ def _one_thread(tf: object) -> None:
 
 
 def _tflite(folder: Path, batches: Batches) -> list[Array]:
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    model = Interpreter(str(folder / "model.tflite"), num_threads=1)
+    kernels = OpResolverType[os.environ.get(RESOLVER, "AUTO")]
+    path = str(folder / "model.tflite")
+    model = Interpreter(path, num_threads=1, experimental_op_resolver_type=kernels)
     model.allocate_tensors()
     return [_invoked(model, x) for x in batches]
 

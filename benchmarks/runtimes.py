@@ -11,10 +11,10 @@ The vectors are 1,024 items, in batches of 32. A matrix is used once for each it
 them together are about as much work as a dozen images are for ResNet-50, which has as many
 parameters.
 
-PyTorch computes verdicts with kernels that are the same on every processor, for which
-``docs/runtimes-pytorch.md`` has the reasons. They may be several times slower than those that it
-would choose. The ratio is taken of a bare script with the same kernels; what the script takes with
-the framework's own choice stands beside it.
+PyTorch and LiteRT compute verdicts with kernels that are the same on every processor, for which
+``docs/runtimes-pytorch.md`` has the reasons. They may be several times slower than those that
+either would choose. The ratio is taken of a bare script with the same kernels; what the script
+takes with the framework's own choice stands beside it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import bare_runtimes
 import numpy as np
 from large_submission import (
     MODEL,
@@ -51,6 +52,7 @@ from conformance.evaluation.process import Worker
 from conformance.evaluation.store import EvidenceStore
 from conformance.runtimes.libraries import QUIET
 from conformance.runtimes.pytorch.settings import ENVIRONMENT
+from conformance.runtimes.tflite.interpreter import RESOLVER
 from conformance.submission import load
 from conformance.tensorfiles import tensor_digest, write_tensors
 
@@ -60,7 +62,11 @@ ITEMS = 1024
 TARGET = 1.5
 CASE, BARE, OWN = "case", "bare", "bare, own kernels"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-SAME_KERNELS = {**ENVIRONMENT, "TF_ENABLE_ONEDNN_OPTS": QUIET["TF_ENABLE_ONEDNN_OPTS"]}
+SAME_KERNELS = {
+    **ENVIRONMENT,
+    "TF_ENABLE_ONEDNN_OPTS": QUIET["TF_ENABLE_ONEDNN_OPTS"],
+    bare_runtimes.RESOLVER: RESOLVER,
+}
 
 
 def write_submission(folder: Path, kind: str, parameters: int) -> Any:
