@@ -43,19 +43,19 @@ class Chains:
 
     def run(self, step: dict[str, Any]) -> None:
         """Take one step."""
-        id = step["id"]
+        own = step["id"]
         if "merge" in step:
-            self.states[id] = self._merge(step["merge"])
+            self.states[own] = self._merge(step["merge"])
         elif "join" in step:
             self._encode(step, self._join(step["join"]))
         else:
             target, parent = self._target(step), self.states.get(step["parent"])
             still = {name: parent[name] for name in step["still"]}
             difference = _difference(target | still, parent)
-            self.coded[id] = difference
+            self.coded[own] = difference
             decoded = self._encode(step, difference)
-            self.states[id] = _updated(parent, decoded)
-            _require_near(id, self.states[id], target | still, step["within"])
+            self.states[own] = _updated(parent, decoded)
+            _require_near(own, self.states[own], target | still, step["within"])
 
     def _target(self, step: dict[str, Any]) -> dict[str, Any]:
         if step["target"] in self.states:
@@ -67,7 +67,7 @@ class Chains:
         total = sum(weight for _, weight in branches)
         return {
             name: (
-                sum(weight * self.states[id][name].astype(np.float64) for id, weight in branches)
+                sum(weight * self.states[one][name].astype(np.float64) for one, weight in branches)
                 / total
             ).astype(np.float32)
             for name in self.states[branches[0][0]]
@@ -76,8 +76,8 @@ class Chains:
     def _join(self, suffixes: dict[str, str]) -> dict[str, Any]:
         return {
             name + suffix: values
-            for id, suffix in suffixes.items()
-            for name, values in self.coded[id].items()
+            for one, suffix in suffixes.items()
+            for name, values in self.coded[one].items()
         }
 
     def _encode(self, step: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def main(folder: Path) -> None:
     chains = Chains(folder)
     for step in json.loads((folder / "steps.json").read_text("utf-8")):
         chains.run(step)
-    results = {id: _digests(state) for id, state in chains.states.items()}
+    results = {one: _digests(state) for one, state in chains.states.items()}
     (folder / "results.json").write_text(json.dumps(results), "utf-8")
 
 

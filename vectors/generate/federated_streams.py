@@ -38,11 +38,11 @@ def federated_steps() -> Iterator[Step]:
     for number, trained in enumerate(rounds, 1):
         branches = []
         for device, network in trained.devices.items():
-            id = f"nnc-{device}-{number}"
+            sent = f"nnc-{device}-{number}"
             settings = {**UPDATE, "device_id": DEVICE_IDS[device]}
             still = [name for name in network if number == FROZEN_ROUND and is_frozen(name)]
-            yield Encode(id, device, network, settings, WITHIN, parent=shared, still=still)
-            branches.append((id, scan_counts()[device]))
+            yield Encode(sent, device, network, settings, WITHIN, parent=shared, still=still)
+            branches.append((sent, scan_counts()[device]))
         merged = f"nnc-merged-{number}"
         yield Merge(merged, branches)
         parent, shared = shared, f"nnc-global-{number}"
