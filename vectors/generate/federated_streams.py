@@ -15,6 +15,11 @@ from chain_streams import Encode, Merge, Step
 from federated_rounds import FROZEN_ROUND, is_frozen, load_rounds, scan_counts
 
 STEM = "digits_federated"
+MODEL = "digits-small"
+SCRIPTS = {
+    "name": "vectors/generate/digits_federated.py of nnr-conformance",
+    "version": "1.0.0",
+}
 SERVER = "server"
 DEVICE_IDS = {"a": 1, "b": 2, "c": 3}
 BASE: dict[str, Any] = {"qp": -34, "nonweight_qp": -62, "use_dq": True}
