@@ -17,7 +17,7 @@ from samples import method
 from tensor_samples import ZSTANDARD
 
 from conformance.codecs.encoded import Encoded, affine, cast, plain
-from conformance.tensorfiles import network_digest
+from conformance.tensorfiles import network_digest, tensor_digest
 
 DIRECT = "delta-final-direct"
 
@@ -34,8 +34,9 @@ def delta_samples() -> Iterator[ChainSample]:
             for name, values in state.items()
             if not (number == FROZEN_ROUND and is_frozen(name))
         }
-        data, params = pack(_encoded(difference), container, parent=network_digest(state))
-        state = add(state, decode(data, params))
+        encoded = _encoded(difference)
+        data, params = pack(encoded, container, parent=_digest(state))
+        state = add(state, decode(*pack(encoded, container)))
         last = number == len(rounds)
         yield ChainSample(
             id=sent,
@@ -48,6 +49,10 @@ def delta_samples() -> Iterator[ChainSample]:
         )
         parent = {"sample": sent}
     yield _direct(state)
+
+
+def _digest(state: Arrays) -> str:
+    return network_digest({name: tensor_digest(values) for name, values in state.items()})
 
 
 def _encoded(difference: Arrays) -> dict[str, Encoded]:

@@ -19,6 +19,8 @@ from conformance.codecs.encoded import affine, cast, codebook
 COARSE_VALUES, FINER_VALUES = 4, 3
 FINEST_BITS = 4
 REPLACED_BITS = 8
+COARSE = "coarse.safetensors"
+"""The file that is the first layer of both samples."""
 
 
 def tensor_samples() -> Iterator[ChainSample]:
@@ -42,11 +44,7 @@ def _added(weights: Arrays, coarse: bytes, state: Arrays, params: dict[str, Any]
     lacking = _lacking(weights, add(state, decode(finer, params)))
     encoded = {name: affine(values, FINEST_BITS, axis=0) for name, values in lacking.items()}
     finest, _ = pack(encoded, "none")
-    files = {
-        "coarse.safetensors": coarse,
-        "finer.safetensors": finer,
-        "finest.safetensors": finest,
-    }
+    files = {COARSE: coarse, "finer.safetensors": finer, "finest.safetensors": finest}
     return ChainSample(
         id="layers-tensors",
         title="Weights of four values, and twice what they lack",
@@ -66,7 +64,7 @@ def _added(weights: Arrays, coarse: bytes, state: Arrays, params: dict[str, Any]
             scripts=SCRIPTS,
         ),
         layers=[
-            ChainLayer("coarse", "weights of four values", ["coarse.safetensors"]),
+            ChainLayer("coarse", "weights of four values", [COARSE]),
             _layer("finer", "what they lack, in three values", "add"),
             _layer("finest", "what they lack then, in four bits", "add"),
         ],
@@ -80,10 +78,7 @@ def _replaced(weights: Arrays, coarse: bytes, params: dict[str, Any]) -> ChainSa
         id="layers-replacing",
         title="Weights of four values, and 8-bit weights that take their place",
         codec="tensors",
-        files={
-            "preview.safetensors": coarse,
-            "eight-bits.safetensors": pack(encoded, "none")[0],
-        },
+        files={COARSE: coarse, "eight-bits.safetensors": pack(encoded, "none")[0]},
         params=params,
         random_access=True,
         method=method(
@@ -97,7 +92,7 @@ def _replaced(weights: Arrays, coarse: bytes, params: dict[str, Any]) -> ChainSa
             scripts=SCRIPTS,
         ),
         layers=[
-            ChainLayer("preview", "weights of four values", ["preview.safetensors"]),
+            ChainLayer("preview", "weights of four values", [COARSE]),
             _layer("eight-bits", "8-bit weights", "replace"),
         ],
     )
