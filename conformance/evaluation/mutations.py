@@ -94,6 +94,7 @@ class _Tree:
             if sample.update_of is not None:
                 self._children[self.parent((sample.id, 0))].append(sample)
                 self._updates[sample.model, sample.codec].append(sample)
+        self._heirs = {step: self._heir(updates) for step, updates in self._children.items()}
         self._chains = self._numbered_chains()
 
     def parent(self, step: Step) -> Step | None:
@@ -107,12 +108,12 @@ class _Tree:
         return last_step(self._by_id[update.sample])
 
     def following(self, step: Step) -> Step | None:
-        """Return the next step: of the same sample, or the first of the first update of it."""
+        """Return the next step: of the same sample, or the first of the update that goes on."""
         name, part = step
         if part + 1 < len(self._by_id[name].parts):
             return name, part + 1
-        children = self._children.get(step, ())
-        return (children[0].id, 0) if children else None
+        heir = self._heirs.get(step)
+        return (heir, 0) if heir is not None else None
 
     def wrong_parent(self, step: Step) -> Step | tuple[()] | None:
         """Return a state that the step was not made for; None if there is none.
@@ -133,7 +134,7 @@ class _Tree:
     def other(self, step: Step) -> Step | None:
         """Return an update of another branch, with another parent: of the same round if possible.
 
-        Branches part where a sample has several updates: the first goes on with the chain.
+        Branches part where a state has several updates.
         """
         own = self._by_id[step[0]]
         found: Step | None = None
@@ -146,21 +147,24 @@ class _Tree:
                 found = found or first
         return found
 
+    def _heir(self, updates: Sequence[Sample]) -> str:
+        """Return which of the updates of one state goes on with the chain.
+
+        It is the first that has updates itself, else the first.
+        """
+        continued = (each.id for each in updates if self._children.get(last_step(each)))
+        return next(continued, updates[0].id)
+
     def _is_update(self, step: Step) -> bool:
         return bool(step[1]) or self._by_id[step[0]].update_of is not None
 
     def _numbered_chains(self) -> Mapping[str, int]:
-        """Return a number for each update: that of its parent, or a new one for later branches."""
+        """Return a number for each update: that of its parent if it goes on with that chain."""
         numbers: dict[str, int] = {}
-        for children in self._in_order():
-            for place, sample in enumerate(children):
-                above = self.parent((sample.id, 0))
-                inherited = numbers.get(above[0]) if above is not None and place == 0 else None
+        depth = {step: self._rounds[step[0]] if step else -1 for step in self._children}
+        for step in sorted(self._children, key=lambda each: depth[each]):
+            for sample in self._children[step]:
+                goes_on = step is not None and self._heirs[step] == sample.id
+                inherited = numbers.get(step[0]) if step is not None and goes_on else None
                 numbers[sample.id] = len(numbers) if inherited is None else inherited
         return numbers
-
-    def _in_order(self) -> Iterator[Sequence[Sample]]:
-        """Yield the updates of each state, those of a parent before those of its updates."""
-        key = {step: self._rounds[step[0]] if step else -1 for step in self._children}
-        for step in sorted(self._children, key=lambda each: key[each]):
-            yield self._children[step]

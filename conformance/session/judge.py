@@ -111,8 +111,9 @@ class Judge:
 
     @property
     def sample_file(self) -> str | None:
-        """The first file of the subject's sample."""
-        return self.subject.sample.files[0].rel_filepath if self.subject.sample else None
+        """The first file of the subject's sample; a merge has none."""
+        files = self.subject.sample.files if self.subject.sample else ()
+        return files[0].rel_filepath if files else None
 
     def require_declared_value(
         self, measured: Mapping[str, Json], more: Mapping[str, Json] = MappingProxyType({})

@@ -22,7 +22,7 @@ def apply_mutation(work: Work) -> Json:
     """Return what noticed that the steps of the case do not follow its start.
 
     ``detected_by`` is ``parent`` (ids or depth), ``digest`` (a hash of the parent) or ``structure``
-    (anything else that cannot be decoded or does not fit), None if nothing did; then
+    (anything else that cannot be decoded or does not fit), None if no bitstream did; then
     ``same_tensors`` tells whether the outcome is that of the true chain all the same.
     """
     state = _start(work)
