@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from conformance.codecs import Source
 from conformance.codecs.tensors import TensorsCodec
+from conformance.nnc.parser import parse_stream
 from conformance.tensorfiles import network_digest, tensor_digest
 from tests.vectors.chains import (
     SUBMISSIONS,
@@ -138,6 +139,25 @@ def test_quantised_networks_stay_near_the_trained_ones():
         parent = name
         for tensor, wanted in trained.shared.items():
             assert np.abs(chain.networks[name][tensor] - wanted).max() < 0.05
+
+
+def test_hashes_are_those_of_the_payload_of_the_parent():
+    payloads = {}
+    for name, key in (
+        ("nnc-base", None),
+        ("nnc-hashed-1", "parent_node_payload_sha256"),
+        ("nnc-hashed-2", "parent_node_payload_sha512"),
+    ):
+        stream = parse_stream((SUBMISSIONS / ID / "samples" / f"{name}.nnc").read_bytes())
+        units = [unit for unit in stream.units if "dq_flag" in unit.values]
+        for unit in units if key else ():
+            before = payloads[unit.values["topology_elem_id"]]
+            hashed = hashlib.new(key.rpartition("_")[2], before).hexdigest()
+            assert unit.values[key] == hashed
+            assert not unit.values["node_id_present_flag"]
+        for unit in units:
+            end = unit.payload_byte + unit.payload_size
+            payloads[unit.values["topology_elem_id"]] = bytes(stream.data[unit.payload_byte : end])
 
 
 def delta(number):
