@@ -1,5 +1,7 @@
 """Federated learning: who was trained on what, what was sent, and what came of it."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from federated_rounds import FROZEN_ROUND, ROUNDS, is_frozen, load_rounds, merge, scan_counts
@@ -125,7 +127,7 @@ def test_an_update_is_a_small_part_of_a_network():
     base = SAMPLES["nnc-base"]["claims"]["compressed_size"]
     for name, sample in SAMPLES.items():
         if name.startswith("nnc-") and "update_of" in sample:
-            assert sample["claims"]["compressed_size"] < 0.3 * base
+            assert sample["claims"]["compressed_size"] < 0.35 * base
 
 
 def test_quantised_networks_stay_near_the_trained_ones():
