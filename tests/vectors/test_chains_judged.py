@@ -13,9 +13,9 @@ MUTATION = "UPDATE-MUTATION-001"
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     out = tmp_path_factory.mktemp("reports")
-    done = run([SUBMISSIONS / id for id in IDS], out, tmp_path_factory.mktemp("cache"))
+    done = run([SUBMISSIONS / name for name in IDS], out, tmp_path_factory.mktemp("cache"))
     assert done.returncode == 0, done.stdout
-    return {id: json.loads((out / id / "report.json").read_text("utf-8")) for id in IDS}
+    return {n: json.loads((out / n / "report.json").read_text("utf-8")) for n in IDS}
 
 
 def mutations(report):
