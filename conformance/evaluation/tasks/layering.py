@@ -71,9 +71,9 @@ def _overwritten(original: Path, behind: int, folder: Path) -> Iterator[Path]:
     copy = folder / "overwritten"
     kept = original.stat().st_size - behind
     with original.open("rb") as source, copy.open("wb") as target:
-        while chunk := source.read(min(_CHUNK, kept - source.tell()) or _CHUNK):
-            inverted = bytes(255 - byte for byte in chunk)
-            target.write(chunk if source.tell() <= kept else inverted)
+        while chunk := source.read(min(_CHUNK, kept) or _CHUNK):
+            target.write(chunk if kept else bytes(255 - byte for byte in chunk))
+            kept -= min(kept, len(chunk))
     try:
         yield copy
     finally:
