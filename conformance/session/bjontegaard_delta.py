@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from conformance.session.dominance import Direction, Point, front, gain
 
-# Bjøntegaard's own cubic polynomial, and Akima's pieces, may leave the range of the points that they
-# join: a curve of ours would then promise a better network for fewer bytes. Monotone pieces
-# (Fritsch and Carlson) never do, and they are what the common test conditions of MPEG and ITU-T
-# compare video codecs by. Two points are joined by a line.
+# Bjøntegaard's own cubic polynomial, and Akima's pieces, may leave the range of the points they
+# join: a curve would then promise a better network for fewer bytes. Monotone pieces (Fritsch and
+# Carlson) never do, and they are what the common test conditions of MPEG and ITU-T compare video
+# codecs by. Two points are joined by a line.
 INTERPOLATION = "pchip"
 NEEDED = 2
 """Points that a curve needs at least, after those that are dominated within it are left out."""

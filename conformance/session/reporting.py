@@ -8,9 +8,12 @@ from pathlib import Path
 
 from conformance.checks import ORDER
 from conformance.session.grouped import Grouped
+from conformance.session.layered import layered_block
+from conformance.session.rate_performance import rate_performance_block
 from conformance.session.run import Target
 from conformance.session.sizes import compressed_percent, compression_factor
 from conformance.session.stream_claims import beside_measured
+from conformance.session.update_trees import updates_block
 from conformance.session.waivers import Waiver, unused_waivers
 from conformance.submission.values import Model, Sample, Submission
 from conformance.verdicts import ExitCode, Finding, Json
@@ -43,6 +46,7 @@ def report_of(
         ],
         models=[_model(m, grouped) for m in submission.models] if submission else [],
         samples=[_sample(s, submission, grouped) for s in submission.samples] if submission else [],
+        **(_comparisons(submission, grouped, complete=complete) if submission else {}),
         waivers=[waiver.to_json() for waiver in _own(waivers, grouped)],
         environment=environment,
         timing=target.timing(),
@@ -123,6 +127,17 @@ def _sample(sample: Sample, submission: Submission, grouped: Grouped) -> dict[st
             for name, errors in (decoded[0].get("parameters", {}) if decoded else {}).items()
         ],
         "metrics": metrics,
+    }
+
+
+def _comparisons(
+    submission: Submission, grouped: Grouped, *, complete: bool
+) -> dict[str, list[dict[str, Json]]]:
+    """Return the blocks in which samples, steps or layers stand beside each other."""
+    return {
+        "rate_performance": rate_performance_block(submission, grouped, complete=complete),
+        "updates": updates_block(submission, grouped),
+        "layered": layered_block(submission, grouped),
     }
 
 
