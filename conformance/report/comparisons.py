@@ -12,7 +12,7 @@ from conformance.report import words
 from conformance.report.pictures.canvas import MARKERS
 from conformance.report.pictures.curves import families, style
 from conformance.report.pictures.trees import KINDS, metric_keys
-from conformance.verdicts import Json
+from conformance.verdicts import REFUSING, Json
 
 COLUMNS = 6
 """Metrics that have a column of their own in the table of a tree; report.json has all."""
@@ -127,7 +127,8 @@ def _tree_legend(block: Mapping[str, Json]) -> tuple[Key, ...]:
     keys = [Key(KINDS[kind][2], looks[kind], kind) for kind in KINDS if kind in present]
     if block["root"] is None:
         keys.append(Key("□", "", "original"))
-    keys.append(Key("✕", "bad", "a required check failed"))
+    if any(step["verdict"] in REFUSING for step in block["steps"]):
+        keys.append(Key("✕", "bad", "a required check failed"))
     keys.append(Key("╌╌", "", "value of the original"))
     return tuple(keys)
 

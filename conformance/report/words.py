@@ -79,10 +79,10 @@ def seconds(value: Json) -> str:
 
 
 def ratio(value: Json, other: Json) -> str:
-    """Return how many times ``other`` ``value`` is: ``0.42 ×``."""
+    """Return how many times ``other`` ``value`` is."""
     if not float(other):
         return ABSENT
-    return f"{number(float(value) / float(other), 3)} ×"
+    return number(float(value) / float(other), 3)
 
 
 def percent(value: Json) -> str:
