@@ -105,6 +105,7 @@ def _mark_transparent(axes: Axes, block: Mapping[str, Json]) -> None:
             axes.plot(
                 [point["size"]],
                 [point["value"]],
+                linestyle="none",
                 marker="o",
                 markersize=13,
                 markerfacecolor="none",
