@@ -24,6 +24,9 @@ INTERPOLATION = "pchip"
 NEEDED = 2
 """Points that a curve needs at least, after those that are dominated within it are left out."""
 
+DIGITS = 10
+"""Significant digits that are kept: the last ones of a logarithm differ between processors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:
@@ -92,7 +95,7 @@ def _numbers(curves: Sequence[Sequence[tuple[float, float]]]) -> Mapping[str, fl
                     *columns, method=INTERPOLATION, require_matching_points=False, min_overlap=0
                 )
             )
-        found[name] = number if math.isfinite(number) else None
+        found[name] = float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
     return found
 
 
