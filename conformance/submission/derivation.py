@@ -18,9 +18,10 @@ from conformance.verdicts import Json
 CHECK = "SUBMISSION-UPDATE-001"
 CLAUSE = "MPEG Call for Proposals N17934: incremental updates, scalability"
 _KINDS = ("update_of", "merge_of", "layers")
+_RATIOS = ("compression_factor", "compressed_percent")
 _OF_A_BITSTREAM = ("codec", "files", "name_map")
 
-Entry: TypeAlias = tuple[Pointer, Mapping[str, Json]]
+Entry: TypeAlias = tuple[Pointer, dict[str, Json]]
 
 
 def find_derivation_problems(data: Json) -> Iterator[Problem]:
@@ -31,13 +32,15 @@ def find_derivation_problems(data: Json) -> Iterator[Problem]:
             samples.setdefault(entry["id"], (at, entry))
     for at, entry in samples.values():
         yield from _kind_problems(at, entry)
+        yield from _claim_problems(at, entry)
         yield from _update_problems(at, entry)
         yield from _foreign_models(at, entry, samples)
     cycles = list(_cycles(samples))
     yield from cycles
     if not cycles:
+        roots = _roots(samples)
         for at, entry in samples.values():
-            yield from _merge_problems(at, entry, samples)
+            yield from _merge_problems(at, entry, samples, roots)
 
 
 def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
@@ -59,16 +62,9 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
                 found=shown(entry[key]),
                 mend=f"Remove {key}, or make it an update of the merge.",
             )
-    claims = entry.get("claims")
-    derived = "update_of" in entry or "merge_of" in entry
-    if derived and isinstance(claims, dict) and "cumulative_size" not in claims:
-        yield problem(
-            (*at, "claims"),
-            "the claims of an update or merge lack the key 'cumulative_size'",
-            expected="the bytes of all files that lead here from the root",
-            found=listing(claims),
-            mend="Add it; `nnr-conformance measure DIR SAMPLE` prints it.",
-        )
+
+
+def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
     if entry.get("same_tensors_as") == entry["id"]:
         yield problem(
             (*at, "same_tensors_as"),
@@ -76,6 +72,27 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
             expected="another sample",
             found=shown(entry["id"]),
             mend="Name the sample that was coded in another way.",
+        )
+    claims = entry.get("claims")
+    derived = "update_of" in entry or "merge_of" in entry
+    if not derived or not isinstance(claims, dict):
+        return
+    for key in _RATIOS:
+        if key in claims:
+            yield problem(
+                (*at, "claims", key),
+                f"an update or merge claims a {key}",
+                expected="ratios of whole networks only: an update is none by itself",
+                found=shown(claims[key]),
+                mend="Remove it; the bytes of the step and cumulative_size say what it costs.",
+            )
+    if "cumulative_size" not in claims:
+        yield problem(
+            (*at, "claims"),
+            "the claims of an update or merge lack the key 'cumulative_size'",
+            expected="the bytes of all files that lead here from the root",
+            found=listing(claims),
+            mend="Add it; `nnr-conformance measure DIR SAMPLE` prints it.",
         )
 
 
@@ -104,13 +121,13 @@ def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem
 def _foreign_models(
     at: Pointer, entry: Mapping[str, Json], samples: Mapping[str, Entry]
 ) -> Iterator[Problem]:
-    for pointer, id in _named(at, entry):
-        if id in samples and samples[id][1].get("model") != entry.get("model"):
+    for pointer, name in _named(at, entry):
+        if name in samples and samples[name][1].get("model") != entry.get("model"):
             yield problem(
                 pointer,
-                f"sample {shown(id)} belongs to another model",
+                f"sample {shown(name)} belongs to another model",
                 expected=f"a sample of {shown(entry.get('model'))}",
-                found=f"one of {shown(samples[id][1].get('model'))}",
+                found=f"one of {shown(samples[name][1].get('model'))}",
                 mend="Name a sample of the same model: their parameters are compared or added.",
             )
 
@@ -137,18 +154,19 @@ def _cycles(samples: Mapping[str, Entry]) -> Iterator[Problem]:
     """Yield each ring of samples that build upon one another, once."""
     done: set[str] = set()
     for start in samples:
-        path: list[str] = []
+        path: dict[str, None] = {}
         waiting: list[tuple[str, Pointer | None]] = [(start, None)]
         while waiting:
-            id, pointer = waiting.pop()
+            name, pointer = waiting.pop()
             if pointer == ():
-                done.add(path.pop())
-            elif id in path and pointer is not None:
-                yield _cycle(path[path.index(id) :], pointer)
-            elif id in samples and id not in done:
-                path.append(id)
-                waiting.append((id, ()))
-                waiting += [(needed, at) for at, needed in _needed(*samples[id])]
+                done.add(path.popitem()[0])
+            elif name in path and pointer is not None:
+                ring = list(path)
+                yield _cycle(ring[ring.index(name) :], pointer)
+            elif name in samples and name not in done:
+                path[name] = None
+                waiting.append((name, ()))
+                waiting += [(needed, at) for at, needed in _needed(*samples[name])]
 
 
 def _cycle(ring: Sequence[str], pointer: Pointer) -> Problem:
@@ -164,52 +182,54 @@ def _cycle(ring: Sequence[str], pointer: Pointer) -> Problem:
 
 
 def _merge_problems(
-    at: Pointer, entry: Mapping[str, Json], samples: Mapping[str, Entry]
+    at: Pointer, entry: Mapping[str, Json], samples: Mapping[str, Entry], roots: Mapping[str, str]
 ) -> Iterator[Problem]:
-    roots: dict[str, str] = {}
+    seen: dict[str, str] = {}
     for inner, branch in entries(entry, "merge_of"):
-        id = branch.get("sample")
-        if not isinstance(id, str) or id not in samples:
+        name, pointer = branch.get("sample"), (*at, *inner, "sample")
+        if not isinstance(name, str) or name not in samples:
             continue
-        pointer = (*at, *inner, "sample")
-        if not {"update_of", "merge_of"} & samples[id][1].keys():
+        if not {"update_of", "merge_of"} & samples[name][1].keys():
             yield problem(
                 pointer,
-                f"the branch {shown(id)} is no update",
+                f"the branch {shown(name)} is no update",
                 expected="samples with update_of or merge_of",
                 found="a whole network",
                 mend="Merge updates of one network.",
             )
             continue
-        if id in roots:
+        if name in seen:
             yield problem(
                 pointer,
-                f"the branch {shown(id)} is there twice",
+                f"the branch {shown(name)} is there twice",
                 expected="each branch once, with its weight",
                 found="another entry for it",
                 mend="Add the two weights.",
             )
-        roots[id] = _root(id, samples)
-        first = next(iter(roots.values()))
-        if roots[id] != first:
+        seen[name] = roots[name]
+        first = next(iter(seen.values()))
+        if roots[name] != first:
             yield problem(
                 pointer,
-                f"the branch {shown(id)} has another root than those before it",
+                f"the branch {shown(name)} has another root than those before it",
                 expected=f"updates that lead back to {first}",
-                found=f"one that leads back to {roots[id]}",
+                found=f"one that leads back to {roots[name]}",
                 mend="Merge updates of one network.",
             )
 
 
-def _root(id: str, samples: Mapping[str, Entry]) -> str:
-    """Return in words what a chain begins with; of a merge, the root of its first branch."""
-    while id in samples:
-        needed = [name for at, name in _needed(*samples[id]) if at[-1] != "contexts_of"]
-        if not needed:
-            break
-        id = needed[0]
-    entry = samples[id][1] if id in samples else {}
-    return "the original" if "update_of" in entry else shown(id)
+def _roots(samples: Mapping[str, Entry]) -> dict[str, str]:
+    """Return in words what each chain begins with; of a merge, the root of its first branch."""
+    roots: dict[str, str] = {}
+    for start in samples:
+        path, name, root = [], start, ""
+        while name in samples and name not in roots:
+            path.append(name)
+            root = "the original" if "update_of" in samples[name][1] else shown(name)
+            parents = (to for at, to in _needed(*samples[name]) if at[-1] != "contexts_of")
+            name = next(parents, "")
+        roots |= dict.fromkeys(path, roots.get(name, root))
+    return roots
 
 
 def problem(pointer: Pointer, message: str, *, expected: str, found: str, mend: str) -> Problem:

@@ -31,16 +31,16 @@ Layers = list[tuple[Pointer, dict[str, Json]]]
 def _ids(layers: Layers) -> Iterator[Problem]:
     seen: set[Json] = set()
     for at, layer in layers:
-        id = layer.get("id")
-        if isinstance(id, str) and id in seen:
+        name = layer.get("id")
+        if isinstance(name, str) and name in seen:
             yield problem(
                 (*at, "id"),
-                f"two layers have the id {shown(id)}",
+                f"two layers have the id {shown(name)}",
                 expected="an id that no other layer of the sample has",
-                found=shown(id),
+                found=shown(name),
                 mend="Give one of them another id.",
             )
-        seen.add(id if isinstance(id, str) else None)
+        seen.add(name if isinstance(name, str) else None)
 
 
 def _modes(layers: Layers) -> Iterator[Problem]:

@@ -31,7 +31,7 @@ def children(submission: Submission) -> Mapping[str, tuple[Sample, ...]]:
     for sample in submission.samples:
         if sample.update_of is not None and sample.update_of.sample is not None:
             found[sample.update_of.sample].append(sample)
-    return {id: tuple(samples) for id, samples in found.items()}
+    return {name: tuple(samples) for name, samples in found.items()}
 
 
 def in_order(submission: Submission) -> Iterator[Sample]:
@@ -41,9 +41,9 @@ def in_order(submission: Submission) -> Iterator[Sample]:
     for start in submission.samples:
         waiting = [start]
         while waiting:
-            needed = [id for id in builds_on(waiting[-1]) if id not in done]
+            needed = [name for name in builds_on(waiting[-1]) if name not in done]
             if needed:
-                waiting += [by_id[id] for id in needed]
+                waiting += [by_id[name] for name in needed]
                 continue
             sample = waiting.pop()
             if sample.id not in done:
@@ -58,7 +58,7 @@ def rounds(submission: Submission) -> Mapping[str, int]:
     """
     found: dict[str, int] = {}
     for sample in in_order(submission):
-        before = max((found[id] for id in parents(sample)), default=0)
+        before = max((found[name] for name in parents(sample)), default=0)
         found[sample.id] = before + (sample.update_of is not None)
     return found
 
@@ -83,4 +83,4 @@ def cumulative_size(sample: Sample, submission: Submission) -> int:
         new = set(builds_on(by_id[waiting.pop()])) - needed
         needed |= new
         waiting += new
-    return sum(by_id[id].size for id in needed)
+    return sum(by_id[name].size for name in needed)
