@@ -105,7 +105,7 @@ def about(
 ) -> tuple[Planned, Finding]:
     """Return a finding of the check with this id about a sample."""
     planned = Planned(
-        Check(check, "test_x", "test_x", "sample", check, "", **fields),
+        Check(check, "test_x", f"test_{check}", "sample", check, "", **fields),
         Subject(f"s/{each.id}", "s", sample=each),
     )
     return planned, Finding(check, f"s/{each.id}", Verdict(verdict), evidence=evidence or {})

@@ -91,6 +91,22 @@ def label(axes: Axes, *, x: str = "", y: str = "") -> None:
     axes.set_ylabel(short(y), parse_math=False)
 
 
+def number(axes: Axes, places: Iterable[tuple[int, tuple[float, float]]]) -> None:
+    """Write numbers beside places (x, y); those of one place stand together."""
+    numbers: dict[tuple[float, float], list[str]] = {}
+    for each, place in places:
+        numbers.setdefault(place, []).append(str(each))
+    for place, texts in numbers.items():
+        axes.annotate(
+            ", ".join(texts),
+            place,
+            xytext=(6, 5),
+            textcoords="offset points",
+            fontsize=8,
+            color=MUTED,
+        )
+
+
 def short(text: str) -> str:
     """Return one line of harmless text, cut where it is longer than a picture has room for."""
     line = " ".join(visible(text).split())

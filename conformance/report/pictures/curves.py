@@ -16,6 +16,7 @@ from conformance.report.pictures.canvas import (
     drawing,
     figure,
     label,
+    number,
     short,
     size_mark,
     svg_of,
@@ -63,7 +64,8 @@ def draw(block: Mapping[str, Json], prefix: str) -> str:
         for place, family in enumerate(families(block)):
             _family(axes, [p for p in points if p["family"] == family], style(place))
         _mark_transparent(axes, block)
-        _number(axes, points)
+        if len(points) <= NUMBERED:
+            number(axes, enumerate(((p["size"], p["value"]) for p in points), 1))
         _size_axes(axes, points)
         label(axes, x="size", y=f"{short(block['metric'])} ({block['direction']} is better)")
         return svg_of(drawn, prefix, *_words(block))
@@ -112,20 +114,6 @@ def _mark_transparent(axes: Axes, block: Mapping[str, Json]) -> None:
                 markeredgecolor=TEXT,
                 markeredgewidth=1.2,
             )
-
-
-def _number(axes: Axes, points: Sequence[Point]) -> None:
-    if len(points) > NUMBERED:
-        return
-    for number, point in enumerate(points, 1):
-        axes.annotate(
-            str(number),
-            (point["size"], point["value"]),
-            xytext=(6, 5),
-            textcoords="offset points",
-            fontsize=8,
-            color=MUTED,
-        )
 
 
 def _size_axes(axes: Axes, points: Sequence[Point]) -> None:

@@ -17,6 +17,7 @@ from conformance.report.pictures.canvas import (
     drawing,
     figure,
     label,
+    number,
     short,
     size_mark,
     svg_of,
@@ -122,7 +123,8 @@ def _panel(axes: Axes, tree: Mapping[str, Json], height: Height, at_original: fl
     if origin is not None:
         _marks(axes, [origin], marker="s", markersize=6, color=PAGE, markeredgecolor=TEXT)
     if len(steps) <= NUMBERED:
-        _number(axes, steps, places)
+        named = ((step["sample"], place) for place, step in enumerate(steps, 1))
+        number(axes, ((place, places[name]) for name, place in named if name in places))
 
 
 def _lines(
@@ -150,19 +152,6 @@ def _known(steps: Sequence[Step], places: Mapping[str, Place]) -> list[Place]:
 
 def _marks(axes: Axes, places: Sequence[Place], **look: Any) -> None:
     axes.plot([x for x, _ in places], [y for _, y in places], linestyle="none", zorder=3, **look)
-
-
-def _number(axes: Axes, steps: Sequence[Step], places: Mapping[str, Place]) -> None:
-    for number, step in enumerate(steps, 1):
-        if step["sample"] in places:
-            axes.annotate(
-                str(number),
-                places[step["sample"]],
-                xytext=(6, 4),
-                textcoords="offset points",
-                fontsize=8,
-                color=MUTED,
-            )
 
 
 def _bytes_axis(axes: Axes, most: int) -> None:
