@@ -1,4 +1,4 @@
-"""What the pages show of samples beside each other: curves, trees of updates, speed.
+"""What the pages show of samples beside each other: curves and trees of updates.
 
 Part of :mod:`conformance.report.view`; all strings are as hostile as they were.
 """
@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from conformance.report import words
 from conformance.report.pictures.canvas import MARKERS
-from conformance.report.pictures.curves import families, style
+from conformance.report.pictures.curves import FAMILIES, families, style
 from conformance.report.pictures.trees import KINDS, metric_keys
 from conformance.verdicts import REFUSING, Json
 
@@ -57,18 +56,6 @@ class Tree:
         return len(self.rows) > UNFOLDED
 
 
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """A row of the table of inference: texts of run time and of memory, of both forms."""
-
-    sample: str
-    vectors: str
-    rounds: int
-    items: int
-    cells: tuple[tuple[str, str], ...]
-    """Value and spread of: the original's time, the compressed form's, their ratio; then memory."""
-
-
 def curves_of(report: Mapping[str, Json]) -> tuple[Curve, ...]:
     """Return all curves with their legends."""
     return tuple(Curve(block, _curve_legend(block)) for block in report["rate_performance"])
@@ -89,13 +76,11 @@ def kinds_of(report: Mapping[str, Json]) -> Mapping[str, str]:
     }
 
 
-def speeds_of(report: Mapping[str, Json]) -> tuple[Speed, ...]:
-    """Return the rows of the table of inference with compressed networks."""
-    return tuple(_speed(entry) for entry in report["timing"].get("compressed_inference", ()))
-
-
 def _curve_legend(block: Mapping[str, Json]) -> tuple[Key, ...]:
-    keys = [Key(*_look(place), family) for place, family in enumerate(families(block))]
+    named = families(block)
+    keys = [Key(*_look(place), family) for place, family in enumerate(named[:FAMILIES])]
+    if len(named) > FAMILIES:
+        keys.append(Key("·", "", f"{len(named) - FAMILIES} other families"))
     points = block["points"]
     if any(point["dominated_by"] for point in points):
         keys.append(Key("○", "", "hollow: dominated"))
@@ -131,20 +116,3 @@ def _tree_legend(block: Mapping[str, Json]) -> tuple[Key, ...]:
         keys.append(Key("✕", "bad", "a required check failed"))
     keys.append(Key("╌╌", "", "value of the original"))
     return tuple(keys)
-
-
-def _speed(entry: Mapping[str, Json]) -> Speed:
-    original, compressed = entry["original"], entry["compressed"]
-    cells: list[tuple[str, str]] = []
-    for name, text in (("seconds", words.seconds), ("peak_bytes", _bytes)):
-        for form in (original, compressed):
-            spread = form[name]
-            low, high = text(spread["low"]), text(spread["high"])
-            cells.append((text(spread["median"]), f"{low} to {high}"))
-        cells.append((words.ratio(compressed[name]["median"], original[name]["median"]), ""))
-    return Speed(entry["sample"], entry["vectors"], entry["rounds"], entry["items"], tuple(cells))
-
-
-def _bytes(value: Json) -> str:
-    """Return a number of bytes that may be a mean, or none that is finite."""
-    return words.number(value) if isinstance(value, str) else words.size(round(value))

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from conformance.report.build import SEVERITY, worst
 from conformance.report.comparisons import (
     Curve,
-    Speed,
     Tree,
     curves_of,
     kinds_of,
-    speeds_of,
     trees_of,
 )
 from conformance.report.headline import headline, partial_notice
+from conformance.report.speeds import Speed, speeds_of
 from conformance.verdicts import Json, Verdict
 
 _MAX_NESTING = 3

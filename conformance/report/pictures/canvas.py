@@ -38,6 +38,9 @@ VARIABLES: Mapping[str, str] = {
 LABEL_LENGTH = 60
 """Characters of a text from a submission that a picture shows."""
 
+MOST = 5000
+"""Points or steps beyond so many are not drawn: the picture would be larger than the table."""
+
 LARGEST = 1e100
 """Values further from 0 are not drawn: arithmetic on the ends of an axis would overflow."""
 

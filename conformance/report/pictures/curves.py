@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.report import words
 from conformance.report.pictures.canvas import (
     MARKERS,
+    MOST,
     MUTED,
     PAGE,
     SERIES,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 NUMBERED = 40
 """Points beyond so many have no number in the picture; the table has all of them."""
+FAMILIES = 40
+"""Families that have a look of their own; all others are dots."""
 _NARROWEST = 4.0
 """The axis of sizes spans at least this factor, so that it has marks to read."""
 
@@ -53,7 +56,9 @@ def draw(block: Mapping[str, Json], prefix: str) -> str:
     """
     points = block["points"]
     reference, floor = block["reference"], block["noise_floor"] or 0.0
-    if not drawable([reference, floor, *(point["value"] for point in points)]):
+    if len(points) > MOST or not drawable(
+        [reference, floor, *(point["value"] for point in points)]
+    ):
         return ""
     with drawing():
         drawn = figure(8.2, 4.4)
@@ -61,8 +66,11 @@ def draw(block: Mapping[str, Json], prefix: str) -> str:
         axes.axhline(reference, color=TEXT, linewidth=1, linestyle=(0, (6, 3)), zorder=1)
         if floor:
             axes.axhspan(reference - floor, reference + floor, color=MUTED, alpha=0.22, linewidth=0)
-        for place, family in enumerate(families(block)):
+        named = families(block)
+        for place, family in enumerate(named[:FAMILIES]):
             _family(axes, [p for p in points if p["family"] == family], style(place))
+        rest = frozenset(named[FAMILIES:])
+        _marks(axes, [p for p in points if p["family"] in rest], marker=".", color=MUTED)
         _mark_transparent(axes, block)
         if len(points) <= NUMBERED:
             number(axes, enumerate(((p["size"], p["value"]) for p in points), 1))
@@ -76,17 +84,20 @@ def _family(axes: Axes, points: Sequence[Point], look: tuple[str, str]) -> None:
     best = _front(points)
     axes.plot([p["size"] for p in best], [p["value"] for p in best], color=colour, linewidth=1.4)
     for dominated in (True, False):
-        some = [p for p in points if bool(p["dominated_by"]) is dominated]
-        axes.plot(
-            [p["size"] for p in some],
-            [p["value"] for p in some],
-            linestyle="none",
+        _marks(
+            axes,
+            [p for p in points if bool(p["dominated_by"]) is dominated],
             marker=marker,
             markersize=6,
             markeredgecolor=colour,
             markerfacecolor=PAGE if dominated else colour,
             markeredgewidth=1.3,
         )
+
+
+def _marks(axes: Axes, points: Sequence[Point], **look: Any) -> None:
+    sizes, values = [p["size"] for p in points], [p["value"] for p in points]
+    axes.plot(sizes, values, linestyle="none", **look)
 
 
 def _front(points: Sequence[Point]) -> list[Point]:
@@ -102,18 +113,16 @@ def _mark_transparent(axes: Axes, block: Mapping[str, Json]) -> None:
     best = block["transparent"]
     if best is None:
         return
-    for point in block["points"]:
-        if (point["sample"], point["layer"]) == (best["sample"], best["layer"]):
-            axes.plot(
-                [point["size"]],
-                [point["value"]],
-                linestyle="none",
-                marker="o",
-                markersize=13,
-                markerfacecolor="none",
-                markeredgecolor=TEXT,
-                markeredgewidth=1.2,
-            )
+    name = best["sample"], best["layer"]
+    _marks(
+        axes,
+        [point for point in block["points"] if (point["sample"], point["layer"]) == name],
+        marker="o",
+        markersize=13,
+        markerfacecolor="none",
+        markeredgecolor=TEXT,
+        markeredgewidth=1.2,
+    )
 
 
 def _size_axes(axes: Axes, points: Sequence[Point]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from conformance.report import words
 from conformance.report.pictures.canvas import (
     BAD,
+    MOST,
     MUTED,
     PAGE,
     SERIES,
@@ -56,7 +57,8 @@ def draw(tree: Mapping[str, Json], prefix: str) -> str:
     """
     keys = metric_keys(tree)[:PANELS]
     numbers = [row["reference"] for key in keys for row in _rows(tree, key)]
-    if not drawable(number for number in numbers if number is not None):
+    known = [reference for reference in numbers if reference is not None]
+    if len(tree["steps"]) > MOST or not drawable(known):
         return ""
     with drawing():
         drawn = figure(8.2, 2.4 * (len(keys) + 1) + 0.2)

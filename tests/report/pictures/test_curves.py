@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from conformance.report.pictures.curves import NUMBERED, draw
-from tests.report import hostile
+from conformance.report import render_html
+from conformance.report.pictures.canvas import MOST
+from conformance.report.pictures.curves import FAMILIES, NUMBERED, draw
+from tests.report import example, hostile
 from tests.report.compared import curve, point
 from tests.report.pictures.pictured import Drawing
 
@@ -134,3 +136,15 @@ def test_of_many_points_none_is_numbered() -> None:
     many = [point(f"p{i}", 1000 + i, i / 1000) for i in range(NUMBERED + 1)]
     assert "37" not in drawn(points=many).texts
     assert "37" in drawn(points=many[:-1]).texts
+
+
+def test_more_points_than_a_picture_holds_are_not_drawn() -> None:
+    points = [point(f"p{i}", 1000 + i, 0.5) for i in range(MOST + 1)]
+    assert draw(curve(points=points), "p") == ""
+
+
+def test_families_beyond_forty_are_dots() -> None:
+    points = [point(f"p{i}", 1000 + i, i / 100, f"family {i}") for i in range(FAMILIES + 3)]
+    assert drawn(points=points).marks("muted", fill="muted") >= 3
+    report = example.build(rate_performance=[curve(points=points)])
+    assert "3 other families" in render_html(report)
