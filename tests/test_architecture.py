@@ -49,6 +49,7 @@ OWN_FILES = {"session/command.py", "session/starting.py"}
 
 NEVER_AT_MODULE_LEVEL = {
     *("torch", "torchmetrics", "tensorflow", "keras", "pycocotools", "scipy"),
+    *("matplotlib", "bjontegaard"),
     *("ai_edge_litert", "cv2", "nnef", "nnef_tools"),
     *("jinja2", "junitparser", "rich", "license_expression"),
 }
