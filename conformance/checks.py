@@ -28,6 +28,7 @@ Over: TypeAlias = Literal[
 
 CALL = "MPEG Call for Test Data (2018) §Required test data"
 FRAMEWORK = "MPEG Evaluation Framework N17929"
+PROPOSALS = "MPEG Call for Proposals N17934"
 FORMAT = "Submission format 1.0"
 
 
@@ -76,6 +77,14 @@ CHECKS: tuple[Check, ...] = (
         "submission",
         "Every id that is referred to exists",
         FORMAT,
+    ),
+    Check(
+        "SUBMISSION-UPDATE-001",
+        "test_metadata",
+        "test_derivations",
+        "submission",
+        "Updates, merges and layers can be evaluated",
+        f"{FORMAT}; {PROPOSALS}",
     ),
     Check(
         "SUBMISSION-FILE-001",

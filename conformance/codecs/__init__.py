@@ -6,6 +6,7 @@ laboratory adds its own without touching this package; docs/codecs.md says how.
 
 from __future__ import annotations
 
+from conformance.codecs._chain import Base, ChainCodec, Identity, Memory, Step, WrongParent
 from conformance.codecs._protocol import (
     Codec,
     Decoded,
@@ -19,13 +20,19 @@ from conformance.registry import Registry
 
 __all__ = [
     "CODECS",
+    "Base",
+    "ChainCodec",
     "Codec",
     "Decoded",
     "DecodedModel",
     "DecodedTensors",
+    "Identity",
     "Inspection",
+    "Memory",
     "RuleViolation",
     "Source",
+    "Step",
+    "WrongParent",
     "codec",
 ]
 

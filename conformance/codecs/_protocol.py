@@ -17,13 +17,15 @@ class Source:
     """The files of a sample, and what the submission says about decoding them.
 
     ``display`` names each file as reports should, ``params`` are the codec's parameters, and the
-    decoded tensors together may take ``limit_bytes``.
+    decoded tensors together may take ``limit_bytes``. ``units`` are ranges (first, last) of NNR
+    units, if not the whole of the file is meant.
     """
 
     files: tuple[Path, ...]
     display: tuple[str, ...]
     params: Mapping[str, Json]
     limit_bytes: int
+    units: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

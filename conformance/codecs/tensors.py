@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, final, get_args
 
+from conformance.codecs._chain import Base, Identity, Memory, Step
 from conformance.codecs._container import Container, unpack
 from conformance.codecs._fields import Fields
+from conformance.codecs._parent import PARENT_KEY, identity_of
 from conformance.codecs._protocol import DecodedTensors, Source
 from conformance.codecs.encodings import Output, parse_outputs
 from conformance.tensorfiles import (
@@ -41,21 +43,40 @@ class TensorsCodec:
 
     def decode(self, source: Source) -> DecodedTensors:
         """Check the whole structure of the file; values are decoded when they are asked for."""
+        step = self.decode_step(source, None)
+        if step.identity.named:
+            raise _no_network(source.display[0])
+        return step.tensors
+
+    def decode_step(self, source: Source, base: Base | None) -> Step:
+        """Decode differences, if the parent that the file names is ``base``."""
         path, display = _only_file(source)
         params = _read_params(source, path)
         with ExitStack() as stack:
             tensors = stack.enter_context(_open(path, display, params, source.limit_bytes))
+            identity = identity_of(tensors, PARENT_KEY[params.format], base)
             described, where = _description(tensors, ENCODINGS_KEY[params.format])
             outputs = parse_outputs(described, tensors, where)
             stored = {name: output.stored for name, output in outputs.items()}
             check_total(display, stored, source.limit_bytes)
             stack.pop_all()
-        return DecodedTensors(
+        decoded = DecodedTensors(
             {name: output.decode for name, output in outputs.items()},
-            features=_features(outputs, params),
+            features=_features(outputs, params, identity),
             stored_bits={name: _bits(output, tensors) for name, output in outputs.items()},
             close=tensors.close,
         )
+        return Step(decoded, Memory(), identity, path.stat().st_size)
+
+
+def _no_network(display: str) -> MalformedError:
+    return MalformedError(
+        "the file holds differences to a parent that it names, and no network",
+        where=Location(file=display, element="nnr_parent"),
+        expected="a file without a parent, or a sample that says what it is an update of",
+        found="the digest of a parent",
+        mend="Declare update_of for the sample, or write the parameters themselves.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +149,9 @@ def _description(tensors: TensorFile, key: str) -> tuple[Json, Location]:
         ) from error
 
 
-def _features(outputs: dict[str, Output], params: _Params) -> tuple[str, ...]:
+def _features(outputs: dict[str, Output], params: _Params, identity: Identity) -> tuple[str, ...]:
     features = {f"format:{params.format}"}.union(*(item.features for item in outputs.values()))
+    features.update(f"parent:{kind}" for kind in identity.named)
     if params.container != "none":
         features.add(f"container:{params.container}")
     return tuple(sorted(features))

@@ -21,6 +21,7 @@ from pathlib import Path
 import zstandard
 
 from conformance.codecs._container import Container
+from conformance.codecs._parent import PARENT_KEY, parent_text
 from conformance.codecs.encoded import Encoded
 from conformance.codecs.tensors import ENCODINGS_KEY
 from conformance.tensorfiles import Array, Format, dump_tensors, is_extended
@@ -36,10 +37,12 @@ def write(
     *,
     container: Container = "none",
     format: Format = "safetensors",
+    parent: str | None = None,
 ) -> dict[str, Json]:
     """Write ``tensors`` to ``path`` and return the codec parameters for the submission.
 
-    A :class:`ValueError` says which two stored arrays would have one name.
+    ``parent`` is the :func:`~conformance.tensorfiles.network_digest` of the parameters that they
+    are differences to. A :class:`ValueError` says which two stored arrays would have one name.
     """
     arrays: dict[str, Array] = {}
     described: dict[str, Json] = {}
@@ -53,7 +56,10 @@ def write(
             described[name] = fields
     text = json.dumps(described, sort_keys=True, separators=(",", ":"))
     payload = io.BytesIO()
-    dump_tensors(payload, format, arrays, {ENCODINGS_KEY[format]: text} if described else {})
+    metadata = {ENCODINGS_KEY[format]: text} if described else {}
+    if parent is not None:
+        metadata[PARENT_KEY[format]] = parent_text(parent)
+    dump_tensors(payload, format, arrays, metadata)
     return _pack(path, payload.getvalue(), container, format)
 
 

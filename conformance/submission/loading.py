@@ -13,8 +13,10 @@ from pathlib import Path
 
 from conformance.submission.building import build_submission
 from conformance.submission.clauses import clause_of
+from conformance.submission.derivation import find_derivation_problems
 from conformance.submission.explanations import Violation
 from conformance.submission.files import FileFacts
+from conformance.submission.layers import find_layer_problems
 from conformance.submission.licences import find_bad_licences
 from conformance.submission.listed import compare_files, find_listings, iterate_values
 from conformance.submission.positions import Pointer, pointer_text
@@ -92,6 +94,8 @@ def load(
         find_duplicate_ids(document.data),
         find_repeated_measurements(document.data),
         _find_reference_problems(document, violations),
+        find_derivation_problems(document.data),
+        find_layer_problems(document.data),
     )
     listed = _check_files(document, known or {}, limits, violations)
     others = _first(

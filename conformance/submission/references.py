@@ -16,6 +16,7 @@ from conformance.submission.sections import entries, ids_of
 from conformance.submission.wording import is_placeholder, listing, nearest, shown
 from conformance.verdicts import Json
 
+_LAYERS = ("layers", "claims", "metric_values")
 _USES = (("metric", "metrics"), ("vectors", "vectors"))
 # Where references stand: the way to the object, and which of its keys refer to which section.
 _REFERENCES: tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
@@ -26,9 +27,15 @@ _REFERENCES: tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
     (("models", "metric_values"), _USES),
     (("vectors",), (("model", "models"), ("dataset", "datasets"))),
     (("vectors", "equivalent_to"), (("vectors", "vectors"),)),
-    (("samples",), (("model", "models"),)),
+    (("samples",), (("model", "models"), ("same_tensors_as", "samples"))),
     (("samples", "metrics"), _USES),
     (("samples", "claims", "metric_values"), _USES),
+    (
+        ("samples", "update_of"),
+        (("sample", "samples"), ("model", "models"), ("contexts_of", "samples")),
+    ),
+    (("samples", "merge_of"), (("sample", "samples"),)),
+    (("samples", *_LAYERS), _USES),
 )
 
 
@@ -68,11 +75,17 @@ def _dangling(
         message=f"{section} has no entry with the id {shown(id)}",
         expected=f"one of the ids of {section}: {listing(known)}",
         found=shown(id) + places,
-        mend=f"Did you mean {shown(meant)}?" if meant else f"Add such an entry to {section}.",
+        mend=_mend(section, id, meant),
         clause=clause_of(first),
         pointer=first,
         also=others,
     )
+
+
+def _mend(section: str, id: str, meant: str | None) -> str:
+    if "/" in id and section == "samples":
+        return "Only samples of this submission can be named: copy the other one into it."
+    return f"Did you mean {shown(meant)}?" if meant else f"Add such an entry to {section}."
 
 
 def find_foreign_vectors(data: Json, uncertain: Collection[str]) -> Iterator[Problem]:
@@ -94,7 +107,7 @@ def _vector_uses(data: Json) -> Iterator[tuple[str, Pointer, str]]:
     """Yield the id of a model, and the place and id of vectors used with it."""
     for section, key, ways in (
         ("models", "id", [("metric_values",)]),
-        ("samples", "model", [("metrics",), ("claims", "metric_values")]),
+        ("samples", "model", [("metrics",), ("claims", "metric_values"), _LAYERS]),
     ):
         for at, entry in entries(data, section):
             for way in ways:

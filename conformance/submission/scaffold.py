@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.submission.building import VALUE_TOLERANCE
 from conformance.submission.files import measure
+from conformance.submission.pieces import VALUE_TOLERANCE
 from conformance.submission.reading import METADATA
 from conformance.submission.values import Port
 from conformance.submission.wording import PLACEHOLDER, shown

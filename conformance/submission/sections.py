@@ -18,6 +18,7 @@ MEASUREMENTS = (
     ("models", "metric_values"),
     ("samples", "metrics"),
     ("samples", "claims", "metric_values"),
+    ("samples", "layers", "claims", "metric_values"),
 )
 """The paths of lists whose entries are told apart by metric and vectors."""
 

@@ -6,8 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 
-from conformance.submission.building import VALUE_TOLERANCE
 from conformance.submission.clauses import TOLERANCE
+from conformance.submission.pieces import VALUE_TOLERANCE
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
 from conformance.submission.sections import entries, ids_of

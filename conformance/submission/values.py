@@ -230,6 +230,8 @@ class Claims:
     compressed_percent: float | None
     metric_values: tuple[MetricValue, ...]
     tensor_digests: Mapping[str, str]
+    cumulative_size: int | None = None
+    random_access: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,8 +294,73 @@ class NameMapping:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateOf:
+    """What a sample is an update of: another sample, or with ``sample`` None the original.
+
+    ``contexts_of`` is the sample whose decoder state is carried on; None is the parent.
+    """
+
+    sample: str | None
+    contexts_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An update that is merged with others, and its weight."""
+
+    sample: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayerClaims:
+    """What the submitter says about a layer; sizes in bytes."""
+
+    size: int
+    cumulative_size: int
+    metric_values: tuple[MetricValue, ...]
+
+
+Mode = Literal["whole", "add", "replace"]
+"""How tensors become parameters: as they are, added to what was there, or in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a sample that is decoded by itself, upon what the pieces before it gave.
+
+    ``units`` are ranges (first, last) of NNR units; empty stands for whole files.
+    """
+
+    files: tuple[File, ...]
+    units: tuple[tuple[int, int], ...]
+    mode: Mode
+    params: Mapping[str, Json]
+    name_map: tuple[NameMapping, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a scalable sample; ``part`` is what it consists of."""
+
+    id: str
+    title: str
+    part: Part
+    claims: LayerClaims
+
+    @property
+    def mode(self) -> Mode:
+        """How its tensors join those of the layers before it."""
+        return self.part.mode
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """A compressed network."""
+    """A compressed network.
+
+    An update, a merge of updates and a scalable sample say so in ``update_of``, ``merge_of`` and
+    ``layers``; a sample is at most one of them.
+    """
 
     id: str
     model: str
@@ -307,11 +374,35 @@ class Sample:
     metrics: tuple[MetricUse, ...]
     claims: Claims
     name_map: tuple[NameMapping, ...]
+    family: str = ""
+    update_of: UpdateOf | None = None
+    merge_of: tuple[Branch, ...] = ()
+    same_tensors_as: str | None = None
+    layers: tuple[Layer, ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes of all its files: the compressed size."""
         return sum(file.size for file in self.files)
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is no network without another sample or the original."""
+        return self.update_of is not None or bool(self.merge_of)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What is decoded one after the other: layers, the bitstreams of an update, or the whole.
+
+        A merge has one part without files.
+        """
+        if self.layers:
+            return tuple(layer.part for layer in self.layers)
+        if self.update_of is None:
+            return (Part(self.files, (), "whole", self.codec_params, self.name_map),)
+        return tuple(
+            Part((file,), (), "add", self.codec_params, self.name_map) for file in self.files
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +431,10 @@ class Submission:
     def model(self, id: str) -> Model:
         """Return the model with this id."""
         return next(model for model in self.models if model.id == id)
+
+    def sample(self, id: str) -> Sample:
+        """Return the sample with this id."""
+        return next(sample for sample in self.samples if sample.id == id)
 
     def vector_set(self, id: str) -> VectorSet:
         """Return the vector set with this id."""

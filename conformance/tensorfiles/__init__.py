@@ -17,7 +17,7 @@ from conformance.tensorfiles._mapping import map_file
 from conformance.tensorfiles._open import FORMATS, Format, open_file, open_tensors, read_tensors
 from conformance.tensorfiles._stored import Stored, check_name, check_shape, check_total, distinct
 from conformance.tensorfiles._write import dump_tensors, write_tensors
-from conformance.tensorfiles.digest import tensor_digest
+from conformance.tensorfiles.digest import network_digest, tensor_digest
 from conformance.tensorfiles.dtypes import Array, DType, dtype_named, is_extended, is_floating
 from conformance.tensorfiles.strings import pack_strings, unpack_strings
 
@@ -38,6 +38,7 @@ __all__ = [
     "is_extended",
     "is_floating",
     "map_file",
+    "network_digest",
     "open_file",
     "open_tensors",
     "pack_strings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from conformance.tensorfiles._write import byte_view
 from conformance.tensorfiles.dtypes import Array
@@ -21,3 +22,15 @@ def tensor_digest(array: Array) -> str:
     digest = hashlib.sha256(f"{array.dtype.name}:{shape}\n".encode("ascii"))
     digest.update(byte_view(array))
     return digest.hexdigest()
+
+
+def network_digest(digests: Mapping[str, str]) -> str:
+    """Return one digest for the parameters of a network, from those of its tensors by name.
+
+    It is the SHA-256 of a line for each tensor, in the order of the names in UTF-8: its
+    :func:`tensor_digest`, a space, its name and a line feed.
+    """
+    total = hashlib.sha256()
+    for name in sorted(digests, key=str.encode):
+        total.update(f"{digests[name]} {name}\n".encode())
+    return total.hexdigest()

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.jsonschemas import load_schema
 from conformance.submission import load
-from conformance.submission.building import VALUE_TOLERANCE
+from conformance.submission.pieces import VALUE_TOLERANCE
 from conformance.submission.values import (
     Claims,
     File,

@@ -1,0 +1,139 @@
+"""The parameter update tree: which node each tensor comes from, and which one a unit names.
+
+A data unit of a difference names its parent: by the ids of the node, or by a hash of its payload.
+:func:`verify_parents` holds that against the nodes that were decoded before, so that an update is
+never added to anything but what it was made for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from conformance.nnc.active import active_parameters
+from conformance.nnc.errors import Position
+from conformance.nnc.names import unit_names
+from conformance.nnc.places import at
+from conformance.nnc.stream import Stream, Unit
+
+NamedBy: TypeAlias = Literal["node", "sha256", "sha512"]
+"""How a unit names its parent."""
+
+_TYPES: tuple[NamedBy, ...] = ("node", "sha256", "sha512")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The node of a tensor that was decoded last: its ids, and the hashes of its payload.
+
+    Ids are None where the unit had none. Hashes are in lower-case hexadecimal.
+    """
+
+    device_id: int | None
+    parameter_id: int | None
+    put_node_depth: int | None
+    sha256: str
+    sha512: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrongParent:
+    """A unit that names another parent than the one it would be added to."""
+
+    name: str
+    position: Position
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parents:
+    """What came of :func:`verify_parents`.
+
+    ``units`` counts the data units, ``named`` those that name a parent, by how they do it;
+    ``wrong`` are those that name another one.
+    """
+
+    units: int
+    named: Mapping[NamedBy, int]
+    wrong: tuple[WrongParent, ...]
+
+
+def nodes_of(stream: Stream) -> dict[str, Node]:
+    """Return, by the name of a tensor, the node that the stream leaves it at."""
+    nodes: dict[str, Node] = {}
+    for unit, names in _units(stream):
+        values: Mapping[str, Any] = unit.values
+        payload = stream.data[unit.payload_byte : unit.payload_byte + unit.payload_size]
+        node = Node(
+            values.get("device_id"),
+            values.get("parameter_id"),
+            values.get("put_node_depth"),
+            hashlib.sha256(payload).hexdigest(),
+            hashlib.sha512(payload).hexdigest(),
+        )
+        nodes |= dict.fromkeys(names, node)
+    return nodes
+
+
+def verify_parents(stream: Stream, nodes: Mapping[str, Node]) -> Parents:
+    """Hold the parent that each unit names against ``nodes``, those of the tensors so far.
+
+    A tensor that has no node, or one without ids, is a root: its depth is 0, and its device and
+    parameter id are not known. It has no payload, which a hash could be of, unless it was decoded.
+    """
+    named: dict[NamedBy, int] = {}
+    wrong: list[WrongParent] = []
+    units = 0
+    for unit, names in _units(stream):
+        units += 1
+        if not unit.values["parent_node_id_present_flag"]:
+            continue
+        kind = _TYPES[int(str(unit.values["parent_node_id_type"]))]
+        named[kind] = named.get(kind, 0) + 1
+        node = next((nodes[name] for name in names if name in nodes), None)
+        if kind == "node":
+            wrong += _wrong_ids(unit, names[0], node)
+        else:
+            wrong += _wrong_hash(unit, names[0], node, kind)
+    return Parents(units, named, tuple(wrong))
+
+
+def _units(stream: Stream) -> Iterator[tuple[Unit, tuple[str, ...]]]:
+    for unit, active in active_parameters(stream):
+        yield unit, tuple(unit_names(unit, active))
+
+
+def _wrong_ids(unit: Unit, name: str, node: Node | None) -> Iterator[WrongParent]:
+    """Yield the first id of the parent that is not that of ``node``."""
+    values: Mapping[str, Any] = unit.values
+    own = bool(values["node_id_present_flag"])
+    depth = values["put_node_depth"] - 1 if own else values["parent_put_node_depth"]
+    parameter = values["parameter_id"] if own else values["parent_parameter_id"]
+    found = {
+        "parent_device_id": values["parent_device_id"],
+        "parameter_id" if own else "parent_parameter_id": parameter,
+        "put_node_depth" if own else "parent_put_node_depth": depth,
+    }
+    if node is None or node.put_node_depth is None:
+        expected: tuple[int | None, ...] = (None, None, 0)
+    else:
+        expected = (node.device_id, node.parameter_id, node.put_node_depth)
+    for (key, value), wanted in zip(found.items(), expected, strict=True):
+        if wanted is not None and value != wanted:
+            what = key.removeprefix("parent_")
+            yield WrongParent(
+                name, at(unit, key), f"a parent of {what} {wanted}", f"{what} {value}"
+            )
+            return
+
+
+def _wrong_hash(unit: Unit, name: str, node: Node | None, kind: NamedBy) -> Iterator[WrongParent]:
+    key = f"parent_node_payload_{kind}"
+    found = str(unit.values[key])
+    actual = None if node is None else node.sha256 if kind == "sha256" else node.sha512
+    if found != actual:
+        expected = actual or "no hash: the tensor was not decoded from a payload"
+        yield WrongParent(name, at(unit, key), expected, found)

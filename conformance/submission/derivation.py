@@ -1,0 +1,221 @@
+"""Whether samples that build upon others do so in a way that can be evaluated.
+
+Updates lead back to a whole network or the original, merges join updates with one root, and none
+of them is another kind of sample at once. Ids that do not exist are told by the references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from conformance.submission.positions import Pointer
+from conformance.submission.problems import Problem
+from conformance.submission.sections import entries
+from conformance.submission.wording import listing, shown
+from conformance.verdicts import Json
+
+CHECK = "SUBMISSION-UPDATE-001"
+CLAUSE = "MPEG Call for Proposals N17934: incremental updates, scalability"
+_KINDS = ("update_of", "merge_of", "layers")
+_OF_A_BITSTREAM = ("codec", "files", "name_map")
+
+Entry: TypeAlias = tuple[Pointer, dict[str, Json]]
+
+
+def find_derivation_problems(data: Json) -> Iterator[Problem]:
+    """Yield what is wrong with updates, merges and claims of equality."""
+    samples: dict[str, Entry] = {}
+    for at, entry in entries(data, "samples"):
+        if isinstance(entry.get("id"), str):
+            samples.setdefault(entry["id"], (at, entry))
+    for at, entry in samples.values():
+        yield from _kind_problems(at, entry)
+        yield from _update_problems(at, entry)
+        yield from _foreign_models(at, entry, samples)
+    cycles = list(_cycles(samples))
+    yield from cycles
+    if not cycles:
+        roots = _roots(samples)
+        for at, entry in samples.values():
+            yield from _merge_problems(at, entry, samples, roots)
+
+
+def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
+    kinds = [kind for kind in _KINDS if kind in entry]
+    if len(kinds) > 1:
+        yield problem(
+            (*at, kinds[1]),
+            f"a sample cannot have both {kinds[0]} and {kinds[1]}",
+            expected=f"at most one of {', '.join(_KINDS)}",
+            found=", ".join(kinds),
+            mend="Make them samples of their own.",
+        )
+    for key in _OF_A_BITSTREAM:
+        if "merge_of" in entry and key in entry:
+            yield problem(
+                (*at, key),
+                f"a merge has no {key}",
+                expected="no bitstream: the parameters are those of the branches, by weight",
+                found=shown(entry[key]),
+                mend=f"Remove {key}, or make it an update of the merge.",
+            )
+    claims = entry.get("claims")
+    derived = "update_of" in entry or "merge_of" in entry
+    if derived and isinstance(claims, dict) and "cumulative_size" not in claims:
+        yield problem(
+            (*at, "claims"),
+            "the claims of an update or merge lack the key 'cumulative_size'",
+            expected="the bytes of all files that lead here from the root",
+            found=listing(claims),
+            mend="Add it; `nnr-conformance measure DIR SAMPLE` prints it.",
+        )
+    if entry.get("same_tensors_as") == entry["id"]:
+        yield problem(
+            (*at, "same_tensors_as"),
+            "the sample is said to equal itself",
+            expected="another sample",
+            found=shown(entry["id"]),
+            mend="Name the sample that was coded in another way.",
+        )
+
+
+def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
+    update = entry.get("update_of")
+    if not isinstance(update, dict):
+        return
+    if ("sample" in update) == ("model" in update):
+        yield problem(
+            (*at, "update_of"),
+            "an update has one parent",
+            expected="one of the keys sample and model",
+            found=listing(update) or "neither",
+            mend="Name the sample that is updated, or the model if the original is.",
+        )
+    if "model" in update and update["model"] != entry.get("model"):
+        yield problem(
+            (*at, "update_of", "model"),
+            "an update of the original names another model than its own",
+            expected=shown(entry.get("model")),
+            found=shown(update["model"]),
+            mend="Name the model of the sample.",
+        )
+
+
+def _foreign_models(
+    at: Pointer, entry: Mapping[str, Json], samples: Mapping[str, Entry]
+) -> Iterator[Problem]:
+    for pointer, name in _named(at, entry):
+        if name in samples and samples[name][1].get("model") != entry.get("model"):
+            yield problem(
+                pointer,
+                f"sample {shown(name)} belongs to another model",
+                expected=f"a sample of {shown(entry.get('model'))}",
+                found=f"one of {shown(samples[name][1].get('model'))}",
+                mend="Name a sample of the same model: their parameters are compared or added.",
+            )
+
+
+def _named(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Pointer, str]]:
+    yield from _needed(at, entry)
+    same = entry.get("same_tensors_as")
+    if isinstance(same, str):
+        yield (*at, "same_tensors_as"), same
+
+
+def _needed(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Pointer, str]]:
+    """Yield the samples that one is decoded with, each with the place that names it."""
+    update = entry.get("update_of")
+    for key in ("sample", "contexts_of"):
+        if isinstance(update, dict) and isinstance(update.get(key), str):
+            yield (*at, "update_of", key), update[key]
+    for inner, branch in entries(entry, "merge_of"):
+        if isinstance(branch.get("sample"), str):
+            yield (*at, *inner, "sample"), branch["sample"]
+
+
+def _cycles(samples: Mapping[str, Entry]) -> Iterator[Problem]:
+    """Yield each ring of samples that build upon one another, once."""
+    done: set[str] = set()
+    for start in samples:
+        path: dict[str, None] = {}
+        waiting: list[tuple[str, Pointer | None]] = [(start, None)]
+        while waiting:
+            name, pointer = waiting.pop()
+            if pointer == ():
+                done.add(path.popitem()[0])
+            elif name in path and pointer is not None:
+                ring = list(path)
+                yield _cycle(ring[ring.index(name) :], pointer)
+            elif name in samples and name not in done:
+                path[name] = None
+                waiting.append((name, ()))
+                waiting += [(needed, at) for at, needed in _needed(*samples[name])]
+
+
+def _cycle(ring: Sequence[str], pointer: Pointer) -> Problem:
+    return problem(
+        pointer,
+        f"sample {shown(ring[-1])} is an update of itself"
+        if len(ring) == 1
+        else f"{len(ring)} samples are updates of one another in a ring",
+        expected="a chain that begins with a whole network or the original",
+        found=" -> ".join([*ring[:20], ring[0]]),
+        mend="Name the true parent of one of them.",
+    )
+
+
+def _merge_problems(
+    at: Pointer, entry: Mapping[str, Json], samples: Mapping[str, Entry], roots: Mapping[str, str]
+) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for inner, branch in entries(entry, "merge_of"):
+        name, pointer = branch.get("sample"), (*at, *inner, "sample")
+        if not isinstance(name, str) or name not in samples:
+            continue
+        if not {"update_of", "merge_of"} & samples[name][1].keys():
+            yield problem(
+                pointer,
+                f"the branch {shown(name)} is no update",
+                expected="samples with update_of or merge_of",
+                found="a whole network",
+                mend="Merge updates of one network.",
+            )
+            continue
+        if name in seen:
+            yield problem(
+                pointer,
+                f"the branch {shown(name)} is there twice",
+                expected="each branch once, with its weight",
+                found="another entry for it",
+                mend="Add the two weights.",
+            )
+        seen[name] = roots[name]
+        first = next(iter(seen.values()))
+        if roots[name] != first:
+            yield problem(
+                pointer,
+                f"the branch {shown(name)} has another root than those before it",
+                expected=f"updates that lead back to {first}",
+                found=f"one that leads back to {roots[name]}",
+                mend="Merge updates of one network.",
+            )
+
+
+def _roots(samples: Mapping[str, Entry]) -> dict[str, str]:
+    """Return in words what each chain begins with; of a merge, the root of its first branch."""
+    roots: dict[str, str] = {}
+    for start in samples:
+        path, name, root = [], start, ""
+        while name in samples and name not in roots:
+            path.append(name)
+            root = "the original" if "update_of" in samples[name][1] else shown(name)
+            parents = (to for at, to in _needed(*samples[name]) if at[-1] != "contexts_of")
+            name = next(parents, "")
+        roots |= dict.fromkeys(path, roots.get(name, root))
+    return roots
+
+
+def problem(pointer: Pointer, message: str, *, expected: str, found: str, mend: str) -> Problem:
+    """Return a problem with what samples build upon, or with their layers."""
+    return Problem(CHECK, message, expected, found, mend, CLAUSE, pointer)

@@ -1,0 +1,86 @@
+"""Which samples a sample builds upon: chains of updates, branches, and what all of it costs.
+
+Every function expects metadata in which SUBMISSION-UPDATE-001 found nothing: no sample builds upon
+itself. All are linear in the number of samples.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from conformance.submission.values import Sample, Submission
+
+
+def parents(sample: Sample) -> tuple[str, ...]:
+    """Return the ids of the samples that ``sample`` is an update or a merge of."""
+    if sample.update_of is not None and sample.update_of.sample is not None:
+        return (sample.update_of.sample,)
+    return tuple(branch.sample for branch in sample.merge_of)
+
+
+def builds_on(sample: Sample) -> tuple[str, ...]:
+    """Return the ids of all samples that ``sample`` is decoded with: parents, and contexts."""
+    contexts = sample.update_of.contexts_of if sample.update_of is not None else None
+    return (*parents(sample), *([contexts] if contexts is not None else []))
+
+
+def children(submission: Submission) -> Mapping[str, tuple[Sample, ...]]:
+    """Return, by the id of a sample, the updates of it, in the order of the metadata."""
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for sample in submission.samples:
+        if sample.update_of is not None and sample.update_of.sample is not None:
+            found[sample.update_of.sample].append(sample)
+    return {name: tuple(samples) for name, samples in found.items()}
+
+
+def in_order(submission: Submission) -> Iterator[Sample]:
+    """Yield every sample after those that it builds upon."""
+    by_id = {sample.id: sample for sample in submission.samples}
+    done: set[str] = set()
+    for start in submission.samples:
+        waiting = [start]
+        while waiting:
+            needed = [name for name in builds_on(waiting[-1]) if name not in done]
+            if needed:
+                waiting += [by_id[name] for name in needed]
+                continue
+            sample = waiting.pop()
+            if sample.id not in done:
+                done.add(sample.id)
+                yield sample
+
+
+def rounds(submission: Submission) -> Mapping[str, int]:
+    """Return how many updates lead to each sample.
+
+    0 is a whole network; a merge is in the round of its latest branch.
+    """
+    found: dict[str, int] = {}
+    for sample in in_order(submission):
+        before = max((found[name] for name in parents(sample)), default=0)
+        found[sample.id] = before + (sample.update_of is not None)
+    return found
+
+
+def roots(submission: Submission) -> Mapping[str, str | None]:
+    """Return the sample that each sample's chain begins with; None is the original.
+
+    A merge has the root of its first branch; SUBMISSION-UPDATE-001 demands that all have one.
+    """
+    found: dict[str, str | None] = {}
+    for sample in in_order(submission):
+        above = parents(sample)
+        found[sample.id] = found[above[0]] if above else None if sample.is_derived else sample.id
+    return found
+
+
+def cumulative_size(sample: Sample, submission: Submission) -> int:
+    """Return the bytes of all files that ``sample`` needs, itself included, each sample once."""
+    by_id = {each.id: each for each in submission.samples}
+    needed, waiting = {sample.id}, [sample.id]
+    while waiting:
+        new = set(builds_on(by_id[waiting.pop()])) - needed
+        needed |= new
+        waiting += new
+    return sum(by_id[name].size for name in needed)
