@@ -20,6 +20,8 @@ Over: TypeAlias = Literal[
     "stream",
     "lossless",
     "run",
+    "direct_run",
+    "access",
     "claim",
     "delta",
     "noise",
@@ -310,6 +312,14 @@ CHECKS: tuple[Check, ...] = (
         "The tolerance is not smaller than the noise floor",
         f"{CALL}, item 4",
         required=False,
+    ),
+    Check(
+        "INFERENCE-COMPRESSED-001",
+        "test_scalability",
+        "test_compressed_form_runs",
+        "direct_run",
+        "The compressed network runs without reconstruction",
+        f"{PROPOSALS}: inference with the compressed representation",
     ),
 )
 

@@ -32,6 +32,7 @@ _SUITES = {
     "test_originals": "Originals",
     "test_decoding": "Decoding",
     "test_metrics": "Metrics",
+    "test_scalability": "Scalability",
 }
 
 OVER: dict[Over, str] = {
@@ -45,6 +46,8 @@ OVER: dict[Over, str] = {
     "stream": "each sample that is a bitstream",
     "lossless": "each lossless sample",
     "run": "each sample and vector set it is measured on",
+    "direct_run": "each sample that is itself a network, and vector set it is measured on",
+    "access": "each sample that claims random access",
     "claim": "each metric value claimed for a sample",
     "delta": "each metric that a sample is judged by",
     "noise": "each metric that a sample is judged by, of networks given in several formats",
@@ -163,6 +166,12 @@ FAILURES = {
         "The original's own value of the metric differs by more than the tolerance from one format "
         "to another: a sample could break the tolerance by a change of runtime alone. This is a "
         "warning and does not count for the verdict."
+    ),
+    "INFERENCE-COMPRESSED-001": (
+        "The time and the memory of the compressed network could not be measured beside the "
+        "original's: it takes too long, or too much memory. How fast it is does not decide: the "
+        "figures are in the report, under `timing`; [scalability.md](scalability.md) says how they "
+        "are taken."
     ),
 }
 """What a failure of each check means."""

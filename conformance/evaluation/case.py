@@ -15,11 +15,21 @@ from typing import Literal, TypeAlias
 from conformance.submission.values import File, Metric, Model, Sample, Submission, VectorSet
 from conformance.verdicts import Json
 
-Kind: TypeAlias = Literal["model", "original", "agreement", "decode", "reconstruction", "mixture"]
+Kind: TypeAlias = Literal[
+    "model",
+    "original",
+    "agreement",
+    "decode",
+    "reconstruction",
+    "mixture",
+    "compressed-run",
+    "access",
+]
 """``model``: open the original; ``original``: run it on one vector set; ``agreement``: compare its
 outputs with those of the same network in another format; ``decode``: decode a sample;
 ``reconstruction``: run the decoded sample on one vector set; ``mixture``: run the original with
-some parameters of the sample."""
+some parameters of the sample; ``compressed-run``: time a sample that is a network, and the
+original, on one vector set; ``access``: decode single tensors of a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +73,16 @@ class Case:
         """The cases that must have succeeded before this one is worth a try."""
         if self.kind == "model":
             return ()
+        decoded = Case("decode", self.model, sample=self.sample)
+        if self.kind == "access":
+            return (Case("model", self.model), decoded)
+        if self.kind == "compressed-run":
+            return (Case("reconstruction", self.model, self.sample, self.vectors),)
         if self.reference is None or self.own is None:
             return (Case("model", self.model),)
         if self.kind == "agreement":
             return (self.own, self.reference)
-        return (self.reference, Case("decode", self.model, sample=self.sample))
+        return (self.reference, decoded)
 
 
 def files_of(case: Case, submission: Submission) -> tuple[File, ...]:

@@ -12,6 +12,7 @@ from conformance.codecs import CODECS
 from conformance.evaluation.case import Case, Kind
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.tasks.agreement import compare_formats
+from conformance.evaluation.tasks.compressed_run import run_compressed
 from conformance.evaluation.tasks.decode import decode_sample
 from conformance.evaluation.tasks.mixture import run_mixture
 from conformance.evaluation.tasks.original import open_model, run_original
@@ -30,6 +31,7 @@ TASKS: Mapping[Kind, Callable[[Work], Json]] = {
     "decode": decode_sample,
     "reconstruction": run_reconstruction,
     "mixture": run_mixture,
+    "compressed-run": run_compressed,
 }
 
 
