@@ -91,7 +91,7 @@ class UnitReader:
         self.index += 1
         self.name = ""
         self.elements = []
-        coder = _Reader(self._data, 8 * self.byte, self.elements, self._elements_left)
+        coder = self._coder(self._data, 8 * self.byte, self.elements, self._elements_left)
         try:
             with memory_for("The syntax elements of the stream"):
                 unit = self._read(coder)
@@ -105,7 +105,11 @@ class UnitReader:
         self._elements_left -= len(self.elements)
         return unit
 
-    def _read(self, coder: _Reader) -> Unit:
+    def _coder(self, data: memoryview, bit: int, elements: list[Element], most: int) -> Reader:
+        """Return what reads the elements of the unit that begins at ``bit``."""
+        return Reader(data, bit, elements, most)
+
+    def _read(self, coder: Reader) -> Unit:
         _check_number(self.index, coder, self._options)
         scope = self._context.scope(self._known_dimensions)
         values = walk(UNIT_SIZE, coder, scope, {})
@@ -122,7 +126,7 @@ class UnitReader:
     def _known_dimensions(self, name: str | None) -> Sequence[int] | None:
         return None if name is None else self._options.dimensions.get(name)
 
-    def _unit(self, syntax: UnitSyntax, values: Mapping[str, Value], coder: _Reader) -> Unit:
+    def _unit(self, syntax: UnitSyntax, values: Mapping[str, Value], coder: Reader) -> Unit:
         end = coder.bits.end // 8
         payload_byte = (coder.bits.position + 7) // 8
         if not syntax.has_coded_payload:
@@ -140,7 +144,7 @@ class UnitReader:
         )
 
 
-class _Reader:
+class Reader:
     """The coder that reads."""
 
     def __init__(self, data: memoryview, position: int, elements: list[Element], most: int) -> None:
@@ -239,7 +243,7 @@ class _Reader:
         )
 
 
-def _syntax_of(unit_type: int, coder: _Reader) -> UnitSyntax:
+def _syntax_of(unit_type: int, coder: Reader) -> UnitSyntax:
     if unit_type not in UNITS:
         raise NncUnsupportedError(
             "The type of a unit is not known",
@@ -251,7 +255,7 @@ def _syntax_of(unit_type: int, coder: _Reader) -> UnitSyntax:
     return UNITS[unit_type]
 
 
-def _check_number(index: int, coder: _Reader, options: Options) -> None:
+def _check_number(index: int, coder: Reader, options: Options) -> None:
     if index >= options.limits.units:
         raise NncLimitError(
             "The stream has too many units",
