@@ -1,11 +1,155 @@
-"""Suite of scalability: what of a sample can be used without decoding all of it."""
+"""Sixth suite: scalable samples give a better network with each layer."""
 
 from __future__ import annotations
 
 from conformance.evaluation.plan import Subject
+from conformance.session.deltas import judge_change
 from conformance.session.judge import Judge
+from conformance.session.layers import layer_size_claims
+from conformance.verdicts import Location
 
-FORMS = ("original", "compressed")
+METADATA = "submission.json"
+
+
+def test_layer_decodes(judge: Judge) -> None:
+    """The layers up to this one decode without the others, to a whole network of finite values."""
+    measured = judge.evidence("state")
+    judge.require_identity(measured)
+    for misfit in measured["coverage"]:
+        judge.require(
+            False,
+            misfit["message"],
+            expected=misfit["expected"],
+            found=misfit["found"],
+            where=Location(misfit["file"], element=misfit["tensor"]),
+            mend=misfit["mend"],
+        )
+    bad = [name for name, facts in measured["tensors"].items() if facts["non_finite"]]
+    judge.require(
+        not bad,
+        f"{len(bad)} tensors hold values that are not finite",
+        expected="finite values only",
+        found=", ".join(sorted(bad)[:5]),
+        where=Location(judge.sample_file, element=min(bad, default=None)),
+        mend="look for an overflow in this layer",
+    )
+    judge.passed(f"{measured['held']} tensors decoded, {len(measured['tensors'])} in all")
+
+
+def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
+    """Each subset gives the same tensors alone and at one go; none is altered by what follows."""
+    assert subject.sample is not None
+    measured = judge.evidence("layering")
+    for layer in measured["differing"]:
+        judge.require(
+            False,
+            f"layer {layer!r} is not the same when the layers are decoded at one go",
+            expected="the tensors that the subset gives by itself",
+            found="other tensors",
+            where=Location(judge.sample_file),
+            mend="report this to the authors of the codec",
+        )
+    judge.require(
+        not measured["altered"],
+        "tensors of the base layer were altered while later layers were decoded",
+        expected="the same digest of every tensor before and after",
+        found=", ".join(measured["altered"][:5]),
+        where=Location(judge.sample_file),
+        mend="report this to the authors of the codec",
+    )
+    judge.require(
+        measured["behind"] is not False,
+        "the base layer depends on bytes of the layers behind it",
+        expected="the same tensors with all that follows overwritten",
+        found="other tensors",
+        where=Location(judge.sample_file),
+        mend="put everything that the base layer needs into its own units",
+    )
+    judge.require(
+        measured["size"] == subject.sample.size,
+        "the layers are not the whole sample",
+        expected=f"{subject.sample.size} bytes in all layers",
+        found=f"{measured['size']} bytes",
+        where=Location(METADATA, pointer=f"{subject.pointer}/layers"),
+        mend=f"give every unit (0 to {measured['units'] - 1}) to a layer"
+        if measured["units"]
+        else "give every file to a layer",
+    )
+    behind = ", also with everything behind it overwritten" if measured["behind"] else ""
+    judge.passed(f"{measured['tensors']} tensors of the base layer are the same{behind}")
+
+
+def test_layer_sizes(subject: Subject, judge: Judge) -> None:
+    """The bytes of the layer, and of those up to it, are as claimed."""
+    assert subject.sample is not None
+    assert subject.part is not None
+    claims = subject.sample.layers[subject.part].claims
+    measured = layer_size_claims(claims, judge.evidence_of_parts())
+    sizes = {claim.name: int(claim.measured) for claim in measured}
+    evidence = {"layer": subject.layer, **sizes}
+    for claim in measured:
+        judge.require(
+            claim.holds,
+            f"the claimed {claim.name} of the layer is not the measured one",
+            expected=f"{claim.claimed:.10g}, as claimed",
+            found=f"{claim.measured:.10g}",
+            where=Location(METADATA, pointer=f"{subject.pointer}/claims/{claim.name}"),
+            mend=f"claim {claim.measured:.10g}",
+            evidence=evidence,
+        )
+    judge.passed(
+        f"{sizes['size']} bytes, {sizes['cumulative_size']} with the layers before it",
+        evidence=evidence,
+    )
+
+
+def test_layer_runs(subject: Subject, judge: Judge) -> None:
+    """The network that the layers up to this one give runs on every item."""
+    assert subject.vectors is not None
+    measured = judge.evidence("reconstruction")
+    judge.require(
+        measured["items"] == subject.vectors.items,
+        "not every item was run",
+        expected=f"{subject.vectors.items} items",
+        found=f"{measured['items']} items",
+        where=Location(METADATA, pointer=subject.pointer),
+        mend="declare the number of items that the vector files hold",
+    )
+    judge.passed(f"all {measured['items']} items were run")
+
+
+def test_layer_metric(subject: Subject, judge: Judge) -> None:
+    """The metric of the network up to this layer is as claimed, within the claim's tolerance."""
+    measured = judge.measured("reconstruction")
+    judge.require_declared_value(
+        measured,
+        {
+            "layer": subject.layer,
+            "direction": judge.metric.direction,
+            "reference": measured["reference"],
+            "value": measured["value"],
+        },
+    )
+
+
+def test_metric_does_not_fall(subject: Subject, judge: Judge) -> None:
+    """From the layer before to this one the metric gets no worse than the tolerance allows."""
+    assert subject.use is not None
+    metric = judge.metric
+    measured, before = judge.measured("reconstruction"), judge.measured_of_other("reconstruction")
+    judged = judge_change(subject.use, metric, before["value"], measured["value"])
+    judge.require(
+        judged.passes,
+        f"{metric.id} falls from the layer before to {subject.layer!r}: {judged.explanation}",
+        expected=judged.expected,
+        found=f"{float(before['value']):.10g} before, {float(measured['value']):.10g} with it",
+        where=Location(METADATA, pointer=subject.pointer),
+        mend="leave the layer out, or encode what it adds to the layers as they are decoded",
+    )
+    judge.passed(
+        f"{metric.id}: {float(before['value']):.10g} before, {float(measured['value']):.10g} "
+        f"with layer {subject.layer!r}"
+    )
 
 
 def test_compressed_form_runs(subject: Subject, judge: Judge) -> None:
@@ -16,7 +160,7 @@ def test_compressed_form_runs(subject: Subject, judge: Judge) -> None:
     judge.inference = {
         "sample": subject.sample.id,
         "vectors": subject.vectors.id,
-        **{name: measured[name] for name in ("rounds", "items", *FORMS)},
+        **{name: measured[name] for name in ("rounds", "items", "original", "compressed")},
     }
     judge.passed(
         f"the sample itself ran on {measured['ran_on']} items, without reconstruction",

@@ -20,12 +20,13 @@ from conformance.verdicts import Json, Location
 class Memory:
     """What decoding a step leaves behind for the next: plain data that can be kept in files.
 
-    ``arrays`` hold numbers (references, histories), ``nodes`` are JSON by name of a tensor.
+    ``arrays`` hold numbers (references, histories). ``nodes`` are JSON by name of a tensor: a list,
+    which is longer where branches were merged.
     """
 
     arrays: Mapping[str, Array] = field(default_factory=dict)
     facts: Mapping[str, Json] = field(default_factory=dict)
-    nodes: Mapping[str, Json] = field(default_factory=dict)
+    nodes: Mapping[str, list[Json]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,13 +54,14 @@ def memory_of(state: DecoderState | None, stream: Stream, before: Mapping[str, J
             name: [each.device_id, each.parameter_id, each.put_node_depth]
             for name, each in state.references.items()
         },
-        nodes={**before, **{name: asdict(node) for name, node in nodes_of(stream).items()}},
+        nodes={**before, **{n: [asdict(e) for e in each] for n, each in nodes_of(stream).items()}},
     )
 
 
 def identity_of(stream: Stream, nodes: Mapping[str, Json], display: str) -> Identity:
     """Return what the units of ``stream`` say about their parents, held against ``nodes``."""
-    parents = verify_parents(stream, {name: Node(**node) for name, node in nodes.items()})
+    known = {name: [Node(**node) for node in several] for name, several in nodes.items()}
+    parents = verify_parents(stream, known)
     return Identity(
         places=parents.units,
         named={str(kind): count for kind, count in parents.named.items()},

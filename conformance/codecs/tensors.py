@@ -45,6 +45,7 @@ class TensorsCodec:
         """Check the whole structure of the file; values are decoded when they are asked for."""
         step = self.decode_step(source, None)
         if step.identity.named:
+            step.tensors.close()
             raise _no_network(source.display[0])
         return step.tensors
 

@@ -10,6 +10,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from conformance.submission.values import File, Metric, Model, Sample, Submission, VectorSet
@@ -24,12 +25,20 @@ Kind: TypeAlias = Literal[
     "mixture",
     "compressed-run",
     "access",
+    "state",
+    "layering",
+    "mutation",
 ]
 """``model``: open the original; ``original``: run it on one vector set; ``agreement``: compare its
 outputs with those of the same network in another format; ``decode``: decode a sample;
 ``reconstruction``: run the decoded sample on one vector set; ``mixture``: run the original with
-some parameters of the sample; ``compressed-run``: time a sample that is a network, and the
-original, on one vector set; ``access``: decode single tensors of a sample."""
+some parameters of the sample; ``state``: the parameters after one part of a sample that others
+build upon; ``layering``: all layers of a sample at one go; ``mutation``: bitstreams of a chain as
+they should not be applied; ``compressed-run``: time a sample that is a network, and the original,
+on one vector set; ``access``: decode single tensors of a sample."""
+
+Step: TypeAlias = tuple[str, int]
+"""A part of a sample: the sample's id, and the part's place in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,10 @@ class Case:
     """One piece of work: what to do, on which model, sample and vector set of a submission.
 
     ``other_model`` and ``other_vectors`` are the same network and vectors in another format,
-    ``swapped`` the parameters that a mixture takes from the sample.
+    ``swapped`` the parameters that a mixture takes from the sample. ``part`` is the place of a
+    state in its sample, or the layer that a reconstruction ends with. A mutation applies
+    ``steps`` one after the other to the state ``start`` (None is the original) and is compared
+    with the state ``instead_of``.
     """
 
     kind: Kind
@@ -47,12 +59,36 @@ class Case:
     other_model: str | None = None
     other_vectors: str | None = None
     swapped: tuple[str, ...] = ()
+    part: int | None = None
+    mutation: str | None = None
+    start: Step | None = None
+    steps: tuple[Step, ...] = ()
+    instead_of: Step | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Case:
+        """Build from the object that :func:`dataclasses.asdict` gave and JSON carried."""
+        steps = {
+            name: tuple(data[name]) if data[name] is not None else None
+            for name in ("start", "instead_of")
+        }
+        return cls(
+            **{
+                **data,
+                **steps,
+                "swapped": tuple(data["swapped"]),
+                "steps": tuple((sample, part) for sample, part in data["steps"]),
+            }
+        )
 
     @property
     def name(self) -> str:
         """A readable name, unique in its submission: ``decode int8-qdq``."""
         subject = self.sample or self.model
-        return f"{self.kind} {subject}" + (f"@{self.vectors}" if self.vectors else "")
+        part = f"#{self.part}" if self.part is not None else ""
+        mutated = f" {self.mutation}" if self.mutation is not None else ""
+        on = f"@{self.vectors}" if self.vectors else ""
+        return f"{self.kind} {subject}{part}{mutated}{on}"
 
     @property
     def reference(self) -> Case | None:
@@ -68,35 +104,31 @@ class Case:
             return None
         return Case("original", self.model, vectors=self.vectors)
 
-    @property
-    def prerequisites(self) -> tuple[Case, ...]:
-        """The cases that must have succeeded before this one is worth a try."""
-        if self.kind == "model":
-            return ()
-        decoded = Case("decode", self.model, sample=self.sample)
-        if self.kind == "access":
-            return (Case("model", self.model), decoded)
-        if self.kind == "compressed-run":
-            return (Case("reconstruction", self.model, self.sample, self.vectors),)
-        if self.reference is None or self.own is None:
-            return (Case("model", self.model),)
-        if self.kind == "agreement":
-            return (self.own, self.reference)
-        return (self.reference, decoded)
-
 
 def files_of(case: Case, submission: Submission) -> tuple[File, ...]:
     """Return every submitted file that the result of ``case`` depends on."""
     files = list(submission.model(case.model).files)
     if case.other_model is not None:
         files += submission.model(case.other_model).files
-    if case.sample is not None:
-        files += sample_of(case, submission).files
+    files += _sample_files(case, submission)
     for vectors in (case.vectors, case.other_vectors):
         if vectors is not None:
             for shard in submission.vector_set(vectors).shards:
                 files += [*shard.inputs, *shard.targets, *shard.outputs]
     return tuple(files)
+
+
+def _sample_files(case: Case, submission: Submission) -> tuple[File, ...]:
+    """Return the files of samples that the worker reads itself; states stand for the others."""
+    if case.kind == "mutation":
+        parts = [submission.sample(name).parts[part] for name, part in case.steps]
+        return tuple(file for part in parts for file in part.files)
+    if case.sample is None:
+        return ()
+    sample = sample_of(case, submission)
+    if case.kind == "state" and not sample.merge_of:
+        return sample.parts[case.part or 0].files
+    return sample.files
 
 
 def keeps_outputs(vectors: VectorSet, metrics: Iterable[Metric], submission: Submission) -> bool:
@@ -117,17 +149,28 @@ def metrics_on(vectors: str, submission: Submission, model: Model) -> tuple[Metr
     used = {value.metric for value in model.metric_values if value.vectors == vectors}
     used |= {u.metric for s in samples for u in s.metrics if u.vectors == vectors}
     used |= {v.metric for s in samples for v in s.claims.metric_values if v.vectors == vectors}
+    layers = [layer for s in samples for layer in s.layers]
+    used |= {v.metric for s in layers for v in s.claims.metric_values if v.vectors == vectors}
     return tuple(metric for metric in submission.metrics if metric.id in used)
 
 
-def evidence_key(case: Case, submission: Submission, *, limits: Mapping[str, Json]) -> str:
+def evidence_key(
+    case: Case,
+    submission: Submission,
+    *,
+    limits: Mapping[str, Json],
+    states: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Return the SHA-256 of everything the result of ``case`` depends on.
 
     File contents enter by their verified digests, so that the same bytes under another name give
-    another key only where the name matters to a runtime.
+    another key only where the name matters to a runtime. ``states`` are the keys of the states that
+    the case builds upon: what these depend upon enters by them, so that the key of the last step
+    of a chain takes no longer than that of the first.
     """
     depends = {
         "case": asdict(case),
+        "states": dict(states),
         "files": [asdict(file) for file in files_of(case, submission)],
         "declared": _declared(case, submission),
         "limits": dict(limits),
@@ -144,9 +187,11 @@ def _declared(case: Case, submission: Submission) -> dict[str, Json]:
     declared = _declared_of(model)
     if case.sample is not None:
         sample = sample_of(case, submission)
-        declared["codec"] = [sample.codec, dict(sample.codec_params)]
-        declared["lossless"] = sample.lossless
-        declared["name_map"] = [asdict(entry) for entry in sample.name_map]
+        declared["sample"] = _declared_of_sample(sample)
+        declared["compared"] = sample.same_tensors_as is not None or any(
+            other.same_tensors_as == sample.id for other in submission.samples
+        )
+    declared["steps"] = [_declared_of_sample(submission.sample(name)) for name, _ in case.steps]
     if case.vectors is not None:
         vectors = submission.vector_set(case.vectors)
         declared["vectors"] = asdict(vectors)
@@ -163,6 +208,25 @@ def _declared(case: Case, submission: Submission) -> dict[str, Json]:
 def _declared_of(model: Model) -> dict[str, Json]:
     ports = [asdict(port) for port in (*model.inputs, *model.outputs)]
     return {"format": model.format, "ports": ports}
+
+
+def _declared_of_sample(sample: Sample) -> dict[str, Json]:
+    """Return what says how a sample is decoded; the files are those of the case."""
+    return {
+        "codec": sample.codec,
+        "lossless": sample.lossless,
+        "parts": [
+            {
+                "units": part.units,
+                "mode": part.mode,
+                "params": dict(part.params),
+                "name_map": [asdict(entry) for entry in part.name_map],
+            }
+            for part in (sample.parts if sample.layers else sample.parts[:1])
+        ],
+        "update_of": asdict(sample.update_of) if sample.update_of is not None else None,
+        "merge_of": [asdict(branch) for branch in sample.merge_of],
+    }
 
 
 def confidence_levels(case: Case, submission: Submission) -> dict[str, float]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from conformance.evaluation.case import Case, evidence_key, files_of
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.limits import Limits
+from conformance.evaluation.needs import key_of, prerequisites, states
 from conformance.evaluation.process import Worker
 from conformance.evaluation.store import EvidenceStore
 from conformance.evaluation.workers import Workers
@@ -56,10 +57,28 @@ class Executor:
         self._workers.stop()
 
     def evidence(self, case: Case) -> Evidence:
-        """Return the evidence of ``case``: remembered, stored, or computed now."""
-        if case not in self._known:
-            self._known[case] = self._find(case)
+        """Return the evidence of ``case``: remembered, stored, or computed now.
+
+        What has to come first is looked up step by step and not by recursion: a chain may have a
+        thousand steps.
+        """
+        submission = self._submission()
+        waiting = [case]
+        while waiting:
+            last = waiting[-1]
+            missing = [c for c in self._needed(last, submission) if c not in self._known]
+            if last not in self._known and not missing:
+                self._known[last] = self._find(last)
+            if last in self._known:
+                waiting.pop()
+            waiting += missing
         return self._known[case]
+
+    def _needed(self, case: Case, submission: Submission) -> tuple[Case, ...]:
+        """Return what must come first; nothing for what is known, or cannot be run anyway."""
+        if case in self._known or self._blocked(case, submission) is not None:
+            return ()
+        return prerequisites(case, submission)
 
     def _find(self, case: Case) -> Evidence:
         submission = self._submission()
@@ -68,8 +87,8 @@ class Executor:
             return blocked
         # What must come first is looked up before the lock is taken: no lock is ever held while
         # another is asked for.
-        for needed in case.prerequisites:
-            obstacle = _obstacle(self.evidence(needed))
+        for needed in prerequisites(case, submission):
+            obstacle = _obstacle(self._known[needed])
             if obstacle is not None:
                 return self._failed(case, obstacle)
         key = self._key(case, submission)
@@ -78,12 +97,14 @@ class Executor:
             return stored or self._evaluate(case, key)
 
     def _key(self, case: Case, submission: Submission) -> str:
-        return evidence_key(case, submission, limits={"memory": self.limits.memory_bytes})
+        limits = {"memory": self.limits.memory_bytes}
+        keys = {each.name: self._known[each].key for each in states(case, submission)}
+        return evidence_key(case, submission, limits=limits, states=keys)
 
     def _evaluate(self, case: Case, key: str) -> Evidence:
         draft = self.store.draft()
-        reference = self.evidence(case.reference) if case.reference else None
-        own = self.evidence(case.own) if case.own else None
+        reference = self._known[case.reference] if case.reference else None
+        own = self._known[case.own] if case.own else None
         request = {
             "root": str(self.loaded.root),
             "metadata_sha256": self.loaded.metadata_sha256,
@@ -91,6 +112,7 @@ class Executor:
             "out": str(draft),
             "reference": str(reference.folder) if reference else None,
             "own": str(own.folder) if own else None,
+            "states": self._state_folders(case),
         }
         try:
             answer = self._ask(case, request)
@@ -102,6 +124,13 @@ class Executor:
             return self.store.write(evidence)
         shutil.rmtree(draft, ignore_errors=True)
         return evidence
+
+    def _state_folders(self, case: Case) -> dict[str, str]:
+        """Return, by step, the folder of the evidence of each state that the case reads."""
+        return {
+            key_of((each.sample or "", each.part or 0)): str(self._known[each].folder)
+            for each in states(case, self._submission())
+        }
 
     def _ask(self, case: Case, request: Json) -> Json:
         """Return the worker's answer, if it is about the files whose digests were verified.
@@ -147,6 +176,9 @@ class Executor:
         return self.loaded.submission
 
 
+_UNFIT = "tensors that are missing, of another shape or type, or not finite"
+
+
 def _changed(path: Path, facts: FileFacts) -> bool:
     try:
         now = path.lstat()
@@ -166,7 +198,8 @@ def _obstacle(needed: Evidence) -> ConformanceError | None:
             return needed.error
         found = needed.error.message
     elif needed.result is not None and not needed.result.get("usable", True):
-        found = "tensors that are missing, of another shape, or not finite"
+        wrong = needed.result.get("identity", {}).get("wrong")
+        found = "another parent than the one that it names" if wrong else _UNFIT
     else:
         return None
     return NotRunError(

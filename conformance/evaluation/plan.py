@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from conformance.checks import Over
 from conformance.evaluation.case import Case, Kind, metrics_on
+from conformance.evaluation.chain_plan import chain_subjects
+from conformance.evaluation.mutations import Mutation
 from conformance.submission.values import (
     Metric,
     MetricUse,
@@ -43,11 +45,17 @@ class Subject:
     declared: MetricValue | None = None
     use: MetricUse | None = None
     others: tuple[Subject, ...] = ()
+    layer: str | None = None
+    part: int | None = None
+    mutation: Mutation | None = None
+    leading_bytes: int = 0
 
     def case(self, kind: Kind) -> Case:
         """Return the case of this kind that holds evidence about the subject."""
         if self.model is None:
             raise ValueError(f"{self.id} is not about a network")
+        if kind in ("state", "layering", "mutation"):
+            return self._case_of_parts(kind, self.model)
         other = self.others[0] if kind == "agreement" else None
         return Case(
             kind,
@@ -56,6 +64,30 @@ class Subject:
             vectors=self.vectors.id if self.vectors and kind in _ON_VECTORS else None,
             other_model=other.model.id if other and other.model else None,
             other_vectors=other.vectors.id if other and other.vectors else None,
+            part=self.part if kind == "reconstruction" else None,
+        )
+
+    def _case_of_parts(self, kind: Kind, model: Model) -> Case:
+        """Return the case of a state (the last one, without a part), of layers, of a wrong turn."""
+        if self.sample is None:
+            raise ValueError(f"{self.id} is not about a sample")
+        mutation = self.mutation
+        if kind == "mutation" and mutation is not None:
+            return Case(
+                kind,
+                model.id,
+                sample=self.sample.id,
+                part=mutation.part,
+                mutation=mutation.kind,
+                start=mutation.start,
+                steps=mutation.steps,
+                instead_of=mutation.instead_of,
+            )
+        if kind == "layering":
+            return Case(kind, model.id, sample=self.sample.id)
+        last = len(self.sample.parts) - 1
+        return Case(
+            kind, model.id, sample=self.sample.id, part=last if self.part is None else self.part
         )
 
 
@@ -95,7 +127,7 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["claim"] = tuple(_claims(name, submission))
     listed["delta"] = tuple(_deltas(name, submission))
     listed["noise"] = tuple(_noisy(listed["delta"], name, submission))
-    return listed
+    return {**listed, **chain_subjects(listed["sample"], submission)}
 
 
 def _models(name: str, submission: Submission) -> Iterator[Subject]:

@@ -8,7 +8,7 @@ never added to anything but what it was made for.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -61,9 +61,13 @@ class Parents:
     wrong: tuple[WrongParent, ...]
 
 
-def nodes_of(stream: Stream) -> dict[str, Node]:
+Nodes: TypeAlias = Mapping[str, Sequence[Node]]
+"""The node of each tensor by name; several where branches of the tree were merged."""
+
+
+def nodes_of(stream: Stream) -> dict[str, tuple[Node, ...]]:
     """Return, by the name of a tensor, the node that the stream leaves it at."""
-    nodes: dict[str, Node] = {}
+    nodes: dict[str, tuple[Node, ...]] = {}
     for unit, names in _units(stream):
         values: Mapping[str, Any] = unit.values
         payload = stream.data[unit.payload_byte : unit.payload_byte + unit.payload_size]
@@ -74,15 +78,16 @@ def nodes_of(stream: Stream) -> dict[str, Node]:
             hashlib.sha256(payload).hexdigest(),
             hashlib.sha512(payload).hexdigest(),
         )
-        nodes |= dict.fromkeys(names, node)
+        nodes |= dict.fromkeys(names, (node,))
     return nodes
 
 
-def verify_parents(stream: Stream, nodes: Mapping[str, Node]) -> Parents:
+def verify_parents(stream: Stream, nodes: Nodes) -> Parents:
     """Hold the parent that each unit names against ``nodes``, those of the tensors so far.
 
-    A tensor that has no node, or one without ids, is a root: its depth is 0, and its device and
-    parameter id are not known. It has no payload, which a hash could be of, unless it was decoded.
+    Where there are several, it has to be one of them. A tensor that has no node, or one without
+    ids, is a root: its depth is 0, and its device and parameter id are not known. It has no
+    payload, which a hash could be of, unless it was decoded.
     """
     named: dict[NamedBy, int] = {}
     wrong: list[WrongParent] = []
@@ -93,11 +98,10 @@ def verify_parents(stream: Stream, nodes: Mapping[str, Node]) -> Parents:
             continue
         kind = _TYPES[int(str(unit.values["parent_node_id_type"]))]
         named[kind] = named.get(kind, 0) + 1
-        node = next((nodes[name] for name in names if name in nodes), None)
-        if kind == "node":
-            wrong += _wrong_ids(unit, names[0], node)
-        else:
-            wrong += _wrong_hash(unit, names[0], node, kind)
+        known = next((nodes[name] for name in names if name in nodes), ())
+        found = [_wrong_parent(unit, names[0], node, kind) for node in known or (None,)]
+        if None not in found:
+            wrong += filter(None, found[:1])
     return Parents(units, named, tuple(wrong))
 
 
@@ -106,8 +110,12 @@ def _units(stream: Stream) -> Iterator[tuple[Unit, tuple[str, ...]]]:
         yield unit, tuple(unit_names(unit, active))
 
 
-def _wrong_ids(unit: Unit, name: str, node: Node | None) -> Iterator[WrongParent]:
-    """Yield the first id of the parent that is not that of ``node``."""
+def _wrong_parent(unit: Unit, name: str, node: Node | None, kind: NamedBy) -> WrongParent | None:
+    return _wrong_ids(unit, name, node) if kind == "node" else _wrong_hash(unit, name, node, kind)
+
+
+def _wrong_ids(unit: Unit, name: str, node: Node | None) -> WrongParent | None:
+    """Return the first id of the parent that is not that of ``node``."""
     values: Mapping[str, Any] = unit.values
     own = bool(values["node_id_present_flag"])
     depth = values["put_node_depth"] - 1 if own else values["parent_put_node_depth"]
@@ -124,16 +132,17 @@ def _wrong_ids(unit: Unit, name: str, node: Node | None) -> Iterator[WrongParent
     for (key, value), wanted in zip(found.items(), expected, strict=True):
         if wanted is not None and value != wanted:
             what = key.removeprefix("parent_")
-            yield WrongParent(
+            return WrongParent(
                 name, at(unit, key), f"a parent of {what} {wanted}", f"{what} {value}"
             )
-            return
+    return None
 
 
-def _wrong_hash(unit: Unit, name: str, node: Node | None, kind: NamedBy) -> Iterator[WrongParent]:
+def _wrong_hash(unit: Unit, name: str, node: Node | None, kind: NamedBy) -> WrongParent | None:
     key = f"parent_node_payload_{kind}"
     found = str(unit.values[key])
     actual = None if node is None else node.sha256 if kind == "sha256" else node.sha512
-    if found != actual:
-        expected = actual or "no hash: the tensor was not decoded from a payload"
-        yield WrongParent(name, at(unit, key), expected, found)
+    if found == actual:
+        return None
+    expected = actual or "no hash: the tensor was not decoded from a payload"
+    return WrongParent(name, at(unit, key), expected, found)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from conformance.evaluation.executor import Executor
 from conformance.evaluation.plan import Subject, subjects
-from conformance.session.inquiry import inquiry, result_of, sample_subject
+from conformance.session.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.session.sizes import compressed_percent, compression_factor
 from conformance.submission import Loaded
+from conformance.submission.lineage import cumulative_size
+from conformance.submission.values import MetricUse
 from conformance.verdicts import ConformanceError, Json, Location, error_from_json
 
 DIGITS = 4
@@ -29,21 +32,54 @@ def true_claims(folder: Path, sample: str) -> str:
 
 
 def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
-    model, sample = subject.model, subject.sample
-    if model is None or sample is None:
+    sample = subject.sample
+    if sample is None:
         raise ValueError(f"{subject.id} is not a sample")
     decoded = result_of(executor, subject.case("decode"))
     _require_whole(decoded["coverage"], sample.id)
+    layers = {"layers": list(_layers(executor, loaded, subject))} if sample.layers else {}
     return {
         "features": decoded["features"],
         "claims": {
-            "compressed_size": sample.size,
-            "compression_factor": round(compression_factor(model, sample), DIGITS),
-            "compressed_percent": round(compressed_percent(model, sample), DIGITS),
+            **_sizes(loaded, subject),
             "metric_values": list(_metric_values(executor, loaded, subject)),
             "tensor_digests": {name: facts["sha256"] for name, facts in decoded["tensors"].items()},
         },
+        **layers,
     }
+
+
+def _sizes(loaded: Loaded, subject: Subject) -> dict[str, Json]:
+    """Return the size, and the ratios of a whole network or what leads to an update."""
+    model, sample = subject.model, subject.sample
+    if model is None or sample is None:
+        raise ValueError(f"{subject.id} is not a sample")
+    if sample.is_derived:
+        total = cumulative_size(sample, valid(loaded))
+        return {"compressed_size": sample.size, "cumulative_size": total}
+    return {
+        "compressed_size": sample.size,
+        "compression_factor": round(compression_factor(model, sample), DIGITS),
+        "compressed_percent": round(compressed_percent(model, sample), DIGITS),
+    }
+
+
+def _layers(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Json]:
+    """Yield the claims of every layer, for each metric that the sample is judged by."""
+    runs = subjects(loaded.id, loaded.submission)
+    total = 0
+    for layer in (each for each in runs["layer"] if each.sample == subject.sample):
+        state = result_of(executor, layer.case("state"))
+        _require_whole(state["coverage"], layer.id)
+        total += state["size"]
+        uses = (each for each in runs["delta"] if each.sample == subject.sample)
+        values = [
+            _row(executor, replace(layer, vectors=each.vectors), each.use)
+            for each in uses
+            if each.use
+        ]
+        claims = {"size": state["size"], "cumulative_size": total, "metric_values": values}
+        yield {"id": layer.layer, "claims": claims}
 
 
 def _require_whole(coverage: Sequence[Json], sample: str) -> None:
@@ -62,17 +98,16 @@ def _require_whole(coverage: Sequence[Json], sample: str) -> None:
 
 def _metric_values(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Json]:
     """Yield the value of every metric the sample is judged by."""
-    if subject.sample is None:
-        return
     for run in subjects(loaded.id, loaded.submission)["delta"]:
         if run.sample == subject.sample and run.use is not None:
-            # What ails the original is told by its own case; the sample's would only point there.
-            result_of(executor, run.case("original"))
-            row = result_of(executor, run.case("reconstruction"))["metrics"][run.use.metric]
-            if "error" in row:
-                raise error_from_json(row["error"])
-            yield {
-                "metric": run.use.metric,
-                "vectors": run.use.vectors,
-                "value": row["value"],
-            }
+            yield _row(executor, run, run.use)
+
+
+def _row(executor: Executor, run: Subject, use: MetricUse) -> Json:
+    """Return the value of one metric on the vectors of ``run``."""
+    # What ails the original is told by its own case; the sample's would only point there.
+    result_of(executor, run.case("original"))
+    row = result_of(executor, run.case("reconstruction"))["metrics"][use.metric]
+    if "error" in row:
+        raise error_from_json(row["error"])
+    return {"metric": use.metric, "vectors": use.vectors, "value": row["value"]}

@@ -65,6 +65,30 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
     )
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedChange:
+    """Whether a metric fell from one layer to the next, in words."""
+
+    passes: bool
+    explanation: str
+    expected: str
+
+
+def judge_change(use: MetricUse, metric: Metric, before: Json, value: Json) -> JudgedChange:
+    """Judge the change of a metric from one layer to the next by the sample's tolerance.
+
+    A layer may improve the network by any amount, and values are compared as they are: an upper
+    bound and a confidence are for the whole sample.
+    """
+    tolerance = Tolerance(use.tolerance.type, use.tolerance.bound, use.tolerance.inclusive)
+    judgement = judge(tolerance, metric.direction, float(before), float(value))
+    return JudgedChange(
+        judgement.verdict is Verdict.PASS,
+        judgement.explanation,
+        _expected(tolerance, metric).replace("the original's", "the layer before's"),
+    )
+
+
 def _expected(tolerance: Tolerance, metric: Metric) -> str:
     unit = "" if tolerance.type == "absolute" else " of the original's value"
     sign = "≤" if tolerance.inclusive else "<"

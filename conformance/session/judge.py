@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from conformance.checks import Check
@@ -37,8 +38,17 @@ OWNER: Mapping[Kind, str] = {
     "mixture": "SAMPLE-RUN-001",
     "compressed-run": "INFERENCE-COMPRESSED-001",
     "access": "ACCESS-RANDOM-001",
+    "state": "UPDATE-STEP-001",
+    "layering": "LAYER-BASE-001",
+    "mutation": "UPDATE-MUTATION-001",
 }
 """The check that reports the failure of a case; all others that need it were then not run."""
+
+OWNER_OF_LAYERS: Mapping[Kind, str] = {
+    "state": "LAYER-DECODE-001",
+    "reconstruction": "LAYER-RUN-001",
+}
+"""The same for subjects that are layers."""
 
 
 GATES = ("SUBMISSION-READ-001", "SUBMISSION-SCHEMA-001")
@@ -104,11 +114,17 @@ class Judge:
 
     @property
     def sample_file(self) -> str | None:
-        """The first file of the subject's sample."""
-        return self.subject.sample.files[0].rel_filepath if self.subject.sample else None
+        """The first file of the subject's sample; a merge has none."""
+        files = self.subject.sample.files if self.subject.sample else ()
+        return files[0].rel_filepath if files else None
 
-    def require_declared_value(self, measured: Mapping[str, Json]) -> None:
-        """Judge the subject's declared metric value against the ``measured`` row."""
+    def require_declared_value(
+        self, measured: Mapping[str, Json], more: Mapping[str, Json] = MappingProxyType({})
+    ) -> None:
+        """Judge the subject's declared metric value against the ``measured`` row.
+
+        The evidence holds what is ``more`` as well.
+        """
         declared = self.subject.declared
         if declared is None:
             raise ValueError(f"{self.subject.id} declares no value")
@@ -118,6 +134,7 @@ class Judge:
             "vectors": declared.vectors,
             "declared": declared.value,
             "measured": measured["value"],
+            **more,
         }
         expected = f"{declared.value:.10g} ± {declared.tolerance:g}, as declared"
         slack = EQUAL * max(1.0, abs(declared.value))
@@ -150,7 +167,38 @@ class Judge:
         if not evidence.reused and evidence.cost:
             self.costs[evidence.case] = evidence.cost
         if evidence.error is not None:
-            self._raise_failure(OWNER[kind], evidence.error)
+            self._raise_failure(_owner(self.subject, kind), evidence.error)
+        return evidence.result or {}
+
+    def evidence_of_parts(self) -> list[Mapping[str, Json]]:
+        """Return the states of all parts of the subject's sample up to its own."""
+        own = self.subject
+        subjects = [dataclasses.replace(own, part=part) for part in range((own.part or 0) + 1)]
+        found = [self._look_up(each, "state") for each in subjects]
+        for evidence in found:
+            if evidence.error is not None:
+                self._raise_failure(_owner(own, "state"), evidence.error)
+        return [evidence.result or {} for evidence in found]
+
+    def require_identity(self, state: Mapping[str, Json]) -> None:
+        """Raise :class:`NotRunError` if a step was not applied because it names another parent."""
+        if state["identity"]["wrong"]:
+            raise NotRunError(
+                "the bitstream was not applied: it names another parent",
+                expected="UPDATE-PARENT-001 passes",
+                found="another parent than the one that it names",
+                mend="mend the finding of UPDATE-PARENT-001 first",
+            )
+
+    def evidence_of_other(self, kind: Kind) -> Mapping[str, Json]:
+        """Return what the case of this kind measured for what the subject is compared with.
+
+        Raises :class:`NotRunError` if it failed: its own checks tell why.
+        """
+        (other,) = self.subject.others
+        evidence = self._look_up(other, kind)
+        if evidence.error is not None:
+            self._raise_failure("", evidence.error)
         return evidence.result or {}
 
     def measured(self, kind: Kind) -> Mapping[str, Json]:
@@ -163,6 +211,13 @@ class Judge:
         if "error" in row:
             owner = "METRIC-MEASURE-001" if kind == "original" else "METRIC-DELTA-001"
             self._raise_failure(owner, self._placed(error_from_json(row["error"])))
+        return row
+
+    def measured_of_other(self, kind: Kind) -> Mapping[str, Json]:
+        """Return the same row for what the subject is compared with."""
+        row: Mapping[str, Json] = self.evidence_of_other(kind)["metrics"][self.metric.id]
+        if "error" in row:
+            self._raise_failure("", self._placed(error_from_json(row["error"])))
         return row
 
     def measured_in_all_formats(self) -> Mapping[str, float]:
@@ -196,11 +251,12 @@ class Judge:
     def _raise_failure(self, owner: str, error: ConformanceError) -> NoReturn:
         if owner == self.check.id or error.verdict is Verdict.NOT_RUN:
             raise error
+        which = owner or "a check of the other one"
         raise NotRunError(
-            f"{owner} did not pass for what this check needs",
-            expected=f"{owner} passes",
+            f"{which} did not pass for what this check needs",
+            expected=f"{which} passes",
             found=error.message,
-            mend=f"mend the finding of {owner} first",
+            mend=f"mend the finding of {which} first",
         )
 
     def require(
@@ -258,6 +314,15 @@ class Judge:
         facts["evidence"] = facts.get("evidence") or {}
         check, subject = self.check, self.subject.id
         return Finding(check.id, subject, verdict, check.clause, message, **facts)
+
+
+def _owner(subject: Subject, kind: Kind) -> str:
+    """Return the check that reports the failure of a case of ``subject``."""
+    if subject.layer is not None and kind in OWNER_OF_LAYERS:
+        return OWNER_OF_LAYERS[kind]
+    if kind == "state" and subject.sample is not None and subject.sample.merge_of:
+        return "UPDATE-MERGE-001"
+    return OWNER[kind]
 
 
 def _gates_before(check: Check) -> int:

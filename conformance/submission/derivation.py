@@ -18,6 +18,7 @@ from conformance.verdicts import Json
 CHECK = "SUBMISSION-UPDATE-001"
 CLAUSE = "MPEG Call for Proposals N17934: incremental updates, scalability"
 _KINDS = ("update_of", "merge_of", "layers")
+_RATIOS = ("compression_factor", "compressed_percent")
 _OF_A_BITSTREAM = ("codec", "files", "name_map")
 
 Entry: TypeAlias = tuple[Pointer, dict[str, Json]]
@@ -31,6 +32,7 @@ def find_derivation_problems(data: Json) -> Iterator[Problem]:
             samples.setdefault(entry["id"], (at, entry))
     for at, entry in samples.values():
         yield from _kind_problems(at, entry)
+        yield from _claim_problems(at, entry)
         yield from _update_problems(at, entry)
         yield from _foreign_models(at, entry, samples)
     cycles = list(_cycles(samples))
@@ -60,16 +62,9 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
                 found=shown(entry[key]),
                 mend=f"Remove {key}, or make it an update of the merge.",
             )
-    claims = entry.get("claims")
-    derived = "update_of" in entry or "merge_of" in entry
-    if derived and isinstance(claims, dict) and "cumulative_size" not in claims:
-        yield problem(
-            (*at, "claims"),
-            "the claims of an update or merge lack the key 'cumulative_size'",
-            expected="the bytes of all files that lead here from the root",
-            found=listing(claims),
-            mend="Add it; `nnr-conformance measure DIR SAMPLE` prints it.",
-        )
+
+
+def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
     if entry.get("same_tensors_as") == entry["id"]:
         yield problem(
             (*at, "same_tensors_as"),
@@ -77,6 +72,27 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
             expected="another sample",
             found=shown(entry["id"]),
             mend="Name the sample that was coded in another way.",
+        )
+    claims = entry.get("claims")
+    derived = "update_of" in entry or "merge_of" in entry
+    if not derived or not isinstance(claims, dict):
+        return
+    for key in _RATIOS:
+        if key in claims:
+            yield problem(
+                (*at, "claims", key),
+                f"an update or merge claims a {key}",
+                expected="ratios of whole networks only: an update is none by itself",
+                found=shown(claims[key]),
+                mend="Remove it; the bytes of the step and cumulative_size say what it costs.",
+            )
+    if "cumulative_size" not in claims:
+        yield problem(
+            (*at, "claims"),
+            "the claims of an update or merge lack the key 'cumulative_size'",
+            expected="the bytes of all files that lead here from the root",
+            found=listing(claims),
+            mend="Add it; `nnr-conformance measure DIR SAMPLE` prints it.",
         )
 
 

@@ -18,12 +18,20 @@ from conformance.tensorfiles._open import FORMATS, Format, open_file, open_tenso
 from conformance.tensorfiles._stored import Stored, check_name, check_shape, check_total, distinct
 from conformance.tensorfiles._write import dump_tensors, write_tensors
 from conformance.tensorfiles.digest import network_digest, tensor_digest
-from conformance.tensorfiles.dtypes import Array, DType, dtype_named, is_extended, is_floating
+from conformance.tensorfiles.dtypes import (
+    SAFETENSORS_CODES,
+    Array,
+    DType,
+    dtype_named,
+    is_extended,
+    is_floating,
+)
 from conformance.tensorfiles.strings import pack_strings, unpack_strings
 
 __all__ = [
     "FORMATS",
     "LFS_BYTES",
+    "SAFETENSORS_CODES",
     "Array",
     "DType",
     "Format",

@@ -65,6 +65,7 @@ class Bench:
                 "out": str(out),
                 "reference": str(reference) if reference else None,
                 "own": str(reference) if reference else None,
+                "states": {},
             }
         )
         return json.loads(json.dumps(measured)), out

@@ -13,6 +13,7 @@ from conformance.evaluation.case import (
     metrics_on,
     versions,
 )
+from conformance.evaluation.needs import prerequisites
 from conformance.submission import Submission, load
 from tests import tiny_submission
 
@@ -132,14 +133,14 @@ def test_files_of_a_reconstruction_are_all_it_reads(tmp_path: Path) -> None:
     assert files == expected
 
 
-def test_reconstruction_needs_the_original_and_the_decoded_sample() -> None:
-    assert RECONSTRUCTION.prerequisites == (ORIGINAL, DECODE)
+def test_reconstruction_needs_the_original_and_the_decoded_sample(tmp_path: Path) -> None:
+    assert prerequisites(RECONSTRUCTION, submission(tmp_path)) == (ORIGINAL, DECODE)
 
 
-def test_nothing_is_tried_on_a_model_that_does_not_open() -> None:
-    model = CASES[0]
-    assert model.prerequisites == ()
-    assert ORIGINAL.prerequisites == DECODE.prerequisites == (model,)
+def test_nothing_is_tried_on_a_model_that_does_not_open(tmp_path: Path) -> None:
+    model, whole = CASES[0], submission(tmp_path)
+    assert prerequisites(model, whole) == ()
+    assert prerequisites(ORIGINAL, whole) == prerequisites(DECODE, whole) == (model,)
 
 
 def test_metrics_are_those_anything_refers_to(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from conformance.evaluation.case import Case
 from conformance.evaluation.memory import peak, release, reset_peak
+from conformance.evaluation.needs import prerequisites
 from conformance.evaluation.tasks import compressed_run
 from conformance.evaluation.tasks.vectors import ShardArrays
 from conformance.evaluation.tasks.work import Networks
+from conformance.submission import load
 from conformance.verdicts import UnsupportedError
 from tests import tiny_submission
 from tests.evaluation.bench import Bench
@@ -108,8 +110,11 @@ def test_a_sample_of_tensors_is_refused(bench: Bench) -> None:
         bench.at_the_desk(case)
 
 
-def test_it_is_run_once_the_sample_is_known_to_run() -> None:
-    assert RUN.prerequisites == (Case("reconstruction", "linear", "half-onnx", "test"),)
+def test_it_is_run_once_the_sample_is_known_to_run(bench: Bench) -> None:
+    submission = load(bench.root).submission
+    assert submission is not None
+    needed = Case("reconstruction", "linear", "half-onnx", "test")
+    assert prerequisites(RUN, submission) == (needed,)
 
 
 def test_the_peak_is_that_since_the_last_reset() -> None:

@@ -262,7 +262,7 @@ def test_one_model_alone_is_a_submission_without_any_other(model, tmp_path):
     assert {entry["model"] for entry in (*left["vectors"], *left["samples"])} == {model}
     assert not any("equivalent_to" in vectors for vectors in left["vectors"])
     assert len(left["samples"]) == sum(sample["model"] == model for sample in SAMPLES.values())
-    listed = set(one_model._listed_files(left))
+    listed = set(one_model.listed_files(left))
     assert set(files(folder)) == listed | {"submission.json"}
     assert not any(path.is_dir() and not any(path.iterdir()) for path in folder.rglob("*"))
     assert load(folder).problems == ()

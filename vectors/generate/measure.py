@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from conformance.evaluation.executor import Executor
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.store import EvidenceStore
 from conformance.submission import load
+from conformance.submission.lineage import cumulative_size
+from conformance.submission.values import Submission
 from conformance.verdicts import Json
 
 DECIMALS = 6
@@ -37,55 +40,88 @@ def fill_in_measured(
     """
     filled = copy.deepcopy(dict(document))
     with tempfile.TemporaryDirectory() as folder:
-        bench = Executor(load(root), EvidenceStore(Path(folder)), Limits.for_machine())
+        loaded = load(root)
+        if loaded.submission is None:
+            raise ValueError(f"{root}: {loaded.problems[0].message}")
+        bench = Executor(loaded, EvidenceStore(Path(folder)), Limits.for_machine())
         try:
-            _fill_in(bench, filled, within, decimals)
+            _Measuring(bench, loaded.submission, filled, within, decimals).fill_in()
         finally:
             bench.close()
     return filled
 
 
-def _fill_in(
-    bench: Executor,
-    document: dict[str, Any],
-    within: Mapping[str, Mapping[str, float]],
-    decimals: int,
-) -> None:
-    def values(measured: Mapping[str, Json], owner: dict[str, Any], vectors: str) -> list[Json]:
-        return [
-            {
-                "metric": metric["id"],
-                "vectors": vectors,
-                "value": round(measured["metrics"][metric["id"]]["value"], decimals),
-                "tolerance": within.get(owner["id"], {}).get(metric["id"], WITHIN),
-            }
-            for metric in document["metrics"]
-            if metric["id"] in measured["metrics"]
-        ]
+@dataclass(frozen=True, slots=True)
+class _Measuring:
+    """Fills in ``document``, whose submission ``bench`` evaluates."""
 
-    sizes, sets = {}, {vectors["model"]: vectors["id"] for vectors in document["vectors"]}
-    for model in document["models"]:
-        name, vectors = model["id"], sets[model["id"]]
-        original = _measure(bench, Case("original", name, vectors=vectors))
-        model["metric_values"] = values(original, model, vectors)
-        sizes[name] = sum(file["size"] for file in model["files"])
-    for sample in document["samples"]:
-        size, vectors = sizes[sample["model"]], sets[sample["model"]]
-        decoded = _measure(bench, Case("decode", sample["model"], sample["id"]))
+    bench: Executor
+    submission: Submission
+    document: dict[str, Any]
+    within: Mapping[str, Mapping[str, float]]
+    decimals: int
+
+    def fill_in(self) -> None:
+        for model in self.document["models"]:
+            vectors = self._vectors_of(model["id"])
+            original = self._result(Case("original", model["id"], vectors=vectors))
+            model["metric_values"] = self._values(original, model["id"], vectors)
+        for sample in self.document["samples"]:
+            self._fill_in_sample(sample)
+
+    def _fill_in_sample(self, sample: dict[str, Any]) -> None:
+        model, vectors, claims = (
+            sample["model"],
+            self._vectors_of(sample["model"]),
+            sample["claims"],
+        )
+        decoded = self._result(Case("decode", model, sample["id"]))
         sample["features"] = sorted(decoded["features"])
-        claims = sample["claims"]
-        claims["compression_factor"] = size / claims["compressed_size"]
-        claims["compressed_percent"] = claims["compressed_size"] / size * 100
+        if sample.get("files"):
+            size = sum(file.size for file in self.submission.model(model).files)
+            claims["compression_factor"] = size / claims["compressed_size"]
+            claims["compressed_percent"] = claims["compressed_size"] / size * 100
+        if "cumulative_size" in claims:
+            own = self.submission.sample(sample["id"])
+            claims["cumulative_size"] = cumulative_size(own, self.submission)
         claims["tensor_digests"] = {
             name: facts["sha256"] for name, facts in sorted(decoded["tensors"].items())
         }
         if sample["metrics"]:
-            case = Case("reconstruction", sample["model"], sample["id"], vectors)
-            claims["metric_values"] = values(_measure(bench, case), sample, vectors)
+            case = Case("reconstruction", model, sample["id"], vectors)
+            claims["metric_values"] = self._values(self._result(case), sample["id"], vectors)
+        self._fill_in_layers(sample, vectors)
 
+    def _fill_in_layers(self, sample: dict[str, Any], vectors: str) -> None:
+        model, total = sample["model"], 0
+        for place, layer in enumerate(sample.get("layers", [])):
+            state = self._result(Case("state", model, sample["id"], part=place))
+            total += state["size"]
+            case = Case("reconstruction", model, sample["id"], vectors, part=place)
+            layer["claims"] = {
+                "size": state["size"],
+                "cumulative_size": total,
+                "metric_values": self._values(self._result(case), sample["id"], vectors),
+            }
 
-def _measure(bench: Executor, case: Case) -> Mapping[str, Json]:
-    evidence = bench.evidence(case)
-    if evidence.error is not None:
-        raise evidence.error
-    return evidence.result or {}
+    def _vectors_of(self, model: str) -> str:
+        (vectors,) = (each.id for each in self.submission.vectors if each.model == model)
+        return vectors
+
+    def _values(self, measured: Mapping[str, Json], owner: str, vectors: str) -> list[Json]:
+        return [
+            {
+                "metric": metric["id"],
+                "vectors": vectors,
+                "value": round(measured["metrics"][metric["id"]]["value"], self.decimals),
+                "tolerance": self.within.get(owner, {}).get(metric["id"], WITHIN),
+            }
+            for metric in self.document["metrics"]
+            if metric["id"] in measured["metrics"]
+        ]
+
+    def _result(self, case: Case) -> Mapping[str, Json]:
+        evidence = self.bench.evidence(case)
+        if evidence.error is not None:
+            raise evidence.error
+        return evidence.result or {}

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import chain_edit
 import format_edit
 import json_edit
 import one_model
@@ -117,7 +118,8 @@ def rehash(folder: Path, file: str) -> None:
     originals = {model["id"]: model for model in document["models"]}
     for sample in document["samples"]:
         original = originals[sample["model"]]
-        if any(entry["rel_filepath"] == file for entry in [*sample["files"], *original["files"]]):
+        files = [*sample.get("files", []), *original["files"]]
+        if any(entry["rel_filepath"] == file for entry in files):
             _claim_true_sizes(sample, _size(original))
     _store(folder, document)
 
@@ -126,7 +128,7 @@ def redigest(folder: Path, file: str, tensor: str) -> None:
     """Make the digest claimed for a changed tensor of a safetensors file true again."""
     document = _load(folder)
     for sample in document["samples"]:
-        if any(entry["rel_filepath"] == file for entry in sample["files"]):
+        if any(entry["rel_filepath"] == file for entry in sample.get("files", [])):
             digest = tensor_edit.digest_tensor(folder / file, tensor)
             sample["claims"]["tensor_digests"][tensor] = digest
     _store(folder, document)
@@ -142,7 +144,7 @@ def _claim_true_sizes(sample: dict[str, Any], original: int) -> None:
 
 
 def _size(owner: Mapping[str, Any]) -> int:
-    return sum(entry["size"] for entry in owner["files"])
+    return sum(entry["size"] for entry in owner.get("files", []))
 
 
 def _file_entries(node: Any) -> list[dict[str, Any]]:
@@ -189,6 +191,8 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "rehash": rehash,
     "redigest": redigest,
     "keep-model": one_model.keep_model,
+    "keep-samples": chain_edit.keep_samples,
+    "recount": chain_edit.recount,
     "drop-tensor": tensor_edit.drop_tensor,
     "reshape-tensor": tensor_edit.reshape_tensor,
     "retype-tensor": tensor_edit.retype_tensor,

@@ -26,9 +26,9 @@ EPSILON = 1e-5
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 
 
-def build_model(weights: Weights) -> onnx.ModelProto:
+def build_model(weights: Weights, name: str = "digits-cnn") -> onnx.ModelProto:
     """Return the original network; its parameters are the entries of ``weights``."""
-    return _model("digits-cnn", _layers(INPUT, OUTPUT), weights)
+    return _model(name, _layers(INPUT, OUTPUT), weights)
 
 
 def build_half_model(weights: Weights) -> onnx.ModelProto:

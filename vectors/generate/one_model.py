@@ -24,11 +24,11 @@ def keep_model(folder: Path, model: str) -> None:
     """
     metadata = folder / METADATA
     document = json.loads(metadata.read_text("utf-8"))
-    before = set(_listed_files(document))
+    before = set(listed_files(document))
     reduced = reduce_to_model(document, model)
     text = json.dumps(reduced, indent=2, ensure_ascii=False) + "\n"
     metadata.write_text(text, "utf-8")
-    for file in sorted(before - set(_listed_files(reduced))):
+    for file in sorted(before - set(listed_files(reduced))):
         (folder / file).unlink(missing_ok=True)
     _remove_empty_folders(folder)
 
@@ -76,13 +76,13 @@ def _only(
     return [entry for entry in entries if chosen(entry)]
 
 
-def _listed_files(node: Any) -> Iterator[str]:
+def listed_files(node: Any) -> Iterator[str]:
     """Yield the path of every file that ``node`` lists, at any depth."""
     if isinstance(node, dict) and "rel_filepath" in node:
         yield node["rel_filepath"]
     elif isinstance(node, (dict, list)):
         for child in node.values() if isinstance(node, dict) else node:
-            yield from _listed_files(child)
+            yield from listed_files(child)
 
 
 def _remove_empty_folders(folder: Path) -> None:

@@ -38,13 +38,15 @@ def method(
     quantisation: tuple[str, ...] = (),
     coding: tuple[str, ...] = (),
     software: tuple[Mapping[str, str], ...] = (),
+    scripts: Mapping[str, str] = OWN_SCRIPTS,
+    retraining: bool = False,
 ) -> dict[str, Json]:
-    """Return the description of a compression method; none here trains again."""
+    """Return the description of a compression method; ``scripts`` are those that made it."""
     return {
         "summary": summary,
         "parameter_reduction": list(reduction),
         "quantisation": list(quantisation),
         "entropy_coding": list(coding),
-        "retraining": False,
-        "software": [OWN_SCRIPTS, *software],
+        "retraining": retraining,
+        "software": [scripts, *software],
     }

@@ -26,20 +26,24 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-2
 
 
-def build_network() -> nn.Sequential:
-    """Return the untrained network; the names of its layers are the names of the parameters."""
+def build_network(channels: tuple[int, int] = (16, 32), units: int = 64) -> nn.Sequential:
+    """Return the untrained network; the names of its layers are the names of the parameters.
+
+    ``channels`` are those of the two convolutions, ``units`` those of the hidden dense layer.
+    """
+    first, second = channels
     network = nn.Sequential()
-    network.add_module("conv1", nn.Conv2d(1, 16, 3, padding=1))
-    network.add_module("bn1", nn.BatchNorm2d(16))
+    network.add_module("conv1", nn.Conv2d(1, first, 3, padding=1))
+    network.add_module("bn1", nn.BatchNorm2d(first))
     network.add_module("relu1", nn.ReLU())
     network.add_module("pool1", nn.MaxPool2d(2))
-    network.add_module("conv2", nn.Conv2d(16, 32, 3, padding=1))
-    network.add_module("bn2", nn.BatchNorm2d(32))
+    network.add_module("conv2", nn.Conv2d(first, second, 3, padding=1))
+    network.add_module("bn2", nn.BatchNorm2d(second))
     network.add_module("relu2", nn.ReLU())
     network.add_module("flatten", nn.Flatten())
-    network.add_module("fc1", nn.Linear(512, 64))
+    network.add_module("fc1", nn.Linear(16 * second, units))
     network.add_module("relu3", nn.ReLU())
-    network.add_module("fc2", nn.Linear(64, 10))
+    network.add_module("fc2", nn.Linear(units, 10))
     return network
 
 

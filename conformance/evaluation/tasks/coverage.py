@@ -28,21 +28,21 @@ def parameter_coverage(
     spare = {n: t["shape"] for n, t in tensors.items() if n not in parameters}
     for name in sorted(parameters.keys() - tensors.keys()):
         entry = tensor_that_fits(name, parameters[name].shape, spare, constants)
-        yield _problem(
+        yield problem(
             name,
             file,
             f"the sample holds no tensor for the parameter {name!r}",
             expected=f"a tensor of shape {list(parameters[name].shape)}",
-            found=f"tensors named {_some(sorted(tensors))}",
+            found=f"tensors named {some(sorted(tensors))}",
             mend="put the parameter into the sample, or map its name with name_map"
             + (f"; this entry would fit: {entry}" if entry else ""),
         )
     for name in sorted(tensors.keys() - parameters.keys() - set(constants)):
-        yield _problem(
+        yield problem(
             name,
             file,
             f"the sample holds a tensor {name!r} that is no parameter of the network",
-            expected=f"parameters named {_some(sorted(parameters))}",
+            expected=f"parameters named {some(sorted(parameters))}",
             found=tensor_text(tensors[name]),
             mend="remove the tensor, or map its name with name_map",
         )
@@ -51,7 +51,7 @@ def parameter_coverage(
         if decoded != wanted:
             layout = " (it has as many values)" if math.prod(decoded) == math.prod(wanted) else ""
             entry = entry_that_fits(name, name, decoded, wanted)
-            yield _problem(
+            yield problem(
                 name,
                 file,
                 f"tensor {name!r} has another shape than the parameter",
@@ -70,7 +70,7 @@ def type_coverage(
 ) -> Iterator[dict[str, Json]]:
     """Yield the tensors named in ``others``: their parameter cannot hold their values exactly."""
     for name in sorted(others):
-        yield _problem(
+        yield problem(
             name,
             file,
             f"tensor {name!r} has another type than the parameter",
@@ -89,7 +89,7 @@ def port_coverage(network: Network, original: Network, file: str) -> Iterator[di
         for name in sorted(there.keys() | wanted.keys()):
             expected, found = wanted.get(name, "none"), there.get(name, "none")
             if expected != found and not (name in there and name in wanted and UNTOLD in expected):
-                yield _problem(
+                yield problem(
                     name,
                     file,
                     f"the sample's network has another {side[:-1]} {name!r} than the original",
@@ -110,10 +110,12 @@ def _by_name(ports: Sequence[PortInfo]) -> dict[str, str]:
     }
 
 
-def _problem(tensor: str, file: str, message: str, **words: str) -> dict[str, Json]:
+def problem(tensor: str, file: str, message: str, **words: str) -> dict[str, Json]:
+    """Return one thing that is wrong with a tensor, as JSON."""
     return {"tensor": tensor, "file": file, "message": message, **words}
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return (", ".join(names[:SHOWN]) or "(none)") + more

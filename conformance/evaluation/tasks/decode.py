@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from conformance.codecs import DecodedModel, DecodedTensors, Inspection
+from conformance.codecs import DecodedModel, DecodedTensors
 from conformance.evaluation.tasks.coverage import (
     parameter_coverage,
     port_coverage,
     type_coverage,
 )
+from conformance.evaluation.tasks.derived import decode_derived
 from conformance.evaluation.tasks.facts import Facts, lossless_comparison, tensor_facts
 from conformance.evaluation.tasks.fitted import fitted_tensors
+from conformance.evaluation.tasks.inspecting import inspected
 from conformance.evaluation.tasks.survey import Survey
 from conformance.evaluation.tasks.work import Work
 from conformance.runtimes import ModelSource, Network, runtime
 from conformance.verdicts import Json, Location, UnsupportedError
-
-MOST_VIOLATIONS = 50
-"""Violations, and warnings, of one stream that are told one by one."""
 
 
 def decode_sample(work: Work) -> Json:
@@ -28,6 +25,8 @@ def decode_sample(work: Work) -> Json:
     of every parameter of a lossy sample that is a set of tensors. ``stream`` holds the claims and
     the broken rules of a bitstream, None for samples that are none.
     """
+    if work.sample.is_derived or work.sample.layers:
+        return decode_derived(work)
     decoded = work.decoded()
     if isinstance(decoded, DecodedModel):
         result, tensors = _decoded_model(work, decoded)
@@ -63,6 +62,7 @@ def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, F
     lossless = {"error": _no_tensors(file).to_json()}
     return {
         "coverage": coverage,
+        "fitted": None,
         "lossless": lossless,
         "parameters": {},
         "stream": None,
@@ -83,27 +83,20 @@ def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[st
     lossless = {}
     if work.sample.lossless:
         lossless = lossless_comparison(survey.fitted, parameters, constants)
-    stream = _inspected(decoded.inspect) if decoded.inspect else None
+    stream = inspected(decoded.inspect) if decoded.inspect else None
     return {
         "coverage": coverage,
+        "fitted": survey.fitted if _is_compared(work) else {},
         "lossless": lossless,
         "parameters": survey.errors,
         "stream": stream,
     }, survey.tensors
 
 
-def _inspected(inspect: Callable[[], Inspection]) -> Json:
-    """Return what a bitstream claims and which rules it breaks, those that fail and those not."""
-    inspection = inspect()
-    by_kind: dict[bool, list[Json]] = {False: [], True: []}
-    for violation in inspection.violations:
-        by_kind[violation.is_warning].append(violation.to_json())
-    return {
-        "claims": dict(inspection.claims),
-        "violations": by_kind[False][:MOST_VIOLATIONS],
-        "warnings": by_kind[True][:MOST_VIOLATIONS],
-        "unlisted": sum(max(0, len(kind) - MOST_VIOLATIONS) for kind in by_kind.values()),
-    }
+def _is_compared(work: Work) -> bool:
+    """Say whether the parameters are wanted by a sample that is said to equal this one."""
+    named = {sample.same_tensors_as for sample in work.submission.samples}
+    return work.sample.same_tensors_as is not None or work.sample.id in named
 
 
 def _no_tensors(file: str) -> UnsupportedError:

@@ -14,9 +14,12 @@ from conformance.evaluation.limits import Limits
 from conformance.evaluation.tasks.agreement import compare_formats
 from conformance.evaluation.tasks.compressed_run import run_compressed
 from conformance.evaluation.tasks.decode import decode_sample
+from conformance.evaluation.tasks.layering import decode_layers
 from conformance.evaluation.tasks.mixture import run_mixture
+from conformance.evaluation.tasks.mutation import apply_mutation
 from conformance.evaluation.tasks.original import open_model, run_original
 from conformance.evaluation.tasks.reconstruct import run_reconstruction
+from conformance.evaluation.tasks.state import compute_state
 from conformance.evaluation.tasks.work import Networks, Work
 from conformance.metrics import METRICS
 from conformance.runtimes import RUNTIMES
@@ -32,6 +35,9 @@ TASKS: Mapping[Kind, Callable[[Work], Json]] = {
     "reconstruction": run_reconstruction,
     "mixture": run_mixture,
     "compressed-run": run_compressed,
+    "state": compute_state,
+    "layering": decode_layers,
+    "mutation": apply_mutation,
 }
 
 
@@ -49,13 +55,14 @@ class Desk:
 
         Raises :class:`~conformance.verdicts.ConformanceError` for what is wrong with the material.
         """
-        case = Case(**{**request["case"], "swapped": tuple(request["case"]["swapped"])})
+        case = Case.from_json(request["case"])
         work = Work(
             case=case,
             submission=self._load(Path(request["root"]), request["metadata_sha256"]),
             out=Path(request["out"]),
             reference=Path(request["reference"]) if request["reference"] else None,
             own=Path(request["own"]) if request["own"] else None,
+            states={key: Path(folder) for key, folder in request["states"].items()},
             limits=self.limits,
             networks=self._networks,
         )

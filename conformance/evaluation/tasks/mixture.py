@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
 from typing import final
 
 from conformance.codecs import DecodedModel
 from conformance.evaluation.case import metrics_on
+from conformance.evaluation.tasks.derived import final_parameters
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.kept import kept_outputs
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import read_shards
-from conformance.evaluation.tasks.work import Work
+from conformance.evaluation.tasks.work import Work, not_tensors
 from conformance.tensorfiles import Array
-from conformance.verdicts import Json, Location, UnsupportedError
+from conformance.verdicts import Json
 
 
 def run_mixture(work: Work) -> Json:
@@ -22,11 +24,11 @@ def run_mixture(work: Work) -> Json:
 
     Raises UnsupportedError for a sample that is a network of its own.
     """
-    decoded, network, vectors = work.decoded(), work.original(), work.vectors
-    if isinstance(decoded, DecodedModel) or work.reference is None:
-        raise _not_tensors(work)
-    with decoded:
-        mapped = fitted_tensors(work, decoded)
+    network, vectors = work.original(), work.vectors
+    if work.reference is None:
+        raise ValueError(f"{work.case.name} was asked for without the original's evidence")
+    with ExitStack() as opened:
+        mapped = _decoded(work, opened)
         runner = network.bind(_Mixture(network.parameters, mapped, work.case.swapped))
     measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
@@ -36,6 +38,16 @@ def run_mixture(work: Work) -> Json:
             outputs, shard.targets, kept_outputs(work.reference, shard.index, work.limits)
         )
     return {"metrics": {metric.id: row_of(outcome) for metric, _, outcome in measuring.results()}}
+
+
+def _decoded(work: Work, opened: ExitStack) -> Mapping[str, Array]:
+    """Return the parameters of the sample under the model's names."""
+    if work.sample.is_derived or work.sample.layers:
+        return final_parameters(work)
+    decoded = work.decoded()
+    if isinstance(decoded, DecodedModel):
+        raise not_tensors(work.sample)
+    return fitted_tensors(work, opened.enter_context(decoded))
 
 
 @final
@@ -57,13 +69,3 @@ class _Mixture(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._own)
-
-
-def _not_tensors(work: Work) -> UnsupportedError:
-    return UnsupportedError(
-        "parameters of this sample cannot be put into the original one by one",
-        where=Location(work.sample.files[0].rel_filepath),
-        expected="a sample that decodes to the parameters of the original",
-        found=f"codec {work.sample.codec!r}, whose samples are networks of their own",
-        mend="name a sample of tensors",
-    )

@@ -11,6 +11,7 @@ from conformance.codecs import DecodedModel
 from conformance.evaluation.case import confidence_levels, metrics_on
 from conformance.evaluation.numbers import plain
 from conformance.evaluation.tasks.decode import sample_network
+from conformance.evaluation.tasks.derived import final_parameters
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs, kept_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
@@ -55,6 +56,9 @@ def _reference(work: Work) -> Path:
 
 def _reconstructed(work: Work, opened: ExitStack) -> tuple[Network, Runner]:
     """Return the network of the sample, ready to run: its own, or the original's refilled."""
+    if work.sample.is_derived or work.sample.layers:
+        network = work.original()
+        return network, network.bind(final_parameters(work))
     decoded = work.decoded()
     if isinstance(decoded, DecodedModel):
         network = opened.enter_context(sample_network(work, decoded))

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.codecs import DecodedModel, DecodedTensors, Source, codec
+from conformance.codecs import (
+    Base,
+    ChainCodec,
+    Codec,
+    DecodedModel,
+    DecodedTensors,
+    Identity,
+    Memory,
+    Source,
+    Step,
+    codec,
+)
 from conformance.evaluation.case import Case, sample_of
 from conformance.evaluation.limits import Limits
 from conformance.runtimes import ModelSource, Network, runtime
-from conformance.submission.values import File, Model, Sample, Submission, VectorSet
+from conformance.submission.values import File, Model, Part, Sample, Submission, VectorSet
 from conformance.verdicts import Location, UnsupportedError
 
 
@@ -50,7 +61,7 @@ class Work:
     """A case of a submission.
 
     ``out`` takes arrays to keep, ``reference`` holds the evidence to compare with, and ``own`` that
-    of the original itself on the same vectors.
+    of the original itself on the same vectors; ``states`` are the evidence of states by step.
     """
 
     case: Case
@@ -58,6 +69,7 @@ class Work:
     out: Path
     reference: Path | None
     own: Path | None
+    states: Mapping[str, Path]
     limits: Limits
     networks: Networks
 
@@ -93,18 +105,50 @@ class Work:
 
     def decoded(self) -> DecodedTensors | DecodedModel:
         """Return the sample, decoded by its codec."""
-        sample, root = self.sample, self.submission.root
+        sample = self.sample
+        whole = Part(sample.files, (), "whole", sample.codec_params, sample.name_map)
+        return self._decoder(sample).decode(self._source(whole))
+
+    def step(self, sample: Sample, part: Part, base: Base | None) -> Step:
+        """Return a part of a sample, decoded upon ``base``.
+
+        A codec that knows nothing of chains decodes it by itself; UnsupportedError for samples
+        that are networks of their own.
+        """
+        decoder, source = self._decoder(sample), self._source(part)
+        if isinstance(decoder, ChainCodec):
+            return decoder.decode_step(source, base)
+        decoded = decoder.decode(source)
+        if isinstance(decoded, DecodedModel):
+            raise not_tensors(sample)
+        size = sum(file.size for file in part.files)
+        return Step(decoded, Memory(), Identity(1, {}), size)
+
+    def _decoder(self, sample: Sample) -> Codec:
         place = self.submission.samples.index(sample)
         with declared_at(f"/samples/{place}/codec/id"):
-            decoder = codec(sample.codec)
-        return decoder.decode(
-            Source(
-                files=tuple(root / file.rel_filepath for file in sample.files),
-                display=tuple(file.rel_filepath for file in sample.files),
-                params=sample.codec_params,
-                limit_bytes=self.limits.tensor_bytes,
-            )
+            return codec(sample.codec)
+
+    def _source(self, part: Part) -> Source:
+        root = self.submission.root
+        return Source(
+            files=tuple(root / file.rel_filepath for file in part.files),
+            display=tuple(file.rel_filepath for file in part.files),
+            params=part.params,
+            limit_bytes=self.limits.tensor_bytes,
+            units=part.units,
         )
+
+
+def not_tensors(sample: Sample) -> UnsupportedError:
+    """Return the error that a sample is no set of parameters."""
+    return UnsupportedError(
+        "parameters of this sample cannot be taken one by one",
+        where=Location(sample.files[0].rel_filepath),
+        expected="a sample that decodes to the parameters of the original",
+        found=f"codec {sample.codec!r}, whose samples are networks of their own",
+        mend="name a sample of tensors",
+    )
 
 
 @contextlib.contextmanager

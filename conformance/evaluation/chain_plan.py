@@ -1,0 +1,114 @@
+"""Subjects of update chains and layers: steps, wrong turns, layers, and what is claimed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.checks import Over
+from conformance.evaluation.mutations import mutations
+from conformance.submission.lineage import cumulative_size
+from conformance.submission.values import Sample, Submission
+
+if TYPE_CHECKING:
+    from conformance.evaluation.plan import Subject
+
+
+def chain_subjects(
+    samples: Sequence[Subject], submission: Submission
+) -> Mapping[Over, tuple[Subject, ...]]:
+    """Return the subjects that are about samples which build upon others, and about layers.
+
+    ``samples`` are the subjects of all samples.
+    """
+    held = [(subject, subject.sample) for subject in samples if subject.sample is not None]
+    by_id = {sample.id: subject for subject, sample in held}
+    layers = [each for subject, sample in held for each in _layers(subject, sample)]
+    return {
+        "update": tuple(each for subject, sample in held for each in _updates(subject, sample)),
+        "merge": tuple(subject for subject, sample in held if sample.merge_of),
+        "derived": tuple(
+            replace(subject, leading_bytes=cumulative_size(sample, submission))
+            for subject, sample in held
+            if sample.is_derived
+        ),
+        "equal": tuple(
+            replace(subject, others=(by_id[sample.same_tensors_as],))
+            for subject, sample in held
+            if sample.same_tensors_as is not None
+        ),
+        "mutation": tuple(_mutations(by_id, submission)),
+        "layered": tuple(subject for subject, sample in held if sample.layers),
+        "layer": tuple(layers),
+        "layer_run": tuple(each for layer in layers for each in _layer_runs(layer, submission)),
+        "layer_value": tuple(each for layer in layers for each in _values(layer, submission)),
+        "layer_step": tuple(each for layer in layers for each in _uses(layer, submission)),
+    }
+
+
+def _updates(subject: Subject, sample: Sample) -> Iterator[Subject]:
+    """Yield each bitstream of an update; it is numbered where there are several."""
+    if sample.update_of is None:
+        return
+    several = len(sample.parts) > 1
+    for part in range(len(sample.parts)):
+        own = f"{subject.id}/file-{part + 1}" if several else subject.id
+        yield replace(subject, id=own, part=part)
+
+
+def _mutations(by_id: Mapping[str, Subject], submission: Submission) -> Iterator[Subject]:
+    for mutation in mutations(submission):
+        subject = by_id[mutation.sample]
+        several = subject.sample is not None and len(subject.sample.parts) > 1
+        number = f"-{mutation.part + 1}" if several else ""
+        yield replace(subject, id=f"{subject.id}/{mutation.kind}{number}", mutation=mutation)
+
+
+def _layers(subject: Subject, sample: Sample) -> Iterator[Subject]:
+    for place, layer in enumerate(sample.layers):
+        yield replace(
+            subject,
+            id=f"{subject.id}/{layer.id}",
+            pointer=f"{subject.pointer}/layers/{place}",
+            layer=layer.id,
+            part=place,
+        )
+
+
+def _layer_runs(subject: Subject, submission: Submission) -> Iterator[Subject]:
+    if subject.sample is None or subject.part is None:
+        return
+    values = subject.sample.layers[subject.part].claims.metric_values
+    used = [use.vectors for use in subject.sample.metrics]
+    for vectors in dict.fromkeys([*used, *(value.vectors for value in values)]):
+        yield replace(subject, id=f"{subject.id}@{vectors}", vectors=submission.vector_set(vectors))
+
+
+def _values(subject: Subject, submission: Submission) -> Iterator[Subject]:
+    if subject.sample is None or subject.part is None:
+        return
+    for index, value in enumerate(subject.sample.layers[subject.part].claims.metric_values):
+        yield replace(
+            subject,
+            id=f"{subject.id}/{value.metric}@{value.vectors}",
+            pointer=f"{subject.pointer}/claims/metric_values/{index}",
+            vectors=submission.vector_set(value.vectors),
+            declared=value,
+        )
+
+
+def _uses(subject: Subject, submission: Submission) -> Iterator[Subject]:
+    """Yield, for each layer after the first, every metric that its sample is judged by."""
+    if subject.sample is None or not subject.part:
+        return
+    before = replace(subject, part=subject.part - 1, others=())
+    for use in subject.sample.metrics:
+        vectors = submission.vector_set(use.vectors)
+        yield replace(
+            subject,
+            id=f"{subject.id}/{use.metric}@{use.vectors}",
+            vectors=vectors,
+            use=use,
+            others=(replace(before, vectors=vectors),),
+        )

@@ -1,0 +1,95 @@
+"""A state: the parameters that a part of a sample leaves, and the memory of its decoder.
+
+It is kept in files, so that the next step is applied to it without decoding anything again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conformance.codecs import Memory
+from conformance.evaluation.limits import Limits
+from conformance.evaluation.store import EVIDENCE
+from conformance.evaluation.tasks.facts import Facts, tensor_facts
+from conformance.runtimes import Network
+from conformance.tensorfiles import (
+    SAFETENSORS_CODES,
+    Array,
+    network_digest,
+    open_tensors,
+    write_tensors,
+)
+from conformance.verdicts import Json, Location, UnsupportedError
+
+PARAMETERS = "parameters.safetensors"
+ARRAYS = "memory.safetensors"
+TEXTS = "memory.json"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Parameters by the names of the model, facts about each, and the memory of the decoder."""
+
+    parameters: Mapping[str, Array]
+    facts: Mapping[str, Facts]
+    memory: Memory = field(default_factory=Memory)
+
+    @property
+    def digest(self) -> str:
+        """The one digest of all parameters."""
+        return network_digest({name: facts["sha256"] for name, facts in self.facts.items()})
+
+
+def state_of(parameters: Mapping[str, Array], memory: Memory, original: Network) -> State:
+    """Return the state with these parameters, and all facts about them."""
+    own = original.parameters
+    facts = {name: tensor_facts(array, own.get(name)) for name, array in parameters.items()}
+    return State(parameters, facts, memory)
+
+
+def original_state(network: Network) -> State:
+    """Return the parameters of the original as the state that its updates begin with."""
+    return state_of(
+        {name: network.parameters[name] for name in network.parameters}, Memory(), network
+    )
+
+
+def keep_state(folder: Path, state: State, file: str) -> None:
+    """Write a state; UnsupportedError for parameters of a type that cannot be kept."""
+    for name, array in state.parameters.items():
+        if array.dtype.name not in SAFETENSORS_CODES:
+            raise UnsupportedError(
+                f"the parameter {name!r} is of a type that nothing can be built upon",
+                where=Location(file, element=name),
+                expected=f"one of {', '.join(sorted(SAFETENSORS_CODES))}",
+                found=array.dtype.name,
+                mend="submit each network as a sample of its own",
+            )
+    write_tensors(folder / PARAMETERS, state.parameters)
+    write_tensors(folder / ARRAYS, state.memory.arrays)
+    texts = {"facts": dict(state.memory.facts), "nodes": dict(state.memory.nodes)}
+    (folder / TEXTS).write_text(json.dumps(texts, sort_keys=True), encoding="utf-8")
+
+
+def kept_result(folder: Path) -> dict[str, Json]:
+    """Return what the case measured that ``folder`` is the evidence of."""
+    result: dict[str, Json] = json.loads((folder / EVIDENCE).read_text("utf-8"))["result"]
+    return result
+
+
+def kept_state(folder: Path, limits: Limits) -> State:
+    """Return what :func:`keep_state` wrote, all of it in memory."""
+    texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+    return State(
+        parameters=_arrays(folder / PARAMETERS, limits),
+        facts=kept_result(folder)["tensors"],
+        memory=Memory(_arrays(folder / ARRAYS, limits), texts["facts"], texts["nodes"]),
+    )
+
+
+def _arrays(path: Path, limits: Limits) -> dict[str, Array]:
+    with open_tensors(path, display=path.name, limit_bytes=limits.memory_bytes) as held:
+        return {name: held[name] for name in held}

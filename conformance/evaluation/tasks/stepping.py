@@ -1,0 +1,121 @@
+"""One step of a chain: a part of a sample is decoded and joined to the state before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from conformance.codecs import Base, Identity, Memory, Step
+from conformance.evaluation.tasks.coverage import parameter_coverage, type_coverage
+from conformance.evaluation.tasks.fitted import FittedTensors
+from conformance.evaluation.tasks.inspecting import inspected
+from conformance.evaluation.tasks.joining import joined, misfits
+from conformance.evaluation.tasks.network_state import State, state_of
+from conformance.evaluation.tasks.survey import Survey
+from conformance.evaluation.tasks.work import Work
+from conformance.submission.values import Part, Sample
+from conformance.tensorfiles import Array
+from conformance.verdicts import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """What came of a step.
+
+    ``state`` is None if the step names another parent or does not fit; ``coverage`` then tells
+    every tensor that does not. ``facts`` are JSON: what the bitstream is, and what it changed.
+    """
+
+    state: State | None
+    identity: Identity
+    coverage: list[Json]
+    facts: dict[str, Json]
+
+
+def take_step(
+    work: Work, sample: Sample, place: int, before: State | None, contexts: Memory | None = None
+) -> Stepped:
+    """Decode part ``place`` of ``sample`` upon ``before``; None is nothing: it is a whole network.
+
+    ``contexts`` is the memory that is carried on, if not that of ``before``. What is wrong with
+    the bitstream itself is raised.
+    """
+    part = sample.parts[place]
+    file = part.files[0].rel_filepath
+    step = work.step(sample, part, _base(part, before, contexts))
+    with step.tensors as tensors:
+        facts: dict[str, Json] = {
+            "size": step.size,
+            "units": step.units,
+            "held": len(tensors),
+            "features": sorted(tensors.features),
+            "stream": inspected(tensors.inspect) if tensors.inspect else None,
+        }
+        if step.identity.wrong:
+            return Stepped(None, step.identity, [], facts)
+        mapped = _mapped(work, sample, place, tensors, whole=before is None)
+        if before is None:
+            state, coverage = _whole(work, mapped, step, file)
+        else:
+            fitted = {name: mapped[name] for name in mapped}
+            facts["changed"] = sorted(fitted)
+            state, coverage = _joined(work, before, fitted, part, step)
+    return Stepped(state, step.identity, coverage, facts)
+
+
+def _base(part: Part, before: State | None, contexts: Memory | None) -> Base | None:
+    if before is None:
+        return None
+    memory = before.memory
+    if contexts is not None:
+        memory = replace(contexts, nodes=before.memory.nodes)
+    shapes = {name: array.shape for name, array in before.parameters.items()}
+    for entry in part.name_map:
+        if entry.is_renaming and entry.model in shapes:
+            shapes[entry.sample[0]] = shapes[entry.model]
+    return Base(before.digest, shapes, memory)
+
+
+def _mapped(
+    work: Work, sample: Sample, place: int, tensors: Mapping[str, Array], *, whole: bool
+) -> FittedTensors:
+    """Return the tensors under the model's names; what an update does not hold needs no entry."""
+    part = sample.parts[place]
+    entries = part.name_map
+    if not whole:
+        entries = tuple(e for e in entries if any(name in tensors for name in e.sample))
+    own = sample.layers and part.name_map != sample.name_map
+    pointer = f"/samples/{work.submission.samples.index(sample)}"
+    pointer += f"/layers/{place}/name_map" if own else "/name_map"
+    return FittedTensors(tensors, entries, pointer, work.limits.tensor_bytes)
+
+
+def _whole(
+    work: Work, mapped: FittedTensors, step: Step, file: str
+) -> tuple[State | None, list[Json]]:
+    """Return a whole network as a state, in the types of the original's parameters."""
+    original = work.original()
+    original.check_replaceable()
+    own = original.parameters
+    survey = Survey(mapped, own, {})
+    survey.look_at(step.tensors, with_errors=True)
+    coverage = [
+        *parameter_coverage(survey.fitted, own, original.constants, file),
+        *type_coverage(survey.fitted, own, survey.other_types, file),
+    ]
+    if coverage:
+        return None, coverage
+    arrays = {name: mapped[name].astype(own[name].dtype) for name in mapped if name in own}
+    return state_of(arrays, step.memory, original), []
+
+
+def _joined(
+    work: Work, before: State, fitted: Mapping[str, Array], part: Part, step: Step
+) -> tuple[State | None, list[Json]]:
+    file = part.files[0].rel_filepath
+    coverage = list(misfits(before.parameters, fitted, file))
+    if coverage:
+        return None, coverage
+    after = joined(before.parameters, fitted, part.mode, file)
+    changed = state_of({name: after[name] for name in fitted}, step.memory, work.original())
+    return State(after, {**before.facts, **changed.facts}, step.memory), []

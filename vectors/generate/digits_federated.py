@@ -1,0 +1,43 @@
+"""Write the bundled submission ``digits-federated``, to the same bytes each time.
+
+    python vectors/generate/digits_federated.py [--nncodec PYTHON] [FOLDER]
+
+FOLDER is ``vectors/submissions/digits-federated`` unless given; it is replaced. What the devices
+trained is committed (``train_digits_federated.py`` wrote it), and so are the NNC bitstreams; with
+``--nncodec`` they are made again first, by NNCodec 2.1.3 in the environment of the interpreter
+PYTHON. One idea per module:
+
+    federated_shards    which scans are whose
+    federated_rounds    the networks before anything is compressed
+    federated_streams   the NNC streams; chain_streams and encode_chains run NNCodec for it
+    federated_deltas    the files of tensors
+    federated_samples   the samples
+    chain_bundle        the folder
+"""
+
+from __future__ import annotations
+
+from chain_bundle import ChainBundle, head, replace_chain_bundle
+from description import METRICS
+from federated_rounds import load_rounds
+from federated_samples import federated_samples
+from federated_streams import MODEL, federated_steps
+
+BUNDLE = ChainBundle(
+    id="digits-federated",
+    model=MODEL,
+    title="Two convolutions with batch normalisation and two dense layers, trained on 80 scans",
+    head=head(
+        "A classifier of handwritten digits that three devices train further, in five rounds",
+        "A small network is trained on a few scans and then on three devices, each of which has "
+        "scans of its own and mostly of other digits than the others. What they send and what the "
+        "server sends back are updates: NNC streams of differences, and files of tensor deltas.",
+    ),
+    metrics=[metric for metric in METRICS if metric["id"] == "top1"],
+    weights=lambda: load_rounds()[0],
+    samples=federated_samples,
+    steps=lambda: list(federated_steps()),
+)
+
+if __name__ == "__main__":
+    replace_chain_bundle(BUNDLE)

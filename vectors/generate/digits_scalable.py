@@ -1,0 +1,42 @@
+"""Write the bundled submission ``digits-scalable``, to the same bytes each time.
+
+    python vectors/generate/digits_scalable.py [--nncodec PYTHON] [FOLDER]
+
+FOLDER is ``vectors/submissions/digits-scalable`` unless given; it is replaced. The network is that
+of ``digits-cnn``. The NNC bitstreams are committed; with ``--nncodec`` they are made again first,
+by NNCodec 2.1.3 in the environment of the interpreter PYTHON. One idea per module:
+
+    scalable_streams    the NNC streams; chain_streams and encode_chains run NNCodec for it
+    scalable_tensors    the samples that are files of tensors
+    scalable_samples    the other samples
+    chain_bundle        the folder
+"""
+
+from __future__ import annotations
+
+from chain_bundle import ChainBundle, head, replace_chain_bundle
+from description import METRICS
+from nnc_arrays import trained
+from scalable_samples import scalable_samples
+from scalable_streams import MODEL, scalable_steps
+
+JUDGED_BY = ("top1", "logits-mse")
+
+BUNDLE = ChainBundle(
+    id="digits-scalable",
+    model=MODEL,
+    title="Two convolutions with batch normalisation and two dense layers",
+    head=head(
+        "A classifier of handwritten digits in layers, and at ten operating points",
+        "The network of digits-cnn, coded so that a part of the bytes gives a coarse network and "
+        "more bytes a better one: as files of tensors, as three NNC streams, and as the units of "
+        "one. Whole networks with two kinds of quantisation show what layers cost.",
+    ),
+    metrics=[metric for metric in METRICS if metric["id"] in JUDGED_BY],
+    weights=trained,
+    samples=scalable_samples,
+    steps=lambda: list(scalable_steps()),
+)
+
+if __name__ == "__main__":
+    replace_chain_bundle(BUNDLE)
