@@ -429,6 +429,14 @@ CHECKS: tuple[Check, ...] = (
         PROPOSALS,
     ),
     Check(
+        "ACCESS-RANDOM-001",
+        "test_scalability",
+        "test_tensors_alone",
+        "access",
+        "Each tensor can be decoded without reading the others",
+        f"{FORMAT}; {PROPOSALS}",
+    ),
+    Check(
         "INFERENCE-COMPRESSED-001",
         "test_scalability",
         "test_compressed_form_runs",

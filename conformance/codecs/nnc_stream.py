@@ -28,6 +28,7 @@ from conformance.codecs._nnc_reading import (
 )
 from conformance.codecs._nnc_words import bounded, explained, violation_of
 from conformance.codecs._protocol import DecodedTensors, Inspection, Source
+from conformance.codecs._single import alone
 from conformance.nnc import DecoderState, Options
 from conformance.nnc.access import StreamAccess
 from conformance.nnc.decoder import decode_observed
@@ -64,12 +65,7 @@ class NncCodec:
         params = read_params(source)
         with explained(display), StreamAccess(path, params.options) as stream:
             array = params.typed(stream.decode(name))
-        return DecodedTensors(
-            {name: _Kept(array)},
-            features=(),
-            stored_bits={name: 8 * stream.payload_bytes[name]},
-            close=lambda: None,
-        )
+        return alone(name, array, 8 * stream.payload_bytes[name])
 
     def decode_step(self, source: Source, base: Base | None) -> Step:
         """Decode a stream, or some of its units, if the parent that it names is ``base``."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from conformance.codecs import CODECS
 from conformance.evaluation.case import Case, Kind
 from conformance.evaluation.limits import Limits
+from conformance.evaluation.tasks.access import access_tensors
 from conformance.evaluation.tasks.agreement import compare_formats
 from conformance.evaluation.tasks.compressed_run import run_compressed
 from conformance.evaluation.tasks.decode import decode_sample
@@ -35,6 +36,7 @@ TASKS: Mapping[Kind, Callable[[Work], Json]] = {
     "reconstruction": run_reconstruction,
     "mixture": run_mixture,
     "compressed-run": run_compressed,
+    "access": access_tensors,
     "state": compute_state,
     "layering": decode_layers,
     "mutation": apply_mutation,
