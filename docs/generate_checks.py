@@ -32,6 +32,7 @@ _SUITES = {
     "test_originals": "Originals",
     "test_decoding": "Decoding",
     "test_metrics": "Metrics",
+    "test_updates": "Updates",
     "test_scalability": "Scalability",
 }
 
@@ -51,6 +52,16 @@ OVER: dict[Over, str] = {
     "claim": "each metric value claimed for a sample",
     "delta": "each metric that a sample is judged by",
     "noise": "each metric that a sample is judged by, of networks given in several formats",
+    "update": "each bitstream of an update",
+    "merge": "each merge of updates",
+    "derived": "each update and merge",
+    "equal": "each sample that is said to equal another",
+    "mutation": "each wrong turn that is tried of each bitstream of an update",
+    "layered": "each sample with layers",
+    "layer": "each layer",
+    "layer_run": "each layer and vector set it is measured on",
+    "layer_value": "each metric value claimed for a layer",
+    "layer_step": "each layer after the first, and each metric that its sample is judged by",
 }
 """What a check is repeated over, in words."""
 
@@ -166,6 +177,64 @@ FAILURES = {
         "The original's own value of the metric differs by more than the tolerance from one format "
         "to another: a sample could break the tolerance by a change of runtime alone. This is a "
         "warning and does not count for the verdict."
+    ),
+    "SUBMISSION-UPDATE-001": (
+        "A sample is an update of itself by way of others, names a parent of another model, is two "
+        "kinds of sample at once, merges what does not go back to one root, or has layers that "
+        "cannot be told apart. Nothing is evaluated until that is mended."
+    ),
+    "UPDATE-PARENT-001": (
+        "The bitstream names another parent than the sample it is declared an update of: by node "
+        "id, depth, or the hash of a payload or of the parent's parameters. It was not applied. "
+        "The updates are declared in another order, one is missing, or one is of another chain."
+    ),
+    "UPDATE-STEP-001": (
+        "A tensor of the update is none of its base, has another shape there or a type that cannot "
+        "be added, or the bitstream cannot be decoded after those before it."
+    ),
+    "UPDATE-BASE-001": (
+        "The decoder altered what it was given to start from: other updates of the same base would "
+        "go wrong. It is a defect of the codec."
+    ),
+    "UPDATE-MERGE-001": (
+        "The mean of the branches cannot be formed: whole numbers in them differ, or one of them "
+        "could not be decoded."
+    ),
+    "UPDATE-SIZE-001": (
+        "`cumulative_size` is not the sum of the files of all samples that lead to the state."
+    ),
+    "UPDATE-EQUAL-001": (
+        "The chain does not end at the very tensors of the sample named in `same_tensors_as`: one "
+        "bit that differs is a failure."
+    ),
+    "UPDATE-MUTATION-001": (
+        "Advisory. A bitstream was left out, applied before its time, twice, to another parent or "
+        "in another chain, and nothing in the bitstreams noticed: the format carries no protection "
+        "here. Who receives such updates has to keep track of them by other means."
+    ),
+    "LAYER-DECODE-001": (
+        "The layers up to this one do not decode without those behind it, or do not give a whole "
+        "network of finite values."
+    ),
+    "LAYER-BASE-001": (
+        "Lower layers are not the same with and without those behind them, or the layers leave out "
+        "a part of the sample."
+    ),
+    "LAYER-SIZE-001": "The bytes of the layer's files or units are not what is claimed.",
+    "LAYER-RUN-001": "The network that the layers up to this one give cannot be run.",
+    "LAYER-METRIC-001": (
+        "A metric value claimed for a layer is not the measured one: the claim was measured with "
+        "other layers, other vectors or another decoder."
+    ),
+    "LAYER-ORDER-001": (
+        "With this layer the network is worse than without it, by more than the tolerance: it "
+        "costs bytes and harms."
+    ),
+    "ACCESS-RANDOM-001": (
+        "The sample claims `random_access`, and to decode one of its tensors more of the file is "
+        "read than the tensor, what is of no tensor, and 64 bytes for each other one; or the tensor "
+        "is another one than decoded with all. A container such as xz can only be read as a whole. "
+        "The table in the evidence has the bytes read, as the operating system counted them."
     ),
     "INFERENCE-COMPRESSED-001": (
         "The time and the memory of the compressed network could not be measured beside the "

@@ -83,8 +83,12 @@ def test_catalogue_follows_the_order_of_each_suite() -> None:
 def test_suites_come_in_the_order_a_coordinator_reads_them() -> None:
     modules = list(dict.fromkeys(check.module for check in CHECKS))
     assert modules == [
-        *("test_metadata", "test_originals", "test_decoding", "test_metrics"),
-        *("test_updates", "test_scalability"),
+        "test_metadata",
+        "test_originals",
+        "test_decoding",
+        "test_metrics",
+        "test_updates",
+        "test_scalability",
     ]
     positions = [modules.index(check.module) for check in CHECKS]
     assert positions == sorted(positions)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("common", "dataset", "method", "metric", "model", "sample", "submission", "vectors")
 ANNOTATIONS = {
     *("$schema", "$id", "$defs", "$ref", "title", "description", "examples", "default"),
-    *("properties", "patternProperties", "items", "if", "then"),
+    *("properties", "patternProperties", "items", "if", "then", "allOf"),
 }
 
 
@@ -98,7 +98,8 @@ def test_every_keyword_that_can_be_breached_can_be_explained(name):
 )
 def test_what_the_call_asks_for_is_required_and_says_so(name, field, item):
     schema = load_schema(name)
-    assert field in schema["required"]
+    conditions = [each["then"].get("required", []) for each in schema.get("allOf", [])]
+    assert field in [*schema["required"], *(name for names in conditions for name in names)]
     assert f"Call §Required test data, {item}." in schema["properties"][field]["description"]
 
 

@@ -62,23 +62,27 @@ class Executor:
         What has to come first is looked up step by step and not by recursion: a chain may have a
         thousand steps.
         """
-        submission = self._submission()
         waiting = [case]
-        while waiting:
-            last = waiting[-1]
-            missing = [c for c in self._needed(last, submission) if c not in self._known]
-            if last not in self._known and not missing:
-                self._known[last] = self._find(last)
-            if last in self._known:
-                waiting.pop()
-            waiting += missing
+        while case not in self._known:
+            first = self._first_needed(waiting[-1])
+            if first is not None:
+                waiting.append(first)
+            else:
+                done = waiting.pop()
+                self._known[done] = self._find(done)
         return self._known[case]
 
-    def _needed(self, case: Case, submission: Submission) -> tuple[Case, ...]:
-        """Return what must come first; nothing for what is known, or cannot be run anyway."""
-        if case in self._known or self._blocked(case, submission) is not None:
-            return ()
-        return prerequisites(case, submission)
+    def _first_needed(self, case: Case) -> Case | None:
+        """Return what has to be evaluated before ``case``; None if nothing has, or it is in vain."""
+        submission = self._submission()
+        if self._blocked(case, submission) is not None:
+            return None
+        for needed in prerequisites(case, submission):
+            if needed not in self._known:
+                return needed
+            if _obstacle(self._known[needed]) is not None:
+                return None
+        return None
 
     def _find(self, case: Case) -> Evidence:
         submission = self._submission()

@@ -357,7 +357,7 @@ def test_nothing_is_reconstructed_from_unusable_tensors(
     edit(tiny, lambda m: m["samples"][0]["files"].__setitem__(0, entry(tiny)))
     error = error_of(execute().evidence(RECONSTRUCTION))
     assert isinstance(error, NotRunError)
-    assert "missing, of another shape, or not finite" in error.found
+    assert "missing, of another shape or type, or not finite" in error.found
     assert "reconstruction half@test" not in worker.asked
 
 
