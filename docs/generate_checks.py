@@ -232,8 +232,9 @@ FAILURES = {
     ),
     "ACCESS-RANDOM-001": (
         "The sample claims `random_access`, and to decode one of its tensors more of the file is "
-        "read than the tensor, what is of no tensor, and 64 bytes for each other one; or the tensor "
-        "is another one than decoded with all. A container such as xz can only be read as a whole. "
+        "read than the tensor, what is of no tensor, and 64 bytes for each other one; or the "
+        "tensor is another one than decoded with all. A container such as xz can only be read as a "
+        "whole. "
         "The table in the evidence has the bytes read, as the operating system counted them."
     ),
     "INFERENCE-COMPRESSED-001": (
