@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
@@ -27,6 +29,17 @@ def peak() -> int:
         return 0
     kib = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")), "0")
     return int(kib) << 10
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Let :func:`release` look at new objects only: what libraries have made before stays."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def release() -> None:

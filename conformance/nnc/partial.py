@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from bisect import bisect_left, bisect_right
 from os import PathLike
 from types import TracebackType
 from typing import Self, final
@@ -24,7 +25,8 @@ class PartialFile:
     def __init__(self, path: str | PathLike[str]) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.bytes_read = 0
-        self._begin = self._end = 0
+        self._begins: list[int] = []
+        self._ends: list[int] = []
         try:
             self.size = os.fstat(self._descriptor).st_size
             self.view = memoryview(mmap.mmap(-1, self.size) if self.size else bytearray())
@@ -40,23 +42,34 @@ class PartialFile:
     def fill(self, begin: int, end: int) -> None:
         """Read the bytes from ``begin`` up to ``end`` into the view, or to the end of the file.
 
-        What was read last, without a gap, is not read again. Raises NncMalformedError if the file
-        ends earlier than when it was opened.
+        What has been read is not read again. Raises NncMalformedError if the file ends earlier than
+        when it was opened.
         """
         end = min(end, self.size)
-        if not self._begin <= begin <= self._end:
-            self._begin = self._end = begin
-        while self._end < end:
-            count = os.preadv(self._descriptor, [self.view[self._end : end]], self._end)
+        if begin >= end:
+            return
+        # The stretches that were read lie apart and in order; those from first to last are met.
+        first, last = bisect_left(self._ends, begin), bisect_right(self._begins, end)
+        at = begin
+        for known in range(first, last):
+            self._read(at, self._begins[known])
+            at = max(at, self._ends[known])
+        self._read(at, end)
+        begins, ends = [begin, *self._begins[first:last]], [end, *self._ends[first:last]]
+        self._begins[first:last], self._ends[first:last] = [min(begins)], [max(ends)]
+
+    def _read(self, begin: int, end: int) -> None:
+        while begin < end:
+            count = os.preadv(self._descriptor, [self.view[begin:end]], begin)
             if not count:
                 raise NncMalformedError(
                     "The file became shorter while it was read",
-                    position=Position(bit=8 * self._end),
+                    position=Position(bit=8 * begin),
                     expected=f"{self.size} bytes",
-                    found=f"{self._end} bytes",
+                    found=f"{begin} bytes",
                     mend="leave the file alone while it is decoded",
                 )
-            self._end += count
+            begin += count
             self.bytes_read += count
 
     def close(self) -> None:

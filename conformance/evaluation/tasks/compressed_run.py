@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from conformance.codecs import DecodedModel
-from conformance.evaluation.memory import peak, release, reset_peak
+from conformance.evaluation.memory import peak, release, reset_peak, settled
 from conformance.evaluation.tasks.decode import sample_network
 from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
@@ -53,21 +53,30 @@ def run_compressed(work: Work) -> Json:
     forms, shard = _forms(work), _first_items(work)
     # What earlier cases left open would be resident beside each of the two.
     work.networks.close()
-    started = time.perf_counter()
-    for opened in forms.values():
-        _round(opened, work.vectors, shard)
-    timed = _affordable(shard, work.vectors, time.perf_counter() - started)
-    taken: dict[str, list[Taken]] = {form: [] for form in forms}
-    for number in range(ROUNDS):
-        # Neither is always the one that runs after the other.
-        for form in reversed(forms) if number % 2 else forms:
-            taken[form].append(_round(forms[form], work.vectors, timed))
+    with settled():
+        timed, taken = _rounds(forms, work.vectors, shard)
     return {
         "ran_on": shard.items,
         "items": timed.items,
         "rounds": ROUNDS,
         **{form: _spread(rounds) for form, rounds in taken.items()},
     }
+
+
+def _rounds(
+    forms: Forms, vectors: VectorSet, shard: ShardArrays
+) -> tuple[ShardArrays, dict[str, list[Taken]]]:
+    """Return the items that were timed, and what each round took, after one that warms up."""
+    started = time.perf_counter()
+    for opened in forms.values():
+        _round(opened, vectors, shard)
+    timed = _affordable(shard, vectors, time.perf_counter() - started)
+    taken: dict[str, list[Taken]] = {form: [] for form in forms}
+    for number in range(ROUNDS):
+        # Neither is always the one that runs after the other.
+        for form in reversed(forms) if number % 2 else forms:
+            taken[form].append(_round(forms[form], vectors, timed))
+    return timed, taken
 
 
 def _forms(work: Work) -> Forms:
