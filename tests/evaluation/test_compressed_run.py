@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from conformance.evaluation.case import Case
 from conformance.evaluation.memory import peak, release, reset_peak
@@ -128,3 +130,40 @@ def test_the_peak_is_that_since_the_last_reset() -> None:
     assert highest - before > 60 * MIB
     reset_peak()
     assert peak() < highest - 60 * MIB
+
+
+def wide(inner: int) -> bytes:
+    """A network with the ports of the tiny one, and inner * inner parameters in between."""
+    rng = np.random.default_rng(3)
+    sizes = [tiny_submission.FEATURES, inner, inner, tiny_submission.CLASSES]
+    shapes = list(itertools.pairwise(sizes))
+    values = ["x", "first", "second", "logits"]
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", [values[i], f"w{i}"], [values[i + 1]])
+            for i in range(len(shapes))
+        ],
+        "wide",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", sizes[0]])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", sizes[-1]])],
+        [
+            numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), f"w{i}")
+            for i, shape in enumerate(shapes)
+        ],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+
+
+def test_a_larger_network_takes_more_memory_and_time(tmp_path: Path) -> None:
+    root = tmp_path / "submission"
+    metadata = tiny_submission.write(root)
+    (root / "model.onnx").write_bytes(wide(2048))
+    (root / "half.onnx").write_bytes(wide(64))
+    metadata["models"][0]["files"] = [tiny_submission.entry(root, "model.onnx")]
+    metadata["samples"][1]["files"] = [tiny_submission.entry(root, "half.onnx")]
+    tiny_submission.save(root, metadata)
+    measured, _ = Bench(root).at_the_desk(RUN)
+    original, compressed = measured["original"], measured["compressed"]
+    assert original["peak_bytes"]["low"] > 2048 * 2048 * 4 > compressed["peak_bytes"]["high"]
+    assert original["seconds"]["median"] > compressed["seconds"]["median"]
