@@ -93,7 +93,9 @@ def view_of(report: Mapping[str, Json]) -> View:
         sample_verdicts=_sample_verdicts(findings),
         with_parameters=tuple(s for s in report["samples"] if s["parameters"]),
         environment=tuple(_rows(report["environment"])),
-        timing=tuple(_rows(report["timing"])),
+        timing=tuple(
+            _rows({k: v for k, v in report["timing"].items() if k != "compressed_inference"})
+        ),
     )
 
 
