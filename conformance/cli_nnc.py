@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 
 _LAID_BY = 4 << 20
+_LOST_ERROR = "without setting an exception"
 _VIOLATION, _USAGE, _UNSUPPORTED = 1, 2, 3
 _DIALECTS = ("nncodec-2", "nncodec-1.0")
 
@@ -65,6 +66,11 @@ def _says_when_memory_ends(command: Callable[Said, None]) -> Callable[Said, None
             return command(*args, **options)
         except MemoryError:
             del laid_by
+        except SystemError as error:
+            # Where not a byte is left, CPython can lose the MemoryError on its way here.
+            del laid_by
+            if _LOST_ERROR not in str(error):
+                raise
         _end("there is not enough memory for what the stream asks for", _VIOLATION)
 
     return guarded

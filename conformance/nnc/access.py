@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, final
 
@@ -113,18 +114,6 @@ class StreamAccess:
 
 
 @final
-class _LazyUnits(UnitReader):
-    """Reads units from a file of which nothing but their headers is looked at."""
-
-    def __init__(self, file: PartialFile, options: Options) -> None:
-        super().__init__(file.view, options)
-        self._file = file
-
-    def _coder(self, data: memoryview, bit: int, elements: list[Element], most: int) -> Reader:
-        return _LazyReader(self._file, data, bit, elements, most)
-
-
-@final
 class _LazyReader(Reader):
     """Reads elements, after the bytes that each may take."""
 
@@ -169,7 +158,7 @@ class _LazyReader(Reader):
 
 def _plans(file: PartialFile, options: Options) -> list[NduPlan]:
     """Return the plan of every compressed data unit."""
-    reader = _LazyUnits(file, options)
+    reader = UnitReader(file.view, options, partial(_LazyReader, file))
     with memory_for("The headers of the stream"):
         units = tuple(iter(reader.read, None))
         if not units:
