@@ -26,7 +26,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "submission": "verdicts jsonschemas",
         "tensorfiles": "verdicts",
         "nnc": "",
-        "codecs": "verdicts registry tensorfiles nnc",
+        "codecs": "verdicts registry tensorfiles nnc runtimes.tflite",
         "runtimes": "verdicts registry tensorfiles",
         "metrics": "verdicts registry submission.values",
         "evaluation": "verdicts checks registry submission tensorfiles codecs runtimes metrics",
