@@ -79,6 +79,11 @@ FAILURES = {
         "An id is used that no entry has: the data set, metric, model or vector set that is "
         "meant is not described."
     ),
+    "SUBMISSION-UPDATE-001": (
+        "A sample is an update of itself by way of others, names a parent of another model, is two "
+        "kinds of sample at once, merges what does not go back to one root, or has layers that "
+        "cannot be told apart. Nothing is evaluated until that is mended."
+    ),
     "SUBMISSION-FILE-001": (
         "A listed file is missing, is not a regular file, or leads out of the folder by its "
         "path or by a link; or the top of the folder holds a file that can make pytest run code, "
@@ -175,11 +180,6 @@ FAILURES = {
         "The original's own value of the metric differs by more than the tolerance from one format "
         "to another: a sample could break the tolerance by a change of runtime alone. This is a "
         "warning and does not count for the verdict."
-    ),
-    "SUBMISSION-UPDATE-001": (
-        "A sample is an update of itself by way of others, names a parent of another model, is two "
-        "kinds of sample at once, merges what does not go back to one root, or has layers that "
-        "cannot be told apart. Nothing is evaluated until that is mended."
     ),
     "UPDATE-PARENT-001": (
         "The bitstream names another parent than the sample it is declared an update of: by node "

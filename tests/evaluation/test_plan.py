@@ -36,8 +36,8 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
             "tiny/half-onnx/top1",
             "tiny/half-onnx/distance",
         ],
-        **dict.fromkeys(("update", "merge", "derived", "equal", "mutation"), []),
-        **dict.fromkeys(("layered", "layer", "layer_run", "layer_value", "layer_step"), []),
+        **{key: [] for key in ("update", "merge", "derived", "equal", "mutation")},
+        **{key: [] for key in ("layered", "layer", "layer_run", "layer_value", "layer_step")},
     }
 
 
