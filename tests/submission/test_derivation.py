@@ -1,4 +1,4 @@
-"""Updates and merges that cannot be evaluated: each is told at its place, and with what mends it."""
+"""Updates and merges that cannot be evaluated: each is told at its place, with what mends it."""
 
 import time
 

@@ -65,9 +65,17 @@ def test_children_are_updates_in_the_order_of_the_metadata(folder):
 
 def test_rounds_count_updates_from_the_root(folder):
     assert rounds(submission(folder, federated)) == {
-        **{"int8": 0, "exact": 0},
-        **{"a-1": 1, "b-1": 1, "merged-1": 1, "global-1": 1},
-        **{"a-2": 2, "b-2": 2, "merged-2": 2, "tuned": 3, "apart": 1},
+        "int8": 0,
+        "exact": 0,
+        "a-1": 1,
+        "b-1": 1,
+        "merged-1": 1,
+        "global-1": 1,
+        "a-2": 2,
+        "b-2": 2,
+        "merged-2": 2,
+        "tuned": 3,
+        "apart": 1,
     }
 
 
