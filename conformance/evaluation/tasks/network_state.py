@@ -81,12 +81,17 @@ def kept_result(folder: Path) -> dict[str, Json]:
 
 
 def kept_state(folder: Path, limits: Limits) -> State:
-    """Return what :func:`keep_state` wrote, all of it in memory."""
+    """Return what :func:`keep_state` wrote.
+
+    The arrays of the memory are copies: a codec that writes into them is to be told of it, and not
+    to fail on the spot.
+    """
     texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+    arrays = {name: array.copy() for name, array in _arrays(folder / ARRAYS, limits).items()}
     return State(
         parameters=_arrays(folder / PARAMETERS, limits),
         facts=kept_result(folder)["tensors"],
-        memory=Memory(_arrays(folder / ARRAYS, limits), texts["facts"], texts["nodes"]),
+        memory=Memory(arrays, texts["facts"], texts["nodes"]),
     )
 
 
