@@ -490,3 +490,20 @@ def test_a_network_of_its_own_cannot_be_added(chain: TinyChain) -> None:
     chain.metadata["samples"][0]["files"] = [tiny_submission.entry(chain.root, "a-0.safetensors")]
     error = Evaluation(chain.save()).evidence("state", "a", part=0).error
     assert isinstance(error, UnsupportedError)
+
+
+def test_tensors_of_a_bitstream_may_be_called_anything(chain: TinyChain) -> None:
+    """Names are mapped to those of the model; the memory between two steps keeps them."""
+    weight, bias = "\x1f" + "x" * 1500, "__metadata__"
+    entries = [{"sample": weight, "model": "fc.weight"}, {"sample": bias, "model": "fc.bias"}]
+    ours, theirs = DecoderState(), DecoderState()
+    state: Parameters = {}
+    for number in range(3):
+        before = chain.original if number == 0 else difference(number, 0.1)
+        renamed = {weight: before["fc.weight"], bias: before["fc.bias"]}
+        data = encode(renamed, nnc_tools() if number else SETTINGS, ours)
+        chain.stream(f"s{number}", f"s{max(0, number - 1)}", data, name_map=entries)
+        found = dict(decode(data, state=theirs))
+        more = {"fc.weight": found[weight], "fc.bias": found[bias]}
+        state = added(state, more) if state else more
+    assert_state(Evaluation(chain.save()), "s2", state)
