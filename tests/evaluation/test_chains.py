@@ -342,11 +342,13 @@ def test_an_error_travels_down_the_chain_as_what_was_not_run(chain: TinyChain) -
     broken.write_bytes(b"\xff" * 64)
     chain.metadata["samples"][1]["files"] = [tiny_submission.entry(chain.root, broken.name)]
     evaluation = Evaluation(chain.save())
-    assert isinstance(evaluation.evidence("state", "a", part=0).error, MalformedError)
+    broken_error = evaluation.evidence("state", "a", part=0).error
+    assert isinstance(broken_error, MalformedError)
     for sample in ("b", "c"):
         error = evaluation.evidence("state", sample, part=0).error
         assert isinstance(error, NotRunError)
         assert error.message == "state a#0 has to succeed first"
+        assert error.found == broken_error.message
         assert "mend the findings on state a#0 first" in error.mend
     assert [n for n in evaluation.asked if n.startswith("state")] == ["state base#0", "state a#0"]
 
@@ -507,3 +509,50 @@ def test_tensors_of_a_bitstream_may_be_called_anything(chain: TinyChain) -> None
         more = {"fc.weight": found[weight], "fc.bias": found[bias]}
         state = added(state, more) if state else more
     assert_state(Evaluation(chain.save()), "s2", state)
+
+
+# --- Samples that are lossless, or compared with what cannot be compared
+
+
+def test_a_lossless_update_is_held_against_the_original(chain: TinyChain) -> None:
+    """The chain leads away from the original, and back to its very bits."""
+    ones = {"fc.bias": np.ones(3, np.float32)}
+    chain.original["fc.bias"][:] = [0.5, 1.0, -2.0]
+    (chain.root / "model.onnx").write_bytes(tiny_submission.model_bytes(chain.original))
+    chain.metadata["models"][0]["files"] = [tiny_submission.entry(chain.root, "model.onnx")]
+    chain.update("there", None, ones)
+    back = chain.update("back", "there", {"fc.bias": -ones["fc.bias"]})
+    back.update(lossless=True, metrics=[])
+    away = chain.update("away", "back", ones)
+    away.update(lossless=True, metrics=[])
+    evaluation = Evaluation(chain.save())
+    assert evaluation.result("decode", "back")["lossless"]["differences"] == []
+    (told,) = evaluation.result("decode", "away")["lossless"]["differences"]
+    assert told["tensor"] == "fc.bias"
+
+
+def test_the_error_of_every_parameter_is_told_of_an_update(chain: TinyChain) -> None:
+    chain.update("u", None, {"fc.bias": np.full(3, 0.25, np.float32)})
+    found = Evaluation(chain.save()).result("decode", "u")["parameters"]
+    assert set(found) == {"fc.weight", "fc.bias"}
+    assert found["fc.weight"]["max_abs_error"] == 0
+    assert found["fc.bias"]["max_abs_error"] == pytest.approx(0.25)
+
+
+def test_values_that_overflow_make_an_update_unusable(chain: TinyChain) -> None:
+    large = {"fc.bias": np.full(3, np.finfo(np.float32).max, np.float32)}
+    chain.update("u", None, large, named=False)
+    chain.update("v", "u", large, named=False)
+    evaluation = Evaluation(chain.save())
+    assert evaluation.result("decode", "u")["usable"]
+    assert not evaluation.result("decode", "v")["usable"]
+    error = evaluation.evidence("reconstruction", "v", vectors="test").error
+    assert isinstance(error, NotRunError)
+    assert "not finite" in error.found
+
+
+def test_features_of_all_files_are_those_of_the_update(chain: TinyChain) -> None:
+    half = {name: array.astype(np.float16) for name, array in difference(1).items()}
+    chain.update("u", None, difference(2), half)
+    found = Evaluation(chain.save()).result("decode", "u")["features"]
+    assert found == ["float16", "float32", "format:safetensors", "parent:sha256"]
