@@ -10,13 +10,21 @@ from conformance.session.layers import layer_size_claims
 from conformance.verdicts import Location
 
 METADATA = "submission.json"
-SHOWN = 5
+SHOWN = 20
 
 
 def test_layer_decodes(judge: Judge) -> None:
     """The layers up to this one decode without the others, to a whole network of finite values."""
     measured = judge.evidence("state")
-    judge.require_identity(measured)
+    for wrong in measured["identity"]["wrong"][:SHOWN]:
+        judge.require(
+            False,
+            "the layer names another parent than the layers before it",
+            expected=wrong["expected"],
+            found=wrong["found"],
+            where=Location.from_json(wrong["where"]),
+            mend="encode the layer upon the layers before it as they are decoded",
+        )
     for misfit in measured["coverage"]:
         judge.require(
             False,

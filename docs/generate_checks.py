@@ -213,8 +213,8 @@ FAILURES = {
         "here. Who receives such updates has to keep track of them by other means."
     ),
     "LAYER-DECODE-001": (
-        "The layers up to this one do not decode without those behind it, or do not give a whole "
-        "network of finite values."
+        "The layers up to this one do not decode without those behind it, do not give a whole "
+        "network of finite values, or the layer names another parent than the layers before it."
     ),
     "LAYER-BASE-001": (
         "Lower layers are not the same with and without those behind them, or the layers leave out "
