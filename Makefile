@@ -42,7 +42,8 @@ lock: $(READY) ## write requirements.lock from pyproject.toml and what is instal
 	$(BIN)/python .ci/lock.py
 
 bench: $(READY) ## measure speed and memory against plain scripts
-	@set -e; for script in benchmarks/bench_*.py benchmarks/nnc_decode.py benchmarks/runtimes.py; do $(BIN)/python $$script; done
+	@set -e; for script in benchmarks/bench_*.py benchmarks/nnc_decode.py benchmarks/runtimes.py \
+		benchmarks/chain.py; do $(BIN)/python $$script; done
 
 image: ## build the container image IMAGE
 	container/build $(IMAGE)

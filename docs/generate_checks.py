@@ -47,6 +47,8 @@ OVER: dict[Over, str] = {
     "stream": "each sample that is a bitstream",
     "lossless": "each lossless sample",
     "run": "each sample and vector set it is measured on",
+    "direct_run": "each sample that is itself a network, and vector set it is measured on",
+    "access": "each sample that claims random access",
     "claim": "each metric value claimed for a sample",
     "delta": "each metric that a sample is judged by",
     "noise": "each metric that a sample is judged by, of networks given in several formats",
@@ -78,6 +80,11 @@ FAILURES = {
     "SUBMISSION-REFERENCE-001": (
         "An id is used that no entry has: the data set, metric, model or vector set that is "
         "meant is not described."
+    ),
+    "SUBMISSION-UPDATE-001": (
+        "A sample is an update of itself by way of others, names a parent of another model, is two "
+        "kinds of sample at once, merges what does not go back to one root, or has layers that "
+        "cannot be told apart. Nothing is evaluated until that is mended."
     ),
     "SUBMISSION-FILE-001": (
         "A listed file is missing, is not a regular file, or leads out of the folder by its "
@@ -176,11 +183,6 @@ FAILURES = {
         "to another: a sample could break the tolerance by a change of runtime alone. This is a "
         "warning and does not count for the verdict."
     ),
-    "SUBMISSION-UPDATE-001": (
-        "A sample is an update of itself by way of others, names a parent of another model, is two "
-        "kinds of sample at once, merges what does not go back to one root, or has layers that "
-        "cannot be told apart. Nothing is evaluated until that is mended."
-    ),
     "UPDATE-PARENT-001": (
         "The bitstream names another parent than the sample it is declared an update of: by node "
         "id, depth, or the hash of a payload or of the parent's parameters. It was not applied. "
@@ -211,8 +213,8 @@ FAILURES = {
         "here. Who receives such updates has to keep track of them by other means."
     ),
     "LAYER-DECODE-001": (
-        "The layers up to this one do not decode without those behind it, or do not give a whole "
-        "network of finite values."
+        "The layers up to this one do not decode without those behind it, do not give a whole "
+        "network of finite values, or the layer names another parent than the layers before it."
     ),
     "LAYER-BASE-001": (
         "Lower layers are not the same with and without those behind them, or the layers leave out "
@@ -227,6 +229,19 @@ FAILURES = {
     "LAYER-ORDER-001": (
         "With this layer the network is worse than without it, by more than the tolerance: it "
         "costs bytes and harms."
+    ),
+    "ACCESS-RANDOM-001": (
+        "The sample claims `random_access`, and to decode one of its tensors more of the file is "
+        "read than the tensor, what is of no tensor, and 64 bytes for each other one; or the "
+        "tensor is another one than decoded with all. A container such as xz can only be read as a "
+        "whole. "
+        "The table in the evidence has the bytes read, as the operating system counted them."
+    ),
+    "INFERENCE-COMPRESSED-001": (
+        "The time and the memory of the compressed network could not be measured beside the "
+        "original's: it takes too long, or too much memory. How fast it is does not decide: the "
+        "figures are in the report, under `timing`; [scalability.md](scalability.md) says how they "
+        "are taken."
     ),
 }
 """What a failure of each check means."""

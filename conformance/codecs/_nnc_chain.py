@@ -72,6 +72,11 @@ def identity_of(stream: Stream, nodes: Mapping[str, Json], display: str) -> Iden
     )
 
 
+def options_upon(options: Options, shapes: Mapping[str, tuple[int, ...]]) -> Options:
+    """Return the options to read a stream with that may leave out the dimensions of its base."""
+    return replace(options, dimensions={**shapes, **options.dimensions})
+
+
 def options_within(
     options: Options, stream: Stream, shapes: Mapping[str, tuple[int, ...]]
 ) -> Options:

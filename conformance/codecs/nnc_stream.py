@@ -16,6 +16,7 @@ from conformance.codecs._chain import Base, Step, nothing_decoded
 from conformance.codecs._nnc_chain import (
     identity_of,
     memory_of,
+    options_upon,
     options_within,
     state_of,
 )
@@ -28,7 +29,9 @@ from conformance.codecs._nnc_reading import (
 )
 from conformance.codecs._nnc_words import bounded, explained, violation_of
 from conformance.codecs._protocol import DecodedTensors, Inspection, Source
+from conformance.codecs._single import alone
 from conformance.nnc import DecoderState, Options
+from conformance.nnc.access import StreamAccess
 from conformance.nnc.decoder import decode_observed
 from conformance.nnc.inspection.claims import stream_claims
 from conformance.nnc.inspection.features import stream_features
@@ -57,26 +60,36 @@ class NncCodec:
             check_dimensions(stream, params.options.dimensions)
             return _decode(stream, params, None, display)
 
+    def decode_one(self, source: Source, name: str) -> DecodedTensors:
+        """Decode one tensor; payloads of units that it does not need are not read."""
+        path, display = only_file(source)
+        params = read_params(source)
+        with explained(display), StreamAccess(path, params.options) as stream:
+            array = params.typed(stream.decode(name))
+        return alone(name, array, 8 * stream.payload_bytes[name])
+
     def decode_step(self, source: Source, base: Base | None) -> Step:
         """Decode a stream, or some of its units, if the parent that it names is ``base``."""
         path, display = only_file(source)
         params = read_params(source)
         data = read(path, display, source.limit_bytes)
-        units = count_units(data) if source.units else 0
-        with explained(display):
-            size = len(data)
-            if source.units:
+        units, size = 0, len(data)
+        if source.units:
+            units = count_units(data)
+            with explained(display):
                 part, size = select_units(data, source.units)
-                data = memoryview(part)
-                display = f"{display} (units {_ranges(source.units)})"
-            stream = parse_stream(data, params.options)
+            # From here on places are those in the part.
+            data, display = memoryview(part), f"{display} (units {_ranges(source.units)})"
+        with explained(display):
+            shapes = base.shapes if base is not None else {}
+            stream = parse_stream(data, options_upon(params.options, shapes))
             check_dimensions(stream, params.options.dimensions)
             nodes = base.memory.nodes if base is not None else {}
             identity = identity_of(stream, nodes, display)
             if identity.wrong:
                 return Step(nothing_decoded(), memory_of(None, stream, {}), identity, size, units)
             state = state_of(base.memory if base is not None else None)
-            options = options_within(params.options, stream, base.shapes if base else {})
+            options = options_within(params.options, stream, shapes)
             tensors = _decode(stream, replace(params, options=options), state, display)
         return Step(tensors, memory_of(state, stream, nodes), identity, size, units)
 

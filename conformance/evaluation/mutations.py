@@ -118,8 +118,8 @@ class _Tree:
     def wrong_parent(self, step: Step) -> Step | tuple[()] | None:
         """Return a state that the step was not made for; None if there is none.
 
-        It is that of another update of the same parent, the parent's own parent, the original, or
-        that of a whole network among the samples, in this order.
+        It is that of another update of the same parent, the parent's own parent, or the original,
+        in this order; none for the only update of the original.
         """
         own = self._by_id[step[0]]
         parent = self.parent(step)

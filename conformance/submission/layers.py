@@ -136,10 +136,10 @@ def _unit_problems(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> It
 
 def _overlaps(layers: Layers) -> Iterator[Problem]:
     ranges = [
-        (each["first"], each["last"], (*at, *inner))
+        (int(each["first"]), int(each["last"]), (*at, *inner))
         for at, layer in layers
         for inner, each in entries(layer, "units")
-        if isinstance(each.get("first"), int) and isinstance(each.get("last"), int)
+        if _is_whole(each.get("first")) and _is_whole(each.get("last"))
     ]
     for first, last, pointer in ranges:
         if last < first:
@@ -159,6 +159,11 @@ def _overlaps(layers: Layers) -> Iterator[Problem]:
                 found=f"units {after[0]} to {after[1]}, beside {before[0]} to {before[1]}",
                 mend="Correct the ranges; `nnr-conformance nnc inspect FILE` lists the units.",
             )
+
+
+def _is_whole(value: Json) -> bool:
+    """Say whether the schema takes ``value`` for a whole number: it may be written as 4.0."""
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
 def _claimed_metrics(entry: Mapping[str, Json], layers: Layers) -> Iterator[Problem]:

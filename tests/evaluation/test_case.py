@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,10 @@ from conformance.evaluation.case import (
     metrics_on,
     versions,
 )
-from conformance.evaluation.needs import prerequisites
+from conformance.evaluation.needs import prerequisites, states
 from conformance.submission import Submission, load
 from tests import tiny_submission
+from tests.tiny_chain import TinyChain, difference
 
 DECODE = Case("decode", "linear", sample="half")
 ORIGINAL = Case("original", "linear", vectors="test")
@@ -166,3 +169,101 @@ def test_interval_has_the_level_that_is_asked_for(tmp_path: Path) -> None:
 
 def test_versions_name_what_computes() -> None:
     assert {"python", "numpy", "onnxruntime", "nnr-conformance"} <= versions().keys()
+
+
+# --- Cases of chains
+
+
+MUTATION = Case(
+    "mutation",
+    "linear",
+    sample="u",
+    part=1,
+    mutation="swapped",
+    start=("base", 0),
+    steps=(("v", 0), ("u", 1)),
+    instead_of=("v", 0),
+)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        MUTATION,
+        replace(MUTATION, start=None),
+        Case("state", "linear", sample="u", part=3),
+        Case("mixture", "linear", sample="half", vectors="test", swapped=("w", "b")),
+        RECONSTRUCTION,
+    ],
+    ids=lambda case: case.kind,
+)
+def test_a_case_comes_back_from_json_as_it_was(case: Case) -> None:
+    assert Case.from_json(json.loads(json.dumps(asdict(case)))) == case
+
+
+def test_names_of_parts_and_wrong_turns_are_readable() -> None:
+    assert Case("state", "linear", sample="u", part=3).name == "state u#3"
+    assert Case("layering", "linear", sample="s").name == "layering s"
+    assert MUTATION.name == "mutation u#1 swapped"
+    run = Case("reconstruction", "linear", sample="s", part=0, vectors="test")
+    assert run.name == "reconstruction s#0@test"
+
+
+def chain_of_one(tmp_path: Path) -> TinyChain:
+    chain = TinyChain(tmp_path / "tiny")
+    chain.whole()
+    chain.update("u", "base", difference(1), difference(2))
+    chain.layered("s", chain.original, difference(3))
+    return chain
+
+
+def test_a_wrong_turn_reads_the_files_of_its_steps(tmp_path: Path) -> None:
+    made = chain_of_one(tmp_path).submission()
+    case = replace(MUTATION, steps=(("u", 1), ("u", 0)))
+    names = [file.rel_filepath for file in files_of(case, made)]
+    assert names == ["model.onnx", "u-1.safetensors", "u-0.safetensors"]
+
+
+def test_what_is_decoded_of_a_derived_sample_depends_on_all_its_files(tmp_path: Path) -> None:
+    made = chain_of_one(tmp_path).submission()
+    decode = Case("decode", "linear", sample="u")
+    assert {file.rel_filepath for file in files_of(decode, made)} == {
+        "model.onnx",
+        "u-0.safetensors",
+        "u-1.safetensors",
+    }
+    assert [case.name for case in states(decode, made)] == ["state u#0", "state u#1"]
+
+
+def test_a_layer_is_run_upon_its_own_state_alone(tmp_path: Path) -> None:
+    made = chain_of_one(tmp_path).submission()
+    run = Case("reconstruction", "linear", sample="s", part=0, vectors="test")
+    needed = [case.name for case in prerequisites(run, made)]
+    assert needed == ["original linear@test", "state s#0"]
+    whole = replace(run, part=None)
+    assert [case.name for case in states(whole, made)] == ["state s#1"]
+    assert [case.name for case in states(Case("layering", "linear", sample="s"), made)] == [
+        "state s#0",
+        "state s#1",
+    ]
+
+
+def test_plain_samples_build_upon_no_state(tmp_path: Path) -> None:
+    made = chain_of_one(tmp_path).submission()
+    assert states(Case("decode", "linear", sample="base"), made) == ()
+    assert states(Case("original", "linear", vectors="test"), made) == ()
+
+
+def test_the_key_contains_the_keys_of_the_states(tmp_path: Path) -> None:
+    made = chain_of_one(tmp_path).submission()
+    case = Case("state", "linear", sample="u", part=1)
+    one, other = (evidence_key(case, made, limits={}, states={"state u#0": k}) for k in "ab")
+    assert one != other
+
+
+def test_metrics_that_only_layers_claim_are_measured(tmp_path: Path) -> None:
+    chain = chain_of_one(tmp_path)
+    for sample in chain.metadata["samples"]:
+        sample["metrics"] = [{"metric": "top1", "vectors": "test"}]
+    made = chain.submission()
+    assert [m.id for m in metrics_on("test", made, made.models[0])] == ["top1", "distance"]

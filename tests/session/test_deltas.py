@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.jsonschemas import load_schema
-from conformance.session.deltas import judge_delta
+from conformance.session.deltas import judge_change, judge_delta
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Verdict
 
@@ -72,3 +72,45 @@ def test_value_that_is_no_number_fails_and_stays_json(value: str) -> None:
 
 def test_upper_bound_is_said() -> None:
     assert "improvement ≤ 0.5" in judged(0.97, upper_bound=0.5).expected
+
+
+# --- From one layer to the next
+
+
+def changed(before: object, value: object, direction: str = "higher", **tolerance: object):
+    allowed = Tolerance(**{"type": "absolute", "bound": 0.01, **tolerance})  # type: ignore[arg-type]
+    metric = Metric("top1", "top-k-accuracy", "", direction, allowed)  # type: ignore[arg-type]
+    return judge_change(MetricUse("top1", "test", allowed), metric, before, value)
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "direction", "passes"),
+    [
+        (0.9, 0.9, "higher", True),
+        (0.9, 0.89, "higher", True),
+        (0.9, 0.88, "higher", False),
+        (0.1, 0.9, "higher", True),
+        (0.1, 0.11, "lower", True),
+        (0.1, 0.12, "lower", False),
+        (5.0, 0.0, "lower", True),
+        (0.9, "nan", "higher", False),
+        ("nan", 0.9, "higher", False),
+    ],
+)
+def test_a_layer_may_improve_the_metric_by_any_amount_and_fall_within_the_tolerance(
+    before: object, value: object, direction: str, passes: bool
+) -> None:
+    assert changed(before, value, direction).passes is passes
+
+
+def test_upper_bound_and_confidence_are_for_the_whole_sample() -> None:
+    judged = changed(0.1, 0.9, upper_bound=0.01, confidence=0.95)
+    assert judged.passes
+    assert judged.expected == "higher is better; loss ≤ 0.01"
+
+
+def test_a_relative_tolerance_is_relative_to_the_layer_before() -> None:
+    judged = changed(0.5, 0.44, type="relative", bound=0.1)
+    assert not judged.passes
+    assert judged.expected == "higher is better; loss ≤ 0.1 of the layer before's value"
+    assert changed(0.5, 0.46, type="relative", bound=0.1).passes

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -167,3 +170,107 @@ def test_readable_metadata_pass_though_they_break_the_schema() -> None:
     asked.adopt_problems()
     asked.passed("read")
     assert asked.conclude()[0].verdict is Verdict.PASS
+
+
+# --- Updates, merges and layers
+
+
+def judged_as(check: str, subject: Subject, evidence: Evidence) -> Judge:
+    return Judge(BY_ID[check], subject, (), {"top1": TOP1}, lambda *_: evidence)
+
+
+def a_sample(**more: object) -> Any:
+    made = {"merge_of": (), "files": (), "layers": (), **more}
+    return SimpleNamespace(id="s", **made)
+
+
+CUT = MalformedError("cut short")
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind", "owner"),
+    [
+        (Subject("u", "tiny", sample=a_sample(), part=0), "state", "UPDATE-STEP-001"),
+        (Subject("m", "tiny", sample=a_sample(merge_of=("a", "b"))), "state", "UPDATE-MERGE-001"),
+        (
+            Subject("l", "tiny", sample=a_sample(), layer="l0", part=0),
+            "state",
+            "LAYER-DECODE-001",
+        ),
+        (
+            Subject("l", "tiny", sample=a_sample(), layer="l0", part=0),
+            "reconstruction",
+            "LAYER-RUN-001",
+        ),
+        (Subject("s", "tiny", sample=a_sample()), "reconstruction", "SAMPLE-RUN-001"),
+        (Subject("s", "tiny", sample=a_sample()), "layering", "LAYER-BASE-001"),
+        (Subject("s", "tiny", sample=a_sample()), "mutation", "UPDATE-MUTATION-001"),
+    ],
+    ids=["step", "merge", "layer", "run-of-layer", "run", "layering", "mutation"],
+)
+def test_each_failure_has_one_check_that_reports_it(
+    subject: Subject, kind: Any, owner: str
+) -> None:
+    with pytest.raises(MalformedError):
+        judged_as(owner, subject, failed(CUT)).evidence(kind)
+    with pytest.raises(NotRunError) as caught:
+        judged_as("SAMPLE-DIGEST-001", subject, failed(CUT)).evidence(kind)
+    assert caught.value.expected == f"{owner} passes"
+
+
+def test_a_merge_has_no_file_to_point_to() -> None:
+    subject = Subject("m", "tiny", sample=a_sample(merge_of=("a", "b")))
+    assert judged_as("UPDATE-MERGE-001", subject, measured({})).sample_file is None
+
+
+def test_evidence_of_parts_is_that_of_all_up_to_its_own() -> None:
+    subject = Subject("l", "tiny", sample=a_sample(), layer="l2", part=2)
+    asked = Judge(
+        BY_ID["LAYER-SIZE-001"],
+        subject,
+        (),
+        {},
+        lambda about, kind: measured({"part": about.part, "kind": kind}),
+    )
+    found = [(each["part"], each["kind"]) for each in asked.evidence_of_parts()]
+    assert found == [(0, "state"), (1, "state"), (2, "state")]
+
+
+def test_a_part_that_failed_is_told_by_its_own_check() -> None:
+    subject = Subject("l", "tiny", sample=a_sample(), layer="l1", part=1)
+    with pytest.raises(NotRunError) as caught:
+        judged_as("LAYER-SIZE-001", subject, failed(CUT)).evidence_of_parts()
+    assert "LAYER-DECODE-001" in caught.value.mend
+
+
+def test_another_parent_is_told_by_one_check_alone() -> None:
+    asked = judge("UPDATE-STEP-001")
+    asked.require_identity({"identity": {"wrong": []}})
+    with pytest.raises(NotRunError) as caught:
+        asked.require_identity({"identity": {"wrong": [{"tensor": None}]}})
+    assert caught.value.expected == "UPDATE-PARENT-001 passes"
+    assert "UPDATE-PARENT-001" in caught.value.mend
+
+
+def test_evidence_of_another_that_failed_is_told_by_checks_of_its_own() -> None:
+    subject = Subject("s", "tiny", sample=a_sample(), others=(SUBJECT,))
+    with pytest.raises(NotRunError) as caught:
+        judged_as("UPDATE-EQUAL-001", subject, failed(CUT)).evidence_of_other("decode")
+    assert "a check of the other one did not pass" in caught.value.message
+    assert caught.value.found == "cut short"
+
+
+def test_a_metric_that_the_other_lacks_is_no_failure_of_this_one() -> None:
+    subject = replace(SUBJECT, others=(SUBJECT,))
+    row = {"error": EvaluationError("broke").to_json()}
+    with pytest.raises(NotRunError):
+        judged_as(
+            "LAYER-ORDER-001", subject, measured({"metrics": {"top1": row}})
+        ).measured_of_other("reconstruction")
+
+
+def test_more_is_said_of_a_declared_value_where_it_is_given() -> None:
+    asked = judge("LAYER-METRIC-001")
+    asked.require_declared_value({"value": 0.9}, {"layer": "l1"})
+    (finding,) = asked.conclude()
+    assert (finding.evidence["layer"], finding.evidence["measured"]) == ("l1", 0.9)

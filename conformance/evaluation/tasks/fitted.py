@@ -18,8 +18,7 @@ _SHOWN = 20
 
 def fitted_tensors(work: Work, tensors: Mapping[str, Array]) -> FittedTensors:
     """Return the tensors of the sample as its name map gives them; errors as FittedTensors."""
-    place = work.submission.samples.index(work.sample)
-    pointer = f"/samples/{place}/name_map"
+    pointer = f"{work.pointer_to(work.sample)}/name_map"
     return FittedTensors(tensors, work.sample.name_map, pointer, work.limits.tensor_bytes)
 
 

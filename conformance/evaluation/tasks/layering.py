@@ -16,6 +16,7 @@ from conformance.submission.values import Part
 from conformance.verdicts import Json
 
 _CHUNK = 1 << 20
+_INVERTED = bytes(reversed(range(256)))
 
 
 def decode_layers(work: Work) -> Json:
@@ -71,9 +72,9 @@ def _overwritten(original: Path, behind: int, folder: Path) -> Iterator[Path]:
     copy = folder / "overwritten"
     kept = original.stat().st_size - behind
     with original.open("rb") as source, copy.open("wb") as target:
-        while chunk := source.read(min(_CHUNK, kept - source.tell()) or _CHUNK):
-            inverted = bytes(255 - byte for byte in chunk)
-            target.write(chunk if source.tell() <= kept else inverted)
+        while chunk := source.read(_CHUNK):
+            own = max(0, kept - target.tell())
+            target.write(chunk[:own] + chunk[own:].translate(_INVERTED))
     try:
         yield copy
     finally:

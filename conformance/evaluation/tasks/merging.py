@@ -14,7 +14,7 @@ from conformance.codecs import Memory
 from conformance.evaluation.tasks.coverage import problem
 from conformance.evaluation.tasks.network_state import State, state_of
 from conformance.runtimes import Network
-from conformance.tensorfiles import Array
+from conformance.tensorfiles import Array, DType, is_extended
 from conformance.verdicts import Json
 
 _WHOLE_NUMBERS = "biu"
@@ -54,11 +54,30 @@ def merged(
 
 
 def _mean(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
-    total = np.zeros(arrays[0].shape, np.float64)
+    wide = np.dtype(np.complex128 if arrays[0].dtype.kind == "c" else np.float64)
+    total: Array = np.zeros(arrays[0].shape, wide)
     with np.errstate(over="ignore", invalid="ignore"):
         for array, weight in zip(arrays, weights, strict=True):
-            total += weight * array.astype(np.float64)
-        return (total / sum(weights)).astype(arrays[0].dtype)
+            total += weight * array.astype(wide)
+        total /= sum(weights)
+        return _rounded(total, arrays[0].dtype)
+
+
+def _rounded(values: Array, dtype: DType) -> Array:
+    """Return float64 values rounded once.
+
+    Types that NumPy does not have itself (bfloat16) are converted by way of float32. Rounded to
+    odd there, values give the same as if they had been rounded but once: S. Boldo and G. Melquiond,
+    When double rounding is odd, 2005.
+    """
+    if not is_extended(dtype):
+        return values.astype(dtype)
+    narrow = values.astype(np.float32)
+    even = narrow.view(np.uint32) & 1 == 0
+    inexact = np.isfinite(narrow) & (narrow != values)
+    towards = np.where(values > narrow, np.inf, -np.inf).astype(np.float32)
+    odd = np.where(inexact & even, np.nextafter(narrow, towards), narrow)
+    return odd.astype(dtype)
 
 
 def _all_nodes(states: Sequence[State]) -> dict[str, list[Json]]:

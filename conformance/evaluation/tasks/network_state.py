@@ -69,8 +69,14 @@ def keep_state(folder: Path, state: State, file: str) -> None:
                 mend="submit each network as a sample of its own",
             )
     write_tensors(folder / PARAMETERS, state.parameters)
-    write_tensors(folder / ARRAYS, state.memory.arrays)
-    texts = {"facts": dict(state.memory.facts), "nodes": dict(state.memory.nodes)}
+    # Bitstreams may name tensors as no file of tensors would: the names are among the texts.
+    memory = state.memory
+    write_tensors(folder / ARRAYS, {str(k): each for k, each in enumerate(memory.arrays.values())})
+    texts = {
+        "arrays": list(memory.arrays),
+        "facts": dict(memory.facts),
+        "nodes": dict(memory.nodes),
+    }
     (folder / TEXTS).write_text(json.dumps(texts, sort_keys=True), encoding="utf-8")
 
 
@@ -81,12 +87,18 @@ def kept_result(folder: Path) -> dict[str, Json]:
 
 
 def kept_state(folder: Path, limits: Limits) -> State:
-    """Return what :func:`keep_state` wrote, all of it in memory."""
+    """Return what :func:`keep_state` wrote.
+
+    The arrays of the memory are copies: a codec that writes into them is to be told of it, and not
+    to fail on the spot.
+    """
     texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+    arrays = _arrays(folder / ARRAYS, limits)
+    carried = {name: arrays[str(k)].copy() for k, name in enumerate(texts["arrays"])}
     return State(
         parameters=_arrays(folder / PARAMETERS, limits),
         facts=kept_result(folder)["tensors"],
-        memory=Memory(_arrays(folder / ARRAYS, limits), texts["facts"], texts["nodes"]),
+        memory=Memory(carried, texts["facts"], texts["nodes"]),
     )
 
 

@@ -85,8 +85,7 @@ def _mapped(
     if not whole:
         entries = tuple(e for e in entries if any(name in tensors for name in e.sample))
     own = sample.layers and part.name_map != sample.name_map
-    pointer = f"/samples/{work.submission.samples.index(sample)}"
-    pointer += f"/layers/{place}/name_map" if own else "/name_map"
+    pointer = work.pointer_to(sample) + (f"/layers/{place}/name_map" if own else "/name_map")
     return FittedTensors(tensors, entries, pointer, work.limits.tensor_bytes)
 
 

@@ -105,9 +105,14 @@ class Work:
 
     def decoded(self) -> DecodedTensors | DecodedModel:
         """Return the sample, decoded by its codec."""
+        decoder, source = self.decoder()
+        return decoder.decode(source)
+
+    def decoder(self) -> tuple[Codec, Source]:
+        """Return the codec of the sample, and what it decodes."""
         sample = self.sample
         whole = Part(sample.files, (), "whole", sample.codec_params, sample.name_map)
-        return self._decoder(sample).decode(self._source(whole))
+        return self._decoder(sample), self._source(whole)
 
     def step(self, sample: Sample, part: Part, base: Base | None) -> Step:
         """Return a part of a sample, decoded upon ``base``.
@@ -124,9 +129,13 @@ class Work:
         size = sum(file.size for file in part.files)
         return Step(decoded, Memory(), Identity(1, {}), size)
 
+    def pointer_to(self, sample: Sample) -> str:
+        """Return the place in the metadata of a sample, or of the one that it is a variant of."""
+        places = (k for k, each in enumerate(self.submission.samples) if each.id == sample.id)
+        return f"/samples/{next(places)}"
+
     def _decoder(self, sample: Sample) -> Codec:
-        place = self.submission.samples.index(sample)
-        with declared_at(f"/samples/{place}/codec/id"):
+        with declared_at(f"{self.pointer_to(sample)}/codec/id"):
             return codec(sample.codec)
 
     def _source(self, part: Part) -> Source:
