@@ -93,6 +93,7 @@ def test_both_families_have_a_curve_that_falls():
         errors = [values(point)["logits-mse"] for point in points]
         assert len(points) == 5
         assert sizes == sorted(sizes, reverse=True)
+        assert errors == sorted(errors)
         assert errors[0] < 0.1 < errors[-1]
 
 

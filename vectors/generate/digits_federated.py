@@ -10,6 +10,7 @@ PYTHON. One idea per module:
     federated_shards    which scans are whose
     federated_rounds    the networks before anything is compressed
     federated_streams   the NNC streams; chain_streams and encode_chains run NNCodec for it
+    federated_hashed    two more, by the encoder of this project
     federated_deltas    the files of tensors
     federated_samples   the samples
     chain_bundle        the folder

@@ -77,16 +77,15 @@ def _method(container: str) -> dict[str, Any]:
 
 
 def _direct(state: Arrays) -> ChainSample:
-    data, params = pack({name: plain(values) for name, values in state.items()}, "xz")
+    data, params = pack({name: plain(values) for name, values in state.items()}, "none")
     return ChainSample(
         id=DIRECT,
         title="The network after the last delta, all of it",
         codec="tensors",
-        files={f"{DIRECT}.safetensors.xz": data},
+        files={f"{DIRECT}.safetensors": data},
         params=params,
         method=method(
-            "All parameters as the chain of deltas gives them, float32, in an xz stream.",
-            coding=(CODING["xz"],),
+            "All parameters as the chain of deltas gives them, in float32.",
             scripts=SCRIPTS,
             retraining=True,
         ),

@@ -8,12 +8,12 @@ from typing import Any
 from chain_bundle import ChainSample
 from chain_streams import read_stream
 from federated_deltas import delta_samples
+from federated_hashed import hashed_samples
 from federated_rounds import FROZEN_ROUND, ROUNDS, scan_counts
-from federated_streams import DEVICE_IDS, SCRIPTS, STEM
+from federated_streams import BASE, DEVICE_IDS, SCRIPTS, STEM
 from samples import method
 from stream_samples import DEEP_CABAC, NNCODEC
 
-BASE = "nnc-base"
 UPDATES = {
     "quantisation": (
         "dependent quantisation with 8 states, step 4/512 for weights",
@@ -31,7 +31,7 @@ UPDATES = {
 
 def federated_samples() -> list[ChainSample]:
     """Return the samples: every one after those that it builds on."""
-    return [_base(), *_rounds(), *delta_samples()]
+    return [_base(), *_rounds(), *hashed_samples(), *delta_samples()]
 
 
 def _base() -> ChainSample:

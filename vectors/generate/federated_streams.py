@@ -20,9 +20,10 @@ SCRIPTS = {
     "name": "vectors/generate/digits_federated.py of nnr-conformance",
     "version": "1.0.0",
 }
+BASE = "nnc-base"
 SERVER = "server"
 DEVICE_IDS = {"a": 1, "b": 2, "c": 3}
-BASE: dict[str, Any] = {"qp": -34, "nonweight_qp": -62, "use_dq": True}
+WHOLE: dict[str, Any] = {"qp": -34, "nonweight_qp": -62, "use_dq": True}
 UPDATE: dict[str, Any] = {
     "qp": -28,
     "nonweight_qp": -50,
@@ -38,8 +39,8 @@ WITHIN = 0.02
 def federated_steps() -> Iterator[Step]:
     """Yield what NNCodec is to make, in order."""
     base, rounds = load_rounds()
-    shared = "nnc-base"
-    yield Encode(shared, shared, base, BASE, WITHIN)
+    shared = BASE
+    yield Encode(shared, shared, base, WHOLE, WITHIN)
     for number, trained in enumerate(rounds, 1):
         branches = []
         for device, network in trained.devices.items():

@@ -77,12 +77,12 @@ class _Measuring:
         )
         decoded = self._result(Case("decode", model, sample["id"]))
         sample["features"] = sorted(decoded["features"])
-        if sample.get("files"):
+        own = self.submission.sample(sample["id"])
+        if not own.is_derived:
             size = sum(file.size for file in self.submission.model(model).files)
             claims["compression_factor"] = size / claims["compressed_size"]
             claims["compressed_percent"] = claims["compressed_size"] / size * 100
         if "cumulative_size" in claims:
-            own = self.submission.sample(sample["id"])
             claims["cumulative_size"] = cumulative_size(own, self.submission)
         claims["tensor_digests"] = {
             name: facts["sha256"] for name, facts in sorted(decoded["tensors"].items())

@@ -18,7 +18,7 @@ SCRIPTS = {
     "name": "vectors/generate/digits_scalable.py of nnr-conformance",
     "version": "1.0.0",
 }
-POINTS = {"dependent": (-18, -20, -22, -26, -32), "uniform": (-16, -18, -20, -24, -30)}
+POINTS = {"dependent": (-18, -20, -22, -26, -32), "uniform": (-16, -18, -22, -24, -30)}
 """Quantization parameters of whole networks, by the kind of quantisation."""
 LAYERS = {"layer-0": -15, "layer-1": -21, "layer-2": -28}
 """Quantization parameters of the layers by the name of their stream."""
