@@ -20,6 +20,8 @@ Over: TypeAlias = Literal[
     "stream",
     "lossless",
     "run",
+    "direct_run",
+    "access",
     "claim",
     "delta",
     "noise",
@@ -425,6 +427,22 @@ CHECKS: tuple[Check, ...] = (
         "layer_step",
         "A metric does not fall from one layer to the next",
         PROPOSALS,
+    ),
+    Check(
+        "ACCESS-RANDOM-001",
+        "test_scalability",
+        "test_tensors_alone",
+        "access",
+        "Each tensor can be decoded without reading the others",
+        f"{FORMAT}; {PROPOSALS}",
+    ),
+    Check(
+        "INFERENCE-COMPRESSED-001",
+        "test_scalability",
+        "test_compressed_form_runs",
+        "direct_run",
+        "The compressed network runs without reconstruction",
+        f"{PROPOSALS}: inference with the compressed representation",
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.evaluation.plan import Subject
+from conformance.session.access import accesses
 from conformance.session.deltas import judge_change
 from conformance.session.judge import Judge
 from conformance.session.layers import layer_size_claims
@@ -158,4 +159,52 @@ def test_metric_does_not_fall(subject: Subject, judge: Judge) -> None:
     judge.passed(
         f"{metric.id}: {float(before['value']):.10g} before, {float(measured['value']):.10g} "
         f"with layer {subject.layer!r}"
+    )
+
+
+def test_tensors_alone(judge: Judge) -> None:
+    """A tensor decoded alone has the bits that decoding all gives it, and little else is read."""
+    whole, measured = judge.evidence("decode")["tensors"], judge.evidence("access")
+    table, size = list(accesses(measured)), measured["file_bytes"]
+    evidence = {"file_bytes": size, "tensors": [each.to_json() for each in table]}
+    for each in table:
+        judge.require(
+            each.sha256 == whole[each.tensor]["sha256"],
+            f"tensor {each.tensor!r} decoded alone is another one than decoded with all",
+            expected=whole[each.tensor]["sha256"],
+            found=str(each.sha256 or "another digest each time"),
+            where=Location(judge.sample_file, element=each.tensor),
+            mend="report this to the authors of the codec",
+        )
+    far = [each for each in table if not each.is_near]
+    judge.require(
+        not far,
+        f"{len(far)} of {len(table)} tensors cannot be decoded without reading others",
+        expected="; ".join(f"{e.tensor}: at most {e.allowed_bytes} bytes" for e in far[:SHOWN]),
+        found="; ".join(f"{e.tensor}: {e.bytes_read} of {size} bytes read" for e in far[:SHOWN]),
+        where=Location(METADATA, pointer=f"{judge.subject.pointer}/claims/random_access"),
+        mend='remove "random_access" from the claims, or store the tensors apart: without a '
+        "container, each in a unit of its own",
+        evidence=evidence,
+    )
+    judge.passed(
+        f"{len(table)} of {measured['count']} tensors decoded alone, from at most "
+        f"{max((each.bytes_read for each in table), default=0)} of {size} bytes",
+        evidence=evidence,
+    )
+
+
+def test_compressed_form_runs(subject: Subject, judge: Judge) -> None:
+    """The compressed network itself runs; its time and memory are told beside the original's."""
+    assert subject.sample is not None
+    assert subject.vectors is not None
+    measured = judge.evidence("compressed-run")
+    judge.inference = {
+        "sample": subject.sample.id,
+        "vectors": subject.vectors.id,
+        **{name: measured[name] for name in ("rounds", "items", "original", "compressed")},
+    }
+    judge.passed(
+        f"the sample itself ran on {measured['ran_on']} items, without reconstruction",
+        evidence={"ran_on": measured["ran_on"], "rounds": measured["rounds"]},
     )

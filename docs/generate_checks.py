@@ -47,6 +47,8 @@ OVER: dict[Over, str] = {
     "stream": "each sample that is a bitstream",
     "lossless": "each lossless sample",
     "run": "each sample and vector set it is measured on",
+    "direct_run": "each sample that is itself a network, and vector set it is measured on",
+    "access": "each sample that claims random access",
     "claim": "each metric value claimed for a sample",
     "delta": "each metric that a sample is judged by",
     "noise": "each metric that a sample is judged by, of networks given in several formats",
@@ -227,6 +229,19 @@ FAILURES = {
     "LAYER-ORDER-001": (
         "With this layer the network is worse than without it, by more than the tolerance: it "
         "costs bytes and harms."
+    ),
+    "ACCESS-RANDOM-001": (
+        "The sample claims `random_access`, and to decode one of its tensors more of the file is "
+        "read than the tensor, what is of no tensor, and 64 bytes for each other one; or the "
+        "tensor is another one than decoded with all. A container such as xz can only be read as a "
+        "whole. "
+        "The table in the evidence has the bytes read, as the operating system counted them."
+    ),
+    "INFERENCE-COMPRESSED-001": (
+        "The time and the memory of the compressed network could not be measured beside the "
+        "original's: it takes too long, or too much memory. How fast it is does not decide: the "
+        "figures are in the report, under `timing`; [scalability.md](scalability.md) says how they "
+        "are taken."
     ),
 }
 """What a failure of each check means."""

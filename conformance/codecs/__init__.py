@@ -13,6 +13,7 @@ from conformance.codecs._protocol import (
     DecodedModel,
     DecodedTensors,
     Inspection,
+    RandomAccess,
     RuleViolation,
     Source,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Identity",
     "Inspection",
     "Memory",
+    "RandomAccess",
     "RuleViolation",
     "Source",
     "Step",

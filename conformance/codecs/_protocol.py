@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Literal, Protocol, Self, TypeAlias, final
+from typing import ClassVar, Literal, Protocol, Self, TypeAlias, final, runtime_checkable
 
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json, Location
@@ -68,8 +68,9 @@ class DecodedTensors(Mapping[str, Array]):
     """The tensors of a sample by name, each decoded when it is asked for and not kept.
 
     ``features`` are the tools found in the bytes, sorted. ``stored_bits`` says how many bits of
-    the payload each tensor was decoded from; bits that tensors share count for each. ``inspect``
-    is None for files that claim nothing and whose every rule the decoder enforces.
+    the payload each tensor was decoded from; bits that tensors share count for each, and
+    ``shared_bits`` are those that are counted again. ``inspect`` is None for files that claim
+    nothing and whose every rule the decoder enforces.
     """
 
     def __init__(
@@ -80,10 +81,12 @@ class DecodedTensors(Mapping[str, Array]):
         stored_bits: Mapping[str, int],
         close: Callable[[], None],
         inspect: Callable[[], Inspection] | None = None,
+        shared_bits: int = 0,
     ) -> None:
         self.features = features
         self.stored_bits = stored_bits
         self.inspect = inspect
+        self.shared_bits = shared_bits
         self._decoders = dict(decoders)
         self._close = close
 
@@ -137,4 +140,17 @@ class Codec(Protocol):
 
     def decode(self, source: Source) -> Decoded:
         """Decode a sample; errors are :class:`~conformance.verdicts.ConformanceError`."""
+        ...
+
+
+@runtime_checkable
+class RandomAccess(Protocol):
+    """What a codec of tensors has as well if it decodes one of them without reading the others."""
+
+    def decode_one(self, source: Source, name: str) -> DecodedTensors:
+        """Decode the tensor ``name`` alone; its stored bits are what was decoded for it.
+
+        Files are read, not mapped: the operating system counts what is read. A KeyError says that
+        the sample has no such tensor; other errors are as those of decoding all.
+        """
         ...

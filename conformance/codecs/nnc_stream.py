@@ -29,7 +29,9 @@ from conformance.codecs._nnc_reading import (
 )
 from conformance.codecs._nnc_words import bounded, explained, violation_of
 from conformance.codecs._protocol import DecodedTensors, Inspection, Source
+from conformance.codecs._single import alone
 from conformance.nnc import DecoderState, Options
+from conformance.nnc.access import StreamAccess
 from conformance.nnc.decoder import decode_observed
 from conformance.nnc.inspection.claims import stream_claims
 from conformance.nnc.inspection.features import stream_features
@@ -57,6 +59,14 @@ class NncCodec:
             stream = parse_stream(data, params.options)
             check_dimensions(stream, params.options.dimensions)
             return _decode(stream, params, None, display)
+
+    def decode_one(self, source: Source, name: str) -> DecodedTensors:
+        """Decode one tensor; payloads of units that it does not need are not read."""
+        path, display = only_file(source)
+        params = read_params(source)
+        with explained(display), StreamAccess(path, params.options) as stream:
+            array = params.typed(stream.decode(name))
+        return alone(name, array, 8 * stream.payload_bytes[name])
 
     def decode_step(self, source: Source, base: Base | None) -> Step:
         """Decode a stream, or some of its units, if the parent that it names is ``base``."""

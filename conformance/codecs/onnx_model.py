@@ -13,12 +13,13 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from conformance.codecs._fields import Fields
+from conformance.codecs._model_files import model_file
 from conformance.codecs._onnx_external import check_external_data
 from conformance.codecs._onnx_features import model_features
 from conformance.codecs._onnx_walk import tensors_of
 from conformance.codecs._protocol import DecodedModel, Source
 from conformance.tensorfiles import map_file
-from conformance.verdicts import LimitError, Location, MalformedError
+from conformance.verdicts import Location, MalformedError
 
 
 @final
@@ -32,7 +33,7 @@ class OnnxModelCodec:
         """Check that the model can be read and that its data are among the files."""
         where = Location(file="submission.json", element="codec.params")
         Fields(source.params, "the parameter object of codec 'onnx'", where).finish()
-        path, display = _first_file(source)
+        path, display = model_file(source, "an ONNX model, and its external data if it has any")
         model = _load(path, display)
         check_external_data(tensors_of(model), source)
         return DecodedModel(
@@ -41,36 +42,6 @@ class OnnxModelCodec:
             display=source.display,
             features=model_features(model),
         )
-
-
-def _first_file(source: Source) -> tuple[Path, str]:
-    if not source.files:
-        raise MalformedError(
-            "the sample has no files",
-            where=Location(file="submission.json", element="files"),
-            expected="an ONNX model, and its external data if it has any",
-            found="no files",
-            mend="List the files of the sample.",
-        )
-    for path, display in zip(source.files, source.display, strict=True):
-        if not path.is_file():
-            raise MalformedError(
-                "a file of the sample is not there",
-                where=Location(file=display),
-                expected="a readable file",
-                found="none",
-                mend="Put the file where the submission says it is.",
-            )
-    size = sum(path.stat().st_size for path in source.files)
-    if size > source.limit_bytes:
-        raise LimitError(
-            "the model takes more memory than is allowed",
-            where=Location(file=source.display[0]),
-            expected=f"at most {source.limit_bytes} bytes",
-            found=f"{size} bytes",
-            mend="Raise the memory limit of the run.",
-        )
-    return source.files[0], source.display[0]
 
 
 def _load(path: Path, display: str) -> onnx.ModelProto:

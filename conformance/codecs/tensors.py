@@ -8,6 +8,7 @@ writes it.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,12 @@ from typing import ClassVar, Literal, final, get_args
 from conformance.codecs._chain import Base, Identity, Memory, Step
 from conformance.codecs._container import Container, unpack
 from conformance.codecs._fields import Fields
+from conformance.codecs._nnc_words import explained
 from conformance.codecs._parent import PARENT_KEY, identity_of
 from conformance.codecs._protocol import DecodedTensors, Source
+from conformance.codecs._single import alone, read_arrays, read_header
 from conformance.codecs.encodings import Output, parse_outputs
+from conformance.nnc.partial import PartialFile
 from conformance.tensorfiles import (
     FORMATS,
     Format,
@@ -49,6 +53,21 @@ class TensorsCodec:
             raise _no_network(source.display[0])
         return step.tensors
 
+    def decode_one(self, source: Source, name: str) -> DecodedTensors:
+        """Decode one tensor; of a plain ``.safetensors`` file nothing but what it needs is read."""
+        path, display = _only_file(source)
+        params = _read_params(source, path)
+        if params.container != "none" or params.format != "safetensors":
+            with self.decode(source) as decoded:
+                return alone(name, decoded[name], decoded.stored_bits[name])
+        with explained(display), PartialFile(path) as file:
+            tensors = read_header(file, display, source.limit_bytes)
+            described, where = _description(tensors, ENCODINGS_KEY[params.format])
+            output = parse_outputs(described, tensors, where)[name]
+            check_total(display, {name: output.stored}, source.limit_bytes)
+            read_arrays(file, [tensors.stored(each) for each in output.consumed])
+            return alone(name, output.decode(), _bits(output, tensors))
+
     def decode_step(self, source: Source, base: Base | None) -> Step:
         """Decode differences, if the parent that the file names is ``base``."""
         path, display = _only_file(source)
@@ -61,11 +80,13 @@ class TensorsCodec:
             stored = {name: output.stored for name, output in outputs.items()}
             check_total(display, stored, source.limit_bytes)
             stack.pop_all()
+        bits = {name: _bits(output, tensors) for name, output in outputs.items()}
         decoded = DecodedTensors(
             {name: output.decode for name, output in outputs.items()},
             features=_features(outputs, params, identity),
-            stored_bits={name: _bits(output, tensors) for name, output in outputs.items()},
+            stored_bits=bits,
             close=tensors.close,
+            shared_bits=sum(bits.values()) - _bytes_of(outputs.values(), tensors) * 8,
         )
         return Step(decoded, Memory(), identity, path.stat().st_size)
 
@@ -159,4 +180,10 @@ def _features(outputs: dict[str, Output], params: _Params, identity: Identity) -
 
 
 def _bits(output: Output, tensors: TensorFile) -> int:
-    return 8 * sum(tensors.stored(name).nbytes for name in output.consumed)
+    return 8 * _bytes_of([output], tensors)
+
+
+def _bytes_of(outputs: Iterable[Output], tensors: TensorFile) -> int:
+    """Return the bytes of all arrays that ``outputs`` are decoded from, each array once."""
+    arrays = {name for output in outputs for name in output.consumed}
+    return sum(tensors.stored(name).nbytes for name in arrays)

@@ -23,6 +23,8 @@ Kind: TypeAlias = Literal[
     "decode",
     "reconstruction",
     "mixture",
+    "compressed-run",
+    "access",
     "state",
     "layering",
     "mutation",
@@ -32,7 +34,8 @@ outputs with those of the same network in another format; ``decode``: decode a s
 ``reconstruction``: run the decoded sample on one vector set; ``mixture``: run the original with
 some parameters of the sample; ``state``: the parameters after one part of a sample that others
 build upon; ``layering``: all layers of a sample at one go; ``mutation``: bitstreams of a chain as
-they should not be applied."""
+they should not be applied; ``compressed-run``: time a sample that is a network, and the original,
+on one vector set; ``access``: decode single tensors of a sample."""
 
 Step: TypeAlias = tuple[str, int]
 """A part of a sample: the sample's id, and the part's place in it."""

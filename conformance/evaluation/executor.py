@@ -73,7 +73,7 @@ class Executor:
         return self._known[case]
 
     def _first_needed(self, case: Case) -> Case | None:
-        """Return what has to be evaluated before ``case``; None: nothing, or it is in vain."""
+        """Return what to evaluate before ``case``; None if there is nothing, or it is in vain."""
         submission = self._submission()
         if self._blocked(case, submission) is not None:
             return None

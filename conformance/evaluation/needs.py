@@ -16,6 +16,10 @@ def prerequisites(case: Case, submission: Submission) -> tuple[Case, ...]:
     """Return the cases that must have succeeded before ``case`` is worth a try."""
     if case.kind == "model":
         return ()
+    if case.kind == "compressed-run":
+        return (Case("reconstruction", case.model, case.sample, case.vectors),)
+    if case.kind == "access":
+        return (Case("decode", case.model, case.sample),)
     needed: list[Case] = [Case("model", case.model)]
     if case.kind in ("agreement", "reconstruction", "mixture"):
         needed = [each for each in (case.own, case.reference) if each is not None]

@@ -60,7 +60,7 @@ class Subject:
         return Case(
             kind,
             self.model.id,
-            sample=self.sample.id if self.sample and kind in ("decode", "reconstruction") else None,
+            sample=self.sample.id if self.sample and kind in _OF_SAMPLES else None,
             vectors=self.vectors.id if self.vectors and kind in _ON_VECTORS else None,
             other_model=other.model.id if other and other.model else None,
             other_vectors=other.vectors.id if other and other.vectors else None,
@@ -94,7 +94,11 @@ class Subject:
 BITSTREAM_CODECS = frozenset({"nnc"})
 """Codecs whose samples are bitstreams with rules that decoding alone does not enforce."""
 
-_ON_VECTORS = ("original", "agreement", "reconstruction")
+MODEL_CODECS = frozenset({"onnx", "tflite"})
+"""Codecs whose samples are networks that run as they are."""
+
+_ON_VECTORS = ("original", "agreement", "reconstruction", "compressed-run")
+_OF_SAMPLES = ("decode", "reconstruction", "compressed-run", "access")
 
 
 def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Subject, ...]]:
@@ -116,6 +120,10 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["stream"] = tuple(s for s, sample in samples if sample.codec in BITSTREAM_CODECS)
     listed["lossless"] = tuple(subject for subject, sample in samples if sample.lossless)
     listed["run"] = tuple(_runs(name, submission))
+    listed["direct_run"] = tuple(
+        run for run in listed["run"] if run.sample and run.sample.codec in MODEL_CODECS
+    )
+    listed["access"] = tuple(s for s, sample in samples if sample.claims.random_access)
     listed["claim"] = tuple(_claims(name, submission))
     listed["delta"] = tuple(_deltas(name, submission))
     listed["noise"] = tuple(_noisy(listed["delta"], name, submission))

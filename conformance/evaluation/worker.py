@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from conformance.evaluation.limits import Limits, apply_to_this_process, renew_cpu_limit
+from conformance.evaluation.memory import peak, reset_peak
 from conformance.verdicts import ConformanceError, EvaluationError, Json
 
 
@@ -38,7 +39,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def _answer(desk: Json, request: Json) -> Json:
     """Return the answer to one request; whatever goes wrong is part of the answer."""
-    _reset_peak()
+    reset_peak()
     started = time.perf_counter()
     try:
         measured = desk.evaluate(request)
@@ -48,7 +49,7 @@ def _answer(desk: Json, request: Json) -> Json:
         return {"result": None, "error": _out_of_memory(desk.limits).to_json()}
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
         return {"result": None, "error": _unexpected(error).to_json()}
-    cost = {"seconds": time.perf_counter() - started, "peak_bytes": _peak()}
+    cost = {"seconds": time.perf_counter() - started, "peak_bytes": peak()}
     return {"result": {"measured": measured, "cost": cost}, "error": None}
 
 
@@ -74,24 +75,6 @@ def _unexpected(error: Exception) -> EvaluationError:
         found=f"{type(error).__name__}: {str(error)[:500]} (in {place})",
         mend="report this with the submission's file: no submission should be able to cause it",
     )
-
-
-def _reset_peak() -> None:
-    """Make the kernel forget the highest resident size so far, where it can."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return
-
-
-def _peak() -> int:
-    """Return the highest resident size in bytes since the last reset, 0 where it is not known."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return 0
-    kib = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")), "0")
-    return int(kib) << 10
 
 
 def main() -> None:

@@ -6,6 +6,10 @@ From a file to named arrays::
 
     tensors = nnc.decode("model.nnc")
 
+One tensor, without reading the payloads of the others::
+
+    weight = nnc.decode_tensor("model.nnc", "fc1.weight")
+
 An update chain, whose streams code differences, shares one state::
 
     state = nnc.DecoderState()
@@ -19,6 +23,7 @@ is decoded.
 
 from __future__ import annotations
 
+from conformance.nnc.access import decode_tensor
 from conformance.nnc.decoder import decode, decode_stream
 from conformance.nnc.errors import (
     NncError,
@@ -49,5 +54,6 @@ __all__ = [
     "Unit",
     "decode",
     "decode_stream",
+    "decode_tensor",
     "parse_stream",
 ]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from conformance.nnc.bits import BitReader
 from conformance.nnc.errors import (
@@ -30,6 +30,9 @@ from conformance.nnc.stream import Element, Scalar, Stream, Unit, Value
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Field, Refusal, UnitSyntax
 from conformance.nnc.syntax.context import Context
 from conformance.nnc.syntax.walk import walk
+
+MakeReader: TypeAlias = "Callable[[memoryview, int, list[Element], int], Reader]"
+"""From the data, the first bit of a unit, where elements go, and how many, to what reads them."""
 
 _OPTIONS = Options()
 _ERRORS = {"malformed": NncMalformedError, "unsupported": NncUnsupportedError}
@@ -66,6 +69,8 @@ def parse_units(
 class UnitReader:
     """Reads unit after unit, carrying over what later units refer to.
 
+    ``reader`` makes what reads the elements of a unit, if the bytes have to be fetched before.
+
     After an error ``elements`` holds what was read of the broken unit, and ``index``, ``byte``
     and ``name`` tell which one it is; ``name`` is empty as long as it is not known.
     """
@@ -74,8 +79,10 @@ class UnitReader:
         self,
         data: bytes | bytearray | memoryview,
         options: Options = _OPTIONS,
+        reader: MakeReader | None = None,
     ) -> None:
         self._data = _bytes_of(data)
+        self._reader: MakeReader = reader or Reader
         self._options = options
         self._context = Context(options.interpretation)
         self._elements_left = options.limits.elements
@@ -91,7 +98,7 @@ class UnitReader:
         self.index += 1
         self.name = ""
         self.elements = []
-        coder = _Reader(self._data, 8 * self.byte, self.elements, self._elements_left)
+        coder = self._reader(self._data, 8 * self.byte, self.elements, self._elements_left)
         try:
             with memory_for("The syntax elements of the stream"):
                 unit = self._read(coder)
@@ -105,7 +112,7 @@ class UnitReader:
         self._elements_left -= len(self.elements)
         return unit
 
-    def _read(self, coder: _Reader) -> Unit:
+    def _read(self, coder: Reader) -> Unit:
         _check_number(self.index, coder, self._options)
         scope = self._context.scope(self._known_dimensions)
         values = walk(UNIT_SIZE, coder, scope, {})
@@ -122,7 +129,7 @@ class UnitReader:
     def _known_dimensions(self, name: str | None) -> Sequence[int] | None:
         return None if name is None else self._options.dimensions.get(name)
 
-    def _unit(self, syntax: UnitSyntax, values: Mapping[str, Value], coder: _Reader) -> Unit:
+    def _unit(self, syntax: UnitSyntax, values: Mapping[str, Value], coder: Reader) -> Unit:
         end = coder.bits.end // 8
         payload_byte = (coder.bits.position + 7) // 8
         if not syntax.has_coded_payload:
@@ -140,7 +147,7 @@ class UnitReader:
         )
 
 
-class _Reader:
+class Reader:
     """The coder that reads."""
 
     def __init__(self, data: memoryview, position: int, elements: list[Element], most: int) -> None:
@@ -239,7 +246,7 @@ class _Reader:
         )
 
 
-def _syntax_of(unit_type: int, coder: _Reader) -> UnitSyntax:
+def _syntax_of(unit_type: int, coder: Reader) -> UnitSyntax:
     if unit_type not in UNITS:
         raise NncUnsupportedError(
             "The type of a unit is not known",
@@ -251,7 +258,7 @@ def _syntax_of(unit_type: int, coder: _Reader) -> UnitSyntax:
     return UNITS[unit_type]
 
 
-def _check_number(index: int, coder: _Reader, options: Options) -> None:
+def _check_number(index: int, coder: Reader, options: Options) -> None:
     if index >= options.limits.units:
         raise NncLimitError(
             "The stream has too many units",

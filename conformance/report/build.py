@@ -78,6 +78,9 @@ def build_report(
     environment: Mapping[str, Json],
     timing: Mapping[str, Json],
     complete: bool,
+    rate_performance: Sequence[Mapping[str, Json]] = (),
+    updates: Sequence[Mapping[str, Json]] = (),
+    layered: Sequence[Mapping[str, Json]] = (),
 ) -> dict[str, Json]:
     """Return the report as JSON.
 
@@ -102,6 +105,9 @@ def build_report(
             "findings": entries,
             "models": models,
             "samples": samples,
+            "rate_performance": rate_performance,
+            "updates": updates,
+            "layered": layered,
             "waivers": waivers,
             "environment": environment,
             "timing": timing,

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from conformance.report import words
+from conformance.report.pictures.drawn import picture
 from conformance.report.text import clip, escape_markdown, visible
 from conformance.report.view import view_of
 from conformance.verdicts import Json
@@ -30,7 +31,12 @@ def render_markdown(report: Mapping[str, Json]) -> str:
 
 @cache
 def _html() -> Environment:
-    return _environment(lambda value: visible(clip(str(value), _HTML_CLIP)))
+    from markupsafe import Markup
+
+    environment = _environment(lambda value: visible(clip(str(value), _HTML_CLIP)))
+    # What the drawers return is an SVG element in which every text has been escaped.
+    environment.globals["picture"] = lambda *data: Markup(picture(*data))  # noqa: S704
+    return environment
 
 
 @cache

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from conformance.report.build import SEVERITY, worst
+from conformance.report.comparisons import (
+    Curve,
+    Tree,
+    curves_of,
+    kinds_of,
+    trees_of,
+)
 from conformance.report.headline import headline, partial_notice
+from conformance.report.speeds import Speed, speeds_of
 from conformance.verdicts import Json, Verdict
 
 _MAX_NESTING = 3
@@ -65,7 +73,7 @@ class View:
     """Everything a page shows.
 
     ``sample_verdicts`` has the gravest one by sample id, ``with_parameters`` the samples whose
-    parameters were compared.
+    parameters were compared, ``kinds`` what a sample is if it is no network by itself.
     """
 
     report: Mapping[str, Json]
@@ -76,6 +84,10 @@ class View:
     passed: tuple[Passed, ...]
     sample_verdicts: Mapping[str, str]
     with_parameters: tuple[Mapping[str, Json], ...]
+    curves: tuple[Curve, ...]
+    trees: tuple[Tree, ...]
+    kinds: Mapping[str, str]
+    speeds: tuple[Speed, ...]
     environment: tuple[tuple[str, str], ...]
     timing: tuple[tuple[str, str], ...]
 
@@ -92,8 +104,14 @@ def view_of(report: Mapping[str, Json]) -> View:
         passed=_passed(findings),
         sample_verdicts=_sample_verdicts(findings),
         with_parameters=tuple(s for s in report["samples"] if s["parameters"]),
+        curves=curves_of(report),
+        trees=trees_of(report),
+        kinds=kinds_of(report),
+        speeds=speeds_of(report),
         environment=tuple(_rows(report["environment"])),
-        timing=tuple(_rows(report["timing"])),
+        timing=tuple(
+            _rows({k: v for k, v in report["timing"].items() if k != "compressed_inference"})
+        ),
     )
 
 

@@ -68,6 +68,23 @@ def exact_size(value: int | None) -> str:
     return ABSENT if value is None else f"{value:,} bytes"
 
 
+def seconds(value: Json) -> str:
+    """Return a time in the unit that suits it: ``12.3 ms``."""
+    if value is None or not math.isfinite(float(value)):
+        return number(value)
+    for unit, one in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if abs(value) >= one or unit == "µs":
+            return f"{value / one:.3g} {unit}"
+    return ABSENT
+
+
+def ratio(value: Json, other: Json) -> str:
+    """Return how many times ``other`` ``value`` is."""
+    if not float(other):
+        return ABSENT
+    return number(float(value) / float(other), 3)
+
+
 def percent(value: Json) -> str:
     """Return a percentage; ``value`` is already in percent."""
     return ABSENT if value is None else f"{number(value, 4)} %"

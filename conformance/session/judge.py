@@ -36,6 +36,8 @@ OWNER: Mapping[Kind, str] = {
     "decode": "SAMPLE-DECODE-001",
     "reconstruction": "SAMPLE-RUN-001",
     "mixture": "SAMPLE-RUN-001",
+    "compressed-run": "INFERENCE-COMPRESSED-001",
+    "access": "ACCESS-RANDOM-001",
     "state": "UPDATE-STEP-001",
     "layering": "LAYER-BASE-001",
     "mutation": "UPDATE-MUTATION-001",
@@ -69,6 +71,7 @@ class Judge:
         self._metrics = metrics
         self.findings: list[Finding] = []
         self.costs: dict[str, Mapping[str, float]] = {}
+        self.inference: Mapping[str, Json] | None = None
         self._problems = problems
         self._look_up = look_up
         self._passed: Finding | None = None

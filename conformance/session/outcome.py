@@ -84,6 +84,8 @@ class Outcome:
             found = [Finding.from_json(finding) for finding in message["findings"]]
             target.record(message["test"], found)
             target.costs.update(message["costs"])
+            if message["inference"] is not None:
+                target.inference[message["test"]] = message["inference"]
             self._failures += report.failed
             if self._progress is not None:
                 self._progress.advance(message["test"].partition("::")[2])

@@ -189,6 +189,7 @@ def _message(judge: Judge, findings: Sequence[Finding]) -> dict[str, Any]:
         "test": f"{judge.check.module}.py::{judge.check.test}[{judge.subject.id}]",
         "findings": [finding.to_json() for finding in findings],
         "costs": dict(judge.costs),
+        "inference": judge.inference,
     }
 
 

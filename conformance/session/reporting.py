@@ -7,16 +7,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from conformance.checks import ORDER
-from conformance.session.run import Planned, Target
+from conformance.session.grouped import Grouped
+from conformance.session.layered import layered_block
+from conformance.session.rate_performance import rate_performance_block
+from conformance.session.run import Target
 from conformance.session.sizes import compressed_percent, compression_factor
 from conformance.session.stream_claims import beside_measured
-from conformance.session.waivers import WAIVER, Waiver, unused_waivers
+from conformance.session.update_trees import updates_block
+from conformance.session.waivers import Waiver, unused_waivers
 from conformance.submission.values import Model, Sample, Submission
 from conformance.verdicts import ExitCode, Finding, Json
 
 PROFILE = "call-2018"
-
-Reported = Sequence[tuple[Planned, Finding]]
 
 
 def report_of(
@@ -30,7 +32,7 @@ def report_of(
     from conformance.report import ReportedFinding, build_report
 
     waivers = tuple(waivers)
-    reported = list(target.reported(waivers))
+    grouped = Grouped(target.reported(waivers))
     submission = target.loaded.submission
     report = build_report(
         submission_block=_identity(target),
@@ -40,13 +42,12 @@ def report_of(
             ReportedFinding(
                 _brief(finding), planned.check.required, planned.check.title, planned.test
             )
-            for planned, finding in reported
+            for planned, finding in grouped.all
         ],
-        models=[_model(m, reported) for m in submission.models] if submission else [],
-        samples=[_sample(s, submission, reported) for s in submission.samples]
-        if submission
-        else [],
-        waivers=[waiver.to_json() for waiver in _own(waivers, target)],
+        models=[_model(m, grouped) for m in submission.models] if submission else [],
+        samples=[_sample(s, submission, grouped) for s in submission.samples] if submission else [],
+        **(_comparisons(submission, grouped, complete=complete) if submission else {}),
+        waivers=[waiver.to_json() for waiver in _own(waivers, grouped)],
         environment=environment,
         timing=target.timing(),
         complete=complete,
@@ -56,10 +57,9 @@ def report_of(
     return report
 
 
-def _own(waivers: Sequence[Waiver], target: Target) -> Iterable[Waiver]:
-    """Return the waivers that accepted a finding of ``target``."""
-    findings = [finding for _, finding in target.reported(waivers)]
-    unused = set(unused_waivers(waivers, findings))
+def _own(waivers: Sequence[Waiver], grouped: Grouped) -> Iterable[Waiver]:
+    """Return the waivers that accepted one of the findings."""
+    unused = set(unused_waivers(waivers, (finding for _, finding in grouped.all)))
     return (waiver for waiver in waivers if waiver not in unused)
 
 
@@ -75,13 +75,11 @@ def _identity(target: Target) -> dict[str, Json]:
     return block
 
 
-def _model(model: Model, reported: Reported) -> dict[str, Json]:
+def _model(model: Model, grouped: Grouped) -> dict[str, Json]:
     rows = [
         finding.evidence
-        for planned, finding in reported
-        if planned.check.id == "MODEL-METRIC-001"
-        and planned.subject.model == model
-        and "measured" in finding.evidence
+        for planned, finding in grouped.of_check("MODEL-METRIC-001")
+        if planned.subject.model == model and "measured" in finding.evidence
     ]
     keys = ("metric", "vectors", "declared", "measured")
     return {
@@ -95,16 +93,16 @@ def _model(model: Model, reported: Reported) -> dict[str, Json]:
     }
 
 
-def _sample(sample: Sample, submission: Submission, reported: Reported) -> dict[str, Json]:
+def _sample(sample: Sample, submission: Submission, grouped: Grouped) -> dict[str, Json]:
     model = submission.model(sample.model)
-    decoded = _evidence(reported, "SAMPLE-DECODE-001", sample)
+    decoded = grouped.evidence("SAMPLE-DECODE-001", sample.id)
     floors = {
         (row["metric"], row["vectors"]): row["noise_floor"]
-        for row in _evidence(reported, "METRIC-NOISE-001", sample)
+        for row in grouped.evidence("METRIC-NOISE-001", sample.id)
     }
     metrics = [
         {**row, "noise_floor": floors.get((row["metric"], row["vectors"]))}
-        for row in _evidence(reported, "METRIC-DELTA-001", sample)
+        for row in grouped.evidence("METRIC-DELTA-001", sample.id)
     ]
     claims = decoded[0].get("claims") if decoded else None
     return {
@@ -132,21 +130,21 @@ def _sample(sample: Sample, submission: Submission, reported: Reported) -> dict[
     }
 
 
+def _comparisons(
+    submission: Submission, grouped: Grouped, *, complete: bool
+) -> dict[str, list[dict[str, Json]]]:
+    """Return the blocks in which samples, steps or layers stand beside each other."""
+    return {
+        "rate_performance": rate_performance_block(submission, grouped, complete=complete),
+        "updates": updates_block(submission, grouped),
+        "layered": layered_block(submission, grouped),
+    }
+
+
 def _brief(finding: Finding) -> Finding:
     """Return a finding without the table of parameters, which stands with the sample."""
     evidence = {key: value for key, value in finding.evidence.items() if key != "parameters"}
     return replace(finding, evidence=evidence)
-
-
-def _evidence(reported: Reported, check: str, sample: Sample) -> list[Mapping[str, Json]]:
-    """Return the evidence that the findings of one check hold about ``sample``."""
-    return [
-        {key: value for key, value in finding.evidence.items() if key != WAIVER}
-        for planned, finding in reported
-        if planned.check.id == check
-        and planned.subject.sample == sample
-        and finding.evidence.keys() - {WAIVER}
-    ]
 
 
 def forget_old_reports(folder: Path) -> None:

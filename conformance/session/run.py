@@ -45,6 +45,7 @@ class Target:
     planned: tuple[Planned, ...]
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     costs: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    inference: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 
     @property
@@ -69,13 +70,20 @@ class Target:
                 yield planned, finding
 
     def timing(self) -> dict[str, Json]:
-        """Return the timing block of the report."""
+        """Return the timing block of the report.
+
+        Figures of compressed inference stand here, in the order of the plan: they are other ones
+        each time, which no finding may be.
+        """
         now = time.time()
+        tests = (planned.test for planned in self.planned)
+        inference = [dict(self.inference[test]) for test in tests if test in self.inference]
         return {
             "started": _iso(self.started),
             "finished": _iso(now),
             "seconds": round(now - self.started, 3),
             "cases": {name: dict(cost) for name, cost in sorted(self.costs.items())},
+            **({"compressed_inference": inference} if inference else {}),
         }
 
 

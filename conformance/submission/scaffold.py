@@ -328,7 +328,10 @@ def _sample(copier: _Copier, sample: SampleFiles) -> dict[str, Json]:
         "id": sample.id,
         "model": _MODEL,
         "title": _blank("what the sample is, in one line"),
-        "codec": {"id": sample.codec or _blank("nnc, onnx, tensors or another"), "params": {}},
+        "codec": {
+            "id": sample.codec or _blank("nnc, onnx, tensors, tflite or another"),
+            "params": {},
+        },
         "files": files or _blank("a list of the files of the sample"),
         "lossless": False,
         "method": _method(),

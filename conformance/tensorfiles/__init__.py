@@ -15,6 +15,12 @@ from conformance.tensorfiles._file import TensorFile
 from conformance.tensorfiles._lfs import LFS_BYTES, refuse_lfs_pointer
 from conformance.tensorfiles._mapping import map_file
 from conformance.tensorfiles._open import FORMATS, Format, open_file, open_tensors, read_tensors
+from conformance.tensorfiles._safetensors import (
+    LENGTH_BYTES,
+    MAX_HEADER_BYTES,
+    header_end,
+    view_safetensors,
+)
 from conformance.tensorfiles._stored import Stored, check_name, check_shape, check_total, distinct
 from conformance.tensorfiles._write import dump_tensors, write_tensors
 from conformance.tensorfiles.digest import network_digest, tensor_digest
@@ -30,7 +36,9 @@ from conformance.tensorfiles.strings import pack_strings, unpack_strings
 
 __all__ = [
     "FORMATS",
+    "LENGTH_BYTES",
     "LFS_BYTES",
+    "MAX_HEADER_BYTES",
     "SAFETENSORS_CODES",
     "Array",
     "DType",
@@ -43,6 +51,7 @@ __all__ = [
     "distinct",
     "dtype_named",
     "dump_tensors",
+    "header_end",
     "is_extended",
     "is_floating",
     "map_file",
@@ -54,5 +63,6 @@ __all__ = [
     "refuse_lfs_pointer",
     "tensor_digest",
     "unpack_strings",
+    "view_safetensors",
     "write_tensors",
 ]

@@ -26,7 +26,7 @@ from conformance.tensorfiles.dtypes import SAFETENSORS_CODES, DType, dtype_named
 from conformance.verdicts import Json, LimitError, Location, MalformedError, UnsupportedError
 
 MAX_HEADER_BYTES = 8 * 2**20
-_LENGTH_BYTES = 8
+LENGTH_BYTES = 8
 _METADATA = "__metadata__"
 _DTYPES = {code: dtype_named(name) for name, code in SAFETENSORS_CODES.items()}
 _REWRITE = "Write the file again with a safetensors library."
@@ -34,7 +34,11 @@ _REWRITE = "Write the file again with a safetensors library."
 
 def read_safetensors(file: BinaryIO, display: str, limit_bytes: int) -> TensorFile:
     """Open the safetensors file ``file``, which may be closed afterwards."""
-    view = map_file(file)
+    return view_safetensors(map_file(file), display, limit_bytes)
+
+
+def view_safetensors(view: memoryview, display: str, limit_bytes: int) -> TensorFile:
+    """Open what ``view`` holds; of the arrays nothing is looked at until they are asked for."""
     start, header = _read_header(view, display)
     metadata = _read_metadata(header.pop(_METADATA, {}), display)
     spans = {name: _read_entry(name, entry, display, start) for name, entry in header.items()}
@@ -47,7 +51,7 @@ def read_safetensors(file: BinaryIO, display: str, limit_bytes: int) -> TensorFi
         )
         for name, (stored, begin) in spans.items()
     }
-    where = Location(file=display, byte_offset=_LENGTH_BYTES, element=_METADATA)
+    where = Location(file=display, byte_offset=LENGTH_BYTES, element=_METADATA)
     return TensorFile(
         display,
         entries,
@@ -57,19 +61,24 @@ def read_safetensors(file: BinaryIO, display: str, limit_bytes: int) -> TensorFi
     )
 
 
+def header_end(start: bytes | memoryview) -> int:
+    """Return where the header ends that begins with these 8 bytes; hostile ones say anything."""
+    return LENGTH_BYTES + int.from_bytes(start[:LENGTH_BYTES], "little")
+
+
 def _read_header(view: memoryview, display: str) -> tuple[int, dict[str, Json]]:
     """Return where the arrays begin, and the header."""
     where = Location(file=display, byte_offset=0, element="header length")
-    available = len(view) - _LENGTH_BYTES
+    available = len(view) - LENGTH_BYTES
     if available < 0:
         raise MalformedError(
             "the file is too short for a safetensors file",
             where=where,
-            expected=f"at least {_LENGTH_BYTES} bytes",
+            expected=f"at least {LENGTH_BYTES} bytes",
             found=f"{len(view)} bytes",
             mend=_REWRITE,
         )
-    length = int.from_bytes(view[:_LENGTH_BYTES], "little")
+    length = int.from_bytes(view[:LENGTH_BYTES], "little")
     if length > available:
         raise MalformedError(
             "the header is longer than the file",
@@ -86,8 +95,8 @@ def _read_header(view: memoryview, display: str) -> tuple[int, dict[str, Json]]:
             found=f"{length} bytes",
             mend="Store fewer arrays, or less metadata, in one file.",
         )
-    start = _LENGTH_BYTES + length
-    return start, _parse_header(bytes(view[_LENGTH_BYTES:start]), display)
+    start = LENGTH_BYTES + length
+    return start, _parse_header(bytes(view[LENGTH_BYTES:start]), display)
 
 
 def _parse_header(raw: bytes, display: str) -> dict[str, Json]:
@@ -112,7 +121,7 @@ def _refuse_constant(text: str) -> NoReturn:
 def _bad_header(display: str, offset: int, found: str) -> MalformedError:
     return MalformedError(
         "the header cannot be read",
-        where=Location(file=display, byte_offset=_LENGTH_BYTES + offset, element="header"),
+        where=Location(file=display, byte_offset=LENGTH_BYTES + offset, element="header"),
         expected="a JSON object in UTF-8, each key once",
         found=found,
         mend=_REWRITE,
@@ -124,7 +133,7 @@ def _read_metadata(value: Json, display: str) -> Mapping[str, str]:
         return value
     raise MalformedError(
         "the metadata is not a map of texts",
-        where=Location(file=display, byte_offset=_LENGTH_BYTES, element=_METADATA),
+        where=Location(file=display, byte_offset=LENGTH_BYTES, element=_METADATA),
         expected="a JSON object whose values are strings",
         found=repr(value)[:80],
         mend="Store each metadata value as a string.",
@@ -133,7 +142,7 @@ def _read_metadata(value: Json, display: str) -> Mapping[str, str]:
 
 def _read_entry(name: str, entry: Json, display: str, start: int) -> tuple[Stored, int]:
     """Return what the header says of one array, and where its bytes begin in the file."""
-    where = Location(file=display, byte_offset=_LENGTH_BYTES, element=name[:80] or "header")
+    where = Location(file=display, byte_offset=LENGTH_BYTES, element=name[:80] or "header")
     check_name(name, where)
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise MalformedError(

@@ -105,3 +105,25 @@ def test_count():
 def test_every_verdict_has_a_label_and_every_one_but_pass_a_meaning():
     assert set(words.LABELS) == set(Verdict)
     assert set(words.MEANINGS) == set(Verdict) - {Verdict.PASS}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "—"),
+        ("nan", "nan"),
+        (0, "0 µs"),
+        (4.2e-7, "0.42 µs"),
+        (0.0123, "12.3 ms"),
+        (1.0, "1 s"),
+        (125.4, "125 s"),
+    ],
+)
+def test_seconds(value, text):
+    assert words.seconds(value) == text
+
+
+def test_ratio():
+    assert words.ratio(1, 3) == "0.333"
+    assert words.ratio(1, 0) == "—"
+    assert words.ratio("inf", 2) == "inf"

@@ -19,10 +19,10 @@ from tests.suites.test_runs import edit
 OF_TINY = [
     check
     for check in CHECKS
-    if check.over not in ("stream", "agreement", "noise")
+    if check.over not in ("stream", "agreement", "noise", "access")
     and not check.id.startswith(("UPDATE-", "LAYER-"))
 ]
-"""The checks of the tiny submission: no bitstream, update or layer, and one format."""
+"""The checks of the tiny submission: no bitstream, update, layer or random access, one format."""
 
 FOREIGN = """
 import pytest
@@ -129,6 +129,7 @@ def test_check_without_a_subject_is_left_out(judge_folders: Runner, tiny: Path) 
         "SAMPLE-LOSSLESS-001",
         "MODEL-AGREEMENT-001",
         "METRIC-NOISE-001",
+        "ACCESS-RANDOM-001",
     }
     assert "skipped" not in run.output
 

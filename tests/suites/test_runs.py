@@ -253,6 +253,31 @@ def test_warm_run_starts_no_evaluation(judge_folders: Runner, tiny: Path) -> Non
     assert judge_folders(tiny, options=["--no-cache"]).report()["timing"]["cases"]
 
 
+def test_figures_of_compressed_inference_are_timing_and_no_finding(
+    judge_folders: Runner, tiny: Path
+) -> None:
+    report = judge_folders(tiny, options=["--no-cache"]).report()
+    (row,) = report["timing"]["compressed_inference"]
+    assert (row["sample"], row["vectors"], row["rounds"], row["items"]) == (
+        *("half-onnx", "test"),
+        *(7, 40),
+    )
+    for form in ("original", "compressed"):
+        assert row[form].keys() == {"seconds", "peak_bytes"}
+        assert row[form]["seconds"].keys() == {"median", "low", "high"}
+    (finding,) = (f for f in report["findings"] if f["check"] == "INFERENCE-COMPRESSED-001")
+    assert (finding["subject"], finding["verdict"]) == ("tiny/half-onnx@test", "pass")
+    assert finding["evidence"] == {"ran_on": 40, "rounds": 7}
+    assert "40 items" in finding["message"]
+
+
+def test_a_report_of_stored_evidence_tells_the_figures_again(
+    judge_folders: Runner, tiny: Path
+) -> None:
+    rows = [judge_folders(tiny).report()["timing"]["compressed_inference"] for _ in range(2)]
+    assert rows[0] == rows[1]
+
+
 def test_step_summary_is_written(judge_folders: Runner, tiny: Path, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     judge_folders(tiny, GITHUB_STEP_SUMMARY=str(summary))

@@ -123,7 +123,7 @@ def test_the_documentation_names_every_model():
 
 
 def test_every_model_has_the_same_samples():
-    assert list(SAMPLES) == [f"{kind}-{f}" for f in FORMATS for kind in KINDS]
+    assert list(SAMPLES) == [*(f"{kind}-{f}" for f in FORMATS for kind in KINDS), "int8-tflite"]
     assert all(SAMPLES[f"{k}-{f}"]["model"] == f"digits-{f}" for k in KINDS for f in FORMATS)
 
 
@@ -192,6 +192,15 @@ def test_codebook_sample_loses_accuracy_within_its_tolerance(format):
     assert 0.009 < values["digits-kl"] < bounds["digits-kl"]
 
 
+def test_the_sample_that_is_a_network_computes_in_integers():
+    sample = SAMPLES["int8-tflite"]
+    assert sample["model"] == "digits-tflite"
+    assert {"full-integer", "activations:int8", "per-channel"} <= set(sample["features"])
+    values = values_of(sample["claims"])
+    assert 0.001 < values["logits-mse"] < 0.01
+    assert values["top1"] == 0.98056
+
+
 @pytest.mark.parametrize("kind", ["nnc", "codebook"])
 def test_formats_with_the_same_tensors_lose_alike(kind):
     shared = [f for f in FORMATS if f != "tflite"]
@@ -252,7 +261,7 @@ def test_one_model_alone_is_a_submission_without_any_other(model, tmp_path):
     assert [entry["id"] for entry in left["models"]] == [model]
     assert {entry["model"] for entry in (*left["vectors"], *left["samples"])} == {model}
     assert not any("equivalent_to" in vectors for vectors in left["vectors"])
-    assert len(left["samples"]) == 3
+    assert len(left["samples"]) == sum(sample["model"] == model for sample in SAMPLES.values())
     listed = set(one_model.listed_files(left))
     assert set(files(folder)) == listed | {"submission.json"}
     assert not any(path.is_dir() and not any(path.iterdir()) for path in folder.rglob("*"))

@@ -10,6 +10,7 @@ of ``digits-cnn``, from the same committed weights, in every model format. One i
     formats_weights             the weights in the layouts of other frameworks
     digits_formats_vectors      the reference vectors
     digits_formats_samples      the samples
+    digits_formats_networks     the sample that is itself a network
     digits_formats_description  texts, references, metrics
     measure                     claims, measured by this project's own evaluation
 
@@ -29,6 +30,7 @@ import numpy as np
 from digits_data import load_digits_split
 from digits_formats_description import DATASETS, HEAD, ID, METRICS, TEST, TRAINING
 from digits_formats_models import FORMATS, ModelFormat, tensor_set
+from digits_formats_networks import write_networks
 from digits_formats_samples import write_samples
 from digits_formats_vectors import Arrays, make_arrays, write_vectors
 from file_entry import describe_file
@@ -64,7 +66,7 @@ def write_submission(root: Path) -> None:
         "datasets": DATASETS,
         "metrics": METRICS,
         "vectors": write_vectors(root, arrays),
-        "samples": write_samples(root, weights),
+        "samples": [*write_samples(root, weights), *write_networks(root, weights)],
         "associated_files": [describe_file(root, root / "README.md")],
     }
     _write_json(root, document)

@@ -35,7 +35,10 @@ NOTE: Mapping[TensorSet, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One way of compression: ``encode`` gives the codec parameters and the bytes of a file."""
+    """One way of compression: ``encode`` gives the codec parameters and the bytes of a file.
+
+    ``random_access`` says whether one tensor can be decoded without reading the others.
+    """
 
     id: str
     title: str
@@ -44,6 +47,7 @@ class Kind:
     encode: Callable[[Tensors], tuple[dict[str, Any], bytes]]
     method: Mapping[str, Any]
     lossless: bool = False
+    random_access: bool = False
     bounds: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -89,6 +93,7 @@ def _sample_entry(
             "compressed_size": file["size"],
             "metric_values": [],
             "tensor_digests": {},
+            **({"random_access": True} if kind.random_access else {}),
         },
         "name_map": one.name_map,
     }
@@ -151,6 +156,7 @@ KINDS = (
         suffix=".nnc",
         codec="nnc",
         encode=_nnc,
+        random_access=True,
         method=_own_method(
             "All parameters as one NNC bitstream.",
             quantisation=(
@@ -166,6 +172,7 @@ KINDS = (
         suffix=".safetensors",
         codec="tensors",
         encode=_codebook,
+        random_access=True,
         bounds={"top1": 0.03, "logits-mse": 4.0, "digits-kl": 0.1},
         method=_own_method(
             "Weights of each layer clustered by k-means into 8 values and stored as packed 3-bit "

@@ -44,11 +44,21 @@ def tflite_tensors(weights: Weights) -> Tensors:
 def write_tflite(folder: Path, weights: Weights) -> list[Path]:
     """Write ``digits.tflite`` and return its path."""
     path = folder / "digits.tflite"
-    holder = tf.Module()
-    holder.serve = _graph(tflite_tensors(weights))
-    functions = [holder.serve.get_concrete_function()]
-    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions(functions, holder).convert())
+    path.write_bytes(_converter(weights).convert())
     return [path]
+
+
+def quantised_tflite(weights: Weights, images: NDArray[np.float32]) -> bytes:
+    """Return the model computed in integers of 8 bits, its activations scaled by ``images``.
+
+    Only its input and output are float32: it has the ports of the model that is not quantised.
+    """
+    converter = _converter(weights)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image] for image in images[:, np.newaxis])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    model: bytes = converter.convert()
+    return model
 
 
 def run_tflite(files: list[Path], images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -59,6 +69,13 @@ def run_tflite(files: list[Path], images: NDArray[np.float32]) -> NDArray[np.flo
     signature = interpreter.get_signature_runner("serving_default")
     logits: NDArray[np.float32] = signature(image=images)[OUTPUT]
     return logits
+
+
+def _converter(weights: Weights) -> tf.lite.TFLiteConverter:
+    holder = tf.Module()
+    holder.serve = _graph(tflite_tensors(weights))
+    functions = [holder.serve.get_concrete_function()]
+    return tf.lite.TFLiteConverter.from_concrete_functions(functions, holder)
 
 
 def _graph(tensors: Tensors) -> tf.Function:

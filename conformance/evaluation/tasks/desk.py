@@ -11,7 +11,9 @@ from pathlib import Path
 from conformance.codecs import CODECS
 from conformance.evaluation.case import Case, Kind
 from conformance.evaluation.limits import Limits
+from conformance.evaluation.tasks.access import access_tensors
 from conformance.evaluation.tasks.agreement import compare_formats
+from conformance.evaluation.tasks.compressed_run import run_compressed
 from conformance.evaluation.tasks.decode import decode_sample
 from conformance.evaluation.tasks.layering import decode_layers
 from conformance.evaluation.tasks.mixture import run_mixture
@@ -33,6 +35,8 @@ TASKS: Mapping[Kind, Callable[[Work], Json]] = {
     "decode": decode_sample,
     "reconstruction": run_reconstruction,
     "mixture": run_mixture,
+    "compressed-run": run_compressed,
+    "access": access_tensors,
     "state": compute_state,
     "layering": decode_layers,
     "mutation": apply_mutation,

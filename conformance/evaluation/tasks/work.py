@@ -105,9 +105,14 @@ class Work:
 
     def decoded(self) -> DecodedTensors | DecodedModel:
         """Return the sample, decoded by its codec."""
+        decoder, source = self.decoder()
+        return decoder.decode(source)
+
+    def decoder(self) -> tuple[Codec, Source]:
+        """Return the codec of the sample, and what it decodes."""
         sample = self.sample
         whole = Part(sample.files, (), "whole", sample.codec_params, sample.name_map)
-        return self._decoder(sample).decode(self._source(whole))
+        return self._decoder(sample), self._source(whole)
 
     def step(self, sample: Sample, part: Part, base: Base | None) -> Step:
         """Return a part of a sample, decoded upon ``base``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -110,6 +111,8 @@ def test_inspect_what_is_not_known(call: Call) -> None:
         (["inspect", "good.nnc", "--after", "missing.nnc"], "missing.nnc"),
         (["decode", "good.nnc", "--output", "out.txt"], ".npz"),
         (["decode", "good.nnc", "--output", "no/folder.npz"], "no/folder.npz"),
+        (["decode", "good.nnc"], "--output"),
+        (["decode", "good.nnc", "--tensor", "a", "--after", "good.nnc"], "--after"),
     ],
 )
 def test_wrong_calls_end_with_2_and_no_traceback(
@@ -209,6 +212,33 @@ def test_a_name_too_long_for_an_archive(call: Call, tmp_path: Path) -> None:
     assert ended.code == 2
     assert "too long" in ended.err
     assert not (tmp_path / "out.npz").exists()
+
+
+def test_decode_one_tensor_says_what_was_read(call: Call) -> None:
+    size = len(GOOD)
+    for name, tensor in decode(GOOD).items():
+        ended = call("decode", "good.nnc", "--tensor", name)
+        assert ended.code == 0
+        first, said = ended.out.splitlines()
+        assert first.split()[0] == tensor.dtype.name
+        assert first.endswith(repr(name))
+        read, of = re.fullmatch(r"read (\d+) of (\d+) bytes", said).groups()
+        assert int(read) <= int(of) == size
+
+
+def test_decode_one_tensor_into_a_file(call: Call, tmp_path: Path) -> None:
+    name, expected = next(iter(decode(GOOD).items()))
+    assert call("decode", "good.nnc", "--tensor", name, "--output", "one.npz").code == 0
+    with np.load(tmp_path / "one.npz") as written:
+        assert written.files == [name]
+        assert np.array_equal(written[name], expected)
+
+
+def test_decode_a_tensor_that_is_not_there(call: Call) -> None:
+    ended = call("decode", "good.nnc", "--tensor", "absent")
+    assert ended.code == 1
+    assert "The stream has no tensor 'absent'" in ended.err
+    assert all(repr(name) in ended.err for name in decode(GOOD))
 
 
 def test_decode_a_damaged_stream(call: Call, tmp_path: Path) -> None:

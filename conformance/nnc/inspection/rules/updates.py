@@ -12,6 +12,8 @@ from conformance.nnc.state import Reference
 from conformance.nnc.stream import Unit
 
 _NODE = ("device_id", "parameter_id", "put_node_depth")
+_BRANCH = ("parent_device_id", "parameter_id", "put_node_depth")
+"""What leads back to the node before where a device begins a branch of its own."""
 
 
 @rule(
@@ -82,14 +84,21 @@ def _not_next(unit: Unit, name: str, reference: Reference) -> Iterator[Breach]:
     depth = reference.put_node_depth
     if depth is None or not integer(unit, "node_id_present_flag"):
         return
+    names = _BRANCH if _opens_branch(unit) else _NODE
     for field, expected in zip(
-        _NODE, (reference.device_id, reference.parameter_id, depth + 1), strict=True
+        names, (reference.device_id, reference.parameter_id, depth + 1), strict=True
     ):
         found = integer(unit, field)
         if found != expected:
             message = f"The node of {name!r} does not follow that of the stream before"
             yield Breach(message, at(unit, field), f"{field} {expected}", str(found))
             return
+
+
+def _opens_branch(unit: Unit) -> bool:
+    """Say whether a unit names the device of its parent and looks at no levels of its own."""
+    by_id = integer(unit, "parent_node_id_type") == 0
+    return by_id and not integer(unit, "temporal_context_modeling_flag")
 
 
 RULES = (

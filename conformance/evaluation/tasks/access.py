@@ -1,0 +1,84 @@
+"""Random access: single tensors of a sample, and how much of its file was read for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conformance.codecs import DecodedModel, RandomAccess, Source
+from conformance.evaluation.reading import ReadCounter
+from conformance.evaluation.tasks.work import Work
+from conformance.tensorfiles import tensor_digest
+from conformance.verdicts import ConformanceError, Json, Location, UnsupportedError
+
+MOST_TENSORS = 32
+"""Tensors that are decoded alone; of more, as many are chosen evenly over the sorted names."""
+
+
+def access_tensors(work: Work) -> Json:
+    """Return the digest and the bytes read of tensors that are decoded one by one.
+
+    ``payload_bytes`` is what all tensors of the sample together are stored in, ``stored_bytes`` of
+    a row what the one was decoded from. Each is decoded twice, and counted the second time: what
+    is imported or compiled for it is no part of the sample.
+    """
+    decoder, source = work.decoder()
+    if not isinstance(decoder, RandomAccess):
+        raise _always_whole(work)
+    if work.sample.is_derived or work.sample.layers:
+        raise _no_network(work)
+    decoded = decoder.decode(source)
+    if isinstance(decoded, DecodedModel):
+        raise _always_whole(work)
+    with decoded:
+        names = sorted(decoded)
+        bits = sum(decoded.stored_bits.values()) - decoded.shared_bits
+    return {
+        "file_bytes": sum(file.size for file in work.sample.files),
+        "payload_bytes": -(-bits // 8),
+        "count": len(names),
+        "tensors": [_access(decoder, source, name) for name in evenly(names, MOST_TENSORS)],
+    }
+
+
+def evenly(names: Sequence[str], most: int) -> list[str]:
+    """Return at most that many names, from the first to the last and evenly between them."""
+    if len(names) <= most:
+        return list(names)
+    return [names[place * (len(names) - 1) // (most - 1)] for place in range(most)]
+
+
+def _access(decoder: RandomAccess, source: Source, name: str) -> Json:
+    with decoder.decode_one(source, name) as decoded:
+        digest = tensor_digest(decoded[name])
+    counter = ReadCounter()
+    with decoder.decode_one(source, name) as decoded:
+        again = tensor_digest(decoded[name])
+        read = counter.bytes
+        stored = -(-decoded.stored_bits[name] // 8)
+    return {
+        "tensor": name,
+        "stored_bytes": stored,
+        "bytes_read": read,
+        "sha256": digest if digest == again else None,
+    }
+
+
+def _always_whole(work: Work) -> ConformanceError:
+    return ConformanceError(
+        f"a sample of the codec {work.sample.codec!r} is always read as a whole",
+        where=Location(work.sample.files[0].rel_filepath),
+        expected="a codec that decodes one tensor without the others: nnc, or tensors without a "
+        "container",
+        found=work.sample.codec,
+        mend='remove "random_access" from the claims, or use such a codec',
+    )
+
+
+def _no_network(work: Work) -> UnsupportedError:
+    return UnsupportedError(
+        "random access is judged for samples that are one whole network",
+        where=Location("submission.json", element=work.sample.id),
+        expected="a sample without update_of, merge_of and layers",
+        found="a sample that has one of them",
+        mend='claim "random_access" for a sample that needs no other',
+    )
