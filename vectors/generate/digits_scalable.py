@@ -27,7 +27,7 @@ BUNDLE = ChainBundle(
     model=MODEL,
     title="Two convolutions with batch normalisation and two dense layers",
     head=head(
-        "A classifier of handwritten digits in layers, and at ten operating points",
+        "A classifier of handwritten digits in layers, and at eleven operating points",
         "The network of digits-cnn, coded so that a part of the bytes gives a coarse network and "
         "more bytes a better one: as files of tensors, as three NNC streams, and as the units of "
         "one. Whole networks with two kinds of quantisation show what layers cost.",

@@ -47,6 +47,9 @@ BOUNDS = {
 }
 """Bounds of the operating points that lose more than the metrics allow by themselves."""
 
+READ_ALONE = ("nnc-dependent-26", "nnc-uniform-24")
+"""The operating points that claim that each tensor can be decoded without the others."""
+
 
 def scalable_samples() -> list[ChainSample]:
     """Return the samples."""
@@ -119,6 +122,7 @@ def _points() -> Iterator[ChainSample]:
                 codec="nnc",
                 files={f"{point}.nnc": read_stream(STEM, point)},
                 bounds=BOUNDS.get(point, {}),
+                random_access=point in READ_ALONE,
                 method=method(
                     "All parameters coded by NNCodec.",
                     quantisation=(

@@ -1,6 +1,6 @@
 """The samples of ``digits-scalable`` that are files of tensors, not compressed any further.
 
-Each tensor can therefore be read without the others.
+Each tensor can therefore be read without the others; the whole network claims that it can.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def tensor_samples() -> Iterator[ChainSample]:
     state = decode(coarse, params)
     yield _added(weights, coarse, state, params)
     yield _replaced(weights, coarse, params)
+    yield _whole(weights)
 
 
 def _added(weights: Arrays, coarse: bytes, state: Arrays, params: dict[str, Any]) -> ChainSample:
@@ -51,7 +52,6 @@ def _added(weights: Arrays, coarse: bytes, state: Arrays, params: dict[str, Any]
         codec="tensors",
         files=files,
         params=params,
-        random_access=True,
         method=method(
             "The weights of each layer clustered into four values; what they lack clustered into "
             "three; and what they lack then rounded to four bits.",
@@ -80,7 +80,6 @@ def _replaced(weights: Arrays, coarse: bytes, params: dict[str, Any]) -> ChainSa
         codec="tensors",
         files={COARSE: coarse, "eight-bits.safetensors": pack(encoded, "none")[0]},
         params=params,
-        random_access=True,
         method=method(
             "A coarse network to begin with, whose weights are replaced as soon as finer ones have "
             "arrived.",
@@ -95,6 +94,30 @@ def _replaced(weights: Arrays, coarse: bytes, params: dict[str, Any]) -> ChainSa
             ChainLayer("preview", "weights of four values", [COARSE]),
             _layer("eight-bits", "8-bit weights", "replace"),
         ],
+    )
+
+
+def _whole(weights: Arrays) -> ChainSample:
+    encoded = {
+        name: affine(values, REPLACED_BITS, axis=0) if values.ndim > 1 else cast(values, "float16")
+        for name, values in weights.items()
+    }
+    data, params = pack(encoded, "none")
+    return ChainSample(
+        id="whole-eight-bits",
+        title="The whole network in 8 bits, each tensor to be read alone",
+        codec="tensors",
+        files={"whole-eight-bits.safetensors": data},
+        params=params,
+        random_access=True,
+        method=method(
+            "8-bit weights without layers.",
+            quantisation=(
+                "int8 weights, symmetric, one scale per output channel",
+                "float16 for tensors of one dimension",
+            ),
+            scripts=SCRIPTS,
+        ),
     )
 
 
