@@ -39,6 +39,7 @@ def chain_subjects(
             if sample.same_tensors_as is not None
         ),
         "mutation": tuple(_mutations(by_id, submission)),
+        "access": tuple(each for subject, sample in held for each in _accesses(subject, sample)),
         "layered": tuple(subject for subject, sample in held if sample.layers),
         "layer": tuple(layers),
         "layer_run": tuple(each for layer in layers for each in _layer_runs(layer, submission)),
@@ -74,6 +75,13 @@ def _layers(subject: Subject, sample: Sample) -> Iterator[Subject]:
             layer=layer.id,
             part=place,
         )
+
+
+def _accesses(subject: Subject, sample: Sample) -> Iterator[Subject]:
+    """Yield the sample, or each of its layers that has files of its own, if it claims access."""
+    if sample.claims.random_access:
+        apart = sample.layers and not sample.layers[0].part.units
+        yield from _layers(subject, sample) if apart else (subject,)
 
 
 def _layer_runs(subject: Subject, submission: Submission) -> Iterator[Subject]:

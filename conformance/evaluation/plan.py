@@ -64,7 +64,7 @@ class Subject:
             vectors=self.vectors.id if self.vectors and kind in _ON_VECTORS else None,
             other_model=other.model.id if other and other.model else None,
             other_vectors=other.vectors.id if other and other.vectors else None,
-            part=self.part if kind == "reconstruction" else None,
+            part=self.part if kind in ("reconstruction", "access") else None,
         )
 
     def _case_of_parts(self, kind: Kind, model: Model) -> Case:
@@ -123,7 +123,6 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["direct_run"] = tuple(
         run for run in listed["run"] if run.sample and run.sample.codec in MODEL_CODECS
     )
-    listed["access"] = tuple(s for s, sample in samples if sample.claims.random_access)
     listed["claim"] = tuple(_claims(name, submission))
     listed["delta"] = tuple(_deltas(name, submission))
     listed["noise"] = tuple(_noisy(listed["delta"], name, submission))

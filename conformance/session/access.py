@@ -13,13 +13,18 @@ PASSED_OVER_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One tensor that was decoded alone: bytes of the file it is stored in, may take, and took."""
+    """One tensor that was decoded alone: bytes of the file it is stored in, may take, and took.
+
+    ``sha256`` is its digest then, None if it was not the same each time; ``whole_sha256`` that of
+    the tensor among all.
+    """
 
     tensor: str
     stored_bytes: int
     allowed_bytes: int
     bytes_read: int
     sha256: str | None
+    whole_sha256: str
 
     @property
     def is_near(self) -> bool:
@@ -46,5 +51,10 @@ def accesses(measured: Mapping[str, Json]) -> Iterator[Access]:
     for row in measured["tensors"]:
         own = row["stored_bytes"] if payload <= size else 0
         yield Access(
-            row["tensor"], row["stored_bytes"], own + free, row["bytes_read"], row["sha256"]
+            tensor=row["tensor"],
+            stored_bytes=row["stored_bytes"],
+            allowed_bytes=own + free,
+            bytes_read=row["bytes_read"],
+            sha256=row["sha256"],
+            whole_sha256=row["whole_sha256"],
         )

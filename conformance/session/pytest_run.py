@@ -158,7 +158,8 @@ class PytestRun:
         else:
             findings = judge.conclude()
         pyfuncitem.user_properties.append((PROPERTY, _message(judge, findings)))
-        _settle(apply_waivers(findings, self._waivers))
+        required = judge.check.required
+        _settle(apply_waivers(findings, self._waivers), required=required)
         return result
 
     @pytest.hookimpl(optionalhook=True)
@@ -193,12 +194,17 @@ def _message(judge: Judge, findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def _settle(findings: Sequence[Finding]) -> None:
-    """Raise pytest's outcome: skipped if the check is open or waived, failed if it is refused."""
+def _settle(findings: Sequence[Finding], *, required: bool) -> None:
+    """Raise pytest's outcome: skipped if the check is open or waived, failed if it is refused.
+
+    An advisory check that is refused is an expected failure of pytest's, which fails no run.
+    """
     bad = [finding for finding in findings if finding.verdict is not Verdict.PASS]
     text = "\n".join(str(finding) for finding in bad)
     if any(finding.verdict not in SHOWN_AS_SKIPPED for finding in bad):
-        pytest.fail(text, pytrace=False)
+        if required:
+            pytest.fail(text, pytrace=False)
+        pytest.xfail(text)
     if bad:
         pytest.skip(text)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.verdicts import Finding, Json, Verdict
+from conformance.verdicts import REFUSING, Finding, Json, Verdict
 
 COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
 TOLD_AGAIN = (Verdict.UNDECIDED.value, Verdict.UNSUPPORTED.value)
@@ -24,6 +24,7 @@ def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: 
         for verdict, count in report["summary"].items()
         if count and verdict != "planned"
     )
+    advisory = sum(_is_advice(finding) for finding in report["findings"])
     partial = "" if report["complete"] else " (partial: the run was stopped)"
     verdict = report["verdict"]
     terminal.line(
@@ -31,9 +32,15 @@ def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: 
         bold=True,
         **{COLOUR[verdict]: True},
     )
+    if advisory:
+        terminal.line(f"  {advisory} advisory: worth a look, and no part of the verdict")
     for finding in _told_again(report["findings"]):
         terminal.line(str(Finding.from_json({key: finding[key] for key in FIELDS})))
     terminal.line(f"  reports: {folder / 'report.html'} (and report.json, report.md, junit.xml)")
+
+
+def _is_advice(finding: Mapping[str, Json]) -> bool:
+    return not finding["required"] and Verdict(finding["verdict"]) in REFUSING
 
 
 def _told_again(findings: Sequence[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:

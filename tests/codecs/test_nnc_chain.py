@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from conformance.nnc import decode
 from conformance.nnc.encoder import Block, LevelSettings
 from conformance.nnc.state import DecoderState
 from conformance.tensorfiles import open_tensors, write_tensors
-from conformance.verdicts import MalformedError, UnsupportedError
+from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
 from tests.nnc.chains.making import base, digests, tensors, update
 
 SHAPES = {"w": (6, 5), "b": (5,)}
@@ -255,3 +256,35 @@ def test_blocks_of_an_update_have_the_shapes_of_the_base(tmp_path: Path) -> None
     shapes = {"w": (6, 5), "b": (6,)}
     made = step(tmp_path, second, replace(upon(Memory()), shapes=shapes))
     assert {name: array.shape for name, array in made.tensors.items()} == shapes
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=4),
+    st.sampled_from([(), ((0, 3),), ((0, 2), (4, 4)), ((4, 9),)]),
+    st.integers(0, 40),
+)
+def test_damaged_steps_are_decoded_or_refused_and_the_base_stays(
+    tmp_path_factory: pytest.TempPathFactory,
+    changes: list[tuple[int, int]],
+    units: Any,
+    cut: int,
+) -> None:
+    folder = tmp_path_factory.mktemp("damage")
+    memory = step(folder, FIRST).memory
+    before = {name: array.tobytes() for name, array in memory.arrays.items()}
+    damaged = bytearray(SECOND)
+    for place, value in changes:
+        damaged[place % len(damaged)] = value
+    with suppress(ConformanceError):
+        made = step(folder, bytes(damaged[: len(damaged) - cut]), upon(memory), units=units)
+        json.dumps([wrong.to_json() for wrong in made.identity.wrong])
+        with made.tensors as decoded:
+            for name in decoded:
+                assert isinstance(decoded[name], np.ndarray)
+            if decoded.inspect:
+                json.dumps(dict(decoded.inspect().claims))
+    assert {name: array.tobytes() for name, array in memory.arrays.items()} == before
+
+
+FIRST, SECOND = chain_of([1], temporal=True, more=TOOLS)

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.evaluation.case import Case
 from conformance.evaluation.needs import prerequisites
+from conformance.evaluation.plan import subjects
 from conformance.evaluation.tasks.access import evenly
 from conformance.submission import load
 from conformance.tensorfiles import tensor_digest, write_tensors
@@ -40,6 +41,7 @@ def test_each_tensor_is_told_with_its_bytes(root: Path) -> None:
             "stored_bytes": weights[name].nbytes,
             "bytes_read": size - payload + weights[name].nbytes,
             "sha256": tensor_digest(weights[name]),
+            "whole_sha256": tensor_digest(weights[name]),
         }
         for name in sorted(weights)
     ]
@@ -71,7 +73,7 @@ def test_a_sample_that_is_a_network_is_always_read_whole(root: Path) -> None:
     assert caught.value.verdict is Verdict.FAIL
 
 
-def test_a_sample_with_layers_is_not_judged(root: Path) -> None:
+def test_an_update_is_not_judged(root: Path) -> None:
     metadata = tiny_submission.write(root)
     metadata["samples"][0]["update_of"] = {"model": "linear"}
     metadata["samples"][0]["claims"]["cumulative_size"] = 1
@@ -84,3 +86,23 @@ def test_it_is_done_once_the_sample_is_decoded(root: Path) -> None:
     submission = load(root).submission
     assert submission is not None
     assert prerequisites(access("half"), submission) == (Case("decode", "linear", "half"),)
+
+
+def test_each_layer_has_files_and_tensors_of_its_own(root: Path) -> None:
+    metadata = tiny_submission.write(root)
+    weights = tiny_submission.weights()
+    write_tensors(root / "finer.safetensors", {"fc.bias": weights["fc.bias"]})
+    sample = metadata["samples"][2]
+    sample["files"].append(tiny_submission.entry(root, "finer.safetensors"))
+    claims = {"size": 0, "cumulative_size": 0, "metric_values": []}
+    sample["layers"] = [
+        {"id": "base", "files": ["exact.safetensors"], "claims": claims},
+        {"id": "finer", "files": ["finer.safetensors"], "mode": "replace", "claims": claims},
+    ]
+    sample["claims"]["random_access"] = True
+    tiny_submission.save(root, metadata)
+    loaded = load(root)
+    found = subjects("tiny", loaded.submission)["access"]
+    assert [subject.id for subject in found] == ["tiny/exact/base", "tiny/exact/finer"]
+    rows = [Bench(root).at_the_desk(each.case("access"))[0]["tensors"] for each in found]
+    assert [[row["tensor"] for row in each] for each in rows] == [sorted(weights), ["fc.bias"]]

@@ -11,7 +11,13 @@ def measured(size: int, payload: int, count: int, *rows: tuple[int, int]) -> dic
         "payload_bytes": payload,
         "count": count,
         "tensors": [
-            {"tensor": f"t{index}", "stored_bytes": stored, "bytes_read": read, "sha256": "0"}
+            {
+                "tensor": f"t{index}",
+                "stored_bytes": stored,
+                "bytes_read": read,
+                "sha256": "0",
+                "whole_sha256": "0",
+            }
             for index, (stored, read) in enumerate(rows)
         ],
     }

@@ -27,9 +27,14 @@ from tests import tiny_submission
 SPREAD = {"median": 2.0, "low": 1.0, "high": 3.0}
 COST = {"seconds": SPREAD, "peak_bytes": SPREAD}
 RUN = {"ran_on": 40, "items": 30, "rounds": 7, "original": COST, "compressed": COST}
-ROW = {"tensor": "fc.bias", "stored_bytes": 12, "bytes_read": 100, "sha256": "a"}
+ROW = {
+    "tensor": "fc.bias",
+    "stored_bytes": 12,
+    "bytes_read": 100,
+    "sha256": "a",
+    "whole_sha256": "a",
+}
 ACCESS = {"file_bytes": 112, "payload_bytes": 12, "count": 1, "tensors": [ROW]}
-WHOLE = {"tensors": {"fc.bias": {"sha256": "a"}}}
 
 
 @pytest.fixture
@@ -84,7 +89,7 @@ def test_what_did_not_run_before_is_not_told_again(subject: Subject) -> None:
 
 
 def test_a_tensor_alone_passes_with_a_table(subject: Subject) -> None:
-    _, (finding,) = judged("ACCESS-RANDOM-001", subject, {"access": ACCESS, "decode": WHOLE})
+    _, (finding,) = judged("ACCESS-RANDOM-001", subject, {"access": ACCESS})
     assert finding.verdict is Verdict.PASS
     table = [{"tensor": "fc.bias", "stored_bytes": 12, "bytes_read": 100}]
     assert finding.evidence == {"file_bytes": 112, "tensors": table}
@@ -92,7 +97,7 @@ def test_a_tensor_alone_passes_with_a_table(subject: Subject) -> None:
 
 def test_bytes_of_other_tensors_are_a_finding(subject: Subject) -> None:
     far = {**ACCESS, "tensors": [{**ROW, "bytes_read": 113}]}
-    _, (finding,) = judged("ACCESS-RANDOM-001", subject, {"access": far, "decode": WHOLE})
+    _, (finding,) = judged("ACCESS-RANDOM-001", subject, {"access": far})
     assert finding.verdict is Verdict.FAIL
     assert "1 of 1 tensors" in finding.message
     assert (finding.expected, finding.found) == (
@@ -108,7 +113,7 @@ def test_another_tensor_than_in_the_whole_is_a_finding(
     subject: Subject, digest: str | None
 ) -> None:
     other = {**ACCESS, "tensors": [{**ROW, "sha256": digest}]}
-    _, (finding,) = judged("ACCESS-RANDOM-001", subject, {"access": other, "decode": WHOLE})
+    _, (finding,) = judged("ACCESS-RANDOM-001", subject, {"access": other})
     assert finding.verdict is Verdict.FAIL
     assert finding.where is not None
     assert finding.where.element == "fc.bias"

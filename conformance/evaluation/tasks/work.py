@@ -109,10 +109,11 @@ class Work:
         return decoder.decode(source)
 
     def decoder(self) -> tuple[Codec, Source]:
-        """Return the codec of the sample, and what it decodes."""
+        """Return the codec of the sample, and what it decodes: all of it, or the case's part."""
         sample = self.sample
         whole = Part(sample.files, (), "whole", sample.codec_params, sample.name_map)
-        return self._decoder(sample), self._source(whole)
+        part = whole if self.case.part is None else sample.parts[self.case.part]
+        return self._decoder(sample), self._source(part)
 
     def step(self, sample: Sample, part: Part, base: Base | None) -> Step:
         """Return a part of a sample, decoded upon ``base``.
