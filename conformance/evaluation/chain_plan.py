@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.checks import Over
 from conformance.evaluation.mutations import mutations
-from conformance.submission.lineage import cumulative_size
+from conformance.submission.cumulative import cumulative_sizes
 from conformance.submission.values import Sample, Submission
 
 if TYPE_CHECKING:
@@ -24,12 +24,13 @@ def chain_subjects(
     """
     held = [(subject, subject.sample) for subject in samples if subject.sample is not None]
     by_id = {sample.id: subject for subject, sample in held}
+    sizes = cumulative_sizes(submission)
     layers = [each for subject, sample in held for each in _layers(subject, sample)]
     return {
         "update": tuple(each for subject, sample in held for each in _updates(subject, sample)),
         "merge": tuple(subject for subject, sample in held if sample.merge_of),
         "derived": tuple(
-            replace(subject, leading_bytes=cumulative_size(sample, submission))
+            replace(subject, leading_bytes=sizes[sample.id])
             for subject, sample in held
             if sample.is_derived
         ),

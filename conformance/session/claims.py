@@ -12,7 +12,7 @@ from conformance.evaluation.plan import Subject, subjects
 from conformance.session.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.session.sizes import compressed_percent, compression_factor
 from conformance.submission import Loaded
-from conformance.submission.lineage import cumulative_size
+from conformance.submission.cumulative import cumulative_sizes
 from conformance.submission.values import MetricUse
 from conformance.verdicts import ConformanceError, Json, Location, error_from_json
 
@@ -55,7 +55,7 @@ def _sizes(loaded: Loaded, subject: Subject) -> dict[str, Json]:
     if model is None or sample is None:
         raise ValueError(f"{subject.id} is not a sample")
     if sample.is_derived:
-        total = cumulative_size(sample, valid(loaded))
+        total = cumulative_sizes(valid(loaded))[sample.id]
         return {"compressed_size": sample.size, "cumulative_size": total}
     return {
         "compressed_size": sample.size,

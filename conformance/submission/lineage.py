@@ -1,4 +1,4 @@
-"""Which samples a sample builds upon: chains of updates, branches, and what all of it costs.
+"""Which samples a sample builds upon: chains of updates, branches, and what they begin with.
 
 Every function expects metadata in which SUBMISSION-UPDATE-001 found nothing: no sample builds upon
 itself. All are linear in the number of samples.
@@ -73,14 +73,3 @@ def roots(submission: Submission) -> Mapping[str, str | None]:
         above = parents(sample)
         found[sample.id] = found[above[0]] if above else None if sample.is_derived else sample.id
     return found
-
-
-def cumulative_size(sample: Sample, submission: Submission) -> int:
-    """Return the bytes of all files that ``sample`` needs, itself included, each sample once."""
-    by_id = {each.id: each for each in submission.samples}
-    needed, waiting = {sample.id}, [sample.id]
-    while waiting:
-        new = set(builds_on(by_id[waiting.pop()])) - needed
-        needed |= new
-        waiting += new
-    return sum(by_id[name].size for name in needed)

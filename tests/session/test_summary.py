@@ -17,13 +17,13 @@ class Terminal:
         self.text += text + "\n"
 
 
-def printed(*findings: Finding) -> str:
+def printed(*findings: Finding, required: bool = True) -> str:
     terminal = Terminal()
     report: dict[str, Any] = {
         "verdict": "incomplete",
         "complete": True,
         "summary": {"planned": len(findings), "not-run": len(findings)},
-        "findings": [finding.to_json() for finding in findings],
+        "findings": [{**finding.to_json(), "required": required} for finding in findings],
     }
     print_verdict(terminal, "tiny", report, Path("reports"))
     return terminal.text
@@ -50,3 +50,9 @@ def test_missing_library_is_told_once_with_the_command_that_installs_it() -> Non
 def test_what_only_waits_for_something_else_is_not_told_again() -> None:
     waiting = Finding("MODEL-RUN-001", "tiny/linear", Verdict.NOT_RUN, "", "model has to succeed")
     assert printed(waiting).splitlines()[1].startswith("  reports:")
+
+
+def test_advice_is_counted_beside_the_verdict() -> None:
+    advice = Finding("UPDATE-MUTATION-001", "tiny/half/dropped", Verdict.FAIL)
+    assert "1 advisory: worth a look, and no part of the verdict" in printed(advice, required=False)
+    assert "advisory" not in printed(advice)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.submission.cumulative import cumulative_sizes
-from conformance.submission.lineage import cumulative_size
+from conformance.submission.lineage import builds_on
 from conformance.submission.values import File, Sample
 from tests.session.found import merge, sample, submission, update
 
@@ -49,10 +49,14 @@ def trees(draw: st.DrawFn) -> list[Sample]:
 
 
 @given(trees())
-def test_sizes_are_those_of_each_sample_alone(samples: list[Sample]) -> None:
-    whole = submission(*samples)
-    sizes = cumulative_sizes(whole)
-    assert sizes == {each.id: cumulative_size(each, whole) for each in samples}
+def test_each_sample_that_is_needed_counts_once(samples: list[Sample]) -> None:
+    by_id = {each.id: each for each in samples}
+
+    def needed(name: str) -> set[str]:
+        return {name}.union(*(needed(each) for each in builds_on(by_id[name])))
+
+    for name, size in cumulative_sizes(submission(*samples)).items():
+        assert size == sum(by_id[each].size for each in needed(name))
 
 
 def test_a_changed_file_changes_every_later_step() -> None:

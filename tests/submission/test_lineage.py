@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.submission import load
+from conformance.submission.cumulative import cumulative_sizes
 from conformance.submission.lineage import (
     builds_on,
     children,
-    cumulative_size,
     in_order,
     parents,
     roots,
@@ -97,7 +97,7 @@ def test_roots_are_whole_networks_or_the_original(folder):
 
 def test_cumulative_size_counts_each_sample_once(folder):
     made = submission(folder, federated)
-    sizes = {sample.id: cumulative_size(sample, made) // SIZE for sample in made.samples}
+    sizes = {name: size // SIZE for name, size in cumulative_sizes(made).items()}
     assert {sizes[name] for name in ("int8", "apart")} == {1}
     assert (sizes["a-1"], sizes["merged-1"], sizes["global-1"]) == (2, 3, 2)
     assert sizes["a-2"] == 4  # int8, global-1, a-1 for its contexts, and its own
@@ -123,7 +123,7 @@ def test_long_chains_take_no_recursion_and_no_time(folder, order):
     started = time.process_time()
     assert rounds(made)["u999"] == 1000
     assert roots(made)["u999"] == "int8"
-    assert cumulative_size(made.sample("u999"), made) == 1001 * SIZE
+    assert cumulative_sizes(made)["u999"] == 1001 * SIZE
     listed = [sample.id for sample in in_order(made)]
     assert listed.index("u998") < listed.index("u999")
     assert time.process_time() - started < 1
@@ -186,10 +186,11 @@ def test_every_sample_comes_after_those_it_builds_upon(tmp_path_factory, drawn):
         return above + (by_id[name].update_of is not None)
 
     listed = [sample.id for sample in in_order(made)]
+    sizes = cumulative_sizes(made)
     assert sorted(listed) == sorted(by_id)
     for place, name in enumerate(listed):
         assert needed(name) <= set(listed[: place + 1])
-        assert cumulative_size(by_id[name], made) == sum(by_id[n].size for n in needed(name))
+        assert sizes[name] == sum(by_id[n].size for n in needed(name))
     assert rounds(made) == {name: depth(name) for name in by_id}
 
 

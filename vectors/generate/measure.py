@@ -18,7 +18,6 @@ from conformance.evaluation.executor import Executor
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.store import EvidenceStore
 from conformance.submission import load
-from conformance.submission.lineage import cumulative_size
 from conformance.submission.values import Submission
 from conformance.verdicts import Json
 
@@ -83,7 +82,7 @@ class _Measuring:
             claims["compression_factor"] = size / claims["compressed_size"]
             claims["compressed_percent"] = claims["compressed_size"] / size * 100
         if "cumulative_size" in claims:
-            claims["cumulative_size"] = cumulative_size(own, self.submission)
+            claims["cumulative_size"] = cumulative_sizes(self.submission)[sample["id"]]
         claims["tensor_digests"] = {
             name: facts["sha256"] for name, facts in sorted(decoded["tensors"].items())
         }
