@@ -123,8 +123,8 @@ class Outcome:
         if self._failures > self._writer.refused():
             # More failures than findings: the two disagree, which is a defect and never a pass.
             codes.append(ExitCode.INTERNAL)
-        if session.testsfailed > self._failures and set(codes) == {ExitCode.PASS}:
-            # Other tests that ran beside the suites have failed; advisory checks are none of them.
+        if exitstatus == pytest.ExitCode.TESTS_FAILED and set(codes) == {ExitCode.PASS}:
+            # Other tests that ran beside the suites have failed.
             codes.append(ExitCode.FAIL)
         session.exitstatus = min(codes, key=WORST_FIRST.index)
         self.finished = True
