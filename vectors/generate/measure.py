@@ -18,6 +18,7 @@ from conformance.evaluation.executor import Executor
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.store import EvidenceStore
 from conformance.submission import load
+from conformance.submission.cumulative import cumulative_sizes
 from conformance.submission.values import Submission
 from conformance.verdicts import Json
 
