@@ -77,7 +77,7 @@ class NncCodec:
         if source.units:
             units = count_units(data)
             with explained(display):
-                part, size = select_units(data, source.units)
+                part, size = select_units(data, source.units, source.withheld)
             # From here on places are those in the part.
             data, display = memoryview(part), f"{display} (units {_ranges(source.units)})"
         with explained(display):

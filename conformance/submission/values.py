@@ -329,7 +329,8 @@ Mode = Literal["whole", "add", "replace"]
 class Part:
     """A piece of a sample that is decoded by itself, upon what the pieces before it gave.
 
-    ``units`` are ranges (first, last) of NNR units; empty stands for whole files.
+    ``units`` are ranges (first, last) of NNR units; empty stands for whole files. ``withheld`` are
+    those of later layers, which whoever decodes this one does not have.
     """
 
     files: tuple[File, ...]
@@ -337,6 +338,7 @@ class Part:
     mode: Mode
     params: Mapping[str, Json]
     name_map: tuple[NameMapping, ...]
+    withheld: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
