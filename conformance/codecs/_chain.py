@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from conformance.codecs._protocol import DecodedTensors, Source
 from conformance.tensorfiles import Array
-from conformance.verdicts import Json, Location
+from conformance.verdicts import Json, Location, MalformedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,17 @@ class ChainCodec(Protocol):
         :class:`~conformance.verdicts.ConformanceError`.
         """
         ...
+
+
+def no_network(where: Location) -> MalformedError:
+    """Return the error that what should be a whole network names a parent."""
+    return MalformedError(
+        "the file holds differences to a parent that it names, and no network",
+        where=where,
+        expected="a file without a parent, or a sample that says what it is an update of",
+        found="the name of a parent",
+        mend="Declare update_of for the sample, or write the parameters themselves.",
+    )
 
 
 def nothing_decoded() -> DecodedTensors:

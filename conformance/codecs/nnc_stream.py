@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
 
-from conformance.codecs._chain import Base, Step, nothing_decoded
+from conformance.codecs._chain import Base, Step, no_network, nothing_decoded
 from conformance.codecs._nnc_chain import (
     identity_of,
     memory_of,
@@ -41,6 +41,7 @@ from conformance.nnc.records import TensorRecord
 from conformance.nnc.selection import count_units, select_units
 from conformance.nnc.stream import Stream
 from conformance.tensorfiles import Array
+from conformance.verdicts import Location
 
 
 @final
@@ -86,6 +87,8 @@ class NncCodec:
             check_dimensions(stream, params.options.dimensions)
             nodes = base.memory.nodes if base is not None else {}
             identity = identity_of(stream, nodes, display)
+            if base is None and identity.named:
+                raise no_network(Location(file=display))
             if identity.wrong:
                 return Step(nothing_decoded(), memory_of(None, stream, {}), identity, size, units)
             state = state_of(base.memory if base is not None else None)
