@@ -21,7 +21,8 @@ class Memory:
     """What decoding a step leaves behind for the next: plain data that can be kept in files.
 
     ``arrays`` hold numbers (references, histories). ``nodes`` are JSON by name of a tensor: a list,
-    which is longer where branches were merged.
+    which is longer where branches were merged, and empty where a codec without nodes has changed
+    the tensor.
     """
 
     arrays: Mapping[str, Array] = field(default_factory=dict)

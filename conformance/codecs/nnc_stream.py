@@ -90,11 +90,11 @@ class NncCodec:
             if base is None and identity.named:
                 raise no_network(Location(file=display))
             if identity.wrong:
-                return Step(nothing_decoded(), memory_of(None, stream, {}), identity, size, units)
+                return Step(nothing_decoded(), memory_of(None, stream, base), identity, size, units)
             state = state_of(base.memory if base is not None else None)
             options = options_within(params.options, stream, shapes)
             tensors = _decode(stream, replace(params, options=options), state, display)
-        return Step(tensors, memory_of(state, stream, nodes), identity, size, units)
+        return Step(tensors, memory_of(state, stream, base), identity, size, units)
 
 
 def _ranges(units: Sequence[tuple[int, int]]) -> str:
