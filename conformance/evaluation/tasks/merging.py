@@ -6,6 +6,7 @@ AISTATS 2017: each parameter is the mean of those of the devices, weighted by th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -83,8 +84,13 @@ def _rounded(values: Array, dtype: DType) -> Array:
 def _all_nodes(states: Sequence[State]) -> dict[str, list[Json]]:
     """Return the nodes of every branch: an update of the merge may name any of them."""
     nodes: dict[str, list[Json]] = {}
+    seen: set[tuple[str, str]] = set()
     for state in states:
         for name, several in state.memory.nodes.items():
             known = nodes.setdefault(name, [])
-            known += [node for node in several if node not in known]
+            for node in several:
+                key = name, json.dumps(node, sort_keys=True)
+                if key not in seen:
+                    seen.add(key)
+                    known.append(node)
     return nodes
