@@ -136,8 +136,10 @@ def test_wrong_turn_is_noticed(subject: Subject, judge: Judge) -> None:
     """A bitstream that is applied where it does not belong says so, by a parent or by its form."""
     mutation = subject.mutation
     assert mutation is not None
+    assert subject.sample is not None
     measured = judge.evidence("mutation")
-    ends = not mutation.steps and not measured["same_tensors"]
+    declared = subject.sample.claims.tensor_digests
+    ends = bool(declared) and not mutation.steps and not measured["same_tensors"]
     by = "declared digests" if ends else measured["detected_by"]
     evidence = {
         "mutation": mutation.kind,

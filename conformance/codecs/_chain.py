@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from conformance.codecs._protocol import DecodedTensors, Source
 from conformance.tensorfiles import Array
-from conformance.verdicts import Json, Location
+from conformance.verdicts import Json, Location, MalformedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Memory:
     """What decoding a step leaves behind for the next: plain data that can be kept in files.
 
     ``arrays`` hold numbers (references, histories). ``nodes`` are JSON by name of a tensor: a list,
-    which is longer where branches were merged.
+    which is longer where branches were merged, and empty where a codec without nodes has changed
+    the tensor.
     """
 
     arrays: Mapping[str, Array] = field(default_factory=dict)
@@ -103,6 +104,17 @@ class ChainCodec(Protocol):
         :class:`~conformance.verdicts.ConformanceError`.
         """
         ...
+
+
+def no_network(where: Location) -> MalformedError:
+    """Return the error that what should be a whole network names a parent."""
+    return MalformedError(
+        "the file holds differences to a parent that it names, and no network",
+        where=where,
+        expected="a file without a parent, or a sample that says what it is an update of",
+        found="the name of a parent",
+        mend="Declare update_of for the sample, or write the parameters themselves.",
+    )
 
 
 def nothing_decoded() -> DecodedTensors:

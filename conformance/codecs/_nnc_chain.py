@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.codecs._chain import Identity, Memory, WrongParent
+from conformance.codecs._chain import Base, Identity, Memory, WrongParent
 from conformance.codecs._nnc_reading import without_dimensions
 from conformance.codecs._nnc_words import location_of
 from conformance.nnc import DecoderState, Options
@@ -39,10 +39,10 @@ def state_of(memory: Memory | None) -> DecoderState:
     return state
 
 
-def memory_of(state: DecoderState | None, stream: Stream, before: Mapping[str, Json]) -> Memory:
+def memory_of(state: DecoderState | None, stream: Stream, base: Base | None) -> Memory:
     """Return what the next stream needs: the state after ``stream``, and the nodes.
 
-    ``before`` are the nodes of the parent; tensors that ``stream`` does not hold keep theirs.
+    Tensors that ``stream`` does not hold keep their nodes in ``base``.
     """
     if state is None:
         return Memory()
@@ -54,8 +54,13 @@ def memory_of(state: DecoderState | None, stream: Stream, before: Mapping[str, J
             name: [each.device_id, each.parameter_id, each.put_node_depth]
             for name, each in state.references.items()
         },
-        nodes={**before, **{n: [asdict(e) for e in each] for n, each in nodes_of(stream).items()}},
+        nodes={**(base.memory.nodes if base is not None else {}), **_nodes_of(stream, base)},
     )
+
+
+def _nodes_of(stream: Stream, base: Base | None) -> dict[str, list[Json]]:
+    nodes = nodes_of(stream, is_update=base is not None)
+    return {name: [asdict(node) for node in several] for name, several in nodes.items()}
 
 
 def identity_of(stream: Stream, nodes: Mapping[str, Json], display: str) -> Identity:

@@ -18,7 +18,7 @@ class Source:
 
     ``display`` names each file as reports should, ``params`` are the codec's parameters, and the
     decoded tensors together may take ``limit_bytes``. ``units`` are ranges (first, last) of NNR
-    units, if not the whole of the file is meant.
+    units, if not the whole of the file is meant; those of ``withheld`` cannot be used then.
     """
 
     files: tuple[Path, ...]
@@ -26,6 +26,7 @@ class Source:
     params: Mapping[str, Json]
     limit_bytes: int
     units: tuple[tuple[int, int], ...] = ()
+    withheld: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
 
-from conformance.codecs._chain import Base, Step, nothing_decoded
+from conformance.codecs._chain import Base, Step, no_network, nothing_decoded
 from conformance.codecs._nnc_chain import (
     identity_of,
     memory_of,
@@ -41,6 +41,7 @@ from conformance.nnc.records import TensorRecord
 from conformance.nnc.selection import count_units, select_units
 from conformance.nnc.stream import Stream
 from conformance.tensorfiles import Array
+from conformance.verdicts import Location
 
 
 @final
@@ -77,7 +78,7 @@ class NncCodec:
         if source.units:
             units = count_units(data)
             with explained(display):
-                part, size = select_units(data, source.units)
+                part, size = select_units(data, source.units, source.withheld)
             # From here on places are those in the part.
             data, display = memoryview(part), f"{display} (units {_ranges(source.units)})"
         with explained(display):
@@ -86,12 +87,14 @@ class NncCodec:
             check_dimensions(stream, params.options.dimensions)
             nodes = base.memory.nodes if base is not None else {}
             identity = identity_of(stream, nodes, display)
+            if base is None and identity.named:
+                raise no_network(Location(file=display))
             if identity.wrong:
-                return Step(nothing_decoded(), memory_of(None, stream, {}), identity, size, units)
+                return Step(nothing_decoded(), memory_of(None, stream, base), identity, size, units)
             state = state_of(base.memory if base is not None else None)
             options = options_within(params.options, stream, shapes)
             tensors = _decode(stream, replace(params, options=options), state, display)
-        return Step(tensors, memory_of(state, stream, nodes), identity, size, units)
+        return Step(tensors, memory_of(state, stream, base), identity, size, units)
 
 
 def _ranges(units: Sequence[tuple[int, int]]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, final, get_args
 
-from conformance.codecs._chain import Base, Identity, Memory, Step
+from conformance.codecs._chain import Base, Identity, Memory, Step, no_network
 from conformance.codecs._container import Container, unpack
 from conformance.codecs._fields import Fields
 from conformance.codecs._nnc_words import explained
@@ -47,11 +47,7 @@ class TensorsCodec:
 
     def decode(self, source: Source) -> DecodedTensors:
         """Check the whole structure of the file; values are decoded when they are asked for."""
-        step = self.decode_step(source, None)
-        if step.identity.named:
-            step.tensors.close()
-            raise _no_network(source.display[0])
-        return step.tensors
+        return self.decode_step(source, None).tensors
 
     def decode_one(self, source: Source, name: str) -> DecodedTensors:
         """Decode one tensor; of a plain ``.safetensors`` file nothing but what it needs is read."""
@@ -75,6 +71,8 @@ class TensorsCodec:
         with ExitStack() as stack:
             tensors = stack.enter_context(_open(path, display, params, source.limit_bytes))
             identity = identity_of(tensors, PARENT_KEY[params.format], base)
+            if base is None and identity.named:
+                raise no_network(Location(file=display, element=PARENT_KEY[params.format]))
             described, where = _description(tensors, ENCODINGS_KEY[params.format])
             outputs = parse_outputs(described, tensors, where)
             stored = {name: output.stored for name, output in outputs.items()}
@@ -89,16 +87,6 @@ class TensorsCodec:
             shared_bits=sum(bits.values()) - _bytes_of(outputs.values(), tensors) * 8,
         )
         return Step(decoded, Memory(), identity, path.stat().st_size)
-
-
-def _no_network(display: str) -> MalformedError:
-    return MalformedError(
-        "the file holds differences to a parent that it names, and no network",
-        where=Location(file=display, element="nnr_parent"),
-        expected="a file without a parent, or a sample that says what it is an update of",
-        found="the digest of a parent",
-        mend="Declare update_of for the sample, or write the parameters themselves.",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,9 @@ def keeps_outputs(vectors: VectorSet, metrics: Iterable[Metric], submission: Sub
 
 def sample_of(case: Case, submission: Submission) -> Sample:
     """Return the sample ``case`` is about."""
-    return next(sample for sample in submission.samples if sample.id == case.sample)
+    if case.sample is None:
+        raise ValueError(f"{case.name} is about no sample")
+    return submission.sample(case.sample)
 
 
 def metrics_on(vectors: str, submission: Submission, model: Model) -> tuple[Metric, ...]:

@@ -7,6 +7,7 @@ the store. Nothing raised by submitted material escapes: it becomes the evidence
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -62,27 +63,28 @@ class Executor:
         What has to come first is looked up step by step and not by recursion: a chain may have a
         thousand steps.
         """
-        waiting = [case]
-        while case not in self._known:
-            first = self._first_needed(waiting[-1])
+        waiting = [(case, self._needs(case))]
+        while waiting:
+            current, needs = waiting[-1]
+            first = next(needs, None)
             if first is not None:
-                waiting.append(first)
-            else:
-                done = waiting.pop()
-                self._known[done] = self._find(done)
+                waiting.append((first, self._needs(first)))
+                continue
+            if current not in self._known:
+                self._known[current] = self._find(current)
+            waiting.pop()
         return self._known[case]
 
-    def _first_needed(self, case: Case) -> Case | None:
-        """Return what to evaluate before ``case``; None if there is nothing, or it is in vain."""
+    def _needs(self, case: Case) -> Iterator[Case]:
+        """Yield what to evaluate before ``case``, one by one; it ends where that is in vain."""
         submission = self._submission()
-        if self._blocked(case, submission) is not None:
-            return None
+        if case in self._known or self._blocked(case, submission) is not None:
+            return
         for needed in prerequisites(case, submission):
             if needed not in self._known:
-                return needed
+                yield needed
             if _obstacle(self._known[needed]) is not None:
-                return None
-        return None
+                return
 
     def _find(self, case: Case) -> Evidence:
         submission = self._submission()

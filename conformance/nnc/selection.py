@@ -15,11 +15,16 @@ MOST_UNITS = 1 << 20
 """Units of a file that are looked at."""
 
 
-def select_units(data: memoryview, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, int]:
+def select_units(
+    data: memoryview,
+    ranges: Sequence[tuple[int, int]],
+    withheld: Sequence[tuple[int, int]] = (),
+) -> tuple[bytes, int]:
     """Return the units in ``ranges`` (first, last) as a stream, and the bytes they take.
 
     The stream holds parameter sets and topology before the last of them as well, which units may
-    depend upon; they count for the size only where a range has them. Raises
+    depend upon; they count for the size only where a range has them. None of ``withheld`` is there,
+    whatever depends upon it: those who have this part do not have them. Raises
     :class:`NncMalformedError` where the file ends before a range does.
     """
     last = max(end for _, end in ranges)
@@ -33,10 +38,18 @@ def select_units(data: memoryview, ranges: Sequence[tuple[int, int]]) -> tuple[b
             mend="correct the ranges of the layer; `nnr-conformance nnc inspect FILE` lists the "
             "units",
         )
-    taken = {index for first, end in ranges for index in range(first, end + 1)}
-    kept = (unit for unit in units if unit.index in taken or unit.name != "NDU")
+    taken, lacking = _indices(ranges, last), _indices(withheld, last)
+    kept = (
+        unit
+        for unit in units
+        if unit.index in taken or (unit.name != "NDU" and unit.index not in lacking)
+    )
     stream = b"".join(data[unit.byte : unit.byte + unit.size] for unit in kept)
     return stream, sum(units[index].size for index in taken)
+
+
+def _indices(ranges: Sequence[tuple[int, int]], last: int) -> set[int]:
+    return {index for first, end in ranges for index in range(first, min(end, last) + 1)}
 
 
 def count_units(data: memoryview) -> int:

@@ -21,6 +21,7 @@ from conformance.nnc.stream import Stream, Unit
 NamedBy: TypeAlias = Literal["node", "sha256", "sha512"]
 """How a unit names its parent."""
 
+_ONLY_BY_HASH = "a hash of its payload: the parent is an update without ids"
 _TYPES: tuple[NamedBy, ...] = ("node", "sha256", "sha512")
 
 
@@ -28,7 +29,8 @@ _TYPES: tuple[NamedBy, ...] = ("node", "sha256", "sha512")
 class Node:
     """The node of a tensor that was decoded last: its ids, and the hashes of its payload.
 
-    Ids are None where the unit had none. Hashes are in lower-case hexadecimal.
+    Ids are None where the unit had none: that of a whole network is a root all the same, one of an
+    update is none. Hashes are in lower-case hexadecimal.
     """
 
     device_id: int | None
@@ -36,6 +38,10 @@ class Node:
     put_node_depth: int | None
     sha256: str
     sha512: str
+    is_update: bool = False
+
+
+_NAMELESS = Node(None, None, None, "", "", is_update=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +68,13 @@ class Parents:
 
 
 Nodes: TypeAlias = Mapping[str, Sequence[Node]]
-"""The node of each tensor by name; several where branches of the tree were merged."""
+"""The node of each tensor by name; several where branches of the tree were merged.
+
+There is none, but an entry, where something without nodes has changed the tensor.
+"""
 
 
-def nodes_of(stream: Stream) -> dict[str, tuple[Node, ...]]:
+def nodes_of(stream: Stream, *, is_update: bool = False) -> dict[str, tuple[Node, ...]]:
     """Return, by the name of a tensor, the node that the stream leaves it at."""
     nodes: dict[str, tuple[Node, ...]] = {}
     for unit, names in _units(stream):
@@ -77,6 +86,7 @@ def nodes_of(stream: Stream) -> dict[str, tuple[Node, ...]]:
             values.get("put_node_depth"),
             hashlib.sha256(payload).hexdigest(),
             hashlib.sha512(payload).hexdigest(),
+            is_update,
         )
         nodes |= dict.fromkeys(names, (node,))
     return nodes
@@ -85,9 +95,10 @@ def nodes_of(stream: Stream) -> dict[str, tuple[Node, ...]]:
 def verify_parents(stream: Stream, nodes: Nodes) -> Parents:
     """Hold the parent that each unit names against ``nodes``, those of the tensors so far.
 
-    Where there are several, it has to be one of them. A tensor that has no node, or one without
-    ids, is a root: its depth is 0, and its device and parameter id are not known. It has no
-    payload, which a hash could be of, unless it was decoded.
+    Where there are several, it has to be one of them. A tensor that has no entry, or a whole one
+    without ids, is a root: its depth is 0, and its device and parameter id are not known. It has no
+    payload, which a hash could be of, unless it was decoded. What an update without ids has
+    changed is no root any more, and no ids name it.
     """
     named: dict[NamedBy, int] = {}
     wrong: list[WrongParent] = []
@@ -98,8 +109,8 @@ def verify_parents(stream: Stream, nodes: Nodes) -> Parents:
             continue
         kind = _TYPES[int(str(unit.values["parent_node_id_type"]))]
         named[kind] = named.get(kind, 0) + 1
-        known = next((nodes[name] for name in names if name in nodes), ())
-        found = [_wrong_parent(unit, names[0], node, kind) for node in known or (None,)]
+        known = next((nodes[name] for name in names if name in nodes), (None,))
+        found = [_wrong_parent(unit, names[0], node, kind) for node in known or (_NAMELESS,)]
         if None not in found:
             wrong += filter(None, found[:1])
     return Parents(units, named, tuple(wrong))
@@ -125,6 +136,9 @@ def _wrong_ids(unit: Unit, name: str, node: Node | None) -> WrongParent | None:
         "parameter_id" if own else "parent_parameter_id": parameter,
         "put_node_depth" if own else "parent_put_node_depth": depth,
     }
+    if node is not None and node.is_update and node.put_node_depth is None:
+        place = at(unit, "parent_node_id_type")
+        return WrongParent(name, place, _ONLY_BY_HASH, f"ids, put_node_depth {depth}")
     if node is None or node.put_node_depth is None:
         expected: tuple[int | None, ...] = (None, None, 0)
     else:
@@ -141,8 +155,8 @@ def _wrong_ids(unit: Unit, name: str, node: Node | None) -> WrongParent | None:
 def _wrong_hash(unit: Unit, name: str, node: Node | None, kind: NamedBy) -> WrongParent | None:
     key = f"parent_node_payload_{kind}"
     found = str(unit.values[key])
-    actual = None if node is None else node.sha256 if kind == "sha256" else node.sha512
+    actual = "" if node is None else node.sha256 if kind == "sha256" else node.sha512
     if found == actual:
         return None
-    expected = actual or "no hash: the tensor was not decoded from a payload"
+    expected = actual or "no hash: the parent was not decoded from a payload of NNC"
     return WrongParent(name, at(unit, key), expected, found)

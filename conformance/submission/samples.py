@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
+from typing import TypeAlias
 
 from conformance.submission.mapping import name_mapping
 from conformance.submission.pieces import files, metric_values, optional_float, tolerance
@@ -22,6 +24,8 @@ from conformance.submission.values import (
     UpdateOf,
 )
 from conformance.verdicts import Json
+
+Ranges: TypeAlias = tuple[tuple[int, int], ...]
 
 MERGE = "merge"
 """What stands for the codec of a sample without a bitstream."""
@@ -58,10 +62,22 @@ def _claims(data: Json) -> Claims:
     )
 
 
-def _layer(data: Json, whole: Part, is_first: bool) -> Layer:
-    """Return a layer of the sample that would be ``whole`` without layers."""
+def _layers(data: Json, whole: Part) -> tuple[Layer, ...]:
+    """Return the layers of the sample that would be ``whole`` without them."""
+    units = [_units(each) for each in data]
+    later = [tuple(chain(*units[place + 1 :])) for place in range(len(units))]
+    return tuple(
+        _layer(each, whole, units[place], later[place], place == 0)
+        for place, each in enumerate(data)
+    )
+
+
+def _units(data: Json) -> Ranges:
+    return tuple((int(each["first"]), int(each["last"])) for each in data.get("units", []))
+
+
+def _layer(data: Json, whole: Part, units: Ranges, later: Ranges, is_first: bool) -> Layer:
     named = set(data.get("files", []))
-    units = tuple((int(each["first"]), int(each["last"])) for each in data.get("units", []))
     names = data.get("name_map")
     return Layer(
         id=data["id"],
@@ -72,6 +88,7 @@ def _layer(data: Json, whole: Part, is_first: bool) -> Layer:
             mode="whole" if is_first else data["mode"],
             params={**whole.params, **data.get("params", {})},
             name_map=whole.name_map if names is None else _name_map(names),
+            withheld=later,
         ),
         claims=LayerClaims(
             size=int(data["claims"]["size"]),
@@ -122,7 +139,5 @@ def sample(data: Json, tolerances: Mapping[str, Tolerance]) -> Sample:
             Branch(each["sample"], float(each["weight"])) for each in data.get("merge_of", [])
         ),
         same_tensors_as=data.get("same_tensors_as"),
-        layers=tuple(
-            _layer(each, whole, place == 0) for place, each in enumerate(data.get("layers", []))
-        ),
+        layers=_layers(data.get("layers", []), whole),
     )

@@ -329,7 +329,8 @@ Mode = Literal["whole", "add", "replace"]
 class Part:
     """A piece of a sample that is decoded by itself, upon what the pieces before it gave.
 
-    ``units`` are ranges (first, last) of NNR units; empty stands for whole files.
+    ``units`` are ranges (first, last) of NNR units; empty stands for whole files. ``withheld`` are
+    those of later layers, which whoever decodes this one does not have.
     """
 
     files: tuple[File, ...]
@@ -337,6 +338,7 @@ class Part:
     mode: Mode
     params: Mapping[str, Json]
     name_map: tuple[NameMapping, ...]
+    withheld: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +429,11 @@ class Submission:
     vectors: tuple[VectorSet, ...]
     samples: tuple[Sample, ...]
     associated_files: tuple[File, ...]
+    _samples: Mapping[str, Sample] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_id = {sample.id: sample for sample in self.samples}
+        object.__setattr__(self, "_samples", by_id)
 
     def model(self, id: str) -> Model:
         """Return the model with this id."""
@@ -434,7 +441,7 @@ class Submission:
 
     def sample(self, id: str) -> Sample:
         """Return the sample with this id."""
-        return next(sample for sample in self.samples if sample.id == id)
+        return self._samples[id]
 
     def vector_set(self, id: str) -> VectorSet:
         """Return the vector set with this id."""

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from conformance.codecs import Base, ChainCodec, Memory, Source, Step, codec
 from conformance.nnc import decode
-from conformance.nnc.encoder import Block, LevelSettings
+from conformance.nnc.encoder import Block, LevelSettings, encode
 from conformance.nnc.state import DecoderState
 from conformance.tensorfiles import open_tensors, write_tensors
 from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
-from tests.nnc.chains.making import base, digests, tensors, update
+from tests.nnc.chains.making import SETTINGS, base, digests, tensors, update
 
 SHAPES = {"w": (6, 5), "b": (5,)}
 TOOLS = {"levels": LevelSettings(row_skip=True, history=True)}
@@ -120,6 +120,11 @@ def test_a_step_gives_the_tensors_it_holds_and_no_other(tmp_path: Path) -> None:
     assert later.memory.nodes["b"] != first.memory.nodes["b"]
 
 
+def test_a_stream_whose_units_name_a_parent_is_no_network(tmp_path: Path) -> None:
+    with pytest.raises(MalformedError, match="holds differences to a parent"):
+        step(tmp_path, chain_of([1])[1])
+
+
 def test_size_and_places_are_those_of_the_bitstream(tmp_path: Path) -> None:
     first, second = chain_of([1])
     made = step(tmp_path, second, upon(step(tmp_path, first).memory))
@@ -211,7 +216,7 @@ def test_the_memory_has_no_names_that_can_be_mistaken(tmp_path: Path) -> None:
     """Names of tensors are any text: colons too."""
     odd = {"history:w": tensors(0)["w"], "reference:b": tensors(0)["b"], "#": tensors(1)["b"]}
     state = DecoderState()
-    streams = [update(0, state, arrays=odd, keep_zero=True)]
+    streams = [encode(odd, SETTINGS, state)]
     streams.append(update(0, state, arrays=odd, temporal=True, more=TOOLS))
     assert_same(step_by_step(streams, tmp_path), in_one_process(streams))
 

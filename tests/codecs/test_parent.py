@@ -78,6 +78,8 @@ def test_the_size_is_that_of_the_file(tmp_path: Path) -> None:
 def test_differences_are_no_network_by_themselves(tmp_path: Path) -> None:
     with pytest.raises(MalformedError, match="holds differences to a parent") as caught:
         codec("tensors").decode(written(tmp_path, OURS))
+    with pytest.raises(MalformedError, match="holds differences to a parent"):
+        step(written(tmp_path, OURS), base=None)
     assert caught.value.where is not None
     assert (caught.value.where.file, caught.value.where.element) == ("shown", "nnr_parent")
     assert "update_of" in caught.value.mend

@@ -308,6 +308,14 @@ def test_a_chain_that_ends_early_is_told_by_the_declared_digests(chain: TinyChai
     assert finding.evidence["detected_by"] == "declared digests"
 
 
+def test_a_chain_that_ends_early_is_not_told_by_digests_that_nobody_declared(
+    chain: TinyChain,
+) -> None:
+    chain.whole()
+    chain.update("u")["claims"]["tensor_digests"] = {}
+    assert only(chain, "UPDATE-MUTATION-001", "u/dropped").verdict is Verdict.FAIL
+
+
 # --- LAYER-*
 
 

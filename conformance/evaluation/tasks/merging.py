@@ -6,7 +6,8 @@ AISTATS 2017: each parameter is the mean of those of the devices, weighted by th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,46 +22,53 @@ _WHOLE_NUMBERS = "biu"
 
 
 def merged(
-    original: Network, states: Sequence[State], weights: Sequence[float]
+    original: Network, states: Iterable[State], weights: Sequence[float]
 ) -> tuple[State | None, list[Json]]:
     """Return the mean of the states by weight, or None and what keeps them from being merged.
 
     A sum is taken in float64 in the order of the branches, divided by the sum of the weights, and
     rounded once to the parameter's type. Whole numbers have no mean: they have to be equal. No
-    decoder's memory is carried on, but for the nodes of all branches.
+    decoder's memory is carried on, but for the nodes of all branches. States are taken one by one.
     """
-    parameters: dict[str, Array] = {}
-    coverage: list[Json] = []
-    for name, first in states[0].parameters.items():
-        arrays = [state.parameters[name] for state in states]
-        if first.dtype.kind not in _WHOLE_NUMBERS:
-            parameters[name] = _mean(arrays, weights)
-        elif all(np.array_equal(first, other) for other in arrays[1:]):
-            parameters[name] = first
-        else:
-            coverage.append(
-                problem(
-                    name,
-                    "submission.json",
-                    f"the branches have different whole numbers in {name!r}",
-                    expected="the same values in every branch: whole numbers have no mean",
-                    found=f"other values of type {first.dtype.name}",
-                    mend="leave the parameter out of the updates",
-                )
-            )
-    if coverage:
-        return None, coverage
-    return state_of(parameters, Memory(nodes=_all_nodes(states)), original), []
-
-
-def _mean(arrays: Sequence[Array], weights: Sequence[float]) -> Array:
-    wide = np.dtype(np.complex128 if arrays[0].dtype.kind == "c" else np.float64)
-    total: Array = np.zeros(arrays[0].shape, wide)
+    first: dict[str, Array] = {}
+    totals: dict[str, Array] = {}
+    different: set[str] = set()
+    nodes = _Nodes()
     with np.errstate(over="ignore", invalid="ignore"):
-        for array, weight in zip(arrays, weights, strict=True):
-            total += weight * array.astype(wide)
-        total /= sum(weights)
-        return _rounded(total, arrays[0].dtype)
+        for state, weight in zip(states, weights, strict=True):
+            first = first or dict(state.parameters)
+            nodes.add(state.memory.nodes)
+            for name, array in state.parameters.items():
+                if array.dtype.kind not in _WHOLE_NUMBERS:
+                    share = weight * array.astype(_wide(array))
+                    totals[name] = totals[name] + share if name in totals else share
+                elif not np.array_equal(first[name], array):
+                    different.add(name)
+        if different:
+            return None, [_no_mean(name, first[name]) for name in sorted(different)]
+        parameters = {
+            name: _rounded(np.asarray(totals[name] / sum(weights)), array.dtype)
+            if name in totals
+            else array
+            for name, array in first.items()
+        }
+    return state_of(parameters, Memory(nodes=nodes.by_name), original), []
+
+
+def _wide(array: Array) -> DType:
+    """Return the type that sums of ``array`` are taken in."""
+    return np.dtype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def _no_mean(name: str, array: Array) -> Json:
+    return problem(
+        name,
+        "submission.json",
+        f"the branches have different whole numbers in {name!r}",
+        expected="the same values in every branch: whole numbers have no mean",
+        found=f"other values of type {array.dtype.name}",
+        mend="leave the parameter out of the updates",
+    )
 
 
 def _rounded(values: Array, dtype: DType) -> Array:
@@ -80,11 +88,19 @@ def _rounded(values: Array, dtype: DType) -> Array:
     return odd.astype(dtype)
 
 
-def _all_nodes(states: Sequence[State]) -> dict[str, list[Json]]:
-    """Return the nodes of every branch: an update of the merge may name any of them."""
-    nodes: dict[str, list[Json]] = {}
-    for state in states:
-        for name, several in state.memory.nodes.items():
-            known = nodes.setdefault(name, [])
-            known += [node for node in several if node not in known]
-    return nodes
+class _Nodes:
+    """The nodes of every branch by tensor, each once: an update of the merge may name any."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, list[Json]] = {}
+        self._seen: set[tuple[str, str]] = set()
+
+    def add(self, nodes: Mapping[str, list[Json]]) -> None:
+        """Take in the nodes of one more branch."""
+        for name, several in nodes.items():
+            known = self.by_name.setdefault(name, [])
+            for node in several:
+                key = name, json.dumps(node, sort_keys=True)
+                if key not in self._seen:
+                    self._seen.add(key)
+                    known.append(node)

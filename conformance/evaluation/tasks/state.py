@@ -79,9 +79,9 @@ def _result(work: Work, stepped: Stepped) -> dict[str, Json]:
 
 def _merge(work: Work) -> Json:
     branches = [work.submission.sample(branch.sample) for branch in work.sample.merge_of]
-    states = [
+    states = (
         kept_state(work.states[key_of(last_step(sample))], work.limits) for sample in branches
-    ]
+    )
     weights = [branch.weight for branch in work.sample.merge_of]
     state, coverage = merged(work.original(), states, weights)
     if state is not None:

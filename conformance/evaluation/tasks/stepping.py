@@ -117,4 +117,11 @@ def _joined(
         return None, coverage
     after = joined(before.parameters, fitted, part.mode, file)
     changed = state_of({name: after[name] for name in fitted}, step.memory, work.original())
-    return State(after, {**before.facts, **changed.facts}, step.memory), []
+    return State(after, {**before.facts, **changed.facts}, _remembered(before, step)), []
+
+
+def _remembered(before: State, step: Step) -> Memory:
+    """Return the memory after a step: what it holds without a node is at no node any more."""
+    nodeless: dict[str, list[Json]] = {name: [] for name in step.tensors}
+    nodes = {**before.memory.nodes, **nodeless, **step.memory.nodes}
+    return replace(step.memory, nodes=nodes)

@@ -147,6 +147,7 @@ class Work:
             params=part.params,
             limit_bytes=self.limits.tensor_bytes,
             units=part.units,
+            withheld=part.withheld,
         )
 
 

@@ -51,6 +51,13 @@ def test_a_later_part_brings_the_sets_before_it_but_does_not_pay_for_them():
     np.testing.assert_array_equal(decoded["b"], decode(STREAM)["b"])
 
 
+def test_sets_that_are_withheld_are_not_there():
+    part, size = select_units(memoryview(STREAM), [(3, 3)], [(1, 1), (4, 10**17)])
+    where = ends()
+    assert part == STREAM[: where[1]] + STREAM[where[2] : where[4]]
+    assert size == where[4] - where[3]
+
+
 def test_several_ranges_are_one_part():
     part, size = select_units(memoryview(STREAM), [(5, 5), (0, 3)])
     assert part == STREAM

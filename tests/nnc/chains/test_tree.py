@@ -23,6 +23,12 @@ def verified(stream, known):
     return verify_parents(parse_stream(stream), known)
 
 
+def base_state():
+    state = DecoderState()
+    base(state)
+    return state
+
+
 # --- Nodes
 
 
@@ -144,7 +150,24 @@ def test_one_wrong_unit_is_told_alone():
 def test_a_hash_of_the_original_cannot_be_true():
     stream = update(1, None, parent_id="sha256", parent_digests=digests(base(), "sha256"))
     wrong = verified(stream, {}).wrong
-    assert "no hash: the tensor was not decoded from a payload" in wrong[0].expected
+    assert "no hash: the parent was not decoded from a payload" in wrong[0].expected
+
+
+@pytest.mark.parametrize("kind", ["node", "sha256"])
+def test_what_something_without_nodes_has_changed_is_no_parent(kind):
+    """An update of depth 1 fits a root; that of another codec upon it is none."""
+    given = {} if kind == "node" else {"parent_digests": digests(base(), kind)}
+    stream = update(1, base_state(), parent_id=kind, **given)
+    assert verified(stream, nodes(base())).wrong == ()
+    assert {each.name for each in verified(stream, {"w": (), "b": ()}).wrong} == {"w", "b"}
+
+
+def test_an_update_without_ids_is_no_root():
+    nameless = nodes_of(parse_stream(base(node_ids=False)), is_update=True)
+    found = verified(update(1, base_state()), nameless).wrong
+    assert [each.name for each in found] == ["w", "b"]
+    assert "the parent is an update without ids" in found[0].expected
+    assert found[0].position.field == "parent_node_id_type"
 
 
 def test_an_update_of_a_later_round_is_refused_by_its_depth():
