@@ -114,8 +114,8 @@ def _sample(sample: Sample, submission: Submission, grouped: Grouped) -> dict[st
         "method": asdict(sample.method),
         "original_size": model.size,
         "compressed_size": sample.size,
-        "compression_factor": compression_factor(model, sample),
-        "compressed_percent": compressed_percent(model, sample),
+        "compression_factor": None if sample.is_derived else compression_factor(model, sample),
+        "compressed_percent": None if sample.is_derived else compressed_percent(model, sample),
         "tensors": decoded[0]["tensors"] if decoded else None,
         "features": {
             "declared": sorted(sample.features),

@@ -154,3 +154,33 @@ def test_findings_of_a_broken_chain_are_one_for_its_cause(
     assert found["UPDATE-STEP-001 tiny/u2"] == "not-run"
     assert found["SAMPLE-RUN-001 tiny/u1@test"] == "not-run"
     assert run.code != 0
+
+
+def test_updates_and_merges_have_no_ratios_in_the_report(
+    chain: TinyChain, judge_folders: Runner
+) -> None:
+    everything(chain)
+    ratios = {
+        sample["id"]: (sample["compression_factor"], sample["compressed_percent"])
+        for sample in judge_folders(chain.save()).report()["samples"]
+    }
+    assert {name for name, each in ratios.items() if each == (None, None)} == {
+        *("nnc-1", "nnc-2", "a", "b", "m", "next")
+    }
+    assert all(value is not None for value in ratios["layers"])
+
+
+def test_wrong_turns_that_nothing_notices_fail_no_run(
+    chain: TinyChain, judge_folders: Runner
+) -> None:
+    chain.whole()
+    chain.update("a", named=False)
+    chain.update("b", "a", named=False)
+    run = judge_folders(chain.save(), options=["-k", "wrong_turn"])
+    findings = run.report()["findings"]
+    unnoticed = [
+        f for f in findings if f["check"] == "UPDATE-MUTATION-001" and f["verdict"] == "fail"
+    ]
+    assert unnoticed
+    assert f"{len(unnoticed)} advisory" in run.output
+    assert "failed" not in run.output
