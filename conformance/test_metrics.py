@@ -11,19 +11,9 @@ from conformance.verdicts import Location
 METADATA = "submission.json"
 
 
-def test_reconstruction_runs(subject: Subject, judge: Judge) -> None:
+def test_reconstruction_runs(judge: Judge) -> None:
     """The reconstructed network runs on every item the original was run on."""
-    assert subject.vectors is not None
-    measured = judge.evidence("reconstruction")
-    judge.require(
-        measured["items"] == subject.vectors.items,
-        "not every item was run",
-        expected=f"{subject.vectors.items} items",
-        found=f"{measured['items']} items",
-        where=Location(METADATA, pointer=subject.pointer),
-        mend="declare the number of items that the vector files hold",
-    )
-    judge.passed(f"all {measured['items']} items were run")
+    judge.require_all_items(judge.evidence("reconstruction"))
 
 
 def test_claimed_metric_value(judge: Judge) -> None:

@@ -25,15 +25,7 @@ def test_layer_decodes(judge: Judge) -> None:
             where=Location.from_json(wrong["where"]),
             mend="encode the layer upon the layers before it as they are decoded",
         )
-    for misfit in measured["coverage"]:
-        judge.require(
-            False,
-            misfit["message"],
-            expected=misfit["expected"],
-            found=misfit["found"],
-            where=Location(misfit["file"], element=misfit["tensor"]),
-            mend=misfit["mend"],
-        )
+    judge.require_fitting(measured["coverage"])
     bad = [name for name, facts in measured["tensors"].items() if facts["non_finite"]]
     judge.require(
         not bad,
@@ -113,19 +105,9 @@ def test_layer_sizes(subject: Subject, judge: Judge) -> None:
     )
 
 
-def test_layer_runs(subject: Subject, judge: Judge) -> None:
+def test_layer_runs(judge: Judge) -> None:
     """The network that the layers up to this one give runs on every item."""
-    assert subject.vectors is not None
-    measured = judge.evidence("reconstruction")
-    judge.require(
-        measured["items"] == subject.vectors.items,
-        "not every item was run",
-        expected=f"{subject.vectors.items} items",
-        found=f"{measured['items']} items",
-        where=Location(METADATA, pointer=subject.pointer),
-        mend="declare the number of items that the vector files hold",
-    )
-    judge.passed(f"all {measured['items']} items were run")
+    judge.require_all_items(judge.evidence("reconstruction"))
 
 
 def test_layer_metric(subject: Subject, judge: Judge) -> None:

@@ -41,15 +41,7 @@ def test_update_applies(judge: Judge) -> None:
     """Every tensor of the update is one of its base, of the same shape, in a type that fits."""
     measured = judge.evidence("state")
     judge.require_identity(measured)
-    for misfit in measured["coverage"]:
-        judge.require(
-            False,
-            misfit["message"],
-            expected=misfit["expected"],
-            found=misfit["found"],
-            where=Location(misfit["file"], element=misfit["tensor"]),
-            mend=misfit["mend"],
-        )
+    judge.require_fitting(measured["coverage"])
     changed = measured.get("changed", [])
     judge.passed(
         f"{len(changed)} of {measured['base_tensors']} tensors are updated",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -156,6 +156,32 @@ class Judge:
             found=f"{value:.10g}",
             evidence=row,
         )
+
+    def require_fitting(self, problems: Iterable[Mapping[str, Json]]) -> None:
+        """Record a finding for each tensor that is not as it has to be, as the worker told it."""
+        for problem in problems:
+            self.require(
+                False,
+                problem["message"],
+                expected=problem["expected"],
+                found=problem["found"],
+                where=Location(problem["file"], element=problem["tensor"]),
+                mend=problem["mend"],
+            )
+
+    def require_all_items(self, measured: Mapping[str, Json]) -> None:
+        """Judge whether the network ran on every item of the subject's vectors."""
+        if self.subject.vectors is None:
+            raise ValueError(f"{self.subject.id} is about no vectors")
+        self.require(
+            measured["items"] == self.subject.vectors.items,
+            "not every item was run",
+            expected=f"{self.subject.vectors.items} items",
+            found=f"{measured['items']} items",
+            where=Location("submission.json", pointer=self.subject.pointer),
+            mend="declare the number of items that the vector files hold",
+        )
+        self.passed(f"all {measured['items']} items were run")
 
     def evidence(self, kind: Kind) -> Mapping[str, Json]:
         """Return what the case of this kind measured.
