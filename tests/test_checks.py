@@ -70,7 +70,7 @@ def test_every_check_asks_the_judge_for_its_verdict(name: str) -> None:
         for node in ast.walk(function)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    assert called & {"passed", "require_declared_value"}
+    assert called & {"passed", "require_declared_value", "require_all_items"}
 
 
 def test_catalogue_follows_the_order_of_each_suite() -> None:
