@@ -92,10 +92,14 @@ def _mapped(
 def _whole(
     work: Work, mapped: FittedTensors, step: Step, file: str
 ) -> tuple[State | None, list[Json]]:
-    """Return a whole network as a state, in the types of the original's parameters."""
+    """Return a whole network as a state, in the types of the original's parameters.
+
+    Constants of the graph that it brings are parameters from here on: they are bound as well.
+    """
     original = work.original()
     original.check_replaceable()
-    own = original.parameters
+    own = {name: original.parameters[name] for name in original.parameters}
+    own |= {name: array for name, array in original.constants.items() if name in mapped}
     survey = Survey(mapped, own, {})
     survey.look_at(step.tensors, with_errors=True)
     coverage = [
@@ -104,7 +108,7 @@ def _whole(
     ]
     if coverage:
         return None, coverage
-    arrays = {name: mapped[name].astype(own[name].dtype) for name in mapped if name in own}
+    arrays = {name: mapped[name].astype(own[name].dtype) for name in mapped}
     return state_of(arrays, step.memory, original), []
 
 
