@@ -59,7 +59,9 @@ def take_step(
         else:
             fitted = {name: mapped[name] for name in mapped}
             facts["changed"] = sorted(fitted)
-            state, coverage = _joined(work, before, fitted, part, step)
+            owner = "layer" if sample.layers else "update"
+            coverage = list(misfits(before.parameters, fitted, file, mode=part.mode, owner=owner))
+            state = None if coverage else _joined(work, before, fitted, part, step)
     return Stepped(state, step.identity, coverage, facts)
 
 
@@ -114,14 +116,10 @@ def _whole(
 
 def _joined(
     work: Work, before: State, fitted: Mapping[str, Array], part: Part, step: Step
-) -> tuple[State | None, list[Json]]:
-    file = part.files[0].rel_filepath
-    coverage = list(misfits(before.parameters, fitted, file))
-    if coverage:
-        return None, coverage
-    after = joined(before.parameters, fitted, part.mode, file)
+) -> State:
+    after = joined(before.parameters, fitted, part.mode, part.files[0].rel_filepath)
     changed = state_of({name: after[name] for name in fitted}, step.memory, work.original())
-    return State(after, {**before.facts, **changed.facts}, _remembered(before, step)), []
+    return State(after, {**before.facts, **changed.facts}, _remembered(before, step))
 
 
 def _remembered(before: State, step: Step) -> Memory:
