@@ -87,7 +87,8 @@ def run(
 def check(
     folder: Folder,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Recompute sizes and hashes; keeps a backup.")
+        bool,
+        typer.Option("--fix", help="Recompute sizes, sums of sizes and hashes; keeps a backup."),
     ] = False,
 ) -> None:
     """Look at the metadata and files only: seconds instead of a whole run."""

@@ -67,7 +67,7 @@ def test_tensors_finite(judge: Judge) -> None:
         f"{len(bad)} decoded tensors hold values that are not finite",
         expected="finite values only",
         found=shown,
-        where=Location(judge.sample_file, element=min(bad, default=None)),
+        where=judge.place_in_sample(min(bad, default=None)),
         mend="look for a division by zero, an overflow to infinity or a damaged scale in the "
         "encoder",
     )
@@ -153,7 +153,7 @@ def test_lossless_is_bit_exact(judge: Judge) -> None:
             f"tensor {difference['tensor']!r} is not the original's",
             expected=difference["expected"],
             found=difference["found"],
-            where=Location(judge.sample_file, element=difference["tensor"]),
+            where=judge.place_in_sample(difference["tensor"]),
             mend='declare the sample as "lossless": false, or find where bits were lost',
         )
     judge.passed(f"all {compared['tensors']} tensors equal the original's bit by bit")

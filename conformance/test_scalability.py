@@ -32,7 +32,7 @@ def test_layer_decodes(judge: Judge) -> None:
         f"{len(bad)} tensors hold values that are not finite",
         expected="finite values only",
         found=", ".join(sorted(bad)[:5]),
-        where=Location(judge.sample_file, element=min(bad, default=None)),
+        where=judge.place_in_sample(min(bad, default=None)),
         mend="look for an overflow in this layer",
     )
     judge.passed(f"{measured['held']} tensors decoded, {len(measured['tensors'])} in all")
@@ -48,7 +48,7 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
             f"layer {layer!r} is not the same when the layers are decoded at one go",
             expected="the tensors that the subset gives by itself",
             found="other tensors",
-            where=Location(judge.sample_file),
+            where=judge.place_in_sample(),
             mend="report this to the authors of the codec",
         )
     judge.require(
@@ -56,7 +56,7 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
         "tensors of the base layer were altered while later layers were decoded",
         expected="the same digest of every tensor before and after",
         found=", ".join(measured["altered"][:5]),
-        where=Location(judge.sample_file),
+        where=judge.place_in_sample(),
         mend="report this to the authors of the codec",
     )
     judge.require(
@@ -64,7 +64,7 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
         "the base layer depends on bytes of the layers behind it",
         expected="the same tensors with all that follows overwritten",
         found="other tensors",
-        where=Location(judge.sample_file),
+        where=judge.place_in_sample(),
         mend="put everything that the base layer needs into its own units",
     )
     judge.require(
@@ -155,7 +155,7 @@ def test_tensors_alone(judge: Judge) -> None:
             f"tensor {each.tensor!r} decoded alone is another one than decoded with all",
             expected=each.whole_sha256,
             found=str(each.sha256 or "another digest each time"),
-            where=Location(judge.sample_file, element=each.tensor),
+            where=judge.place_in_sample(each.tensor),
             mend="report this to the authors of the codec",
         )
     far = [each for each in table if not each.is_near]

@@ -58,7 +58,7 @@ def test_base_is_left_alone(judge: Judge) -> None:
         "decoding the update altered its base",
         expected="the same digest of every tensor before and after",
         found=", ".join(measured["altered"][:SHOWN]),
-        where=Location(judge.sample_file),
+        where=judge.place_in_sample(),
         mend="report this to the authors of the codec: other updates start from the same base",
     )
     judge.passed(f"{measured['base_tensors']} tensors of the base are as they were")
@@ -145,7 +145,7 @@ def test_wrong_turn_is_noticed(subject: Subject, judge: Judge) -> None:
         f"notices; {harm}",
         expected="a parent mismatch, a digest mismatch or a bitstream that cannot be decoded",
         found="tensors, as if all were well",
-        where=Location(judge.sample_file),
+        where=judge.place_in_sample(),
         mend="let each update name its parent: by node id and depth or by a hash in NNC, by "
         "nnr_parent in tensors",
         evidence=evidence,

@@ -89,13 +89,17 @@ class _Tree:
         self._by_id = {sample.id: sample for sample in submission.samples}
         self._rounds = rounds(submission)
         self._children: dict[Step | None, list[Sample]] = defaultdict(list)
-        self._updates: dict[tuple[str, str], list[Sample]] = defaultdict(list)
         for sample in submission.samples:
             if sample.update_of is not None:
                 self._children[self.parent((sample.id, 0))].append(sample)
-                self._updates[sample.model, sample.codec].append(sample)
         self._heirs = {step: self._heir(updates) for step, updates in self._children.items()}
         self._chains = self._numbered_chains()
+        self._choices: dict[tuple[str, str, int | None], _Choice] = defaultdict(_Choice)
+        for sample in submission.samples:
+            if sample.update_of is not None:
+                for number in (self._rounds[sample.id], None):
+                    choice = self._choices[sample.model, sample.codec, number]
+                    choice.add(sample.id, self._chains[sample.id], self.parent((sample.id, 0)))
 
     def parent(self, step: Step) -> Step | None:
         """Return the state that a step is applied to."""
@@ -136,16 +140,13 @@ class _Tree:
 
         Branches part where a state has several updates.
         """
-        own = self._by_id[step[0]]
-        found: Step | None = None
-        for sample in self._updates[own.model, own.codec]:
-            first = (sample.id, 0)
-            apart = self._chains[sample.id] != self._chains[own.id]
-            if apart and self.parent(first) != self.parent(step):
-                if self._rounds[sample.id] == self._rounds[own.id]:
-                    return first
-                found = found or first
-        return found
+        own, parent = self._by_id[step[0]], self.parent(step)
+        chain, number = self._chains[own.id], self._rounds[own.id]
+        for key in ((own.model, own.codec, number), (own.model, own.codec, None)):
+            found = self._choices[key].first_apart(chain, parent)
+            if found is not None:
+                return found, 0
+        return None
 
     def _heir(self, updates: Sequence[Sample]) -> str:
         """Return which of the updates of one state goes on with the chain.
@@ -168,3 +169,29 @@ class _Tree:
                 inherited = numbers.get(step[0]) if step is not None and goes_on else None
                 numbers[sample.id] = len(numbers) if inherited is None else inherited
         return numbers
+
+
+class _Choice:
+    """The few updates of a list among which is the first of another chain with another parent.
+
+    However many updates are added, no more are kept than can ever be that first one.
+    """
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[str, int, Step | None]] = []
+
+    def add(self, name: str, chain: int, parent: Step | None) -> None:
+        """Add the next update of the list, unless one of those before it always comes first."""
+        chains = {_NO_CHAIN, *(each[1] for each in self._kept)} - {chain}
+        parents = {_NOWHERE, *(each[2] for each in self._kept)} - {parent}
+        if any(self.first_apart(c, p) is None for c in chains for p in parents):
+            self._kept.append((name, chain, parent))
+
+    def first_apart(self, chain: int, parent: Step | None) -> str | None:
+        """Return the first update that is neither of this chain nor of this parent."""
+        apart = (name for name, c, p in self._kept if c != chain and p != parent)
+        return next(apart, None)
+
+
+_NO_CHAIN = -1
+_NOWHERE: Step = ("", -1)

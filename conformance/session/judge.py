@@ -51,6 +51,7 @@ OWNER_OF_LAYERS: Mapping[Kind, str] = {
 """The same for subjects that are layers."""
 
 
+METADATA = "submission.json"
 GATES = ("SUBMISSION-READ-001", "SUBMISSION-SCHEMA-001")
 """Checks of the metadata without which later ones prove nothing, in their order."""
 
@@ -112,11 +113,16 @@ class Judge:
             raise ValueError(f"{subject.id} has no metric")
         return self._metrics[named.metric]
 
-    @property
-    def sample_file(self) -> str | None:
-        """The first file of the subject's sample; a merge has none."""
-        files = self.subject.sample.files if self.subject.sample else ()
-        return files[0].rel_filepath if files else None
+    def place_in_sample(self, element: str | None = None) -> Location:
+        """Return where the sample of the subject is, or the part of it that the subject is about.
+
+        A merge has no file: what is said about it is said of its metadata.
+        """
+        sample, part = self.subject.sample, self.subject.part
+        if sample is None or not sample.files:
+            return Location(METADATA, pointer=self.subject.pointer, element=element)
+        files = sample.files if part is None else sample.parts[part].files
+        return Location(files[0].rel_filepath, element=element)
 
     def require_declared_value(
         self, measured: Mapping[str, Json], more: Mapping[str, Json] = MappingProxyType({})

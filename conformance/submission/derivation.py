@@ -43,6 +43,17 @@ def find_derivation_problems(data: Json) -> Iterator[Problem]:
             yield from _merge_problems(at, entry, samples, roots)
 
 
+def needed_samples(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Pointer, str]]:
+    """Yield the samples that one is decoded with, each with the place that names it."""
+    update = entry.get("update_of")
+    for key in ("sample", "contexts_of"):
+        if isinstance(update, dict) and isinstance(update.get(key), str):
+            yield (*at, "update_of", key), update[key]
+    for inner, branch in entries(entry, "merge_of"):
+        if isinstance(branch.get("sample"), str):
+            yield (*at, *inner, "sample"), branch["sample"]
+
+
 def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
     kinds = [kind for kind in _KINDS if kind in entry]
     if len(kinds) > 1:
@@ -133,21 +144,10 @@ def _foreign_models(
 
 
 def _named(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Pointer, str]]:
-    yield from _needed(at, entry)
+    yield from needed_samples(at, entry)
     same = entry.get("same_tensors_as")
     if isinstance(same, str):
         yield (*at, "same_tensors_as"), same
-
-
-def _needed(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Pointer, str]]:
-    """Yield the samples that one is decoded with, each with the place that names it."""
-    update = entry.get("update_of")
-    for key in ("sample", "contexts_of"):
-        if isinstance(update, dict) and isinstance(update.get(key), str):
-            yield (*at, "update_of", key), update[key]
-    for inner, branch in entries(entry, "merge_of"):
-        if isinstance(branch.get("sample"), str):
-            yield (*at, *inner, "sample"), branch["sample"]
 
 
 def _cycles(samples: Mapping[str, Entry]) -> Iterator[Problem]:
@@ -166,7 +166,7 @@ def _cycles(samples: Mapping[str, Entry]) -> Iterator[Problem]:
             elif name in samples and name not in done:
                 path[name] = None
                 waiting.append((name, ()))
-                waiting += [(needed, at) for at, needed in _needed(*samples[name])]
+                waiting += [(needed, at) for at, needed in needed_samples(*samples[name])]
 
 
 def _cycle(ring: Sequence[str], pointer: Pointer) -> Problem:
@@ -226,7 +226,7 @@ def _roots(samples: Mapping[str, Entry]) -> dict[str, str]:
         while name in samples and name not in roots:
             path.append(name)
             root = "the original" if "update_of" in samples[name][1] else shown(name)
-            parents = (to for at, to in _needed(*samples[name]) if at[-1] != "contexts_of")
+            parents = (to for at, to in needed_samples(*samples[name]) if at[-1] != "contexts_of")
             name = next(parents, "")
         roots |= dict.fromkeys(path, roots.get(name, root))
     return roots

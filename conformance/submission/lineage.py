@@ -41,11 +41,12 @@ def in_order(submission: Submission) -> Iterator[Sample]:
     for start in submission.samples:
         waiting = [start]
         while waiting:
-            needed = [name for name in builds_on(waiting[-1]) if name not in done]
+            sample = waiting[-1]
+            needed = [] if sample.id in done else [n for n in builds_on(sample) if n not in done]
             if needed:
                 waiting += [by_id[name] for name in needed]
                 continue
-            sample = waiting.pop()
+            waiting.pop()
             if sample.id not in done:
                 done.add(sample.id)
                 yield sample

@@ -1,4 +1,4 @@
-"""Mending mechanical fields of ``submission.json``: sizes and digests of listed files.
+"""Mending mechanical fields of ``submission.json``: sizes, digests, and sums of sizes.
 
 :func:`plan_repairs` only measures; :attr:`Repairs.diff` shows what would change; :func:`apply`
 writes. Nothing but the values concerned changes: not the order of keys, nor the indentation.
@@ -6,21 +6,16 @@ writes. Nothing but the values concerned changes: not the order of keys, nor the
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import functools
 import json
 import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.submission.files import FileFacts, measure
-from conformance.submission.listed import Listing, find_listings
+from conformance.submission.mechanical import Field, mechanical_fields
 from conformance.submission.positions import Place, Pointer, iterate_places, pointer_text
-from conformance.submission.reading import METADATA, Document, read_document
-from conformance.submission.sections import entries
+from conformance.submission.reading import METADATA, read_document
 from conformance.verdicts import ConformanceError, Json, Location
 
 
@@ -55,18 +50,8 @@ class Repairs:
         return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """The value that ``key`` of the object at ``owner`` should have."""
-
-    owner: Pointer
-    key: str
-    new: Json
-    old: Json
-
-
 def plan_repairs(folder: Path) -> Repairs:
-    """Measure what is listed in ``folder`` and plan to mend size, sha256 and compressed_size.
+    """Measure what is listed in ``folder`` and plan to mend sizes, digests and sums of sizes.
 
     Entries whose file is missing or unsafe are left as they are. Raise
     :exc:`UnreadableSubmissionError` if the metadata cannot be read, and :exc:`ConformanceError` if
@@ -81,7 +66,7 @@ def plan_repairs(folder: Path) -> Repairs:
             found=f"a second {document.repeats[0].pointer[-1]!r}",
             mend="Delete or rename one of them, then mend the rest.",
         )
-    wrong = [field for field in _mechanical_fields(document) if field.new != field.old]
+    wrong = [field for field in mechanical_fields(document) if field.new != field.old]
     return Repairs(
         root=document.root,
         changes=tuple(
@@ -93,36 +78,7 @@ def plan_repairs(folder: Path) -> Repairs:
     )
 
 
-def _mechanical_fields(document: Document) -> Iterator[_Field]:
-    listings = find_listings(document.data)
-    facts = _measure_all(document.root, listings)
-    for listing in listings:
-        if (measured := facts.get(listing.path)) is not None:
-            entry = functools.reduce(lambda value, key: value[key], listing.pointer, document.data)
-            yield _Field(listing.pointer, "size", measured.size, entry.get("size"))
-            yield _Field(listing.pointer, "sha256", measured.sha256, entry.get("sha256"))
-    yield from _compressed_sizes(document.data, facts)
-
-
-def _measure_all(root: Path, listings: tuple[Listing, ...]) -> dict[str, FileFacts]:
-    facts = {}
-    for path in {listing.path for listing in listings} - {METADATA}:
-        with contextlib.suppress(ConformanceError):
-            facts[path] = measure(root, path)
-    return facts
-
-
-def _compressed_sizes(data: Json, facts: dict[str, FileFacts]) -> Iterator[_Field]:
-    for at, sample in entries(data, "samples"):
-        paths = [str(file.get("rel_filepath")) for _, file in entries(sample, "files")]
-        claims = sample.get("claims")
-        if isinstance(claims, dict) and paths and facts.keys() >= set(paths):
-            size = sum(facts[path].size for path in paths)
-            old = claims.get("compressed_size")
-            yield _Field((*at, "claims"), "compressed_size", size, old)
-
-
-def _edit(text: str, fields: list[_Field]) -> str:
+def _edit(text: str, fields: list[Field]) -> str:
     wanted = {field.owner for field in fields}
     # First members tell how the members of an object are set apart.
     first: dict[Pointer, Place] = {}
@@ -141,7 +97,7 @@ def _edit(text: str, fields: list[_Field]) -> str:
 
 
 def _replacement(
-    text: str, field: _Field, places: dict[Pointer, Place], first: dict[Pointer, Place]
+    text: str, field: Field, places: dict[Pointer, Place], first: dict[Pointer, Place]
 ) -> tuple[int, int, str] | None:
     """Return which part of the text gives way to what."""
     new = json.dumps(field.new)

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from conformance.codecs import Base, Codec, DecodedTensors, Identity, Memory, Source, Step
+from conformance.evaluation.case import Case
 from conformance.evaluation.tasks import layering, work
 from conformance.evaluation.tasks.layering import _overwritten
 from conformance.nnc import decode
@@ -27,11 +30,14 @@ def chain(tmp_path: Path) -> TinyChain:
     return TinyChain(tmp_path / "tiny")
 
 
-def in_one_stream(chain: TinyChain, *ranges: list[tuple[int, int]]) -> bytes:
+def in_one_stream(
+    chain: TinyChain, *ranges: list[tuple[int, int]], finer_first: bool = False
+) -> bytes:
     """Add a sample of one NNC stream: three sets, two units of a base, two of what is finer."""
     finer = {FINER[name]: array for name, array in difference(1, 0.01).items()}
     quantisation = Quantisation(qp=-24, qps=dict.fromkeys(finer, -38))
-    data = encode({**chain.original, **finer}, EncoderSettings(quantisation=quantisation))
+    tensors = {**finer, **chain.original} if finer_first else {**chain.original, **finer}
+    data = encode(tensors, EncoderSettings(quantisation=quantisation))
     made = chain.stream("units", "units", data)
     values = [{"metric": use["metric"], "vectors": "test", "value": 0.0} for use in made["metrics"]]
     claims = {"size": 0, "cumulative_size": 0, "metric_values": values}
@@ -51,6 +57,46 @@ def in_one_stream(chain: TinyChain, *ranges: list[tuple[int, int]]) -> bytes:
 
 
 # --- Files
+
+
+def with_scale(chain: TinyChain, scale: float, *layers: dict[str, np.ndarray]) -> Evaluation:
+    """Write a lossless sample of two layers whose base brings the constant ``scale`` of the graph.
+
+    The network is ``scale * (x @ fc.weight + fc.bias)``, with 2 in the file of the original.
+    """
+    graph = onnx.load_model_from_string(tiny_submission.model_bytes(chain.original))
+    graph.graph.node[-1].output[0] = "sum"
+    value = numpy_helper.from_array(np.array(2, np.float32))
+    graph.graph.node.append(helper.make_node("Constant", [], ["scale"], value=value))
+    graph.graph.node.append(helper.make_node("Mul", ["sum", "scale"], ["logits"]))
+    (chain.root / "model.onnx").write_bytes(graph.SerializeToString())
+    entry = tiny_submission.entry(chain.root, "model.onnx")
+    chain.metadata["models"][0]["files"] = [entry]
+    zeros = {name: np.zeros_like(array) for name, array in chain.original.items()}
+    base = {**chain.original, "scale": np.array(scale, np.float32)}
+    made = chain.layered("s", base, zeros, *layers)
+    made |= {"lossless": True, "metrics": []}
+    return Evaluation(chain.save())
+
+
+def test_a_constant_of_the_graph_is_compared_and_bound(chain: TinyChain) -> None:
+    evaluation = with_scale(chain, 3)
+    measured = evaluation.result("decode", "s")
+    assert [each["tensor"] for each in measured["lossless"]["differences"]] == ["scale"]
+    assert set(measured["tensors"]) == {"fc.weight", "fc.bias", "scale"}
+    case = Case("reconstruction", "linear", sample="s", vectors="test")
+    distance = evaluation.executor.evidence(case).result["metrics"]["distance"]
+    assert distance["value"] > 0
+
+
+def test_a_constant_that_is_the_originals_is_lossless(chain: TinyChain) -> None:
+    measured = with_scale(chain, 2).result("decode", "s")
+    assert measured["lossless"] == {"tensors": 3, "differences": []}
+
+
+def test_a_constant_may_be_mended_by_a_later_layer(chain: TinyChain) -> None:
+    evaluation = with_scale(chain, 3, {"scale": np.array(-1, np.float32)})
+    assert evaluation.result("decode", "s")["lossless"]["differences"] == []
 
 
 def test_layers_of_files_are_added_one_by_one(chain: TinyChain) -> None:
@@ -129,9 +175,8 @@ def test_a_layer_holds_only_its_own_units(chain: TinyChain) -> None:
 def test_a_base_between_other_layers_has_nothing_behind_it(chain: TinyChain) -> None:
     in_one_stream(chain, [(0, 2), (4, 4), (3, 3)], [(5, 6)])
     assert Evaluation(chain.save()).result("layering", "units")["behind"] is True
-    made = chain.metadata["samples"][0]["layers"]
-    made[0]["units"], made[1]["units"] = [{"first": 3, "last": 4}], [{"first": 0, "last": 2}]
-    made[1]["units"].append({"first": 5, "last": 6})
+    chain.metadata["samples"].clear()
+    in_one_stream(chain, [(0, 2), (5, 6)], [(3, 4)], finer_first=True)
     assert Evaluation(chain.save()).result("layering", "units")["behind"] is None
 
 

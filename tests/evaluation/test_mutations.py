@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from conformance.evaluation.case import Case
-from conformance.evaluation.mutations import Mutation, mutations
+from conformance.evaluation.mutations import Mutation, _Tree, mutations
 from conformance.evaluation.needs import last_step
 from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
 from conformance.nnc.parser import parse_stream
@@ -126,6 +127,43 @@ def test_the_other_chain_is_one_of_the_same_codec_and_round_where_possible(
     found = listed(chain, "b-2")["other-chain"]
     assert found.steps == (("a-2", 0),)
     assert "other-chain" not in listed(chain, "n")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_other_branch_is_the_first_that_there_is(chain: TinyChain, seed: int) -> None:
+    chain.whole()
+    names: list[str | None] = [None, "base"]
+    for number in np.random.default_rng(seed).integers(1 << 30, size=12):
+        names.append(f"u{len(names)}")
+        chain.update(str(names[-1]), names[number % (len(names) - 1)], difference(0))
+    tree = _Tree(chain.submission())
+    updates = [sample.id for sample in chain.submission().samples if sample.update_of]
+    for own in updates:
+        apart = [
+            each
+            for each in updates
+            if tree._chains[each] != tree._chains[own]
+            and tree.parent((each, 0)) != tree.parent((own, 0))
+        ]
+        same_round = [each for each in apart if tree._rounds[each] == tree._rounds[own]]
+        first = next(iter(same_round + apart), None)
+        assert tree.other((own, 0)) == (None if first is None else (first, 0))
+
+
+def test_a_wide_tree_takes_no_longer_than_a_long_chain(chain: TinyChain) -> None:
+    chain.whole()
+    update = chain.update("u", "base", {"fc.bias": difference(0)["fc.bias"]})
+    for number in range(4000):
+        chain.metadata["samples"].append({**update, "id": f"u{number}"})
+    submission = chain.submission()
+    started = time.process_time()
+    found = list(mutations(submission))
+    assert time.process_time() - started < 5
+    assert Counter(each.kind for each in found) == {
+        "dropped": 4001,
+        "repeated": 4001,
+        "wrong-parent": 4001,
+    }
 
 
 def test_a_long_chain_has_a_few_short_turns_for_each_step(chain: TinyChain) -> None:

@@ -220,7 +220,8 @@ def test_each_failure_has_one_check_that_reports_it(
 
 def test_a_merge_has_no_file_to_point_to() -> None:
     subject = Subject("m", "tiny", sample=a_sample(merge_of=("a", "b")))
-    assert judged_as("UPDATE-MERGE-001", subject, measured({})).sample_file is None
+    place = judged_as("UPDATE-MERGE-001", subject, measured({})).place_in_sample("w")
+    assert (place.file, place.pointer, place.element) == ("submission.json", subject.pointer, "w")
 
 
 def test_evidence_of_parts_is_that_of_all_up_to_its_own() -> None:

@@ -1,6 +1,8 @@
 """Mechanical fields are mended, and nothing else is touched."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +10,7 @@ from conformance.submission import load
 from conformance.submission.repair import apply, plan_repairs
 from conformance.verdicts import ConformanceError
 from tests.submission import builder
+from tests.tiny_chain import TinyChain, difference
 
 
 @pytest.fixture
@@ -144,6 +147,111 @@ def test_parameter_count_and_metric_values_are_left_alone(folder):
     data["models"][0]["parameter_count"] = 99999
     builder.write_metadata(folder, data)
     assert plan_repairs(folder).changes == ()
+
+
+# --- Sums of sizes
+
+SUMS = {"size", "cumulative_size"}
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> TinyChain:
+    """A base, two branches and their merge, an update of it, and a sample of three layers."""
+    made = TinyChain(tmp_path / "tiny")
+    made.whole()
+    made.update("a", "base", difference(1), difference(2))
+    made.update("b")
+    made.merge("m", a=1.0, b=2.0)
+    made.update("next", "m", update_of={"contexts_of": "a"})
+    made.layered("s", made.original, difference(3), difference(4))
+    return made
+
+
+def claims_of(chain: TinyChain) -> list[dict[str, Any]]:
+    """Return the claims of all samples, then those of the layers."""
+    samples = chain.metadata["samples"]
+    return [each["claims"] for sample in samples for each in (sample, *sample.get("layers", []))]
+
+
+def test_sums_of_sizes_are_mended(chain: TinyChain) -> None:
+    right = json.dumps(chain.metadata, indent=2)
+    for claims in claims_of(chain):
+        claims.update(dict.fromkeys(claims.keys() & {*SUMS, "compressed_size"}, 1))
+    root = chain.save()
+    repairs = plan_repairs(root)
+    assert [(each.pointer, each.old) for each in repairs.changes if "layers" in each.pointer] == [
+        (f"/samples/5/layers/{place}/claims/{key}", 1)
+        for place in range(3)
+        for key in ("size", "cumulative_size")
+    ]
+    assert sum("cumulative" in each.pointer for each in repairs.changes) == 4 + 3
+    apply(repairs)
+    assert text_of(root) == right
+    assert load(root).problems == ()
+
+
+def test_a_cumulative_size_that_is_missing_is_added(chain: TinyChain) -> None:
+    right = chain.metadata["samples"][3]["claims"].pop("cumulative_size")
+    (change,) = plan_repairs(chain.save()).changes
+    assert (change.pointer, change.old, change.new) == (
+        "/samples/3/claims/cumulative_size",
+        None,
+        right,
+    )
+
+
+def test_what_leads_back_to_a_missing_file_is_left_alone(chain: TinyChain) -> None:
+    for claims in claims_of(chain):
+        claims.update(dict.fromkeys(claims.keys() & SUMS, 1))
+    root = chain.save()
+    for name in ("a-1", "s-1"):
+        (root / f"{name}.safetensors").unlink()
+    assert [each.pointer for each in plan_repairs(root).changes] == [
+        "/samples/2/claims/cumulative_size",
+        "/samples/5/layers/0/claims/size",
+        "/samples/5/layers/0/claims/cumulative_size",
+    ]
+
+
+def test_sizes_of_layers_of_units_are_left_alone(chain: TinyChain) -> None:
+    for layer in chain.metadata["samples"][5]["layers"]:
+        del layer["files"]
+        layer["units"] = [{"first": 0, "last": 1}]
+        layer["claims"]["size"] = 1
+    assert plan_repairs(chain.save()).changes == ()
+
+
+def _ring(samples: list[dict[str, Any]]) -> None:
+    samples[1]["update_of"] = {"sample": "next"}
+
+
+def _twice(samples: list[dict[str, Any]]) -> None:
+    samples[2]["id"] = "a"
+
+
+def _unknown(samples: list[dict[str, Any]]) -> None:
+    samples[1]["update_of"] = {"sample": "nowhere", "contexts_of": {"a": 1}}
+    samples[2]["update_of"] = {"sample": "nowhere"}
+
+
+def _odd(samples: list[dict[str, Any]]) -> None:
+    samples[1]["update_of"] = samples[2]["update_of"] = {"sample": ["base"]}
+    samples[3]["merge_of"] = [{"sample": {}}, 7, "a"]
+    samples[4]["update_of"] = "m"
+    samples[4]["claims"] = samples[5]["claims"] = []
+    samples[5]["layers"] = [{"files": [["a"], {}], "claims": 3}, 5]
+    samples[0]["id"] = ["base"]
+
+
+@pytest.mark.parametrize("spoil", [_ring, _twice, _unknown, _odd])
+def test_what_no_chain_can_be_made_of_is_passed_over(chain: TinyChain, spoil: Any) -> None:
+    for claims in claims_of(chain)[1:5]:
+        claims["cumulative_size"] = 1
+    spoil(chain.metadata["samples"])
+    changes = plan_repairs(chain.save()).changes
+    assert {each.pointer for each in changes} <= {
+        f"/samples/{index}/claims/cumulative_size" for index in (1, 2, 3)
+    }
 
 
 def test_a_repeated_key_is_refused(folder):

@@ -418,6 +418,47 @@ def test_a_layer_that_improves_the_metric_passes_whatever_the_tolerance(
         assert finding.verdict is Verdict.PASS, finding
 
 
+@pytest.mark.parametrize(
+    ("tensor", "mode", "message"),
+    [
+        (np.ones((2, 3), np.float32), "add", "tensor 'fc.bias' of the layer has another shape"),
+        (np.full(3, 0.1), "add", "of the layer cannot be added in the type of its base"),
+        (np.full(3, 0.1), "replace", "of the layer cannot be held by the type of its base"),
+    ],
+)
+def test_what_does_not_fit_is_told_of_the_layer(
+    chain: TinyChain, tensor: np.ndarray, mode: Any, message: str
+) -> None:
+    layer = {"fc.bias": tensor}
+    chain.layered("layers", chain.original, {}, mode=mode)["layers"].pop()
+    made = sample(chain, "layers")
+    chain._file("layers-1", layer, None)
+    made["files"][1] = tiny_submission.entry(chain.root, "layers-1.safetensors")
+    made["layers"].append(
+        {**made["layers"][0], "id": "l1", "files": ["layers-1.safetensors"], "mode": mode}
+    )
+    finding = only(chain, "LAYER-DECODE-001", "layers/l1")
+    assert message in finding.message
+    assert finding.mend.startswith(f"{'write' if tensor.ndim > 1 else 'decode'} the ")
+    assert ("difference" in finding.mend) is (mode == "add")
+
+
+def test_values_that_are_not_finite_are_in_the_file_of_their_layer(chain: TinyChain) -> None:
+    chain.layered("layers", chain.original, {"fc.bias": np.full(3, np.inf, np.float32)})
+    finding = only(chain, "LAYER-DECODE-001", "layers/l1")
+    assert finding.where is not None
+    assert (finding.where.file, finding.where.element) == ("layers-1.safetensors", "fc.bias")
+
+
+def test_a_merge_that_is_not_finite_is_named_in_the_metadata(chain: TinyChain) -> None:
+    federated(chain)
+    exchange(chain, "a", {"fc.bias": np.full(3, np.inf, np.float32)})
+    finding = only(chain, "SAMPLE-FINITE-001", "m")
+    assert finding.where is not None
+    assert (finding.where.file, finding.where.element) == ("submission.json", "fc.bias")
+    assert finding.where.pointer is not None
+
+
 # --- Layers in one bitstream
 
 

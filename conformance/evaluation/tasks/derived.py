@@ -29,7 +29,8 @@ def decode_derived(work: Work) -> Json:
     if sample.lossless:
         lossless = lossless_comparison(facts, own, original.constants)
     else:
-        errors = {n: tensor_error(array, own[n], None) for n, array in parameters.items()}
+        held = {name: array for name, array in parameters.items() if name in own}
+        errors = {name: tensor_error(array, own[name], None) for name, array in held.items()}
     whole = _whole_file(work) if any(part.units for part in sample.parts) else None
     features = {feature for result in results for feature in result["features"]}
     streams = [result["stream"] for result in results if result["stream"] is not None]

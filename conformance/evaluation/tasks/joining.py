@@ -37,16 +37,25 @@ def joined(
 
 
 def misfits(
-    before: Mapping[str, Array], tensors: Mapping[str, Array], file: str
+    before: Mapping[str, Array],
+    tensors: Mapping[str, Array],
+    file: str,
+    *,
+    mode: Mode = "add",
+    owner: str = "update",
 ) -> Iterator[dict[str, Json]]:
-    """Yield what keeps tensors from being joined: unknown names, other shapes, other types."""
+    """Yield what keeps tensors from being joined: unknown names, other shapes, other types.
+
+    ``owner`` is what they are part of, for people: an update or a layer.
+    """
     names = sorted(before)
+    written, joins = ("difference", "be added in") if mode == "add" else ("tensor", "be held by")
     for name in sorted(tensors):
         if name not in before:
             yield problem(
                 name,
                 file,
-                f"the update holds a tensor {name!r} that its base lacks",
+                f"the {owner} holds a tensor {name!r} that its base lacks",
                 expected=f"parameters named {some(names)}",
                 found=f"{tensors[name].dtype.name}{list(tensors[name].shape)}",
                 mend="remove the tensor, or map its name with name_map",
@@ -57,21 +66,21 @@ def misfits(
             yield problem(
                 name,
                 file,
-                f"tensor {name!r} of the update has another shape than in its base",
+                f"tensor {name!r} of the {owner} has another shape than in its base",
                 expected=str(list(base.shape)),
                 found=str(list(array.shape)),
-                mend="write the difference in the layout of the base, or map it with name_map",
+                mend=f"write the {written} in the layout of the base, or map it with name_map",
             )
         elif base.dtype.kind in "bUSO" or not _fits(base, array):
             yield problem(
                 name,
                 file,
-                f"tensor {name!r} of the update cannot be added in the type of its base",
+                f"tensor {name!r} of the {owner} cannot {joins} the type of its base",
                 expected=f"{base.dtype.name}, or a narrower type"
                 if base.dtype.kind not in "bUSO"
                 else "numbers",
                 found=f"{array.dtype.name} for {base.dtype.name}",
-                mend="decode the difference to the type of the parameter",
+                mend=f"decode the {written} to the type of the parameter",
             )
 
 

@@ -59,7 +59,9 @@ def take_step(
         else:
             fitted = {name: mapped[name] for name in mapped}
             facts["changed"] = sorted(fitted)
-            state, coverage = _joined(work, before, fitted, part, step)
+            owner = "layer" if sample.layers else "update"
+            coverage = list(misfits(before.parameters, fitted, file, mode=part.mode, owner=owner))
+            state = None if coverage else _joined(work, before, fitted, part, step)
     return Stepped(state, step.identity, coverage, facts)
 
 
@@ -92,10 +94,14 @@ def _mapped(
 def _whole(
     work: Work, mapped: FittedTensors, step: Step, file: str
 ) -> tuple[State | None, list[Json]]:
-    """Return a whole network as a state, in the types of the original's parameters."""
+    """Return a whole network as a state, in the types of the original's parameters.
+
+    Constants of the graph that it brings are parameters from here on: they are bound as well.
+    """
     original = work.original()
     original.check_replaceable()
-    own = original.parameters
+    own = {name: original.parameters[name] for name in original.parameters}
+    own |= {name: array for name, array in original.constants.items() if name in mapped}
     survey = Survey(mapped, own, {})
     survey.look_at(step.tensors, with_errors=True)
     coverage = [
@@ -104,20 +110,16 @@ def _whole(
     ]
     if coverage:
         return None, coverage
-    arrays = {name: mapped[name].astype(own[name].dtype) for name in mapped if name in own}
+    arrays = {name: mapped[name].astype(own[name].dtype) for name in mapped}
     return state_of(arrays, step.memory, original), []
 
 
 def _joined(
     work: Work, before: State, fitted: Mapping[str, Array], part: Part, step: Step
-) -> tuple[State | None, list[Json]]:
-    file = part.files[0].rel_filepath
-    coverage = list(misfits(before.parameters, fitted, file))
-    if coverage:
-        return None, coverage
-    after = joined(before.parameters, fitted, part.mode, file)
+) -> State:
+    after = joined(before.parameters, fitted, part.mode, part.files[0].rel_filepath)
     changed = state_of({name: after[name] for name in fitted}, step.memory, work.original())
-    return State(after, {**before.facts, **changed.facts}, _remembered(before, step)), []
+    return State(after, {**before.facts, **changed.facts}, _remembered(before, step))
 
 
 def _remembered(before: State, step: Step) -> Memory:
