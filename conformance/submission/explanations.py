@@ -203,6 +203,11 @@ def _explain_too_few(breach: Breach) -> Iterator[Violation]:
     yield _violation(breach, message, expected, f"Give {wanted}.", found)
 
 
+def _explain_too_many(breach: Breach) -> Iterator[Violation]:
+    wanted = f"at most {count(breach.demand, 'entry', 'entries')}"
+    yield _violation(breach, f"{breach.name} has too many entries", wanted, f"Give {wanted}.")
+
+
 _BOUNDS = {
     "minimum": "at least",
     "maximum": "at most",
@@ -229,5 +234,6 @@ _EXPLAINERS: dict[str, Callable[[Breach], Iterator[Violation]]] = {
     "minLength": _explain_length,
     "maxLength": _explain_length,
     "minItems": _explain_too_few,
+    "maxItems": _explain_too_many,
     **dict.fromkeys(_BOUNDS, _explain_bound),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import tracemalloc
 from dataclasses import replace
@@ -27,7 +28,20 @@ STREAMS = [
     if len(case.streams) == 1
     for _, path in case.streams
     if "tensors" in case.document["streams"][0]
-] + [(path, ONE_THREAD) for path in sorted(ROOT.glob("vectors/submissions/digits-*/samples/*.nnc"))]
+]
+
+
+def whole_networks() -> list[Path]:
+    """The bitstreams of the bundled submissions that need no other."""
+    found = []
+    for metadata in sorted(ROOT.glob("vectors/submissions/digits-*/submission.json")):
+        for sample in json.loads(metadata.read_text("utf-8"))["samples"]:
+            if "update_of" not in sample and sample.get("codec", {}).get("id") == "nnc":
+                found += [metadata.parent / file["rel_filepath"] for file in sample["files"]]
+    return found
+
+
+STREAMS += [(path, ONE_THREAD) for path in whole_networks()]
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -160,6 +160,18 @@ VALUES = [
         "1 entry",
     ),
     (
+        "many",
+        "/samples/0/layers",
+        [
+            {"id": f"l{n}", "claims": {"size": 0, "cumulative_size": 0, "metric_values": []}}
+            for n in range(101)
+        ],
+        "layers has too many",
+        "at most 100 entries",
+        "a list of 101 entries",
+        "at most 100",
+    ),
+    (
         "empty",
         "/samples",
         [],
