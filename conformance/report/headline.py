@@ -28,7 +28,13 @@ def headline(report: Mapping[str, Json]) -> str:
     if report["verdict"] == "incomplete":
         return "No required check failed, but the run was interrupted."
     passed, waived = verdicts.count(Verdict.PASS), verdicts.count(Verdict.WAIVED)
-    return f"{passed:,} of {all_required} passed" + (f"; {waived:,} waived." if waived else ".")
+    sentence = f"{passed:,} of {all_required} passed" + (f"; {waived:,} waived." if waived else ".")
+    advice = sum(_is_advice(entry) for entry in report["findings"])
+    return sentence + (f" Beside them, {count(advice, 'advisory finding')}." if advice else "")
+
+
+def _is_advice(entry: Mapping[str, Json]) -> bool:
+    return not entry["required"] and entry["verdict"] in REFUSING
 
 
 def partial_notice(report: Mapping[str, Json]) -> str:

@@ -47,12 +47,14 @@ def test_interrupted_run_without_open_checks():
     )
 
 
-def test_findings_that_are_not_required_are_not_in_the_headline():
+def test_findings_that_are_not_required_stand_beside_the_verdict():
     findings = [
         example.finding("SAMPLE-SIZE-001", "m/a"),
         example.finding("SAMPLE-SIZE-001", "m/b", "fail", message="advisory"),
     ]
-    assert headline(example.build(findings=findings)) == "1 of 1 required check passed."
+    assert headline(example.build(findings=findings)) == (
+        "1 of 1 required check passed. Beside them, 1 advisory finding."
+    )
 
 
 def test_partial_notice():
