@@ -203,6 +203,13 @@ def _explain_too_few(breach: Breach) -> Iterator[Violation]:
     yield _violation(breach, message, expected, f"Give {wanted}.", found)
 
 
+def _explain_too_many(breach: Breach) -> Iterator[Violation]:
+    wanted = f"at most {count(breach.demand, 'entry', 'entries')}"
+    found = count(len(breach.value), "entry", "entries")
+    message = f"{breach.name} has too many entries"
+    yield _violation(breach, message, wanted, f"Give {wanted}.", found)
+
+
 _BOUNDS = {
     "minimum": "at least",
     "maximum": "at most",
@@ -229,5 +236,6 @@ _EXPLAINERS: dict[str, Callable[[Breach], Iterator[Violation]]] = {
     "minLength": _explain_length,
     "maxLength": _explain_length,
     "minItems": _explain_too_few,
+    "maxItems": _explain_too_many,
     **dict.fromkeys(_BOUNDS, _explain_bound),
 }
