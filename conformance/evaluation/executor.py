@@ -197,11 +197,14 @@ def _obstacle(needed: Evidence) -> ConformanceError | None:
     """Return why nothing can be built on ``needed``, or None.
 
     What was not run itself passes its reason on: the library that is missing, with the command that
-    installs it.
+    installs it. So does a state that nothing can be built upon: of a whole network that is judged
+    by itself no other check would tell.
     """
     if needed.error is not None:
         if needed.error.verdict is Verdict.NOT_RUN:
             return needed.error
+        if needed.error.verdict is Verdict.UNSUPPORTED and needed.case.startswith("state "):
+            return _passed_on(needed.error)
         found = needed.error.message
     elif needed.result is not None and not needed.result.get("usable", True):
         wrong = needed.result.get("identity", {}).get("wrong")
@@ -213,4 +216,14 @@ def _obstacle(needed: Evidence) -> ConformanceError | None:
         expected=f"usable evidence of {needed.case}",
         found=found,
         mend=f"mend the findings on {needed.case} first",
+    )
+
+
+def _passed_on(error: ConformanceError) -> ConformanceError:
+    return NotRunError(
+        error.message,
+        where=error.where,
+        expected=error.expected,
+        found=error.found,
+        mend=error.mend,
     )

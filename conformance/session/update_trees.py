@@ -12,10 +12,11 @@ from typing import Literal
 from conformance.report.build import worst
 from conformance.session.grouped import Grouped
 from conformance.session.layered import METRIC_FIELDS
+from conformance.session.waivers import WAIVER
 from conformance.submission.cumulative import cumulative_sizes
 from conformance.submission.lineage import parents, roots, rounds
 from conformance.submission.values import Sample, Submission
-from conformance.verdicts import Json, Verdict
+from conformance.verdicts import Finding, Json, Verdict
 
 Kind = Literal["base", "update", "merge"]
 
@@ -80,9 +81,12 @@ def _step(sample: Sample, number: int, cumulative: int, grouped: Grouped) -> dic
 
 
 def _mutations(samples: Iterable[Sample], grouped: Grouped) -> dict[str, int]:
-    """Count the mutations of a tree's samples; what was neither seen nor missed is only planned."""
+    """Count the mutations of a tree's samples; what was neither seen nor missed is only planned.
+
+    A waiver accepts a finding and hides nothing: what it accepts was missed all the same.
+    """
     seen = Counter(
-        finding.verdict
+        _found(finding)
         for sample in samples
         for _, finding in grouped.of_sample("UPDATE-MUTATION-001", sample.id)
     )
@@ -91,3 +95,10 @@ def _mutations(samples: Iterable[Sample], grouped: Grouped) -> dict[str, int]:
         "detected": seen[Verdict.PASS],
         "undetected": seen[Verdict.FAIL],
     }
+
+
+def _found(finding: Finding) -> Verdict:
+    """Return the verdict of a finding before it was waived."""
+    if finding.verdict is not Verdict.WAIVED:
+        return finding.verdict
+    return Verdict(finding.evidence[WAIVER]["verdict"])

@@ -205,7 +205,9 @@ def _explain_too_few(breach: Breach) -> Iterator[Violation]:
 
 def _explain_too_many(breach: Breach) -> Iterator[Violation]:
     wanted = f"at most {count(breach.demand, 'entry', 'entries')}"
-    yield _violation(breach, f"{breach.name} has too many entries", wanted, f"Give {wanted}.")
+    found = count(len(breach.value), "entry", "entries")
+    message = f"{breach.name} has too many entries"
+    yield _violation(breach, message, wanted, f"Give {wanted}.", found)
 
 
 _BOUNDS = {

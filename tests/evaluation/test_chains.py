@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from conformance.codecs import DecodedTensors, Identity, Memory, Step
-from conformance.evaluation.case import Case, files_of
+from conformance.evaluation.case import Case, Kind, files_of
 from conformance.evaluation.needs import prerequisites, states
 from conformance.nnc import Options, decode
 from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantisation, encode
@@ -221,6 +223,36 @@ def test_renamed_tensors_find_their_shapes_and_need_no_entry_when_absent(chain: 
     second = dict(decode(more, Options(dimensions={"B": (3,)}), state=theirs))
     state = {"fc.weight": first["W"], "fc.bias": first["B"] + second["B"]}
     assert_state(Evaluation(chain.save()), "u", state)
+
+
+def test_updates_of_a_network_that_cannot_be_kept_say_why(chain: TinyChain) -> None:
+    graph = onnx.load_model_from_string(tiny_submission.model_bytes(chain.original))
+    graph.opset_import[0].version, graph.ir_version = 21, 10
+    graph.graph.initializer.append(helper.make_tensor("q", TensorProto.INT4, [3], [1, 2, 3]))
+    graph.graph.initializer.append(helper.make_tensor("scale", TensorProto.FLOAT, [], [0.5]))
+    graph.graph.node[-1].output[0] = "sum"
+    graph.graph.node.append(helper.make_node("DequantizeLinear", ["q", "scale"], ["more"]))
+    graph.graph.node.append(helper.make_node("Add", ["sum", "more"], ["logits"]))
+    (chain.root / "model.onnx").write_bytes(graph.SerializeToString())
+    chain.metadata["models"][0]["files"] = [tiny_submission.entry(chain.root, "model.onnx")]
+    chain.update("u", None, named=False)
+    chain.update("v", "u", named=False)
+    evaluation = Evaluation(chain.save())
+    cases: tuple[tuple[Kind, str, Verdict], ...] = (
+        ("state", "u", Verdict.UNSUPPORTED),
+        ("state", "v", Verdict.NOT_RUN),
+        ("decode", "u", Verdict.NOT_RUN),
+        ("decode", "v", Verdict.NOT_RUN),
+    )
+    for kind, sample, verdict in cases:
+        part = {"part": 0} if kind == "state" else {}
+        error = evaluation.evidence(kind, sample, **part).error
+        assert error is not None
+        assert error.verdict is verdict
+        assert error.message == "the parameter 'q' is of a type that nothing can be built upon"
+        assert error.where is not None
+        assert (error.where.file, error.found) == ("u-0.safetensors", "int4")
+        assert error.mend == "submit each network as a sample of its own"
 
 
 # --- What it costs

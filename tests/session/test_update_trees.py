@@ -4,6 +4,8 @@ import time
 
 from conformance.session.grouped import Grouped
 from conformance.session.update_trees import updates_block
+from conformance.session.waivers import Waiver, apply_waivers
+from conformance.verdicts import Verdict
 from tests.session.found import about, merge, row, sample, submission, update
 
 BASE = sample("base", 1000)
@@ -89,3 +91,12 @@ def test_a_thousand_steps_take_no_more_time_each_than_a_hundred() -> None:
 
     short, long = (min(seconds(length) for _ in range(3)) for length in (250, 2000))
     assert long < 24 * max(short, 0.002)
+
+
+def test_a_mutation_that_was_missed_stays_so_when_it_is_waived() -> None:
+    node, missed = about("UPDATE-MUTATION-001", A, verdict="fail")
+    waivers = [Waiver(missed.check, missed.subject, "agreed", "https://example.org")]
+    (waived,) = apply_waivers([missed], waivers)
+    assert waived.verdict is Verdict.WAIVED
+    (tree,) = block(BASE, A, found=[(node, waived)])
+    assert tree["mutations"] == {"planned": 1, "detected": 0, "undetected": 1}

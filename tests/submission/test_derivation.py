@@ -494,3 +494,14 @@ def test_rings_are_found_where_there_are_any_and_nowhere_else(graph):
     found = list(find_derivation_problems(data))
     assert all("update" in problem.message for problem in found)
     assert bool(found) == any(reaches_itself(edges, number) for number in edges)
+
+
+def test_of_many_rings_the_first_are_told() -> None:
+    names = [f"m{number}" for number in range(200)]
+    samples = [
+        {"id": own, "merge_of": [{"sample": name, "weight": 1} for name in names if name != own]}
+        for own in names
+    ]
+    problems = list(find_derivation_problems({"samples": samples}))
+    assert len(problems) == 20
+    assert all("in a ring" in each.message for each in problems)

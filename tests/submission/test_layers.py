@@ -283,3 +283,12 @@ def test_ranges_are_refused_where_they_share_a_unit_and_nowhere_else(ranges):
     of_units(data, *ranges)
     listed = [unit for first, last in ranges for unit in range(first, last + 1)]
     assert bool(list(find_layer_problems(data))) == (len(listed) != len(set(listed)))
+
+
+def test_more_layers_than_there_may_be_are_told(folder):
+    finding = only(load_changed(folder, units(*((place, place) for place in range(101)))))
+    assert finding.check == "SUBMISSION-SCHEMA-001"
+    assert finding.message == "layers has too many entries"
+    assert (finding.expected, finding.found) == ("at most 100 entries", "101 entries")
+    assert finding.mend == "Give at most 100 entries."
+    assert finding.where.pointer == f"{AT}/layers"
