@@ -168,7 +168,7 @@ VALUES = [
         ],
         "layers has too many",
         "at most 100 entries",
-        "a list of 101 entries",
+        "101 entries",
         "at most 100",
     ),
     (
