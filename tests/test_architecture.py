@@ -187,7 +187,6 @@ def modules_after(code: str) -> set[str]:
         text=True,
         check=True,
         cwd=ROOT,
-        timeout=60,
     )
     return set(ended.stdout.splitlines()[-1].split()[1:])
 

@@ -42,7 +42,6 @@ def type_in(arguments: list[str], folder: Path, python: str = sys.executable) ->
         check=False,
         cwd=folder,
         env={**environment, "NNR_CONFORMANCE_CACHE": str(folder / "evidence")},
-        timeout=120,
     )
     return f"{ended.stdout}{ended.stderr}\nexit code {ended.returncode}"
 
@@ -54,7 +53,6 @@ def run_python(code: str, *arguments: str, folder: Path) -> subprocess.Completed
         text=True,
         check=False,
         cwd=folder,
-        timeout=60,
     )
 
 

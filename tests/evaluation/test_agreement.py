@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from conformance.verdicts import ConformanceError
 from tests import tiny_submission
 from tests.evaluation.bench import LIMITS
 from tests.evaluation.two_formats import ENTRY, OTHER, add_turned
+from tests.hang import no_hang
 
 CASE = Case("agreement", OTHER, vectors=OTHER, other_model="linear", other_vectors="test")
 
@@ -181,7 +181,6 @@ def test_long_chains_of_formats_are_planned_at_once(tiny: Path) -> None:
     ids = [vectors["id"] for vectors in metadata["vectors"]]
     half = next(sample for sample in metadata["samples"] if sample["id"] == "half")
     half["metrics"] = [{"metric": "distance", "vectors": each} for each in ids]
-    started = time.monotonic()
-    listed = subjects("tiny", build_submission(tiny, metadata))
+    with no_hang():
+        listed = subjects("tiny", build_submission(tiny, metadata))
     assert len(listed["noise"]) >= len(ids)
-    assert time.monotonic() - started < 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from conformance.tensorfiles import open_tensors, tensor_digest
 from conformance.verdicts import MalformedError, NotRunError, UnsupportedError, Verdict
 from tests import tiny_submission
 from tests.evaluation.in_process import Evaluation
+from tests.hang import no_hang
 from tests.tiny_chain import Parameters, TinyChain, added, difference
 
 SETTINGS = EncoderSettings(quantisation=Quantisation(qp=-38))
@@ -291,15 +291,14 @@ def test_a_thousand_steps_are_one_request_each_also_when_listed_in_reverse(
         parent = f"u{number}"
     chain.metadata["samples"].reverse()
     evaluation = Evaluation(chain.save())
-    started = time.process_time()
-    assert_state(evaluation, "u999", chain.states["u999"])
+    with no_hang(600):
+        assert_state(evaluation, "u999", chain.states["u999"])
     assert evaluation.asked == ["model linear", "state base#0"] + [
         f"state u{number}#0" for number in range(1000)
     ]
     evaluation.asked.clear()
     evaluation.result("decode", "u999")
     assert evaluation.asked == ["decode u999"]
-    assert time.process_time() - started < 60
 
 
 # --- Keys

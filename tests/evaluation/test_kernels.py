@@ -100,6 +100,5 @@ def test_the_decoder_looks_where_kernels_are_lent(kernels: Path, scratch: Path) 
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     assert Path(looked.stdout.strip()).parent == scratch / ".cache" / PLACE

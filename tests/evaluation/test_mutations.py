@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from conformance.nnc.state import DecoderState
 from conformance.nnc.tree import nodes_of
 from tests import tiny_submission
 from tests.evaluation.in_process import Evaluation
+from tests.hang import no_hang
 from tests.tiny_chain import TinyChain, difference
 
 
@@ -156,9 +156,8 @@ def test_a_wide_tree_takes_no_longer_than_a_long_chain(chain: TinyChain) -> None
     for number in range(4000):
         chain.metadata["samples"].append({**update, "id": f"u{number}"})
     submission = chain.submission()
-    started = time.process_time()
-    found = list(mutations(submission))
-    assert time.process_time() - started < 5
+    with no_hang():
+        found = list(mutations(submission))
     assert Counter(each.kind for each in found) == {
         "dropped": 4001,
         "repeated": 4001,
@@ -173,9 +172,8 @@ def test_a_long_chain_has_a_few_short_turns_for_each_step(chain: TinyChain) -> N
         chain.update(f"u{number}", parent, {"fc.bias": difference(0)["fc.bias"]})
         parent = f"u{number}"
     submission = chain.submission()
-    started = time.process_time()
-    found = list(mutations(submission))
-    assert time.process_time() - started < 5
+    with no_hang():
+        found = list(mutations(submission))
     assert len(found) == 1000 * 4 - 1
     assert max(len(each.steps) for each in found) == 2
 

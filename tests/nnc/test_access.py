@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from conformance import nnc
 from conformance.nnc.access import StreamAccess
 from conformance.nnc.encoder import EncoderSettings, Quantisation, encode
 from conformance.nnc.partial import PartialFile
+from tests.hang import no_hang
 from tests.vectors.bitstream_cases import CASES
 
 ROOT = Path(__file__).parents[2]
@@ -178,12 +178,10 @@ def test_a_hostile_size_costs_nothing(tmp_path: Path, size: bytes) -> None:
         file.write(good[: unit.byte] + size + good[unit.byte + len(size) :])
         file.truncate(1 << 30)
     tracemalloc.start()
-    started = time.perf_counter()
-    with pytest.raises(nnc.NncError):
+    with no_hang(), pytest.raises(nnc.NncError):
         nnc.decode_tensor(path, "t00", ONE_THREAD)
     assert tracemalloc.get_traced_memory()[1] < 8 << 20
     tracemalloc.stop()
-    assert time.perf_counter() - started < 5
 
 
 def test_a_name_without_end_is_not_read_twice(tmp_path: Path) -> None:
@@ -194,10 +192,8 @@ def test_a_name_without_end_is_not_read_twice(tmp_path: Path) -> None:
     long += good[unit.byte + 2 : unit.byte + 4] + b"n" * (size - 6)
     path = tmp_path / "long.nnc"
     path.write_bytes(long)
-    started = time.perf_counter()
-    with pytest.raises(nnc.NncError):
+    with no_hang(), pytest.raises(nnc.NncError):
         nnc.decode_tensor(path, "n", ONE_THREAD)
-    assert time.perf_counter() - started < 10
 
 
 def test_a_file_that_shrinks_is_an_error(tmp_path: Path) -> None:

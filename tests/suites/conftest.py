@@ -66,7 +66,6 @@ def judge_folders(command: Callable[..., list[str]], tmp_path: Path) -> Runner:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
             env={**os.environ, **environment},
             cwd=tmp_path,
         )

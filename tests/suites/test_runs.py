@@ -292,7 +292,7 @@ def test_killed_run_leaves_a_partial_report_and_resumes(
     (reports / "report.html").write_text("an old pass", encoding="utf-8")
     arguments = command([tiny], "--no-cache")
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, cwd=tmp_path) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not (reports / "report.json").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)

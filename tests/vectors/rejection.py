@@ -13,7 +13,6 @@ REJECTED = mutate.VECTORS / "rejected"
 CASES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(REJECTED.glob("*.json"))}
 UNREADABLE = 2
 SILENT = {"pass", "not-run", "waived"}
-LONGEST = 900
 
 
 def readable(base):
@@ -30,7 +29,6 @@ def run(folders, out, cache):
         env={**os.environ, "NNR_CONFORMANCE_CACHE": str(cache)},
         capture_output=True,
         text=True,
-        timeout=LONGEST,
         check=False,
     )
 

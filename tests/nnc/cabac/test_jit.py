@@ -108,6 +108,5 @@ def test_the_first_decoding_says_that_it_compiles(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
     )
     assert ended.stderr.count("Compiling the NNC decoder") == 1

@@ -20,7 +20,6 @@ def harness(*arguments, cwd):
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
     )
 

@@ -319,7 +319,6 @@ def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None
         [sys.executable, "-m", "conformance", "nnc", "inspect", str(file)],
         capture_output=True,
         check=False,
-        timeout=120,
         env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"},
     )
     assert ended.returncode == 0, ended.stderr
@@ -332,6 +331,6 @@ def test_help_imports_neither_numpy_nor_numba() -> None:
         "print(sorted({'numpy', 'numba', 'rich'} & set(sys.modules)))"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert ended.stdout.strip() == "[]"

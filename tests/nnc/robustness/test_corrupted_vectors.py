@@ -11,8 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "vectors" / "bitstreams"
 EDITIONS = ("first-edition", "nncodec-1.0", "second-edition")
 LEAST = 10_000
-SECONDS = 5.0
-TIMEOUT = 240
+SECONDS = 60.0
 
 
 def jobs_of(edition):
@@ -48,7 +47,6 @@ def test_damage_gives_tensors_or_an_error(edition, tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
         check=False,
     )
     last = progress.read_text("utf-8").strip() if progress.exists() else "nothing yet"

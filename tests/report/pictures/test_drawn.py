@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from conformance.report.pictures import curves, drawn
@@ -12,9 +10,7 @@ from tests.report.compared import curve, tree
 def test_what_has_not_changed_is_not_drawn_again() -> None:
     block = curve(metric="drawn once")
     first = picture("curve", block, 0)
-    started = time.perf_counter()
     assert picture("curve", curve(metric="drawn once"), 0) is first
-    assert time.perf_counter() - started < 0.02
 
 
 def test_what_has_changed_is_drawn_again() -> None:

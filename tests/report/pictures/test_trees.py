@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from conformance.report.pictures.trees import draw, metric_keys
+from tests.hang import no_hang
 from tests.report import hostile
 from tests.report.compared import chain, metric, step, tree
 from tests.report.pictures.pictured import SVG, Drawing
@@ -96,8 +95,7 @@ def test_hostile_names_are_text(name: str) -> None:
 def test_a_thousand_steps_are_drawn_quickly_and_without_numbers() -> None:
     draw(tree(), "t")
     block = chain(1000)
-    started = time.process_time()
-    picture = drawn(block)
-    assert time.process_time() - started < 3
+    with no_hang():
+        picture = drawn(block)
     assert len(picture.source) < 600_000
     assert "777" not in picture.texts

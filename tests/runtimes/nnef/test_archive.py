@@ -4,7 +4,6 @@ import gzip
 import io
 import tarfile
 import tempfile
-import time
 import zlib
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
+from tests.hang import no_hang
 from tests.runtimes.nnef import models as m
 
 X = {"x": m.floats(1, 3)}
@@ -219,11 +219,10 @@ def test_empty_compressed_blocks_are_refused(tmp_path):
 def test_a_gzip_bomb_is_refused_before_it_unpacks(tmp_path, unpacked):
     info = tarfile.TarInfo("w.dat")
     info.size = 1 << 40
-    start = time.monotonic()
     data = info.tobuf(tarfile.GNU_FORMAT) + bytes(100 << 20)
-    error = refused(tmp_path, gzip.compress(data, 1), LimitError)
+    with no_hang():
+        error = refused(tmp_path, gzip.compress(data, 1), LimitError)
     assert "unpacks to more than is allowed" in error.message
-    assert time.monotonic() - start < 10
 
 
 def test_an_archive_beyond_the_limit_is_refused(tmp_path):

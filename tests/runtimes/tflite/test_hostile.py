@@ -361,7 +361,6 @@ def test_other_bytes_anywhere_are_a_finding_or_another_network(cnn, tmp_path, da
 
 
 @pytest.mark.parametrize("name", ["cnn", "int8", "lstm", "lstm-loop", "loop", "shared"])
-@pytest.mark.timeout(240)
 def test_flipped_bits_never_crash_the_interpreter(converted, name):
     """In a process of its own: LiteRT is native code."""
     script = Path(__file__).with_name("flip.py")
