@@ -93,7 +93,7 @@ def test_other_tests_run_beside_the_suites(
 ) -> None:
     run = judge_folders(tiny, options=[str(foreign / "test_foreign.py"), "-rp"])
     for test in ("test_schema", "test_mine[a]", "test_mine[b]"):
-        assert re.search(rf"PASSED (?!.*conformance)\S*::{re.escape(test)}\n", run.output)
+        assert re.search(rf"PASSED \S*::{re.escape(test)}\n", run.output)
     assert "1 failed" in run.output
     assert run.code != 0
     assert run.report()["verdict"] == "pass"
