@@ -132,6 +132,13 @@ def test_run_inside_a_submission_runs_none_of_its_code(
     outside = start(tmp_path, COMMAND, "run", hostile, "--report", tmp_path / "outside")
     assert outside.returncode == 0
     assert verdicts(report_of(tmp_path / "reports")) == verdicts(report_of(tmp_path / "outside"))
+    (advice,) = (f for f in report_of(tmp_path / "reports")["findings"] if f["verdict"] != "pass")
+    assert advice["check"] == "SUBMISSION-FILE-005"
+    assert not advice["required"]
+    assert "1 advisory" in outside.stdout
+    checked = start(hostile, COMMAND, "check", ".")
+    assert checked.returncode == 0
+    assert checked.stdout.startswith("advice: SUBMISSION-FILE-005 fail: tiny: ")
 
 
 # every command

@@ -115,13 +115,18 @@ def check_metadata(folder: Path) -> tuple[str, int]:
 
     _require_folder(folder)
     loaded = load(folder)
+    advice = "".join(f"advice: {each}\n\n" for each in loaded.advice)
     if loaded.problems:
         count = f"{len(loaded.problems)} problem{'s' if len(loaded.problems) > 1 else ''}"
         found = "\n\n".join(str(problem) for problem in loaded.problems)
-        return f"{found}\n\n{folder}: {count} found in the metadata and files", ExitCode.FAIL
+        return (
+            f"{advice}{found}\n\n{folder}: {count} found in the metadata and files",
+            ExitCode.FAIL,
+        )
     checked = f"{len(loaded.files)} files, metadata version {loaded.submission.schema_version}"  # type: ignore[union-attr]
     verdict = f"{folder}: metadata and files are in order ({checked})"
-    return f"{verdict}; `nnr-conformance run {folder}` judges the samples", ExitCode.PASS
+    more = f"{verdict}; `nnr-conformance run {folder}` judges the samples"
+    return f"{advice}{more}", ExitCode.PASS
 
 
 def fix_metadata(folder: Path) -> str:

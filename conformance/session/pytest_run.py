@@ -133,7 +133,7 @@ class PytestRun:
         judge = Judge(
             BY_TEST[request.function.__name__],
             subject,
-            target.loaded.problems,
+            (*target.loaded.problems, *target.loaded.advice),
             {metric.id: metric for metric in submission.metrics} if submission else {},
             self._look_up,
         )
