@@ -47,7 +47,7 @@ def refuse_settings(names: Iterable[str]) -> Iterator[Problem]:
 
 
 def find_modules(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return the modules at the top of a folder with files at ``paths``; packages end in a slash."""
+    """Return the modules at the top of a folder of files ``paths``; packages end in a slash."""
     names = set()
     for path in paths:
         top, _, below = path.partition("/")
