@@ -48,14 +48,16 @@ COPY --from=dependencies /opt/venv /opt/venv
 COPY --from=project /build/install /build/dist/ /opt/project/
 RUN /opt/project/install project
 COPY container/entrypoint /usr/local/bin/entrypoint
-# Everything in /opt is compiled already, and only /reports can be written to. LOGNAME, because
-# --user may give a number that the password file does not know.
+# Everything in /opt is compiled already, and only /reports can be written to. No program looks into
+# the working folder for modules, and that is no submission. LOGNAME, because --user may give a
+# number that the password file does not know.
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONSAFEPATH=1 \
     PYTHONUNBUFFERED=1 \
     PYTEST_ADDOPTS="-p no:cacheprovider" \
     LOGNAME=conformance
 RUN mkdir /submission /reports
 USER 10001:10001
-WORKDIR /submission
+WORKDIR /
 ENTRYPOINT ["/usr/local/bin/entrypoint"]

@@ -24,7 +24,7 @@ help: ## list the targets
 
 conformance: $(READY) ## judge SUBMISSION and write reports
 	@status=0; \
-	$(BIN)/pytest conformance/ $(addprefix --submission=,$(SUBMISSION)) --report $(REPORTS) \
+	$(BIN)/nnr-conformance run $(SUBMISSION) --report $(REPORTS) \
 		|| status=$$?; \
 	echo "Reports: $(abspath $(REPORTS))"; \
 	exit $$status

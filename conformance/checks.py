@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 Over: TypeAlias = Literal[
     "submission",
+    "importable",
     "model",
     "vectors",
     "agreement",
@@ -129,6 +130,15 @@ CHECKS: tuple[Check, ...] = (
         "submission",
         "Every file in the folder is accounted for",
         FORMAT,
+    ),
+    Check(
+        "SUBMISSION-FILE-005",
+        "test_metadata",
+        "test_nothing_to_import",
+        "importable",
+        "Nothing at the top of the folder is a module of Python",
+        FORMAT,
+        required=False,
     ),
     Check(
         "SUBMISSION-LICENSE-001",

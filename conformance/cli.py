@@ -13,8 +13,9 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from conformance import __version__, cli_nnc
+from conformance.cli_app import App, say
 
-app = typer.Typer(
+app = App(
     name="nnr-conformance",
     help="Conformance suite for compressed neural networks (MPEG NNR / NNC, ISO/IEC 15938-17).",
     no_args_is_help=True,
@@ -43,13 +44,13 @@ def main() -> None:
 
 
 def _end(text: str, code: int) -> NoReturn:
-    typer.echo(f"error: {text}", err=True)
+    say(f"error: {text}", err=True)
     sys.exit(code)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"nnr-conformance {__version__}")
+        say(f"nnr-conformance {__version__}")
         raise typer.Exit
 
 
@@ -70,7 +71,13 @@ def run(
         list[str],
         typer.Argument(metavar="DIR... [OPTIONS OF PYTEST]", help="Submission folders."),
     ],
-    report: Annotated[Path, typer.Option(help="Where reports go.")] = Path("reports"),
+    report: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Option(
+            metavar="DIR",
+            help="Where reports go (default: reports; next to the submission if started in it).",
+        ),
+    ] = None,
 ) -> None:
     """Judge submissions: decode, infer, measure, compare, report.
 
@@ -95,9 +102,9 @@ def check(
     from conformance.session.command import check_metadata, fix_metadata
 
     if fix:
-        typer.echo(fix_metadata(folder))
+        say(fix_metadata(folder))
     text, code = check_metadata(folder)
-    typer.echo(text)
+    say(text)
     raise typer.Exit(code)
 
 
@@ -112,7 +119,7 @@ def describe(
     """List inputs, outputs and parameters of a network: the names for vectors and samples."""
     from conformance.session.command import description_of
 
-    typer.echo(description_of(model, model_format))
+    say(description_of(model, model_format))
 
 
 @app.command()
@@ -144,7 +151,7 @@ def init(
     from conformance.session.command import init_submission
 
     arrays = (inputs or [], targets or [], outputs or [])
-    typer.echo(init_submission(folder, model, *arrays, samples or [], model_format))
+    say(init_submission(folder, model, *arrays, samples or [], model_format))
 
 
 @app.command()
@@ -154,7 +161,7 @@ def schema(
     """Print a JSON schema, or the names of all of them."""
     from conformance.session.command import schema_text
 
-    typer.echo(schema_text(name))
+    say(schema_text(name))
 
 
 @app.command()
@@ -163,7 +170,7 @@ def checks() -> None:
     from conformance.checks import CHECKS
 
     for entry in CHECKS:
-        typer.echo(f"{entry.id:<24}  {entry.over:<14}  {entry.title}")
+        say(f"{entry.id:<24}  {entry.over:<14}  {entry.title}")
 
 
 @app.command()
@@ -173,7 +180,7 @@ def digest(
     """Print the digest of every tensor in a file, as claims.tensor_digests wants them."""
     from conformance.session.command import digests_of
 
-    typer.echo(digests_of(file))
+    say(digests_of(file))
 
 
 @app.command()
@@ -184,7 +191,7 @@ def measure(
     """Print what a sample truly is, as JSON to be pasted into its claims and features."""
     from conformance.session.claims import true_claims
 
-    typer.echo(true_claims(folder, sample))
+    say(true_claims(folder, sample))
 
 
 @app.command("compare-runtimes")
@@ -197,7 +204,7 @@ def compare_runtimes(folder: Folder) -> None:
     from conformance.session.parity import compare_runtimes
 
     text, code = compare_runtimes(folder)
-    typer.echo(text)
+    say(text)
     raise typer.Exit(code)
 
 
@@ -217,9 +224,9 @@ def localise(
     from conformance.session.localise import localise_loss
 
     def tell(text: str) -> None:
-        typer.echo(text, err=True)
+        say(text, err=True)
 
-    typer.echo(localise_loss(folder, sample, metric=metric, seconds=seconds, tell=tell))
+    say(localise_loss(folder, sample, metric=metric, seconds=seconds, tell=tell))
 
 
 @app.command()
@@ -233,4 +240,4 @@ def render(
     """Render a report.json again: HTML, Markdown and JUnit XML."""
     from conformance.session.command import render_report
 
-    typer.echo(render_report(report, to or report.parent))
+    say(render_report(report, to or report.parent))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import json
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional, ParamSpec
 
 import typer
+
+from conformance.cli_app import App, say
 
 if TYPE_CHECKING:
     from conformance.nnc.errors import NncError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from conformance.nnc.state import DecoderState
 
 
-app = typer.Typer(
+app = App(
     help="Look into NNC bitstreams (ISO/IEC 15938-17): inspect, validate, decode.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -342,12 +343,10 @@ def _quoted(file: Path) -> str:
 
 
 def _print(lines: Iterable[str]) -> None:
-    """Print lines; what the terminal cannot show is escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
     for line in lines:
-        typer.echo(line.encode(encoding, "backslashreplace").decode(encoding))
+        say(line)
 
 
 def _end(text: str, code: int) -> NoReturn:
-    typer.echo(f"error: {text}", err=True)
+    say(f"error: {text}", err=True)
     raise typer.Exit(code)

@@ -7,6 +7,7 @@ environment: it imports nothing but pytest until a submission is named.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MIB",
         help="address space of an evaluation worker (default: three quarters of the memory)",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
+    """Refuse a run that would take code or settings from a submission.
+
+    This is the first that pytest asks a plug-in: settings were read, ``conftest.py`` was not.
+    """
+    folders: list[Path] = early_config.known_args_namespace.submission
+    if not folders:
+        return
+    from conformance.session.doorway import keep_cache_outside, refusal
+
+    if text := refusal(early_config, folders):
+        sys.stderr.write(f"error: {text}\n")
+        raise SystemExit(2)
+    keep_cache_outside(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:

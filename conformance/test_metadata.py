@@ -59,6 +59,12 @@ def test_unaccounted_files(judge: Judge) -> None:
     judge.passed("every file in the folder is listed")
 
 
+def test_nothing_to_import(judge: Judge) -> None:
+    """Python would find no module if it were started in the folder."""
+    judge.adopt_problems()
+    judge.passed("the top of the folder holds no module of Python")
+
+
 def test_licences(judge: Judge) -> None:
     """Every licence is an SPDX expression."""
     judge.adopt_problems()

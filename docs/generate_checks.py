@@ -38,6 +38,7 @@ _SUITES = {
 
 OVER: dict[Over, str] = {
     "submission": "the submission",
+    "importable": "a submission with modules of Python at the top of its folder",
     "model": "each model",
     "vectors": "each vector set, with its model",
     "agreement": "each vector set that equals that of another format",
@@ -96,6 +97,11 @@ FAILURES = {
     "SUBMISSION-FILE-004": (
         "The folder holds a file that no entry lists, so that nobody knows what it is for or "
         "under which licence."
+    ),
+    "SUBMISSION-FILE-005": (
+        "The top of the folder holds files that Python would import if it were started there "
+        "(`*.py`, `*.so`, `*.pth`, packages). This tool never does, but whoever unpacks the "
+        "submission may. Advice: no part of the verdict."
     ),
     "SUBMISSION-LICENSE-001": (
         "A licence cannot be told from its text: nobody knows what may be done with the material."

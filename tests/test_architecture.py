@@ -21,6 +21,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "__main__": "cli",
         "verdicts": "",
         "checks": "",
+        "caller": "evaluation.leftovers",
         "registry": "verdicts",
         "jsonschemas": "verdicts",
         "submission": "verdicts jsonschemas",
@@ -31,12 +32,13 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "metrics": "verdicts registry submission.values",
         "evaluation": "verdicts checks registry submission tensorfiles codecs runtimes metrics",
         "report": "verdicts jsonschemas __version__",
-        "session": "verdicts checks jsonschemas submission tensorfiles codecs runtimes metrics "
-        "evaluation report",
+        "session": "caller verdicts checks jsonschemas submission tensorfiles codecs runtimes "
+        "metrics evaluation report",
         "suites": "verdicts evaluation.plan session",
         "plugin": "verdicts session",
-        "cli": "verdicts checks jsonschemas session nnc cli_nnc __version__",
-        "cli_nnc": "nnc",
+        "cli": "verdicts checks jsonschemas session nnc cli_app cli_nnc __version__",
+        "cli_nnc": "nnc cli_app",
+        "cli_app": "caller",
     }.items()
 }
 """What each room may import besides itself: a room, or one module of it."""

@@ -213,6 +213,8 @@ def _clean_environment(scratch: Path) -> dict[str, str]:
         "TMPDIR": str(scratch),
         "LC_ALL": "C.UTF-8",
         "PYTHONHASHSEED": "0",
+        # A library may start Python itself, in the scratch folder, where foreign files are written.
+        "PYTHONSAFEPATH": "1",
     }
 
 

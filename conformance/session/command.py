@@ -4,52 +4,109 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from conformance.caller import judged_around, resolve, working_folder
 from conformance.verdicts import ConformanceError, ExitCode, Finding, Location
 
 READ_LIMIT = 64 << 30
 """Bytes of one array that commands will read from the user's own files."""
 
+SUITES = Path(__file__).parents[1]
+PATH_OPTIONS = frozenset(
+    {
+        *("--waivers", "--evidence", "--submission", "--junitxml", "--junit-xml", "--log-file"),
+        *("-c", "--config-file", "--rootdir", "--confcutdir", "--basetemp", "--ignore"),
+    }
+)
+"""Options of a run whose value is a path: those of this plug-in and of pytest itself."""
+SETTING_OPTIONS, PATH_SETTINGS = frozenset({"-o", "--override-ini"}), {"cache_dir", "log_file"}
 
-def run_suites(arguments: Sequence[str], report: Path) -> int:
+
+def run_suites(arguments: Sequence[str], report: Path | None = None) -> int:
     """Run the suites with pytest and return the exit code.
 
     ``arguments`` are submission folders and, from the first that begins with a dash, options for
-    pytest.
+    pytest; their paths are relative to the caller's folder. ``report`` defaults to ``reports``
+    there, or next to the submission if the caller is in it.
     """
     import pytest
 
-    folders = list(itertools.takewhile(lambda argument: not argument.startswith("-"), arguments))
-    if not folders:
+    typed = list(itertools.takewhile(lambda argument: not argument.startswith("-"), arguments))
+    if not typed:
         raise ConformanceError(
             "no submission to judge",
             expected="submission folders, and options of pytest only after them",
             found=" ".join(arguments),
             mend="write `nnr-conformance run DIR [OPTIONS]`",
         )
+    folders = [resolve(folder) for folder in typed]
+    report = report or default_report(folders)
     # In one word: pytest would take a folder of its own for a place to look for settings in.
     submissions = [f"--submission={folder}" for folder in folders]
-    suites = Path(__file__).parents[1]
-    # The root is the caller's folder, so that nothing is ever written beside the package.
-    root = f"--rootdir={Path.cwd()}"
+    # Both named, so that pytest searches no folder for settings, and prints ids without a way to
+    # the package.
+    settings = ["-c", str(SUITES / "pytest.ini"), f"--rootdir={Path.cwd()}"]
     # This process has imported the package before pytest could rewrite its assertions: no matter.
     quiet = "-Wignore::pytest.PytestAssertRewriteWarning"
-    options = [quiet, "--report", str(report), *arguments[len(folders) :]]
-    started = _SessionProbe()
-    code = int(pytest.main([str(suites), root, *submissions, *options], plugins=[started]))
-    refused = code == pytest.ExitCode.USAGE_ERROR and not started.seen
+    options = [quiet, "--report", str(report), *resolved_options(arguments[len(typed) :])]
+    door = _Door()
+    code = int(pytest.main([str(SUITES), *settings, *submissions, *options], plugins=[door]))
+    refused = code == pytest.ExitCode.USAGE_ERROR and not door.started
     return ExitCode.USAGE if refused else code
 
 
-class _SessionProbe:
-    """Tells whether a run began: pytest's code for wrong options is this tool's for a defect."""
+def default_report(folders: Sequence[Path]) -> Path:
+    """Return where reports go if nobody says: never into a submission."""
+    inside = judged_around(working_folder(), folders)
+    if inside is None:
+        return resolve("reports")
+    return resolve(os.path.relpath(inside.resolve().parent / "reports", working_folder()))
 
-    seen = False
+
+def resolved_options(options: Sequence[str]) -> list[str]:
+    """Return options of pytest with the paths in them as seen from the caller's folder."""
+    resolved: list[str] = []
+    for option in options:
+        name, is_one_word, value = option.partition("=")
+        before = resolved[-1] if resolved else ""
+        if name in PATH_OPTIONS and is_one_word:
+            resolved.append(f"{name}={resolve(value)}")
+        elif before in PATH_OPTIONS:
+            resolved.append(str(resolve(option)))
+        elif before in SETTING_OPTIONS and name in PATH_SETTINGS:
+            resolved.append(f"{name}={resolve(value)}")
+        else:
+            resolved.append(option)
+    return resolved
+
+
+class _Door:
+    """Refuses what is no option, and knows whether a run began.
+
+    pytest's code for wrong options is this tool's for a defect.
+    """
+
+    started = False
+
+    def pytest_load_initial_conftests(self, early_config: Any) -> None:
+        """Refuse folders after the options: pytest would search them for tests, and run them."""
+        words = early_config.known_args_namespace.file_or_dir
+        others = [word for word in words if not word.startswith(str(SUITES))]
+        if others:
+            raise ConformanceError(
+                f"{others[0]} is neither an option nor the value of one",
+                expected="submission folders first, then options of pytest",
+                found=" ".join(others),
+                mend="write `nnr-conformance run DIR... [OPTIONS]`",
+            )
 
     def pytest_sessionstart(self) -> None:
-        self.seen = True
+        """Note that the options were right."""
+        self.started = True
 
 
 def check_metadata(folder: Path) -> tuple[str, int]:
@@ -58,13 +115,18 @@ def check_metadata(folder: Path) -> tuple[str, int]:
 
     _require_folder(folder)
     loaded = load(folder)
+    advice = "".join(f"advice: {each}\n\n" for each in loaded.advice)
     if loaded.problems:
         count = f"{len(loaded.problems)} problem{'s' if len(loaded.problems) > 1 else ''}"
         found = "\n\n".join(str(problem) for problem in loaded.problems)
-        return f"{found}\n\n{folder}: {count} found in the metadata and files", ExitCode.FAIL
+        return (
+            f"{advice}{found}\n\n{folder}: {count} found in the metadata and files",
+            ExitCode.FAIL,
+        )
     checked = f"{len(loaded.files)} files, metadata version {loaded.submission.schema_version}"  # type: ignore[union-attr]
     verdict = f"{folder}: metadata and files are in order ({checked})"
-    return f"{verdict}; `nnr-conformance run {folder}` judges the samples", ExitCode.PASS
+    more = f"{verdict}; `nnr-conformance run {folder}` judges the samples"
+    return f"{advice}{more}", ExitCode.PASS
 
 
 def fix_metadata(folder: Path) -> str:

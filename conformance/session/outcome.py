@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from conformance.caller import as_typed
 from conformance.evaluation.limits import Limits
 from conformance.session.environment import environment_block
 from conformance.session.progress import ProgressLine
@@ -62,7 +63,7 @@ class Outcome:
         try:
             self._writer.begin()
         except ConformanceError as error:
-            pytest.exit(str(error), returncode=ExitCode.USAGE)
+            pytest.exit(as_typed(str(error)), returncode=ExitCode.USAGE)
         terminal = self._plugins.get_plugin("terminalreporter")
         if terminal is not None and terminal.isatty and terminal.verbosity == 0:
             total = sum(len(target.planned) for target in self._targets.values())

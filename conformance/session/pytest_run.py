@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from conformance.caller import as_typed
 from conformance.checks import BY_TEST, ORDER
 from conformance.evaluation.case import Kind
 from conformance.evaluation.evidence import Evidence
@@ -23,7 +24,7 @@ from conformance.session.run import Target
 from conformance.session.storage import evidence_store
 from conformance.session.waivers import apply_waivers, read_waivers
 from conformance.submission import FileFacts
-from conformance.verdicts import OPEN, ConformanceError, ExitCode, Finding, Location, Verdict
+from conformance.verdicts import OPEN, ConformanceError, ExitCode, Finding, Verdict
 
 LONGEST_CASE = 30 * 24 * 3600
 """Seconds: a month."""
@@ -55,7 +56,6 @@ class PytestRun:
         _leave_out_hypothesis(config)
         early: Worker | None = None
         try:
-            _refuse_foreign_settings(config, folders)
             early = _early_worker(config)
             run = cls(config, load_targets(folders, _known(config)), early)
             if not config.option.collectonly:
@@ -63,7 +63,7 @@ class PytestRun:
         except ConformanceError as error:
             if early is not None:
                 early.stop()
-            pytest.exit(str(error), returncode=ExitCode.USAGE)
+            pytest.exit(as_typed(str(error)), returncode=ExitCode.USAGE)
         return run
 
     def _get_ready(self) -> None:
@@ -133,7 +133,7 @@ class PytestRun:
         judge = Judge(
             BY_TEST[request.function.__name__],
             subject,
-            target.loaded.problems,
+            (*target.loaded.problems, *target.loaded.advice),
             {metric.id: metric for metric in submission.metrics} if submission else {},
             self._look_up,
         )
@@ -226,23 +226,6 @@ def _leave_out_hypothesis(config: pytest.Config) -> None:
     )
     if suites_alone and config.pluginmanager.has_plugin("hypothesispytest"):
         config.pluginmanager.unregister(name="hypothesispytest")
-
-
-def _refuse_foreign_settings(config: pytest.Config, folders: Sequence[Path]) -> None:
-    """Raise if pytest took its settings from a submission: they can load code.
-
-    That happens only where a folder comes before the suites on the command line.
-    """
-    for folder in folders:
-        if config.inipath is not None and config.inipath.is_relative_to(folder.resolve()):
-            raise ConformanceError(
-                f"pytest took {config.inipath.name} of a submission as its own settings",
-                where=Location(config.inipath.name),
-                expected="settings of the tool or of the user",
-                found=str(config.inipath),
-                mend="judge untrusted folders with `nnr-conformance run DIR`, or with "
-                "--submission=DIR in one word, and distrust this run: settings can load code",
-            )
 
 
 def _early_worker(config: pytest.Config) -> Worker | None:

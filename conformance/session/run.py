@@ -99,7 +99,7 @@ def targets_of(submissions: Sequence[Loaded]) -> tuple[Target, ...]:
         for s in submissions
     ]
     return tuple(
-        Target(name, loaded, tuple(_plan(subjects(name, loaded.submission))))
+        Target(name, loaded, tuple(_plan(_subjects(name, loaded))))
         for name, loaded in zip(_distinct(wanted), submissions, strict=True)
     )
 
@@ -111,6 +111,12 @@ def _distinct(wanted: Iterable[str]) -> list[str]:
         free = (f"{name}-{number}" for number in itertools.count(2))
         names.append(name if name not in names else next(n for n in free if n not in names))
     return names
+
+
+def _subjects(name: str, loaded: Loaded) -> Mapping[Over, tuple[Subject, ...]]:
+    """Return the subjects of the plan; what only advice is about is one where there is some."""
+    listed = subjects(name, loaded.submission)
+    return {**listed, "importable": listed["submission"]} if loaded.advice else listed
 
 
 def _plan(by_kind: Mapping[Over, tuple[Subject, ...]]) -> Iterator[Planned]:

@@ -11,15 +11,25 @@ from conformance.verdicts import ConformanceError
 VARIABLE = "NNR_CONFORMANCE_CACHE"
 
 
+def cache_folder() -> Path:
+    """Return the folder of the user's in which this tool keeps what it may lose."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("nnr-conformance")
+
+
+def evidence_folder(chosen: Path | None = None) -> Path:
+    """Return ``chosen``, else ``$NNR_CONFORMANCE_CACHE``, else the user's own folder."""
+    given = chosen or os.environ.get(VARIABLE)
+    return Path(given) if given else cache_folder() / "evidence"
+
+
 def evidence_store(chosen: Path | None = None) -> EvidenceStore:
-    """Return the store in ``chosen``, else in ``$NNR_CONFORMANCE_CACHE``, else the user's own.
+    """Return the store in :func:`evidence_folder`.
 
     Raises :class:`~conformance.verdicts.ConformanceError` if it cannot be written to.
     """
-    from platformdirs import user_cache_path
-
-    given = chosen or os.environ.get(VARIABLE)
-    folder = Path(given) if given else user_cache_path("nnr-conformance") / "evidence"
+    folder = evidence_folder(chosen)
     try:
         return EvidenceStore(folder)
     except OSError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from conformance.caller import as_typed
 from conformance.verdicts import REFUSING, Finding, Json, Verdict
 
 COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
@@ -36,7 +37,8 @@ def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: 
         terminal.line(f"  {advisory} advisory: worth a look, and no part of the verdict")
     for finding in _told_again(report["findings"]):
         terminal.line(str(Finding.from_json({key: finding[key] for key in FIELDS})))
-    terminal.line(f"  reports: {folder / 'report.html'} (and report.json, report.md, junit.xml)")
+    page = as_typed(str(folder / "report.html"))
+    terminal.line(f"  reports: {page} (and report.json, report.md, junit.xml)")
 
 
 def _is_advice(finding: Mapping[str, Json]) -> bool:

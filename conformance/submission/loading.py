@@ -37,7 +37,12 @@ from conformance.submission.sections import (
     find_repeated_measurements,
     uncertain_sections,
 )
-from conformance.submission.settings import find_settings, refuse_settings
+from conformance.submission.settings import (
+    advise_against_modules,
+    find_modules,
+    find_settings,
+    refuse_settings,
+)
 from conformance.submission.tolerances import find_empty_tolerances, find_unusable_tolerances
 from conformance.submission.unlisted import (
     find_unlisted,
@@ -65,7 +70,7 @@ class Loaded:
     ``submission`` is there when the metadata hold together: when they follow the schema, no id is
     used twice and no reference dangles. Files, licences and tolerances may have problems even so.
     ``files`` are the facts of the files that are as listed; ``metadata_sha256`` is the digest of
-    ``submission.json``.
+    ``submission.json``. ``advice`` is what could be better, and is no part of any verdict.
     """
 
     root: Path
@@ -74,6 +79,7 @@ class Loaded:
     problems: tuple[Finding, ...]
     files: Mapping[str, FileFacts]
     metadata_sha256: str
+    advice: tuple[Finding, ...] = ()
 
 
 def load(
@@ -115,6 +121,7 @@ def load(
         problems=to_findings(_first(limits, refused, certain), document, name),
         files=listed.files,
         metadata_sha256=document.sha256,
+        advice=to_findings(listed.advice, document, name),
     )
 
 
@@ -193,6 +200,7 @@ def _is_inside(pointer: Pointer, outer: set[Pointer]) -> bool:
 class _CheckedFiles:
     files: Mapping[str, FileFacts]
     problems: tuple[Problem, ...]
+    advice: tuple[Problem, ...]
 
 
 def _check_files(
@@ -213,7 +221,8 @@ def _check_files(
     unaccounted = find_unlisted(folder, rest, limits.files) if lists_known else ()
     renamed = (problem for problem, _ in matched)
     problems = (*compared.problems, *refuse_settings(settings), *renamed, *unaccounted)
-    return _CheckedFiles(compared.files, problems)
+    advice = tuple(advise_against_modules(find_modules(folder.paths)))
+    return _CheckedFiles(compared.files, problems, advice)
 
 
 def _texts(data: Json) -> set[str]:

@@ -3,21 +3,27 @@
 pytest looks for its settings in the folders that it believes to be told of tests, before any
 plug-in of it is asked; settings can name code to load. numba takes settings from the current
 folder. No submission needs such a file there.
+
+Python started in the folder takes modules from it before its own. This tool never does so, and a
+submission may come with scripts: that is advice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from conformance.submission.clauses import FILES
 from conformance.submission.problems import Problem
+from conformance.submission.wording import listing
 
 _NAMES = (
     *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
     *("tox.ini", "setup.cfg", "pyproject.toml", "setup.py", "conftest.py"),
     ".numba_config.yaml",
 )
+_MODULES = (".py", ".pyc", ".so", ".pyd", ".pth")
+_SHOWN = 8
 
 
 def find_settings(root: Path) -> tuple[str, ...]:
@@ -37,6 +43,34 @@ def refuse_settings(names: Iterable[str]) -> Iterator[Problem]:
             mend="Move it into a subfolder or an archive, or remove it.",
             clause=FILES,
             file=name,
+        )
+
+
+def find_modules(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the modules at the top of a folder of files ``paths``; packages end in a slash."""
+    names = set()
+    for path in paths:
+        top, _, below = path.partition("/")
+        if not below and top.endswith(_MODULES) and top not in _NAMES:
+            names.add(top)
+        elif below.startswith("__init__.") and below.endswith(_MODULES):
+            names.add(f"{top}/")
+    return tuple(sorted(names))
+
+
+def advise_against_modules(names: Collection[str]) -> Iterator[Problem]:
+    """Yield one piece of advice for what :func:`find_modules` gave, if it is anything."""
+    if names:
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        yield Problem(
+            check="SUBMISSION-FILE-005",
+            message="the top of the folder holds modules of Python",
+            expected="scripts in a subfolder, where Python does not find them by itself",
+            found=f"{listing(sorted(names)[:_SHOWN])}{more}",
+            mend="Move them into a subfolder such as scripts/: whoever starts Python in the "
+            "folder runs them in place of modules of the same name.",
+            clause=FILES,
+            file=min(names),
         )
 
 

@@ -80,3 +80,50 @@ def test_in_a_subfolder_it_is_a_file_like_any_other(folder):
 def test_a_folder_of_that_name_is_no_file_of_settings(folder):
     (folder / "setup.py").mkdir()
     assert load(folder).problems == ()
+
+
+MODULES = {
+    "script": (("run.py",), ["run.py"]),
+    "library": (
+        ("fast.cpython-311-x86_64-linux-gnu.so",),
+        ["fast.cpython-311-x86_64-linux-gnu.so"],
+    ),
+    "path file": (("site.pth",), ["site.pth"]),
+    "package": (("json/__init__.py", "json/decoder.py"), ["json/"]),
+    "all": (("a.py", "b.pyc", "c.so", "d.pth", "e/__init__.py"), ["a.py", "b.pyc", "c.so", "e/"]),
+}
+
+
+@pytest.mark.parametrize(("files", "named"), MODULES.values(), ids=MODULES)
+def test_what_python_would_import_is_advice_and_no_failure(folder, files, named):
+    data = builder.valid()
+    for name in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"pass")
+        data["associated_files"].append(builder.entry(name, b"pass"))
+    builder.write_metadata(folder, data)
+    loaded = load(folder)
+    assert loaded.problems == ()
+    (advice,) = loaded.advice
+    assert advice.check == "SUBMISSION-FILE-005"
+    assert all(f'"{name}"' in advice.found for name in named)
+    assert advice.where.file == named[0]
+    assert "subfolder" in advice.mend
+
+
+@pytest.mark.parametrize("name", ["scripts/run.py", "notes.python", "data/x/__init__.py", "py"])
+def test_other_files_need_no_advice(folder, name):
+    data = builder.valid()
+    (folder / name).parent.mkdir(exist_ok=True, parents=True)
+    (folder / name).write_bytes(b"pass")
+    data["associated_files"].append(builder.entry(name, b"pass"))
+    builder.write_metadata(folder, data)
+    loaded = load(folder)
+    assert loaded.problems == loaded.advice == ()
+
+
+def test_settings_are_refused_and_not_advised_against_as_well(folder):
+    (folder / "conftest.py").write_text("")
+    loaded = load(folder)
+    assert [each.check for each in loaded.problems] == ["SUBMISSION-FILE-001"]
+    assert loaded.advice == ()
