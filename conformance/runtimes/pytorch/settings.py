@@ -37,6 +37,11 @@ def torch_for(format: str) -> Any:
     return library("torch", format, "pytorch")
 
 
+def safe_globals(torch: Any) -> frozenset[str]:
+    """Return the names that ``torch.load(weights_only=True)`` accepts in a pickle."""
+    return frozenset(torch._weights_only_unpickler._get_allowed_globals())
+
+
 def settings_of(torch: Any) -> Mapping[str, str]:
     """Return the settings that outputs may depend on, those of the environment included."""
     return {
