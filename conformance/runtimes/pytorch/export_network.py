@@ -36,6 +36,7 @@ from conformance.runtimes.pytorch.loading import (
 )
 from conformance.runtimes.pytorch.outside import Outside, check_outside
 from conformance.runtimes.pytorch.settings import (
+    known_types,
     safe_globals,
     settings_of,
     settled,
@@ -114,8 +115,10 @@ class ExportedNetwork(ParameterNetwork):
         """Refuse what PyTorch would run on loading the program, though nothing here needs it."""
         archive, allowed = self._archive, safe_globals(self._torch)
         check_examples(archive, allowed)
+        types: set[str] = set()
         for name in (_MODEL, _WEIGHTS_CONFIG, _CONSTANTS_CONFIG):
-            check_document(archive.text(name, _MAX_JSON), self.file, name)
+            types |= check_document(archive.text(name, _MAX_JSON), self.file, name)
+        self.foreign_classes = tuple(sorted(types - known_types(self._torch)))
         check_beside(archive, filter(_EXTRA.fullmatch, archive.members), allowed)
 
     def _check_members(self) -> None:

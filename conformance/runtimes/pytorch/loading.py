@@ -134,14 +134,23 @@ def _check_pickle(data: bytes, place: Place, known: Collection[str]) -> None:
         check_globals(data, place, known, _EMPTIED)
 
 
-def check_document(text: str, file: str, member: str) -> None:
-    """Raise ConformanceError if PyTorch would run something of this JSON document."""
-    _Document().check(View.of(text, file, member), "", 0)
+def check_document(text: str, file: str, member: str) -> frozenset[str]:
+    """Raise ConformanceError if PyTorch would run something of this JSON document.
+
+    Returns the types that its trees of inputs and outputs name. PyTorch imports none of them: it
+    knows them, or it refuses the file.
+    """
+    document = _Document()
+    document.check(View.of(text, file, member), "", 0)
+    return frozenset(document.types)
 
 
 @final
 class _Document:
     """The walk over one document: each string is checked by what PyTorch makes of it."""
+
+    def __init__(self) -> None:
+        self.types: set[str] = set()
 
     def check(self, view: View, key: str, depth: int) -> None:
         if depth > _MAX_DEPTH:
@@ -180,12 +189,11 @@ class _Document:
         if depth > _MAX_DEPTH:
             tree.broken(f"at most {_MAX_DEPTH} levels")
         if isinstance(value, dict):
-            if "__enum__" in value:
-                _refuse(tree, "a tree of inputs or outputs", f"import {value.get('fqn')}")
-            if "default_factory_module" in value:
-                module, name = value["default_factory_module"], value.get("default_factory_name")
-                if module != "builtins" or name not in _FACTORIES:
-                    _refuse(tree, "a tree of inputs or outputs", f"import {module}.{name}")
+            imported = _imported(value)
+            if imported is not None:
+                _refuse(tree, "a tree of inputs or outputs", f"import {imported}")
+            if isinstance(value.get("type"), str):
+                self.types.add(value["type"])
             for name, each in value.items():
                 self._check_tree(tree, name, depth + 1)
                 nested = name == "context" and isinstance(each, str)
@@ -214,6 +222,16 @@ def _opened(archive: Archive, name: str) -> Archive:
 
 def _is_text(value: Json) -> bool:
     return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+
+def _imported(node: dict[str, Json]) -> str | None:
+    """Return what PyTorch imports for a part of a tree, None if that is harmless or nothing."""
+    if "__enum__" in node:
+        return str(node.get("fqn"))
+    module, name = node.get("default_factory_module"), node.get("default_factory_name")
+    if module is None or (module == "builtins" and name in _FACTORIES):
+        return None
+    return f"{module}.{name}"
 
 
 def _document_in(text: str) -> Json:

@@ -280,6 +280,7 @@ def test_honest_examples_are_accepted(tmp_path, kind):
     path = saved(tmp_path, Sum(), (torch.ones(2, 4), HONEST[kind]()))
     with files.open_file(path, "torch-export") as network:
         assert network.outputs
+        assert network.foreign_classes == ()
 
 
 @pytest.mark.parametrize("kind", ["namedtuple", "dataclass"])

@@ -44,8 +44,9 @@ def saving_nodes(folder):
 
 
 def as_saver(meta, folder):
+    nodes = {node.name: node for node in meta.graph_def.node}
+    nodes[meta.saver_def.save_tensor_name.partition(":")[0]].input.append("^planted")
     meta.graph_def.node.extend(saving_nodes(folder))
-    meta.saver_def.save_tensor_name = "planted"
 
 
 def in_collection(name):
