@@ -173,6 +173,15 @@ CHECKS: tuple[Check, ...] = (
         f"{CALL}, items 1 and 5",
     ),
     Check(
+        "MODEL-LOADING-001",
+        "test_originals",
+        "test_model_loads_with_its_library_alone",
+        "model",
+        "The network loads with its own library alone",
+        f"{CALL}, item 1",
+        required=False,
+    ),
+    Check(
         "MODEL-PORTS-001",
         "test_originals",
         "test_inputs_and_outputs",

@@ -27,14 +27,24 @@ app = App(
 app.add_typer(cli_nnc.app, name="nnc")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Submission folder.")]
+Memory = cli_nnc.Memory
+Seconds = cli_nnc.Seconds
 
 
 def main() -> None:
     """Run the command line; what is wrong with the user's material is one screen, no traceback."""
-    from conformance.verdicts import ConformanceError, ExitCode
+    from conformance.verdicts import (
+        CaseTimeoutError,
+        ConformanceError,
+        EvaluationError,
+        ExitCode,
+    )
 
     try:
         app(prog_name="nnr-conformance")
+    except (EvaluationError, CaseTimeoutError) as error:
+        # The worker died, or was too slow: whatever it read is at fault, not how it was called.
+        _end(str(error), ExitCode.FAIL)
     except ConformanceError as error:
         _end(str(error), ExitCode.USAGE)
     except OSError as error:
@@ -115,11 +125,14 @@ def describe(
         Optional[str],  # noqa: UP045
         typer.Option("--format", help="Model format, where the name of the file does not tell."),
     ] = None,
+    memory: Memory = None,
+    seconds: Seconds = cli_nnc.LONGEST,
 ) -> None:
     """List inputs, outputs and parameters of a network: the names for vectors and samples."""
+    from conformance.session.asking import limits_for
     from conformance.session.command import description_of
 
-    say(description_of(model, model_format))
+    say(description_of(model, model_format, limits_for(memory, seconds)))
 
 
 @app.command()
@@ -146,12 +159,16 @@ def init(
         Optional[str],  # noqa: UP045
         typer.Option("--format", help="Model format, where the name of the file does not tell."),
     ] = None,
+    memory: Memory = None,
+    seconds: Seconds = cli_nnc.LONGEST,
 ) -> None:
     """Start a submission folder from a network and its vectors; lists what is left to fill in."""
+    from conformance.session.asking import limits_for
     from conformance.session.command import init_submission
 
     arrays = (inputs or [], targets or [], outputs or [])
-    say(init_submission(folder, model, *arrays, samples or [], model_format))
+    limits = limits_for(memory, seconds)
+    say(init_submission(folder, model, *arrays, samples or [], model_format, limits))
 
 
 @app.command()
@@ -176,34 +193,43 @@ def checks() -> None:
 @app.command()
 def digest(
     file: Annotated[Path, typer.Argument(help="A .safetensors, .npz or .pb file of tensors.")],
+    memory: Memory = None,
+    seconds: Seconds = cli_nnc.LONGEST,
 ) -> None:
     """Print the digest of every tensor in a file, as claims.tensor_digests wants them."""
+    from conformance.session.asking import limits_for
     from conformance.session.command import digests_of
 
-    say(digests_of(file))
+    say(digests_of(file, limits_for(memory, seconds)))
 
 
 @app.command()
 def measure(
     folder: Folder,
     sample: Annotated[str, typer.Argument(help="Id of the sample.")],
+    memory: Memory = None,
+    seconds: Seconds = cli_nnc.LONGEST,
 ) -> None:
     """Print what a sample truly is, as JSON to be pasted into its claims and features."""
+    from conformance.session.asking import limits_for
     from conformance.session.claims import true_claims
 
-    say(true_claims(folder, sample))
+    say(true_claims(folder, sample, limits_for(memory, seconds)))
 
 
 @app.command("compare-runtimes")
-def compare_runtimes(folder: Folder) -> None:
+def compare_runtimes(
+    folder: Folder, memory: Memory = None, seconds: Seconds = cli_nnc.LONGEST
+) -> None:
     """Compare what a network gives in all its formats: outputs, metrics, the noise floor.
 
     Vector sets say in `equivalent_to` which others they equal. Exit code: 0 all agree, 1 some do
     not, 3 something could not be run.
     """
+    from conformance.session.asking import limits_for
     from conformance.session.parity import compare_runtimes
 
-    text, code = compare_runtimes(folder)
+    text, code = compare_runtimes(folder, limits_for(memory, seconds))
     say(text)
     raise typer.Exit(code)
 
@@ -216,17 +242,22 @@ def localise(
         Optional[str],  # noqa: UP045
         typer.Option(help="Id of the metric (default: the first the sample is judged by)."),
     ] = None,
-    seconds: Annotated[
-        float, typer.Option(min=0, help="Time limit; what was found by then is shown.")
+    search: Annotated[
+        float,
+        typer.Option("--seconds", min=0, help="Time limit; what was found by then is shown."),
     ] = 600.0,
+    memory: Memory = None,
+    seconds: Seconds = cli_nnc.LONGEST,
 ) -> None:
     """Find the parameters that carry the loss: swap groups of them, and halve what matters."""
+    from conformance.session.asking import limits_for
     from conformance.session.localise import localise_loss
 
     def tell(text: str) -> None:
         say(text, err=True)
 
-    say(localise_loss(folder, sample, metric=metric, seconds=seconds, tell=tell))
+    limits = limits_for(memory, seconds)
+    say(localise_loss(folder, sample, limits, metric=metric, seconds=search, tell=tell))
 
 
 @app.command()

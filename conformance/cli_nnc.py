@@ -1,27 +1,22 @@
 """The commands of ``nnr-conformance nnc``: looking into NNC bitstreams, and decoding them.
 
-Like :mod:`conformance.cli` it imports only typer; the commands import what they need. The exit
-code is 0 where all is well, 1 where the stream breaks a rule, 2 where a file cannot be read or the
-call is wrong, and 3 where the stream holds what this decoder has no rule for.
+Like :mod:`conformance.cli` it imports only typer; the commands import what they need. Streams are
+read by a worker under limits, never in this process. The exit code is 0 where all is well, 1 where
+the stream breaks a rule or the worker did not survive it, 2 where a file cannot be read or the call
+is wrong, and 3 where the stream holds what this decoder has no rule for.
 """
 
 from __future__ import annotations
 
-import functools
-import json
-from collections.abc import Callable, Iterable
+import errno
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional, ParamSpec
+from typing import Annotated, Any, Optional
 
 import typer
 
 from conformance.cli_app import App, say
-
-if TYPE_CHECKING:
-    from conformance.nnc.errors import NncError
-    from conformance.nnc.options import Options
-    from conformance.nnc.state import DecoderState
-
 
 app = App(
     help="Look into NNC bitstreams (ISO/IEC 15938-17): inspect, validate, decode.",
@@ -30,10 +25,12 @@ app = App(
     rich_markup_mode=None,
 )
 
-_LAID_BY = 4 << 20
-_LOST_ERROR = "without setting an exception"
-_VIOLATION, _USAGE, _UNSUPPORTED = 1, 2, 3
+LONGEST = 600.0
+"""Seconds that a command may take, unless others are given."""
+
 _DIALECTS = ("nncodec-2", "nncodec-1.0")
+_MOST_DIMENSIONS = 16 << 20
+_DECODED = "decoded.npz"
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="An NNC bitstream.")]
 After = Annotated[
@@ -47,38 +44,22 @@ Dimensions = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--dimensions", help='Shapes that are not in the stream: {"name": [64, 3]}.'),
 ]
-
-
-Said = ParamSpec("Said")
-
-
-def _says_when_memory_ends(command: Callable[Said, None]) -> Callable[Said, None]:
-    """Let a command that runs out of memory end in words.
-
-    To leave a ``with`` block CPython 3.11 needs a few bytes, and where there are none it tries
-    again for ever. So the error is caught around the command itself, before any block of typer's,
-    and memory that was laid by is given back before anything else is done.
-    """
-
-    @functools.wraps(command)
-    def guarded(*args: Said.args, **options: Said.kwargs) -> None:
-        laid_by = bytearray(_LAID_BY)
-        try:
-            return command(*args, **options)
-        except MemoryError:
-            del laid_by
-        except SystemError as error:
-            # Where not a byte is left, CPython can lose the MemoryError on its way here.
-            del laid_by
-            if _LOST_ERROR not in str(error):
-                raise
-        _end("there is not enough memory for what the stream asks for", _VIOLATION)
-
-    return guarded
+Memory = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--memory-limit",
+        metavar="MIB",
+        min=1,
+        help="Address space for reading files (default: three quarters of the memory).",
+    ),
+]
+Seconds = Annotated[
+    float,
+    typer.Option("--case-timeout", metavar="SECONDS", min=1, help="Time for reading files."),
+]
 
 
 @app.command()
-@_says_when_memory_ends
 def inspect(
     file: File,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
@@ -93,63 +74,42 @@ def inspect(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    memory: Memory = None,
+    seconds: Seconds = LONGEST,
 ) -> None:
     """Show every unit, element and tensor of a stream; of a damaged one all up to the damage.
 
     Places are byte.bit from the start of the file: 66.3 is the fourth bit of byte 66.
     """
-    from conformance.nnc.inspection.document import document_of
-    from conformance.nnc.inspection.examination import examine
-    from conformance.nnc.inspection.lazy import json_text
-    from conformance.nnc.inspection.listing import listing
-    from conformance.nnc.inspection.tree import tree
-
     if as_json and as_tree:
         raise typer.BadParameter("--json and --tree are two forms: choose one")
-    options = _options(dialect, dimensions)
-    data = file.read_bytes()
-    examination = examine(data, options, _state_after(after, options))
-    document = _only_unit(document_of(examination, bits=bits), unit)
-    if as_json:
-        _print(json_text(document))
-    elif as_tree:
-        _print(tree(document, str(file)))
-    else:
-        _print(listing(document, str(file), whole=unit is not None))
-    raise typer.Exit(0 if examination.error is None else _code_of(examination.error))
+    stream = _stream(file, after, dialect, dimensions)
+    question = {**stream, "json": as_json, "tree": as_tree, "unit": unit, "bits": bits}
+    _answer("nnc-inspect", question, memory, seconds)
 
 
 @app.command()
-@_says_when_memory_ends
 def validate(
     file: File,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    memory: Memory = None,
+    seconds: Seconds = LONGEST,
 ) -> None:
-    """Hold a stream against every rule; each violation says what, where, and how to see it.
+    """Compare a stream with every rule; each violation says what, where, and how to see it.
 
     The exit code is 1 for violations, 0 without (warnings are none), 3 if not all could be checked.
     """
-    from conformance.nnc.inspection.rules import UNCHECKED
-    from conformance.nnc.inspection.rules import validate as violations_of
-    from conformance.nnc.inspection.verdict import verdict_facts, verdict_lines
+    import shlex
 
-    options = _options(dialect, dimensions)
-    data = file.read_bytes()
-    found = violations_of(data, options, _state_after(after, options), file=_quoted(file))
-    if as_json:
-        _print([json.dumps(verdict_facts(found), indent=1)])
-    else:
-        _print(verdict_lines(found, str(file)))
-    if any(each.severity == "violation" for each in found):
-        raise typer.Exit(_VIOLATION)
-    raise typer.Exit(_UNSUPPORTED if any(each.rule == UNCHECKED for each in found) else 0)
+    stream = _stream(file, after, dialect, dimensions)
+    question = {**stream, "json": as_json, "quoted": shlex.quote(str(file))}
+    _answer("nnc-validate", question, memory, seconds)
 
 
 @app.command()
-@_says_when_memory_ends
 def features(
     file: File,
     as_json: Annotated[
@@ -158,26 +118,15 @@ def features(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    memory: Memory = None,
+    seconds: Seconds = LONGEST,
 ) -> None:
     """List the tools that a stream uses, one a line, as samples declare them."""
-    from conformance.nnc.inspection.document import document_of
-    from conformance.nnc.inspection.examination import examine
-
-    options = _options(dialect, dimensions)
-    data = file.read_bytes()
-    examination = examine(data, options, _state_after(after, options))
-    document = document_of(examination)
-    if as_json:
-        wanted = {name: document[name] for name in ("features", "claims", "error")}
-        _print([json.dumps(wanted, indent=1, allow_nan=False)])
-    else:
-        _print(document["features"])
-    if examination.error is not None:
-        _end(str(examination.error), _code_of(examination.error))
+    stream = _stream(file, after, dialect, dimensions)
+    _answer("nnc-features", {**stream, "json": as_json}, memory, seconds)
 
 
 @app.command()
-@_says_when_memory_ends
 def decode(
     file: File,
     output: Annotated[
@@ -197,38 +146,32 @@ def decode(
     multiply_decomposition: Annotated[
         bool, typer.Option("--multiply-decomposition", help="Replace G and H by their product.")
     ] = False,
+    memory: Memory = None,
+    seconds: Seconds = LONGEST,
 ) -> None:
     """Decode a stream into an .npz file, one array for each tensor.
 
     After earlier streams of an update chain, what is written is the difference to them. With
     --tensor it is said how much of the file was read.
     """
-    from dataclasses import replace
-
     if output is None and tensor is None:
         raise typer.BadParameter("say where the tensors go", param_hint="--output")
     if output is not None and output.suffix != ".npz":
         raise typer.BadParameter("the output is an .npz file", param_hint="--output")
     if tensor is not None and after:
         raise typer.BadParameter("a tensor alone is decoded from one stream", param_hint="--after")
-    options = replace(
-        _options(dialect, dimensions),
-        apply_local_scaling=apply_local_scaling,
-        multiply_decomposition=multiply_decomposition,
-    )
-    tensors, said = (
-        _decode_all(file, options, after) if tensor is None else _decode_one(file, options, tensor)
-    )
-    if output is not None:
-        from conformance.nnc.inspection.archive import write_npz
-
-        try:
-            write_npz(output, tensors)
-        except ValueError as error:
-            _end(str(error), _USAGE)
-    for name, array in tensors.items():
-        _print([f"{array.dtype!s:<8} {' x '.join(map(str, array.shape)):<20} {name!r}"])
-    _print(said)
+    if output is not None and not output.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(output))
+    question = {
+        **_stream(file, after, dialect, dimensions),
+        "tensor": tensor,
+        "write": output is not None,
+        "values": {
+            "apply_local_scaling": apply_local_scaling,
+            "multiply_decomposition": multiply_decomposition,
+        },
+    }
+    _answer("nnc-decode", question, memory, seconds, output)
 
 
 @app.command("warm-up")
@@ -245,108 +188,64 @@ def warm_up() -> None:
     _print([f"The kernels of the NNC decoder {what} in {perf_counter() - start:.1f} s"])
 
 
-def _decode_all(
-    file: Path, options: Options, after: list[Path] | None
-) -> tuple[dict[str, Any], list[str]]:
-    from conformance.nnc.decoder import decode as decode_file
-    from conformance.nnc.errors import NncError
-
-    data = file.read_bytes()
-    state = _state_after(after, options)
-    try:
-        return decode_file(data, options, state), []
-    except NncError as error:
-        _end(f"{file}: {error}", _code_of(error))
-
-
-def _decode_one(file: Path, options: Options, name: str) -> tuple[dict[str, Any], list[str]]:
-    """Return one tensor, and how much was read for it."""
-    from conformance.nnc.access import StreamAccess
-    from conformance.nnc.errors import NncError
-
-    try:
-        with StreamAccess(file, options) as stream:
-            tensors = {name: stream.decode(name)}
-            return tensors, [f"read {stream.bytes_read} of {stream.size} bytes"]
-    except NncError as error:
-        _end(f"{file}: {error}", _code_of(error))
-
-
-def _options(dialect: str, dimensions: Path | None) -> Options:
-    from typing import cast
-
-    from conformance.nnc.options import Dialect as KnownDialect
-    from conformance.nnc.options import Interpretation, Options
+def _stream(
+    file: Path, after: Sequence[Path] | None, dialect: str, dimensions: Path | None
+) -> dict[str, Any]:
+    """Return what a question says of a stream; an OSError if one of the files is not there."""
+    from conformance.session.asking import require_files
 
     if dialect not in _DIALECTS:
         raise typer.BadParameter(f"one of {', '.join(_DIALECTS)}", param_hint="--dialect")
-    return Options(
-        interpretation=Interpretation(dialect=cast("KnownDialect", dialect)),
-        dimensions={} if dimensions is None else _read_dimensions(dimensions),
-    )
+    require_files([file, *(after or [])])
+    return {
+        "file": str(file.absolute()),
+        "display": str(file),
+        "after": [(str(path.absolute()), str(path)) for path in after or []],
+        "dialect": dialect,
+        "dimensions": {} if dimensions is None else _read_dimensions(dimensions),
+    }
 
 
-def _read_dimensions(path: Path) -> dict[str, tuple[int, ...]]:
+def _read_dimensions(path: Path) -> dict[str, list[int]]:
+    from conformance.documents import read_json
+
     try:
-        shapes = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        message = f"{path} is not JSON: {error}"
+        shapes = read_json(path, _MOST_DIMENSIONS)
+    except ValueError as error:
+        message = f"{path} is not JSON that can be used: {error}"
         raise typer.BadParameter(message, param_hint="--dimensions") from None
     if not isinstance(shapes, dict) or not all(map(_is_shape, shapes.values())):
         message = f'{path} has to be of the form {{"name": [64, 3]}}'
         raise typer.BadParameter(message, param_hint="--dimensions")
-    return {name: tuple(shape) for name, shape in shapes.items()}
+    return shapes
 
 
 def _is_shape(value: Any) -> bool:
     return isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
 
 
-def _state_after(earlier: list[Path] | None, options: Options) -> DecoderState | None:
-    if not earlier:
-        return None
-    from conformance.nnc.decoder import decode as decode_file
-    from conformance.nnc.errors import NncError
-    from conformance.nnc.state import DecoderState
+def _answer(
+    name: str,
+    question: dict[str, Any],
+    memory: int | None,
+    seconds: float,
+    output: Path | None = None,
+) -> None:
+    """Ask the worker, print what it says, and end as it says; decoded tensors go to ``output``."""
+    from conformance.session.asking import answered, limits_for
 
-    state = DecoderState()
-    for path in earlier:
-        data = path.read_bytes()
-        try:
-            decode_file(data, options, state)
-        except NncError as error:
-            _end(f"{path}, given with --after: {error}", _USAGE)
-    return state
-
-
-def _only_unit(document: dict[str, Any], unit: int | None) -> dict[str, Any]:
-    if unit is None:
-        return document
-    units = document["units"][max(unit, 0) : unit + 1]
-    if not units:
-        last = document["unit_count"] - 1
-        there = f"there are units 0 to {last}" if last >= 0 else "there is no unit"
-        raise typer.BadParameter(f"{there} in the file", param_hint="--unit")
-    return {**document, "units": units}
-
-
-def _code_of(error: NncError) -> int:
-    from conformance.nnc.errors import NncUnsupportedError
-
-    return _UNSUPPORTED if isinstance(error, NncUnsupportedError) else _VIOLATION
-
-
-def _quoted(file: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(file))
+    with answered(name, question, limits_for(memory, seconds)) as answer:
+        ended = answer.facts
+        if output is not None and ended["error"] is None:
+            answer.move(_DECODED, output)
+        _print(answer.lines())
+        if ended.get("option"):
+            raise typer.BadParameter(ended["error"], param_hint=ended["option"])
+        if ended["error"] is not None:
+            say(f"error: {ended['error']}", err=True)
+        raise typer.Exit(ended["code"])
 
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
         say(line)
-
-
-def _end(text: str, code: int) -> NoReturn:
-    say(f"error: {text}", err=True)
-    raise typer.Exit(code)

@@ -47,6 +47,22 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
     judge.passed("the network uses every one of its files and parameters")
 
 
+def test_model_loads_with_its_library_alone(subject: Subject, judge: Judge) -> None:
+    """Whoever opens the network with the library of its format needs no code besides."""
+    assert subject.model is not None
+    classes = judge.evidence("model")["foreign_classes"]
+    judge.require(
+        not classes,
+        "the network names classes that the library of its format does not have",
+        expected="a network that its library loads without code of its author",
+        found=", ".join(classes[:MOST_NAMED]),
+        where=Location(subject.model.files[0].rel_filepath),
+        mend="export the network with tensors, tuples, lists and dictionaries as inputs and "
+        "outputs; this is advice: the network was opened and run without these classes",
+    )
+    judge.passed("the network names nothing that its library does not have")
+
+
 def _require_used_parameters(subject: Subject, judge: Judge, unused: list[str]) -> None:
     assert subject.model is not None
     more = [f"and {len(unused) - MOST_NAMED} more"] if len(unused) > MOST_NAMED else []

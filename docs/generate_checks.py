@@ -118,6 +118,11 @@ FAILURES = {
         "files hold more than twice the bytes of the parameters in use and 256 KiB besides. That "
         "makes every compression look better than it is."
     ),
+    "MODEL-LOADING-001": (
+        "Inputs or outputs of the network have classes of its author, such as a dataclass or a "
+        "named tuple. Nobody can load the network with its own library without the code of these. "
+        "It is advice: nothing here needs them."
+    ),
     "MODEL-PORTS-001": (
         "The file has other inputs or outputs than declared: perhaps another export."
     ),

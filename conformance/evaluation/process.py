@@ -40,6 +40,9 @@ ANSWER_LIMIT = 256 << 20
 PROGRAM = ("-m", "conformance.evaluation.worker")
 """What the fresh interpreter is to run."""
 
+QUESTIONS = (*PROGRAM, "questions")
+"""The same, for questions of commands about single files."""
+
 ISOLATION = "rlimits"
 """The level reached: limits and a clean environment, but the kernel's full view of the machine."""
 

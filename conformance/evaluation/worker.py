@@ -1,7 +1,9 @@
 """The worker process: everything that parses a submitted binary happens here.
 
-Run as ``python -I -m conformance.evaluation.worker``. The first line on standard input holds the
-limits; each further line is a request, answered by one line. The process ends with its input.
+Run as ``python -I -m conformance.evaluation.worker`` for the cases of submissions, and with the
+argument ``questions`` for what commands ask about single files. The first line on standard input
+holds the limits; each further line is a request, answered by one line. The process ends with its
+input.
 """
 
 from __future__ import annotations
@@ -18,15 +20,13 @@ from conformance.evaluation.memory import peak, reset_peak
 from conformance.verdicts import ConformanceError, EvaluationError, Json
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until the input ends."""
+def serve(requests: BinaryIO, answers: BinaryIO, *, questions: bool = False) -> None:
+    """Answer requests until the input ends: cases, or questions of commands."""
     limits = Limits.from_json(json.loads(requests.readline()))
     apply_to_this_process(limits)
     # Imported only now, so that even the imports run under the limits, and while the parent is
     # still reading metadata.
-    from conformance.evaluation import tasks
-
-    desk = tasks.Desk(limits)
+    desk = _desk(limits, questions)
     for line in requests:
         renew_cpu_limit(limits)
         request = json.loads(line)
@@ -35,6 +35,16 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             continue
         answers.write(json.dumps(_answer(desk, request)).encode() + b"\n")
         answers.flush()
+
+
+def _desk(limits: Limits, questions: bool) -> Json:
+    if questions:
+        from conformance.evaluation import inquiries
+
+        return inquiries.Desk(limits)
+    from conformance.evaluation import tasks
+
+    return tasks.Desk(limits)
 
 
 def _answer(desk: Json, request: Json) -> Json:
@@ -81,7 +91,7 @@ def main() -> None:
     """Serve on standard input and output; print statements of libraries go to standard error."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve(sys.stdin.buffer, answers)
+    serve(sys.stdin.buffer, answers, questions="questions" in sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -81,5 +81,9 @@ class NncUnsupportedError(NncError):
     """The stream may be right, but uses what this decoder has no rule for, or needs other data."""
 
 
+class NncEarlierStreamError(NncUnsupportedError):
+    """The stream is an update that cannot be read without what the stream before it gave."""
+
+
 class NncLimitError(NncMalformedError):
     """The stream asks for more memory or work than its size or a limit allows."""

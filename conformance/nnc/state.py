@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.nnc.errors import NncMalformedError, NncUnsupportedError
+from conformance.nnc.errors import NncEarlierStreamError, NncMalformedError
 from conformance.nnc.places import at
 from conformance.nnc.stream import Unit
 
@@ -62,7 +62,7 @@ class DecoderState:
         """
         reference = self.references.get(name)
         if reference is None:
-            raise NncUnsupportedError(
+            raise NncEarlierStreamError(
                 f"{name!r} is coded with regard to levels that were not decoded before",
                 position=at(unit, "temporal_context_modeling_flag"),
                 expected="the levels of the tensor from the stream before this one",

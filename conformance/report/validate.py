@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import NoReturn
 
+from conformance.documents import read_json
 from conformance.report.plain import plain
 from conformance.report.text import clip, visible
 from conformance.verdicts import Json
@@ -44,8 +44,8 @@ def read_report(path: Path) -> dict[str, Json]:
     cannot be read.
     """
     try:
-        report = plain(json.loads(path.read_bytes(), parse_constant=_refuse_constant))
-    except (ValueError, RecursionError) as error:
+        report = plain(read_json(path, parse_constant=_refuse_constant))
+    except ValueError as error:
         raise InvalidReportError(f"{path} cannot be read as JSON: {error}") from error
     validate_report(report)
     return dict(report)

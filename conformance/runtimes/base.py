@@ -33,6 +33,8 @@ class ParameterNetwork(ABC):
 
     unused_parameters: tuple[str, ...] = ()
     unused_files: tuple[str, ...] = ()
+    foreign_classes: tuple[str, ...] = ()
+    """Classes that the format's own loader needs and its library does not have; never used."""
 
     def __init__(self, file: str) -> None:
         self.file = file

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance.evaluation.executor import Executor
+from conformance.evaluation.limits import Limits
 from conformance.evaluation.plan import Subject, subjects
 from conformance.session.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.session.sizes import compressed_percent, compression_factor
@@ -20,13 +21,13 @@ DIGITS = 4
 """Decimals of the two ratios; a claim is compared within half a percent."""
 
 
-def true_claims(folder: Path, sample: str) -> str:
+def true_claims(folder: Path, sample: str, limits: Limits | None = None) -> str:
     """Return ``claims`` and ``features`` of a sample as measured: JSON, ready to be pasted.
 
     Raises :class:`~conformance.verdicts.ConformanceError` if the metadata do not hold together, the
     sample is not in them, or it cannot be evaluated.
     """
-    with inquiry(folder) as (loaded, executor):
+    with inquiry(folder, limits) as (loaded, executor):
         subject = sample_subject(loaded, sample)
         return json.dumps(_measure(executor, loaded, subject), indent=2)
 

@@ -7,13 +7,22 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conformance.caller import judged_around, resolve, working_folder
-from conformance.verdicts import ConformanceError, ExitCode, Finding, Location
+from conformance.verdicts import (
+    ConformanceError,
+    EvaluationError,
+    ExitCode,
+    Finding,
+    Json,
+    Location,
+)
 
-READ_LIMIT = 64 << 30
-"""Bytes of one array that commands will read from the user's own files."""
+if TYPE_CHECKING:
+    from conformance.evaluation.limits import Limits
+    from conformance.session.asking import Answer
+    from conformance.submission.values import Port
 
 SUITES = Path(__file__).parents[1]
 PATH_OPTIONS = frozenset(
@@ -149,16 +158,17 @@ def init_submission(
     targets: Sequence[Path],
     outputs: Sequence[Path],
     samples: Sequence[Path],
-    model_format: str | None = None,
+    model_format: str | None,
+    limits: Limits,
 ) -> str:
     """Start a submission in ``folder`` and return what is left to do.
 
     ``model`` is the first file of the network, or its folder; without ``model_format`` its name
     has to tell the format.
     """
-    from conformance.runtimes import RUNTIMES, runtime
+    from conformance.evaluation.workers import FORMATS
+    from conformance.session.asking import answered, require_files
     from conformance.session.model_format import first_file, format_of
-    from conformance.session.starting import told_ports
     from conformance.submission import load
     from conformance.submission.scaffold import (
         ModelDescription,
@@ -168,16 +178,21 @@ def init_submission(
     )
 
     model = first_file(model)
-    name = format_of(model, model_format, RUNTIMES.names())
-    found = runtime(name).describe(model)
+    name = format_of(model, model_format, FORMATS.names())
+    vectors = {"inputs": inputs, "outputs": outputs, "targets": targets}
+    require_files([model, *inputs, *outputs, *targets, *samples])
+    paths = {side: [str(each.absolute()) for each in files] for side, files in vectors.items()}
+    question = {"model": str(model.absolute()), "format": name, **paths}
+    with answered("start", question, limits) as answer:
+        _text_of(answer)
+        found = answer.facts
     description = ModelDescription(
         format=name,
-        inputs=told_ports("inputs", found.inputs, inputs),
-        outputs=told_ports("outputs", found.outputs, outputs),
-        parameter_count=found.parameter_count,
+        inputs=_ports(found["inputs"]),
+        outputs=_ports(found["outputs"]),
+        parameter_count=found["parameter_count"],
     )
-    items = _items([*inputs, *outputs, *targets])
-    shard = ShardFiles(items, tuple(inputs), tuple(targets), tuple(outputs))
+    shard = ShardFiles(found["items"], tuple(inputs), tuple(targets), tuple(outputs))
     metadata = scaffold(
         folder,
         model_file=model,
@@ -187,7 +202,7 @@ def init_submission(
         samples=[
             SampleFiles(_id_of(sample.stem), (sample,), _codec_of(sample)) for sample in samples
         ],
-        external_data=[model.parent / name for name in found.external_files],
+        external_data=[model.parent / name for name in found["external_files"]],
     )
     blanks = "\n".join(_blanks(load(folder).problems))
     return (
@@ -197,14 +212,18 @@ def init_submission(
     )
 
 
-def description_of(model: Path, model_format: str | None) -> str:
+def description_of(model: Path, model_format: str | None, limits: Limits) -> str:
     """Return the names that vectors and samples of the network in ``model`` have to use."""
-    from conformance.runtimes import RUNTIMES
+    from conformance.evaluation.workers import FORMATS
+    from conformance.session.asking import answered, require_files
     from conformance.session.model_format import first_file, format_of
-    from conformance.session.starting import describe_network
 
     model = first_file(model)
-    return describe_network(model, format_of(model, model_format, RUNTIMES.names()))
+    name = format_of(model, model_format, FORMATS.names())
+    require_files([model])
+    question = {"model": str(model.absolute()), "format": name}
+    with answered("describe", question, limits) as answer:
+        return _text_of(answer)
 
 
 def schema_text(name: str | None) -> str:
@@ -224,13 +243,13 @@ def schema_text(name: str | None) -> str:
         ) from None
 
 
-def digests_of(file: Path) -> str:
+def digests_of(file: Path, limits: Limits) -> str:
     """Return the digest of every tensor in ``file`` as a JSON object."""
-    from conformance.tensorfiles import open_tensors, tensor_digest
+    from conformance.session.asking import answered, require_files
 
-    with open_tensors(file, display=file.name, limit_bytes=READ_LIMIT) as tensors:
-        digests = {name: tensor_digest(tensors[name]) for name in sorted(tensors)}
-    return json.dumps(digests, indent=2)
+    require_files([file])
+    with answered("digest", {"file": str(file.absolute())}, limits) as answer:
+        return _text_of(answer)
 
 
 def render_report(file: Path, folder: Path) -> str:
@@ -265,16 +284,17 @@ def _blanks(problems: Sequence[Finding]) -> Iterator[str]:
         yield f"  {problem.where}: {problem.found}"
 
 
-def _items(vectors: Sequence[Path]) -> int:
-    """Return how many items the vectors hold: the size of axis 0 of the first array."""
-    from conformance.tensorfiles import open_tensors
+def _text_of(answer: Answer) -> str:
+    """Return what a command prints; EvaluationError if it ended before it was complete."""
+    if answer.facts["error"] is not None:
+        raise EvaluationError(answer.facts["error"])
+    return answer.text()
 
-    for file in vectors:
-        with open_tensors(file, display=file.name, limit_bytes=READ_LIMIT) as tensors:
-            for name in tensors:
-                shape = tensors.stored(name).shape
-                return shape[0] if shape else 1
-    return 1
+
+def _ports(ports: Sequence[Json]) -> tuple[Port, ...]:
+    from conformance.submission.values import Port
+
+    return tuple(Port(each["name"], each["dtype"], tuple(each["shape"])) for each in ports)
 
 
 def _id_of(name: str) -> str:

@@ -17,10 +17,10 @@ from conformance.verdicts import ConformanceError, Json
 
 
 @contextlib.contextmanager
-def inquiry(folder: Path) -> Iterator[tuple[Loaded, Executor]]:
+def inquiry(folder: Path, limits: Limits | None = None) -> Iterator[tuple[Loaded, Executor]]:
     """Load the submission in ``folder`` and give what evaluates it; the worker ends at the end."""
     loaded = load(folder)
-    executor = Executor(loaded, evidence_store(), Limits.for_machine())
+    executor = Executor(loaded, evidence_store(), limits or Limits.for_machine())
     try:
         yield loaded, executor
     finally:

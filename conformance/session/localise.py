@@ -8,6 +8,7 @@ from pathlib import Path
 
 from conformance.evaluation.case import Case
 from conformance.evaluation.executor import Executor
+from conformance.evaluation.limits import Limits
 from conformance.session.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.session.localising import Localisation, Part, Tell, localise
 from conformance.submission.values import MetricUse, Sample, Submission
@@ -17,7 +18,13 @@ MOST_NAMES = 4
 
 
 def localise_loss(
-    folder: Path, sample: str, *, metric: str | None, seconds: float, tell: Tell
+    folder: Path,
+    sample: str,
+    limits: Limits | None = None,
+    *,
+    metric: str | None,
+    seconds: float,
+    tell: Tell,
 ) -> str:
     """Return a table of the parameters of ``sample`` that carry the loss of ``metric``.
 
@@ -25,7 +32,7 @@ def localise_loss(
     ``seconds``, runs that are under way are finished. Raises ConformanceError if the sample cannot
     be run or has no such metric.
     """
-    with inquiry(folder) as (loaded, executor):
+    with inquiry(folder, limits) as (loaded, executor):
         subject = sample_subject(loaded, sample)
         submission = valid(loaded)
         chosen = next(each for each in submission.samples if each.id == sample)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from conformance.evaluation.case import Case
 from conformance.evaluation.executor import Executor
+from conformance.evaluation.limits import Limits
 from conformance.evaluation.plan import Subject, formats_of, kind_in_format, subjects
 from conformance.session.inquiry import inquiry, valid
 from conformance.session.noise import spread_of
@@ -16,13 +17,13 @@ from conformance.verdicts import ExitCode, Json, Verdict
 Row = Sequence[str]
 
 
-def compare_runtimes(folder: Path) -> tuple[str, int]:
+def compare_runtimes(folder: Path, limits: Limits | None = None) -> tuple[str, int]:
     """Return tables of how far formats agree, as Markdown, and the exit code.
 
     0: all outputs agree within the declared bounds. 1: some do not. 3: something could not be run,
     or no network is there in two formats.
     """
-    with inquiry(folder) as (loaded, executor):
+    with inquiry(folder, limits) as (loaded, executor):
         submission = valid(loaded)
         listed = subjects(loaded.id, submission)
         rows = [

@@ -41,15 +41,9 @@ def port_differences(
         if not _alike(wanted[name], there):
             yield PortDifference(
                 f"{name!r} is declared otherwise than in the network",
-                port_text(wanted[name]),
-                port_text(there),
+                str(wanted[name]),
+                str(there),
             )
-
-
-def port_text(port: Port) -> str:
-    """Return a port as people write it: ``x: float32[N, 1, 8, 8]``."""
-    sizes = ", ".join("?" if size is None else str(size) for size in port.shape)
-    return f"{port.name}: {port.dtype}[{sizes}]"
 
 
 def _alike(declared: Port, measured: Port) -> bool:

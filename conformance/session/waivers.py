@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from conformance.checks import BY_ID
+from conformance.documents import read_json
 from conformance.verdicts import ConformanceError, Finding, Json, Location, Verdict
 
 WAIVER = "waiver"
@@ -40,7 +41,7 @@ class Waiver:
 def read_waivers(path: Path) -> tuple[Waiver, ...]:
     """Return the waivers in a file; :class:`ConformanceError` says what is wrong with it."""
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = read_json(path)
     except (OSError, ValueError) as error:
         raise _unusable(path, "", f"{type(error).__name__}: {error}") from None
     if not isinstance(entries, list):

@@ -35,6 +35,11 @@ class Port:
     dtype: str
     shape: tuple[Dim, ...]
 
+    def __str__(self) -> str:
+        """Write the port as people do: ``x: float32[N, 1, 8, 8]``."""
+        sizes = ", ".join("?" if size is None else str(size) for size in self.shape)
+        return f"{self.name}: {self.dtype}[{sizes}]"
+
 
 @dataclass(frozen=True, slots=True)
 class UseCase:

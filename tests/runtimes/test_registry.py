@@ -1,5 +1,8 @@
+import re
 import subprocess
 import sys
+from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +56,11 @@ def test_a_description_of_a_broken_file_is_malformed(tmp_path):
     with pytest.raises(MalformedError) as caught:
         runtime("onnx").describe(tmp_path / "model.onnx")
     assert caught.value.where.file == "model.onnx"
+
+
+def test_every_format_says_which_parts_only_its_own_loader_runs():
+    page = (Path(__file__).parents[2] / "docs" / "runtimes.md").read_text("utf-8")
+    section = page.partition("## Parts that only the format's own loader runs")[2]
+    rows = re.findall(r"^\| `([\w-]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
+    found = {entry.name for entry in entry_points(group="nnr_conformance.runtimes")}
+    assert sorted(rows) == sorted(found)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.session.ports import port_differences, port_text
+from conformance.session.ports import port_differences
 from conformance.submission.values import Port
 
 DECLARED = (Port("x", "float32", ("N", 1, 8)),)
@@ -43,4 +43,4 @@ def test_missing_and_unexpected_ports_are_named() -> None:
 
 
 def test_scalar_port_reads_well() -> None:
-    assert port_text(Port("loss", "float32", ())) == "loss: float32[]"
+    assert str(Port("loss", "float32", ())) == "loss: float32[]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -32,6 +33,24 @@ def plant_pickle(folder: Path, file: str, member: str) -> None:
 def archive_pickle(folder: Path, file: str, member: str) -> None:
     """Replace a file by a ZIP archive of nothing but a pickle that runs a command."""
     _write(folder / file, {member: PLANTED})
+
+
+def plant_examples(folder: Path, file: str, member: str) -> None:
+    """Put an archive, as of torch.save, with a pickle that runs a command in a member's place."""
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        for name, content in (("data.pkl", PLANTED), ("version", b"3\n")):
+            archive.writestr(zipfile.ZipInfo(f"archive/{name}", MEMBER_DATE), content)
+    _store_member(folder / file, member, inner.getvalue())
+
+
+def add_asset(folder: Path, file: str, asset: str) -> None:
+    """Let the graph of a SavedModel name an asset."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel.FromString((folder / file).read_bytes())
+    model.meta_graphs[0].asset_file_def.add(filename=asset)
+    (folder / file).write_bytes(model.SerializeToString(deterministic=True))
 
 
 def add_graph_operator(folder: Path, file: str, operator: str) -> None:

@@ -204,6 +204,8 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "replace-in-member": format_edit.replace_in_member,
     "plant-pickle": format_edit.plant_pickle,
     "archive-pickle": format_edit.archive_pickle,
+    "plant-examples": format_edit.plant_examples,
+    "add-asset": format_edit.add_asset,
     "add-graph-operator": format_edit.add_graph_operator,
     "set-tflite-operator": format_edit.set_tflite_operator,
 }

@@ -33,6 +33,7 @@ def open_model(work: Work) -> Json:
         "used_parameter_bytes": sum(sizes.values()) - sum(sizes[name] for name in unused),
         "unused_parameters": list(unused),
         "unused_files": list(network.unused_files),
+        "foreign_classes": list(getattr(network, "foreign_classes", ())),
         "versions": dict(network.versions),
         "settings": dict(network.settings),
     }

@@ -12,6 +12,7 @@ flipped bit is a damaged file and not another network.
 
 from __future__ import annotations
 
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -48,6 +49,7 @@ class Archive:
 
     def __init__(self, path: Path, display: str, limit_bytes: int) -> None:
         self.display = display
+        self._limit = limit_bytes
         self._file = MappedFile(path, display)
         view = self._file.view()
         _check_magic(view, display)
@@ -89,6 +91,13 @@ class Archive:
         if entry.method == STORED:
             return self._file.bytes_at(entry.data).tobytes()
         return self._inflated(name, entry)
+
+    def nested(self, name: str) -> Archive:
+        """Return a member that is such an archive itself, as a file that is gone once closed."""
+        with tempfile.NamedTemporaryFile() as copy:
+            copy.write(self.read(name, self._limit))
+            copy.flush()
+            return Archive(Path(copy.name), self.display, self._limit)
 
     def text(self, name: str, limit_bytes: int) -> str:
         """Return a member as text; errors as for :meth:`read`."""

@@ -1,7 +1,8 @@
 """An exported program of PyTorch as a network.
 
 ``torch.export.load`` is never called: it would unpickle examples and constants, and follow names
-and evaluate expressions in the JSON. The graph is computed by :mod:`export_run` instead.
+and evaluate expressions in the JSON. The graph is computed by :mod:`export_run` instead, and
+:mod:`loading` refuses what the loader would run.
 """
 
 from __future__ import annotations
@@ -27,8 +28,21 @@ from conformance.runtimes.pytorch.export_program import (
 from conformance.runtimes.pytorch.export_run import OperatorError, last_reads, run_graph
 from conformance.runtimes.pytorch.faults import FAULTS, failed_run
 from conformance.runtimes.pytorch.json_view import View
+from conformance.runtimes.pytorch.loading import (
+    EXAMPLES,
+    check_beside,
+    check_document,
+    check_examples,
+)
 from conformance.runtimes.pytorch.outside import Outside, check_outside
-from conformance.runtimes.pytorch.settings import settings_of, settled, torch_for, versions
+from conformance.runtimes.pytorch.settings import (
+    known_types,
+    safe_globals,
+    settings_of,
+    settled,
+    torch_for,
+    versions,
+)
 from conformance.runtimes.pytorch.stored import (
     StoredTensors,
     check_limit,
@@ -47,7 +61,7 @@ _CONSTANTS_CONFIG = f"{_CONSTANTS}model_constants_config.json"
 _NEEDED = (_MODEL, _WEIGHTS_CONFIG, _CONSTANTS_CONFIG, "archive_format", "archive_version")
 _SMALL = ("byteorder", ".data/version", ".data/serialization_id", ".format_version")
 _DATA = re.compile(r"data/(weights/weight|constants/tensor)_\d+", re.ASCII)
-_BESIDE = re.compile(r"data/sample_inputs/model\.pt|extra/.+", re.ASCII)
+_EXTRA = re.compile(r"extra/.+", re.ASCII)
 _MAX_JSON = 256 << 20
 _MAX_SMALL = 1024
 _LONGEST_PART = 16 << 10
@@ -75,6 +89,7 @@ class ExportedNetwork(ParameterNetwork):
         self.parameters = self._all.only(self._sorted.parameters)
         self.constants = self._all.only({**self._sorted.constants, **self._sorted.aliases})
         self._torch = torch_for(FORMAT)
+        self._check_loading()
         check_graph(self._torch, self._program.graph, self.file)
         self.inputs, self.outputs = self._program.inputs, self._program.outputs
         self.unused_parameters = self._unused()
@@ -96,6 +111,16 @@ class ExportedNetwork(ParameterNetwork):
         """Close the file."""
         self._archive.close()
 
+    def _check_loading(self) -> None:
+        """Refuse what PyTorch would run on loading the program, though nothing here needs it."""
+        archive, allowed = self._archive, safe_globals(self._torch)
+        check_examples(archive, allowed)
+        types: set[str] = set()
+        for name in (_MODEL, _WEIGHTS_CONFIG, _CONSTANTS_CONFIG):
+            types |= check_document(archive.text(name, _MAX_JSON), self.file, name)
+        self.foreign_classes = tuple(sorted(types - known_types(self._torch)))
+        check_beside(archive, filter(_EXTRA.fullmatch, archive.members), allowed)
+
     def _check_members(self) -> None:
         archive = self._archive
         self._refuse_legacy()
@@ -112,7 +137,7 @@ class ExportedNetwork(ParameterNetwork):
                     mend="Save the program with torch.export.save on a little-endian machine.",
                 )
         archive.refuse_ballast(
-            [name for name in archive.members if _BESIDE.fullmatch(name)],
+            [name for name in archive.members if name == EXAMPLES or _EXTRA.fullmatch(name)],
             0,
             "Export the program with small examples (one item), and save it without extra files.",
         )
@@ -120,7 +145,8 @@ class ExportedNetwork(ParameterNetwork):
     def _refuse_legacy(self) -> None:
         """Name the pickles that earlier versions kept tensors in, and compiled code."""
         for name in self._archive.members:
-            pickled = name.endswith(".pt") and not _BESIDE.fullmatch(name)
+            beside = name == EXAMPLES or _EXTRA.fullmatch(name)
+            pickled = name.endswith(".pt") and not beside
             objects = re.match(r"data/constants/(custom|opaque)_obj_", name)
             if pickled or objects or name.startswith("data/aotinductor/"):
                 raise UnsupportedError(
@@ -265,4 +291,8 @@ def _in_folder(tensor: Tensor, folder: str) -> Tensor:
 
 
 def _is_known(name: str) -> bool:
-    return name in (*_NEEDED, *_SMALL) or bool(_DATA.fullmatch(name) or _BESIDE.fullmatch(name))
+    return (
+        name in (*_NEEDED, *_SMALL)
+        or name == EXAMPLES
+        or bool(_DATA.fullmatch(name) or _EXTRA.fullmatch(name))
+    )

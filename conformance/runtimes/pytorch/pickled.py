@@ -10,20 +10,22 @@ meaning up in a table of a few functions of PyTorch. Everything else is refused 
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from conformance.runtimes.pytorch.pickle_machine import AGAIN, Machine, Place
 from conformance.runtimes.pytorch.values import Value
-from conformance.verdicts import LimitError, MalformedError
+from conformance.verdicts import ConformanceError, LimitError, MalformedError
 
-__all__ = ["MAX_BYTES", "Place", "read_pickle"]
+__all__ = ["MAX_BYTES", "Place", "check_globals", "is_pickle", "read_pickle"]
 
 MAX_BYTES = 64 << 20
 """Bytes of one pickle: tensors are no part of it, only their places are."""
 
 MAX_OPCODES = 2_000_000
 """Opcodes of one pickle: a tensor takes about thirty, and each may make a value of its own."""
+
+_NAMING = frozenset({"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"})
 
 
 def read_pickle(data: bytes, place: Place) -> Value:
@@ -32,25 +34,9 @@ def read_pickle(data: bytes, place: Place) -> Value:
     Raises UnsupportedError for opcodes and names that PyTorch does not write for tensors,
     MalformedError for a pickle that is broken, LimitError for one that is too long or too deep.
     """
-    if len(data) > MAX_BYTES:
-        raise LimitError(
-            "a pickle is too long",
-            where=place.at(0),
-            expected=f"at most {MAX_BYTES} bytes",
-            found=f"{len(data)} bytes",
-            mend="Store the model in fewer tensors.",
-        )
     reader = Machine(place)
     end = 0
-    for count, (name, argument, offset) in enumerate(_opcodes(data, place)):
-        if count >= MAX_OPCODES:
-            raise LimitError(
-                "a pickle describes too many values",
-                where=place.at(offset),
-                expected=f"at most {MAX_OPCODES} opcodes",
-                found="more",
-                mend="Store the model in fewer tensors.",
-            )
+    for name, argument, offset in _opcodes(data, place):
         reader.step(name, argument, offset)
         end = offset + 1
     if end != len(data):
@@ -64,9 +50,56 @@ def read_pickle(data: bytes, place: Place) -> Value:
     return reader.result
 
 
-def _opcodes(data: bytes, place: Place) -> Iterator[tuple[str, Any, int]]:
+def check_globals(data: bytes, place: Place, allowed: Collection[str], mend: str) -> None:
+    """Raise ConformanceError if a pickle names a global that is not ``allowed``: it is code.
+
+    A pickle runs nothing but what it names. The form it names things in has to be that of the
+    protocol that PyTorch writes: others take the name from the stack, or from a table.
+    MalformedError and LimitError as for :func:`read_pickle`.
+    """
+    for name, argument, offset in _opcodes(data, place):
+        if name not in _NAMING:
+            continue
+        called = str(argument).replace(" ", ".", 1) if name == "GLOBAL" else f"the opcode {name}"
+        if name != "GLOBAL" or called not in allowed:
+            found = ascii(called)[1:-1][:200]
+            raise ConformanceError(
+                f"a pickle next to the network holds code: it names {found}",
+                where=place.at(offset),
+                expected="what torch.load(weights_only=True) accepts: tensors, and containers and "
+                "plain values around them",
+                found=found,
+                mend=mend,
+            )
+
+
+def is_pickle(data: bytes) -> bool:
+    """Return whether bytes are a whole pickle of the first protocols, which has no magic number."""
     try:
-        for opcode, argument, offset in pickletools.genops(data):
+        return sum(1 for _ in _opcodes(data, Place("", ""))) > 1
+    except (MalformedError, ValueError):
+        return False
+
+
+def _opcodes(data: bytes, place: Place) -> Iterator[tuple[str, Any, int]]:
+    if len(data) > MAX_BYTES:
+        raise LimitError(
+            "a pickle is too long",
+            where=place.at(0),
+            expected=f"at most {MAX_BYTES} bytes",
+            found=f"{len(data)} bytes",
+            mend="Store the model in fewer tensors.",
+        )
+    try:
+        for count, (opcode, argument, offset) in enumerate(pickletools.genops(data)):
+            if count >= MAX_OPCODES:
+                raise LimitError(
+                    "a pickle describes too many values",
+                    where=place.at(offset or 0),
+                    expected=f"at most {MAX_OPCODES} opcodes",
+                    found="more",
+                    mend="Store the model in fewer tensors.",
+                )
             yield opcode.name, argument, offset or 0
     except (ValueError, OverflowError) as error:
         raise MalformedError(

@@ -10,9 +10,11 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections.abc import Collection
 
 from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.pytorch.archive import Archive
+from conformance.runtimes.pytorch.loading import check_beside
 from conformance.runtimes.pytorch.pickled import MAX_BYTES, Place, read_pickle
 from conformance.runtimes.pytorch.script_code import MAX_BYTES as MAX_CODE
 from conformance.runtimes.pytorch.script_code import Code, read_code
@@ -54,6 +56,10 @@ class ScriptArchive:
     def data(self, key: str) -> Array:
         """Return the bytes of a storage of the objects."""
         return self._archive.array(f"data/{key}")
+
+    def check_beside(self, allowed: Collection[str]) -> None:
+        """Raise ConformanceError if a record next to the network is a pickle that holds code."""
+        check_beside(self._archive, filter(_BESIDE.fullmatch, self._archive.members), allowed)
 
     def clean_copy(self) -> io.BytesIO:
         """Return an archive with the same network, but with zeros for parameters and buffers.

@@ -24,7 +24,13 @@ from conformance.runtimes.pytorch.outside import check_outside
 from conformance.runtimes.pytorch.script_archive import ScriptArchive
 from conformance.runtimes.pytorch.script_graph import Graph
 from conformance.runtimes.pytorch.script_ports import input_ports, named_outputs, output_ports
-from conformance.runtimes.pytorch.settings import settings_of, settled, torch_for, versions
+from conformance.runtimes.pytorch.settings import (
+    safe_globals,
+    settings_of,
+    settled,
+    torch_for,
+    versions,
+)
 from conformance.runtimes.pytorch.stored import (
     StoredTensors,
     check_overlaps,
@@ -45,6 +51,7 @@ class TorchScriptNetwork(ParameterNetwork):
         self._torch = torch_for(FORMAT)
         self._faults = faults_of_scripts(self._torch)
         self._archive = ScriptArchive(source)
+        self._archive.check_beside(safe_globals(self._torch))
         objects = self._archive.objects
         self._sorted = sort_tensors(objects.registered, self.file, source.limit_bytes)
         self._check_overlaps()

@@ -19,6 +19,7 @@ from conformance.runtimes.libraries import library, versions_of
 ENVIRONMENT = {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}
 """Read by PyTorch and MKL once, when they first compute."""
 
+_NAMED_TUPLE = "collections.namedtuple"
 _SETTINGS = {
     "threads": "1",
     "grad_mode": "inference",
@@ -35,6 +36,19 @@ def torch_for(format: str) -> Any:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     return library("torch", format, "pytorch")
+
+
+def safe_globals(torch: Any) -> frozenset[str]:
+    """Return the names that ``torch.load(weights_only=True)`` accepts in a pickle."""
+    return frozenset(torch._weights_only_unpickler._get_allowed_globals())
+
+
+def known_types(torch: Any) -> frozenset[str]:
+    """Return the types that PyTorch has for the trees of a program's inputs and outputs.
+
+    A tuple with names is not one of them, though its kind is: its own name has to be registered.
+    """
+    return frozenset(torch.utils._pytree.SERIALIZED_TYPE_TO_PYTHON_TYPE) - {_NAMED_TUPLE}
 
 
 def settings_of(torch: Any) -> Mapping[str, str]:

@@ -116,6 +116,14 @@ def other_places(graph: Any, known: Iterable[Reach]) -> Iterator[tuple[str, Any]
     return _places(nodes.values(), [f for f in functions if f.signature.name not in seen])
 
 
+def places_of_functions(graph: Any, names: Iterable[str], file: str) -> Iterator[tuple[str, Any]]:
+    """Yield the nodes of the functions ``names``, and of all that these call."""
+    library = {function.signature.name: function for function in graph.library.function}
+    own = [library[name] for name in names if name in library]
+    inside = [node for function in own for node in function.node_def]
+    return _places((), [*own, *_functions(inside, library, file).values()])
+
+
 def check_names(graph: Any, file: str) -> None:
     """Raise MalformedError if two nodes or functions share a name, or one hides an operator."""
     for kind, names in (

@@ -79,26 +79,6 @@ def test_a_planted_call_among_the_real_objects_is_refused(script, tmp_path, mark
     assert "posix.system" in refused(path, "torchscript", UnsupportedError).message
 
 
-@pytest.mark.parametrize(
-    "member",
-    ["traced_inputs.pkl", "extra/notes.pkl", "mobile_debug_handles.pkl"],
-)
-def test_a_planted_pickle_beside_the_network_is_never_read(script, tmp_path, marker, member):
-    path = copy_of(script, tmp_path)
-    path = files.changed(path, members={member: files.payload(marker)})
-    with files.open_file(path) as network:
-        assert network.bind().run(X)
-
-
-def test_a_planted_record_for_debugging_is_never_read(script, tmp_path, marker):
-    path = copy_of(script, tmp_path)
-    names = [name for name in files.members(path) if name.endswith(".debug_pkl")]
-    assert names
-    planted = dict.fromkeys(names, files.payload(marker))
-    with files.open_file(files.changed(path, members=planted)) as network:
-        assert network.bind().run(X)
-
-
 def state_dict(path, data):
     path.write_bytes(data)
     return path

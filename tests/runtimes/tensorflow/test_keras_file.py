@@ -219,17 +219,66 @@ def test_a_configuration_that_is_no_json_is_malformed(keras_file, text):
     assert "config.json" in str(error)
 
 
-def test_a_loss_of_its_own_does_no_harm(tmp_path):
-    """What only training needs is left out before anything is built."""
+def compiled(folder):
+    keras = nets.tf.keras
     model = nets.keras_cnn(1)
-    model.compile(loss="mse", optimizer="adam")
-    path = nets.save_keras(tmp_path, model)
+    rate = keras.optimizers.schedules.ExponentialDecay(0.1, 100, 0.9)
+    model.compile(
+        loss=keras.losses.MeanSquaredError(),
+        optimizer=keras.optimizers.Adam(rate),
+        metrics=["mae", keras.metrics.MeanAbsoluteError(), keras.losses.mse],
+    )
+    return nets.save_keras(folder, model)
+
+
+def test_settings_for_training_are_left_out(tmp_path):
+    with nets.opened(compiled(tmp_path)) as network:
+        assert nets.run(network, nets.feed(network)).shape == (2, 3)
+
+
+def test_a_loss_by_name_does_no_harm(tmp_path):
+    """Keras looks for it among its own functions and those that the reader gives; no more."""
+    named = {"module": "builtins", "class_name": "function", "config": "my_loss"}
 
     def change(whole):
-        whole["compile_config"]["loss"] = {"module": "os", "class_name": "system", "config": {}}
+        whole["compile_config"]["loss"] = {**named, "registered_name": "my_loss"}
 
-    with nets.opened(with_config(path, change)) as network:
+    with nets.opened(with_config(compiled(tmp_path), change)) as network:
         assert nets.run(network, nets.feed(network)).shape == (2, 3)
+
+
+TRAINING_CODE = {
+    "module": {"module": "os", "class_name": "system", "config": {}},
+    "function": {"module": "os", "class_name": "function", "config": "system"},
+    "lambda": {"class_name": "__lambda__", "config": {"value": "4wE="}},
+    "layer": {"module": "keras.layers", "class_name": "Lambda", "config": {}},
+    "tool": {"module": "keras.utils", "class_name": "get_file", "config": {"origin": "file:/x"}},
+    "type": {"class_name": "__typespec__", "module": "os", "spec_name": "system", "config": []},
+}
+
+
+@pytest.mark.parametrize("place", ["loss", "optimizer", "metrics", "whole"])
+@pytest.mark.parametrize("kind", TRAINING_CODE)
+def test_code_among_the_settings_for_training_is_refused(tmp_path, kind, place):
+    """They are left out here, but ``keras.saving.load_model`` builds what they name."""
+
+    def change(whole):
+        if place == "whole":
+            whole["compile_config"] = TRAINING_CODE[kind]
+        else:
+            whole["compile_config"][place] = [TRAINING_CODE[kind]]
+
+    error = refused(with_config(compiled(tmp_path), change))
+    assert "settings for training name code" in error.message
+    assert "compile_config" in str(error.where)
+    assert error.verdict == "fail"
+
+
+def test_settings_for_training_may_not_nest_without_end(tmp_path):
+    def change(whole):
+        whole["compile_config"]["loss"] = json.loads("[" * 400 + "]" * 400)
+
+    assert isinstance(refused(with_config(compiled(tmp_path), change)), LimitError)
 
 
 def kernel(weights):

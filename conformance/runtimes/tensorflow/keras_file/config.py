@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ from conformance.verdicts import ConformanceError, Json, LimitError, Location, U
 
 MOST_DEPTH = 100
 _TRAINING = "compile_config"
+_TRAINERS = re.compile(r"keras(\.src)?\.(losses|metrics|optimizers)(\.\w+)*", re.ASCII)
 _UNSET = frozenset({"lora_rank", "quantization_config"})
 _DENSE = frozenset({"sparse", "ragged"})
 
@@ -69,11 +71,31 @@ class _Checker:
                 mend="Save a network with fewer models inside one another.",
             )
         if isinstance(node, dict):
+            self._check_training(node.get(_TRAINING), depth)
             items = node.items()
             return {k: self.without_training(v, depth + 1) for k, v in items if k != _TRAINING}
         if isinstance(node, list):
             return [self.without_training(each, depth + 1) for each in node]
         return node
+
+    def _check_training(self, settings: Json, depth: int) -> None:
+        """Refuse code among what only training needs: ``load_model`` builds that too."""
+        settings = self.without_training(settings, depth + 1)
+        for pointer, _, value in _members("", "", {_TRAINING: settings}):
+            if isinstance(value, dict) and ("class_name" in value or "module" in value):
+                name, module = value.get("class_name"), value.get("module")
+                known = module is None or _TRAINERS.fullmatch(str(module)) or name in VALUES
+                named = name == "function" and module == "builtins"
+                policy = (module, name) == ("keras", "DTypePolicy")
+                if str(name) in CARRIERS or not (known or named or policy):
+                    raise ConformanceError(
+                        f"the settings for training name code: {str(name)[:80]}",
+                        where=self._at(pointer),
+                        expected="losses, metrics and optimizers of Keras",
+                        found=f"{name} of {module}"[:200],
+                        mend="Save the model without them: load it with compile=False, and call "
+                        "model.save.",
+                    )
 
     def walk(self, config: Json) -> Iterator[tuple[str, str, Any]]:
         """Yield the place, the key and the value of everything, the whole included."""

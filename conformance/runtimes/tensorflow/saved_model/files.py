@@ -12,7 +12,8 @@ from conformance.verdicts import ConformanceError, Location
 
 INDEX = "variables/variables.index"
 _DATA = re.compile(r"variables/(variables\.data-\d{5}-of-\d{5})")
-_BESIDE = frozenset({"fingerprint.pb", "keras_metadata.pb"})
+KERAS = "keras_metadata.pb"
+_BESIDE = frozenset({"fingerprint.pb", KERAS})
 _MOST_BESIDE = 64 << 10
 
 
@@ -20,13 +21,14 @@ _MOST_BESIDE = 64 << 10
 class Files:
     """The listed files by what they are, each with its name for messages.
 
-    ``data`` are by the names that the index gives them; ``unused`` says, as displayed, which files
-    the network is not made of.
+    ``data`` are by the names that the index gives them, ``keras`` is the description for Keras 2;
+    ``unused`` says, as displayed, which files the network is not made of.
     """
 
     graph: tuple[Path, str]
     index: tuple[Path, str] | None
     data: Mapping[str, tuple[Path, str]]
+    keras: tuple[Path, str] | None
     unused: tuple[str, ...]
 
 
@@ -46,12 +48,19 @@ def files_of(source: ModelSource) -> Files:
         name = place.relative_to(folder).as_posix() if inside else ""
         if name in places:
             raise _listed_twice(display)
-        if name == INDEX or _DATA.fullmatch(name):
+        if name in (INDEX, KERAS) or _DATA.fullmatch(name):
             places[name] = path, display
-        elif name not in _BESIDE or path.stat().st_size > _MOST_BESIDE:
+        if _is_unused(name, path):
             unused.append(display)
     data = {m[1]: places[name] for name in places if (m := _DATA.fullmatch(name))}
-    return Files(graph, places.get(INDEX), data, tuple(unused))
+    return Files(graph, places.get(INDEX), data, places.get(KERAS), tuple(unused))
+
+
+def _is_unused(name: str, path: Path) -> bool:
+    """Return whether a file is no part of a model, or a description that holds more than one."""
+    if name in _BESIDE:
+        return path.stat().st_size > _MOST_BESIDE
+    return name != INDEX and not _DATA.fullmatch(name)
 
 
 def files_beside(path: Path) -> tuple[str, ...]:

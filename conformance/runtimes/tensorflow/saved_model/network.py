@@ -39,6 +39,7 @@ from conformance.runtimes.tensorflow.operators import COMPUTING, IDLE, SAVING
 from conformance.runtimes.tensorflow.pruning import pruned
 from conformance.runtimes.tensorflow.saved_model.checkpoint import Checkpoint
 from conformance.runtimes.tensorflow.saved_model.files import Files, files_of
+from conformance.runtimes.tensorflow.saved_model.loading import check_loading
 from conformance.runtimes.tensorflow.saved_model.signature import serving_graph, serving_signature
 from conformance.runtimes.tensorflow.saved_model.variables import (
     Variable,
@@ -61,6 +62,7 @@ class SavedModelNetwork(ParameterNetwork):
         tf = tensorflow_for(FORMAT)
         files = files_of(source)
         meta_graph = _read_graph(files, min(source.limit_bytes, _MOST_GRAPH))
+        check_loading(meta_graph, files, FORMAT)
         signature = serving_signature(meta_graph, self.file)
         reached = _checked_reach(meta_graph, list(signature.fetched.values()), self.file)
         graph = pruned(meta_graph.graph_def, reached, session_config(tf))
