@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional, ParamSpec
 import typer
 
 from conformance.cli_app import App, say
+from conformance.text import one_line
 
 if TYPE_CHECKING:
     from conformance.nnc.errors import NncError
@@ -111,7 +112,7 @@ def inspect(
     examination = examine(data, options, _state_after(after, options))
     document = _only_unit(document_of(examination, bits=bits), unit)
     if as_json:
-        _print(json_text(document))
+        _print_json(json_text(document))
     elif as_tree:
         _print(tree(document, str(file)))
     else:
@@ -140,7 +141,7 @@ def validate(
     data = file.read_bytes()
     found = violations_of(data, options, _state_after(after, options), file=_quoted(file))
     if as_json:
-        _print([json.dumps(verdict_facts(found), indent=1)])
+        _print_json([json.dumps(verdict_facts(found), indent=1)])
     else:
         _print(verdict_lines(found, str(file)))
     if any(each.severity == "violation" for each in found):
@@ -169,7 +170,7 @@ def features(
     document = document_of(examination)
     if as_json:
         wanted = {name: document[name] for name in ("features", "claims", "error")}
-        _print([json.dumps(wanted, indent=1, allow_nan=False)])
+        _print_json([json.dumps(wanted, indent=1, allow_nan=False)])
     else:
         _print(document["features"])
     if examination.error is not None:
@@ -344,7 +345,12 @@ def _quoted(file: Path) -> str:
 
 def _print(lines: Iterable[str]) -> None:
     for line in lines:
-        say(line)
+        say(one_line(line))
+
+
+def _print_json(parts: Iterable[str]) -> None:
+    for part in parts:
+        say(part)
 
 
 def _end(text: str, code: int) -> NoReturn:

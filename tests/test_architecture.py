@@ -19,26 +19,27 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     for room, allowed in {
         "__init__": "",
         "__main__": "cli",
-        "verdicts": "",
+        "text": "",
+        "verdicts": "text",
         "checks": "",
         "caller": "evaluation.leftovers",
         "registry": "verdicts",
         "jsonschemas": "verdicts",
         "submission": "verdicts jsonschemas",
         "tensorfiles": "verdicts",
-        "nnc": "",
+        "nnc": "text",
         "codecs": "verdicts registry tensorfiles nnc runtimes.tflite",
         "runtimes": "verdicts registry tensorfiles",
         "metrics": "verdicts registry submission.values",
         "evaluation": "verdicts checks registry submission tensorfiles codecs runtimes metrics",
-        "report": "verdicts jsonschemas __version__",
-        "session": "caller verdicts checks jsonschemas submission tensorfiles codecs runtimes "
+        "report": "text verdicts jsonschemas __version__",
+        "session": "caller text verdicts checks jsonschemas submission tensorfiles codecs runtimes "
         "metrics evaluation report",
         "suites": "verdicts evaluation.plan session",
         "plugin": "verdicts session",
-        "cli": "verdicts checks jsonschemas session nnc cli_app cli_nnc __version__",
-        "cli_nnc": "nnc cli_app",
-        "cli_app": "caller",
+        "cli": "text verdicts checks jsonschemas session nnc cli_app cli_nnc __version__",
+        "cli_nnc": "text nnc cli_app",
+        "cli_app": "caller text",
     }.items()
 }
 """What each room may import besides itself: a room, or one module of it."""

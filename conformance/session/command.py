@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.caller import judged_around, resolve, working_folder
+from conformance.text import one_line
 from conformance.verdicts import ConformanceError, ExitCode, Finding, Location
 
 READ_LIMIT = 64 << 30
@@ -262,7 +263,7 @@ def _require_folder(folder: Path) -> None:
 
 def _blanks(problems: Sequence[Finding]) -> Iterator[str]:
     for problem in problems:
-        yield f"  {problem.where}: {problem.found}"
+        yield one_line(f"  {problem.where}: {problem.found}")
 
 
 def _items(vectors: Sequence[Path]) -> int:

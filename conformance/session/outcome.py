@@ -19,6 +19,7 @@ from conformance.session.run import Target
 from conformance.session.summary import print_verdict
 from conformance.session.waivers import Waiver, unused_waivers
 from conformance.session.writing import ReportWriter
+from conformance.text import one_line, visible
 from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding
 
 PROPERTY = "nnr-conformance"
@@ -76,6 +77,16 @@ class Outcome:
         if self._progress is None or report.when != "call":
             return None
         return report.outcome, "", report.outcome.upper()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: Any) -> bool | None:
+        """Print the trace of a defect, in which any text may stand, as pytest would."""
+        terminal = self._plugins.get_plugin("terminalreporter")
+        if terminal is None:
+            return None
+        for line in visible(str(excrepr)).split("\n"):
+            terminal.write_line(f"INTERNALERROR> {line}")
+        return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the findings of a check, wherever it ran."""
@@ -137,7 +148,5 @@ class Outcome:
             print_verdict(terminalreporter, name, report, self._writer.folder / name)
         findings = [f for t in self._targets.values() for _, f in t.reported(self._waivers)]
         for waiver in unused_waivers(self._waivers, findings):
-            terminalreporter.line(
-                f"warning: the waiver of {waiver.check} for {waiver.subject} matches no finding",
-                yellow=True,
-            )
+            matches = f"the waiver of {waiver.check} for {waiver.subject} matches no finding"
+            terminalreporter.line(one_line(f"warning: {matches}"), yellow=True)

@@ -10,6 +10,7 @@ from conformance.session.command import READ_LIMIT
 from conformance.session.ports import port_text
 from conformance.submission.values import Dim, Port
 from conformance.tensorfiles import open_tensors
+from conformance.text import one_line
 from conformance.verdicts import ConformanceError, Location
 
 ITEMS = "batch"
@@ -55,7 +56,7 @@ def told_ports(side: str, ports: Sequence[PortInfo], files: Sequence[Path]) -> t
 def _section(title: str, rows: Iterator[str] | Sequence[str]) -> Iterator[str]:
     yield title
     for row in rows:
-        yield f"  {row}"
+        yield f"  {one_line(row)}"
 
 
 def _text(port: PortInfo) -> str:

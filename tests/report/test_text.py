@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from conformance.report.text import clip, escape_markdown, visible
+from conformance.report.text import clip, escape_markdown
+from conformance.text import visible
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 HOSTILE = [
