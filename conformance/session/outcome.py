@@ -19,7 +19,7 @@ from conformance.session.run import Target
 from conformance.session.summary import print_verdict
 from conformance.session.waivers import Waiver, unused_waivers
 from conformance.session.writing import ReportWriter
-from conformance.text import one_line, visible
+from conformance.text import one_line
 from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding
 
 PROPERTY = "nnr-conformance"
@@ -77,16 +77,6 @@ class Outcome:
         if self._progress is None or report.when != "call":
             return None
         return report.outcome, "", report.outcome.upper()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_internalerror(self, excrepr: Any) -> bool | None:
-        """Print the trace of a defect, in which any text may stand, as pytest would."""
-        terminal = self._plugins.get_plugin("terminalreporter")
-        if terminal is None:
-            return None
-        for line in visible(str(excrepr)).split("\n"):
-            terminal.write_line(f"INTERNALERROR> {line}")
-        return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the findings of a check, wherever it ran."""
