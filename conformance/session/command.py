@@ -124,7 +124,10 @@ def check_metadata(folder: Path) -> tuple[str, int]:
             f"{advice}{found}\n\n{folder}: {count} found in the metadata and files",
             ExitCode.FAIL,
         )
-    checked = f"{len(loaded.files)} files, metadata version {loaded.submission.schema_version}"  # type: ignore[union-attr]
+    ignored = f", without {', '.join(loaded.ignored)}" if loaded.ignored else ""
+    checked = (
+        f"{len(loaded.files)} files{ignored}, metadata version {loaded.submission.schema_version}"  # type: ignore[union-attr]
+    )
     verdict = f"{folder}: metadata and files are in order ({checked})"
     more = f"{verdict}; `nnr-conformance run {folder}` judges the samples"
     return f"{advice}{more}", ExitCode.PASS
