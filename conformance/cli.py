@@ -14,6 +14,7 @@ import typer
 
 from conformance import __version__, cli_nnc
 from conformance.cli_app import App, say
+from conformance.text import one_line
 
 app = App(
     name="nnr-conformance",
@@ -48,7 +49,7 @@ def main() -> None:
     except ConformanceError as error:
         _end(str(error), ExitCode.USAGE)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
+        place = one_line(f"{error.filename}: ") if error.filename else ""
         mend = "  to mend   correct the path, or make it readable and writable"
         _end(f"{place}{error.strerror or error}\n{mend}", ExitCode.USAGE)
 
@@ -254,7 +255,7 @@ def localise(
     from conformance.session.localise import localise_loss
 
     def tell(text: str) -> None:
-        say(text, err=True)
+        say(one_line(text), err=True)
 
     limits = limits_for(memory, seconds)
     say(localise_loss(folder, sample, limits, metric=metric, seconds=search, tell=tell))

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from conformance.caller import as_typed, elsewhere, resolve
+from conformance.text import visible
 
 
 class App(typer.Typer):
@@ -23,9 +24,9 @@ class App(typer.Typer):
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print ``text``; what the terminal cannot show is escaped."""
+    """Print ``text``; what would act on the terminal, or it cannot show, is escaped."""
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
-    shown = as_typed(text).encode(encoding, "backslashreplace").decode(encoding)
+    shown = visible(as_typed(text)).encode(encoding, "backslashreplace").decode(encoding)
     typer.echo(shown, err=err)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
 
+from conformance.text import labelled
+
 Json: TypeAlias = Any
 """A value that :mod:`json` can write: None, bool, int, float, str, list or dict of such."""
 
@@ -124,7 +126,7 @@ class Finding:
             ("rests on", self.clause),
         ]
         head = f"{self.check} {self.verdict.value}: {self.subject}: {self.message}"
-        return "\n".join([head, *(f"  {name:<9} {text}" for name, text in rows if text)])
+        return labelled(head, rows)
 
 
 class ConformanceError(Exception):
@@ -180,7 +182,7 @@ class ConformanceError(Exception):
             ("found", self.found),
             ("to mend", self.mend),
         ]
-        return "\n".join([self.message, *(f"  {name:<9} {text}" for name, text in rows if text)])
+        return labelled(self.message, rows)
 
 
 class MalformedError(ConformanceError):

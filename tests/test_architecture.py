@@ -19,7 +19,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     for room, allowed in {
         "__init__": "",
         "__main__": "cli",
-        "verdicts": "",
+        "text": "",
+        "verdicts": "text",
         "checks": "",
         "caller": "evaluation.leftovers",
         "registry": "verdicts",
@@ -27,19 +28,20 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "documents": "verdicts",
         "submission": "verdicts jsonschemas",
         "tensorfiles": "verdicts",
-        "nnc": "",
+        "nnc": "text",
         "codecs": "verdicts registry tensorfiles nnc runtimes.tflite",
         "runtimes": "verdicts registry tensorfiles",
         "metrics": "verdicts registry submission.values",
-        "evaluation": "verdicts checks registry submission tensorfiles nnc codecs runtimes metrics",
-        "report": "verdicts documents jsonschemas __version__",
-        "session": "caller verdicts checks documents jsonschemas submission metrics evaluation "
-        "report",
+        "evaluation": "text verdicts checks registry submission tensorfiles nnc codecs runtimes "
+        "metrics",
+        "report": "text verdicts documents jsonschemas __version__",
+        "session": "caller text verdicts checks documents jsonschemas submission metrics "
+        "evaluation report",
         "suites": "verdicts evaluation.plan session",
         "plugin": "verdicts session",
-        "cli": "verdicts checks session cli_app cli_nnc __version__",
+        "cli": "text verdicts checks session cli_app cli_nnc __version__",
         "cli_nnc": "documents session nnc.cabac cli_app",
-        "cli_app": "caller",
+        "cli_app": "caller text",
     }.items()
 }
 """What each room may import besides itself: a room, or one module of it."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conformance.text import labelled
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -70,7 +72,7 @@ class NncError(Exception):
             ("found", self.found),
             ("to mend", self.mend),
         ]
-        return "\n".join([self.message, *(f"  {name:<9} {text}" for name, text in rows if text)])
+        return labelled(self.message, rows)
 
 
 class NncMalformedError(NncError):

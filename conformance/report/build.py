@@ -100,7 +100,7 @@ def build_report(
             "complete": complete,
             "verdict": verdict,
             "exit_code": EXIT_OF_OVERALL[verdict],
-            "submission": {field: submission_block.get(field) for field in SUBMISSION_FIELDS},
+            "submission": _identity(submission_block),
             "summary": _summary(entries),
             "findings": entries,
             "models": models,
@@ -131,6 +131,11 @@ def check_verdicts(entries: Iterable[Mapping[str, Json]]) -> list[Verdict]:
         key = (entry["check"], entry["test"] or entry["subject"])
         by_check.setdefault(key, []).append(Verdict(entry["verdict"]))
     return [worst(verdicts) for verdicts in by_check.values()]
+
+
+def _identity(block: Mapping[str, Json]) -> dict[str, Json]:
+    ignored = {"ignored": block["ignored"]} if block.get("ignored") else {}
+    return {**{field: block.get(field) for field in SUBMISSION_FIELDS}, **ignored}
 
 
 def _summary(entries: Iterable[Mapping[str, Json]]) -> dict[str, int]:

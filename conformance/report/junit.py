@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from conformance.report.text import clip, visible
+from conformance.report.text import clip
 from conformance.report.words import LABELS
+from conformance.text import visible
 from conformance.verdicts import Finding, Json, Verdict
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.report import words
 from conformance.report.pictures.drawn import picture
-from conformance.report.text import clip, escape_markdown, visible
+from conformance.report.text import clip, escape_markdown
 from conformance.report.view import view_of
+from conformance.text import visible
 from conformance.verdicts import Json
 
 if TYPE_CHECKING:

@@ -1,20 +1,15 @@
-"""Make hostile text harmless to read: clipped, nothing invisible, nothing that is markup.
+"""Make hostile text harmless to render: clipped, and nothing that is markup.
 
-Titles, file names and tensor names are chosen by the submitter. Every rendering passes them
-through :func:`visible`; Markdown through :func:`escape_markdown` as well (HTML is escaped by
-jinja2, XML by its writer).
+Every rendering passes what the submitter chose through :func:`conformance.text.visible`; Markdown
+through :func:`escape_markdown` as well (HTML is escaped by jinja2, XML by its writer).
 """
 
 from __future__ import annotations
 
 import re
 
-# Control characters except tab and newline; zero-width and bidirectional marks, with which one
-# text can look like another (Unicode Technical Report 36); what XML 1.0 does not allow.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
-)
+from conformance.text import visible
+
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>&#|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 # A comment splits the text, so that GitHub mails nobody who happens to be named in a submission.
 _MARKDOWN_SPECIAL = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@<!-- -->"}
@@ -27,20 +22,10 @@ def clip(text: str, limit: int) -> str:
     return f"{text[:limit]}… ({len(text):,} characters, all of them in report.json)"
 
 
-def visible(text: str) -> str:
-    r"""Write characters that cannot be seen as escapes: ``\u202e``."""
-    return _HIDDEN.sub(_escape_of, text)
-
-
 def escape_markdown(text: str) -> str:
     """Return one line of GitHub-flavoured Markdown, also inside a table, that reads as ``text``."""
     one_line = " ".join(visible(text).split())
     return _MARKDOWN.sub(_markdown_of, one_line)
-
-
-def _escape_of(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
 
 
 def _markdown_of(match: re.Match[str]) -> str:

@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from conformance.documents import read_json
 from conformance.report.plain import plain
-from conformance.report.text import clip, visible
+from conformance.report.text import clip
+from conformance.text import visible
 from conformance.verdicts import Json
 
 _SHOWN = 200

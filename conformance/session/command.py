@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance.caller import judged_around, resolve, working_folder
+from conformance.text import one_line
 from conformance.verdicts import (
     ConformanceError,
     EvaluationError,
@@ -132,7 +133,10 @@ def check_metadata(folder: Path) -> tuple[str, int]:
             f"{advice}{found}\n\n{folder}: {count} found in the metadata and files",
             ExitCode.FAIL,
         )
-    checked = f"{len(loaded.files)} files, metadata version {loaded.submission.schema_version}"  # type: ignore[union-attr]
+    ignored = f", without {', '.join(loaded.ignored)}" if loaded.ignored else ""
+    checked = (
+        f"{len(loaded.files)} files{ignored}, metadata version {loaded.submission.schema_version}"  # type: ignore[union-attr]
+    )
     verdict = f"{folder}: metadata and files are in order ({checked})"
     more = f"{verdict}; `nnr-conformance run {folder}` judges the samples"
     return f"{advice}{more}", ExitCode.PASS
@@ -281,7 +285,7 @@ def _require_folder(folder: Path) -> None:
 
 def _blanks(problems: Sequence[Finding]) -> Iterator[str]:
     for problem in problems:
-        yield f"  {problem.where}: {problem.found}"
+        yield one_line(f"  {problem.where}: {problem.found}")
 
 
 def _text_of(answer: Answer) -> str:

@@ -12,6 +12,7 @@ from conformance.evaluation.limits import Limits
 from conformance.session.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.session.localising import Localisation, Part, Tell, localise
 from conformance.submission.values import MetricUse, Sample, Submission
+from conformance.text import one_line
 from conformance.verdicts import ConformanceError, Json, error_from_json
 
 MOST_NAMES = 4
@@ -41,7 +42,7 @@ def localise_loss(
         names = _names(chosen, errors)
         loss = _LossOf(executor, submission, chosen, use)
         found = localise(names, loss, seconds=seconds, tell=tell)
-    return "\n".join(_table(use, found, errors))
+    return "\n".join(map(one_line, _table(use, found, errors)))
 
 
 class _LossOf:
@@ -112,7 +113,8 @@ def _table(use: MetricUse, found: Localisation, errors: Mapping[str, Json]) -> I
     if not found.total:
         yield "the metric loses nothing: there is nothing to find; try another with --metric"
         return
-    yield f"{found.runs} runs; each line swaps these parameters alone\n"
+    yield f"{found.runs} runs; each line swaps these parameters alone"
+    yield ""
     yield f"{'loss alone':>14}  {'of the whole':>12}  {'relative error':>14}  parameter"
     for part in found.singles:
         error = errors[part.names[0]]["relative_error"]

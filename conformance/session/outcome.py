@@ -19,6 +19,7 @@ from conformance.session.run import Target
 from conformance.session.summary import print_verdict
 from conformance.session.waivers import Waiver, unused_waivers
 from conformance.session.writing import ReportWriter
+from conformance.text import one_line
 from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding
 
 PROPERTY = "nnr-conformance"
@@ -137,7 +138,5 @@ class Outcome:
             print_verdict(terminalreporter, name, report, self._writer.folder / name)
         findings = [f for t in self._targets.values() for _, f in t.reported(self._waivers)]
         for waiver in unused_waivers(self._waivers, findings):
-            terminalreporter.line(
-                f"warning: the waiver of {waiver.check} for {waiver.subject} matches no finding",
-                yellow=True,
-            )
+            matches = f"the waiver of {waiver.check} for {waiver.subject} matches no finding"
+            terminalreporter.line(one_line(f"warning: {matches}"), yellow=True)

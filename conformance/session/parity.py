@@ -12,6 +12,7 @@ from conformance.evaluation.plan import Subject, formats_of, kind_in_format, sub
 from conformance.session.inquiry import inquiry, valid
 from conformance.session.noise import spread_of
 from conformance.submission.values import Submission
+from conformance.text import one_line
 from conformance.verdicts import ExitCode, Json, Verdict
 
 Row = Sequence[str]
@@ -108,4 +109,4 @@ def _table(head: Row, rows: Sequence[Row]) -> Iterator[str]:
     yield "| " + " | ".join(head) + " |"
     yield "|" + "---|" * len(head)
     for row in rows:
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+        yield "| " + " | ".join(one_line(cell).replace("|", "\\|") for cell in row) + " |"

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TextIO
 
+from conformance.text import one_line
+
 
 class ProgressLine:
     """One line that is written over and over at the bottom of a terminal."""
@@ -27,7 +29,7 @@ class ProgressLine:
         share = self._done / self._total if self._total else 1.0
         left = elapsed / share - elapsed if share else 0.0
         count = f"[{self._done:>{len(str(self._total))}}/{self._total}]"
-        return f"{count} {share:.0%}, about {_human(left)} left · {subject[:60]}"
+        return f"{count} {share:.0%}, about {_human(left)} left · {one_line(subject)[:60]}"
 
     def clear(self) -> None:
         """Remove the line."""

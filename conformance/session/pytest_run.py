@@ -24,6 +24,7 @@ from conformance.session.run import Target
 from conformance.session.storage import evidence_store
 from conformance.session.waivers import apply_waivers, read_waivers
 from conformance.submission import FileFacts
+from conformance.text import visible
 from conformance.verdicts import OPEN, ConformanceError, ExitCode, Finding, Verdict
 
 LONGEST_CASE = 30 * 24 * 3600
@@ -161,6 +162,14 @@ class PytestRun:
         required = judge.check.required
         _settle(apply_waivers(findings, self._waivers), required=required)
         return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, Any, Any]:
+        """Let nothing that a trace shows act on the terminal; a finding is safe already."""
+        report = yield
+        if report.failed and report.longrepr is not None:
+            report.longrepr = visible(str(report.longrepr))
+        return report
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

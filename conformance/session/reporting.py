@@ -68,6 +68,8 @@ def _identity(target: Target) -> dict[str, Json]:
         "id": target.loaded.id,
         "metadata_sha256": target.loaded.metadata_sha256 or None,
     }
+    if target.loaded.ignored:
+        block["ignored"] = list(target.loaded.ignored)
     submission = target.loaded.submission
     if submission is not None:
         for name in ("title", "contributor", "mdms_number", "version", "license"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.caller import as_typed
+from conformance.text import one_line
 from conformance.verdicts import REFUSING, Finding, Json, Verdict
 
 COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
@@ -28,8 +29,9 @@ def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: 
     advisory = sum(_is_advice(finding) for finding in report["findings"])
     partial = "" if report["complete"] else " (partial: the run was stopped)"
     verdict = report["verdict"]
+    judged = f"{verdict.upper()}{partial} — {counts} of {report['summary']['planned']} checks"
     terminal.line(
-        f"{name}: {verdict.upper()}{partial} — {counts} of {report['summary']['planned']} checks",
+        f"{one_line(name)}: {judged}",
         bold=True,
         **{COLOUR[verdict]: True},
     )
@@ -37,7 +39,7 @@ def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: 
         terminal.line(f"  {advisory} advisory: worth a look, and no part of the verdict")
     for finding in _told_again(report["findings"]):
         terminal.line(str(Finding.from_json({key: finding[key] for key in FIELDS})))
-    page = as_typed(str(folder / "report.html"))
+    page = one_line(as_typed(str(folder / "report.html")))
     terminal.line(f"  reports: {page} (and report.json, report.md, junit.xml)")
 
 

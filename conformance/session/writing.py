@@ -11,6 +11,7 @@ from conformance.report import FORMATS, ReportWriteError, append_step_summary, w
 from conformance.session.reporting import forget_old_reports, report_of
 from conformance.session.run import Target
 from conformance.session.waivers import Waiver
+from conformance.text import one_line
 from conformance.verdicts import REFUSING, ConformanceError, Json
 
 REWRITE_SECONDS = 2.0
@@ -74,7 +75,7 @@ class ReportWriter:
             try:
                 append_step_summary(report)
             except ReportWriteError as error:
-                warnings.warn(str(error), stacklevel=1)
+                warnings.warn(one_line(str(error)), stacklevel=1)
 
     def refused(self) -> int:
         """Return how many findings of all reports make a submission fail."""

@@ -18,6 +18,14 @@ from typing import BinaryIO
 
 from conformance.verdicts import ConformanceError, Location
 
+NOT_PART = frozenset(
+    {
+        *(".git", ".gitattributes", ".gitignore", ".gitmodules", ".hg", ".hgignore", ".svn"),
+        *(".github", ".gitlab", ".gitlab-ci.yml"),
+    }
+)
+"""What version control and code hosts keep at the top of a folder; no part of a submission."""
+
 _CHUNK = 2**20
 _CONTROL = 0x20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,17 +49,24 @@ class FileFacts:
 def path_fault(path: str) -> tuple[str, str] | None:
     """Return what makes ``path`` unfit for a submission and how to mend it, or None."""
     parts = path.split("/")
-    if "\\" in path:
-        return "contains a backslash", "Separate folders by forward slashes."
-    if path.startswith("/") or (len(path) > 1 and path[1] == ":" and path[0].isalpha()):
-        return "is absolute", "Write the path relative to the folder of submission.json."
-    if ".." in parts:
-        return "contains '..'", "Put the file into the folder of the submission."
-    if "" in parts or "." in parts:
-        return "is not in its plain form", "Leave out empty parts and '.' between slashes."
-    if any(ord(character) < _CONTROL for character in path):
-        return "contains a control character", "Rename the file."
-    return None
+    absolute = path.startswith("/") or (len(path) > 1 and path[1] == ":" and path[0].isalpha())
+    faults = (
+        ("\\" in path, "contains a backslash", "Separate folders by forward slashes."),
+        (absolute, "is absolute", "Write the path relative to the folder of submission.json."),
+        (".." in parts, "contains '..'", "Put the file into the folder of the submission."),
+        (
+            "" in parts or "." in parts,
+            "is not in its plain form",
+            "Leave out empty parts and '.' between slashes.",
+        ),
+        (
+            parts[0] in NOT_PART,
+            f"leads to {parts[0]} of version control, which is no part of a submission",
+            "Copy the file to another place in the folder, and list that.",
+        ),
+        (any(ord(c) < _CONTROL for c in path), "contains a control character", "Rename the file."),
+    )
+    return next(((fault, mend) for is_so, fault, mend in faults if is_so), None)
 
 
 @contextlib.contextmanager

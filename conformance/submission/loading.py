@@ -71,6 +71,7 @@ class Loaded:
     used twice and no reference dangles. Files, licences and tolerances may have problems even so.
     ``files`` are the facts of the files that are as listed; ``metadata_sha256`` is the digest of
     ``submission.json``. ``advice`` is what could be better, and is no part of any verdict.
+    ``ignored`` names what version control keeps at the top of the folder.
     """
 
     root: Path
@@ -80,6 +81,7 @@ class Loaded:
     files: Mapping[str, FileFacts]
     metadata_sha256: str
     advice: tuple[Finding, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def load(
@@ -122,6 +124,7 @@ def load(
         files=listed.files,
         metadata_sha256=document.sha256,
         advice=to_findings(listed.advice, document, name),
+        ignored=listed.ignored,
     )
 
 
@@ -201,6 +204,7 @@ class _CheckedFiles:
     files: Mapping[str, FileFacts]
     problems: tuple[Problem, ...]
     advice: tuple[Problem, ...]
+    ignored: tuple[str, ...]
 
 
 def _check_files(
@@ -222,7 +226,7 @@ def _check_files(
     renamed = (problem for problem, _ in matched)
     problems = (*compared.problems, *refuse_settings(settings), *renamed, *unaccounted)
     advice = tuple(advise_against_modules(find_modules(folder.paths)))
-    return _CheckedFiles(compared.files, problems, advice)
+    return _CheckedFiles(compared.files, problems, advice, folder.ignored)
 
 
 def _texts(data: Json) -> set[str]:

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from conformance.submission.clauses import FILES
-from conformance.submission.files import measure, size_of
+from conformance.submission.files import NOT_PART, measure, size_of
 from conformance.submission.listed import Listing
 from conformance.submission.problems import Problem
 from conformance.submission.reading import METADATA
@@ -29,32 +29,41 @@ _MOST_GUESSES = 200
 
 @dataclass(frozen=True, slots=True)
 class FolderFiles:
-    """Paths of all files below a folder, links among them; what could not be looked into."""
+    """Paths of all files below a folder, links among them; what could not be looked into.
+
+    ``ignored`` are names at the top that are no part of a submission, and were not looked into.
+    """
 
     paths: tuple[str, ...]
     unreadable: tuple[str, ...]
     complete: bool
+    ignored: tuple[str, ...] = ()
 
 
 def list_folder(root: Path, most: int) -> FolderFiles:
     """List at most ``most`` files below ``root``, without following links."""
     paths: list[str] = []
     unreadable: list[str] = []
+    ignored: list[str] = []
     folders = [""]
     while folders:
         folder = folders.pop()
         try:
             for entry in os.scandir(root / folder):
                 path = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_dir(follow_symlinks=False):
+                if path in NOT_PART:
+                    ignored.append(path)
+                elif entry.is_dir(follow_symlinks=False):
                     folders.append(path)
                 elif not _OURS.fullmatch(path):
                     paths.append(path)
                 if len(paths) + len(folders) > most:
-                    return FolderFiles(tuple(paths), tuple(unreadable), complete=False)
+                    return FolderFiles(
+                        tuple(paths), tuple(unreadable), False, tuple(sorted(ignored))
+                    )
         except OSError:
             unreadable.append(folder)
-    return FolderFiles(tuple(sorted(paths)), tuple(unreadable), complete=True)
+    return FolderFiles(tuple(sorted(paths)), tuple(unreadable), True, tuple(sorted(ignored)))
 
 
 def without_links_to_listed(paths: Iterable[str], mentioned: Collection[str]) -> list[str]:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from conformance.report.text import clip, escape_markdown, visible
+from conformance.report.text import clip, escape_markdown
+from conformance.text import labelled, one_line, visible
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 HOSTILE = [
@@ -104,3 +105,12 @@ def test_long_text_is_clipped_and_says_how_long_it_was():
 
 def test_text_of_just_the_limit_is_not_clipped():
     assert clip("x" * 300, 300) == "x" * 300
+
+
+def test_one_line_stays_one() -> None:
+    assert one_line("a\tb\nc\r\u2028d\x85\x1be") == r"a\tb\nc\u000d\u2028d\u0085\u001be"
+
+
+def test_a_text_in_a_row_begins_no_line_of_its_own() -> None:
+    text = labelled("head\nforged", [("found", "x\n  to mend   forged"), ("to mend", "")])
+    assert text == "head\\nforged\n  found     x\\n  to mend   forged"

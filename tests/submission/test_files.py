@@ -330,3 +330,56 @@ def test_files_in_an_invalid_entry_are_not_called_unlisted(folder):
 def test_a_measured_file_may_not_vanish_unnoticed(tmp_path):
     with pytest.raises(ConformanceError, match="the file is missing"):
         measure(tmp_path, "nothing")
+
+
+NOT_PART = [
+    *(".git", ".hg", ".svn", ".github", ".gitlab", ".gitattributes", ".gitignore", ".gitmodules"),
+    *(".hgignore", ".gitlab-ci.yml"),
+]
+
+
+@pytest.mark.parametrize("name", NOT_PART)
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "locked"])
+def test_what_version_control_keeps_is_no_part_of_a_submission(folder, name, kind):
+    if kind in ("folder", "locked"):
+        (folder / name / "objects").mkdir(parents=True)
+        (folder / name / "objects" / "x.py").write_text("?")
+        (folder / name).chmod(0o000 if kind == "locked" else 0o700)
+    elif kind == "link":
+        (folder / name).symlink_to("/etc/passwd")
+    else:
+        (folder / name).write_text("?")
+    loaded = load(folder)
+    (folder / name).chmod(0o700) if kind == "locked" else None
+    assert loaded.problems == loaded.advice == ()
+    assert loaded.ignored == (name,)
+
+
+def test_files_of_version_control_are_not_counted(folder):
+    (folder / ".git").mkdir()
+    for number in range(50):
+        (folder / ".git" / str(number)).touch()
+    assert load(folder, limits=Limits(files=10)).problems == ()
+
+
+def test_such_a_name_further_down_is_a_file_like_any_other(folder):
+    (folder / "samples" / ".gitignore").write_text("?")
+    loaded = load(folder)
+    assert only(loaded).where.file == "samples/.gitignore"
+    assert loaded.ignored == ()
+
+
+@pytest.mark.parametrize("path", [".git/config", ".gitignore", ".github/workflows/ci.yml"])
+def test_a_listed_file_of_version_control_is_refused_unopened(folder, path):
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_bytes(b"?")
+
+    def change(data):
+        data["associated_files"].append(builder.entry(path, b"?"))
+
+    loaded = load_changed(folder, change)
+    finding = only(loaded)
+    assert finding.check == "SUBMISSION-FILE-001"
+    assert "version control" in finding.message
+    assert "Copy the file to another place" in finding.mend
+    assert path not in loaded.files

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from conformance.evaluation.limits import Limits
+from conformance.text import one_line
 from conformance.verdicts import Json
 
 PRINTED = "printed"
@@ -41,13 +42,16 @@ class Asked:
         return [Path(each) for each in self.arguments[name]]
 
     def print(self, lines: Iterable[str]) -> None:
-        """Let the command print lines."""
+        """Let the command print lines; what is one here stays one, whatever a name in it holds."""
+        self.print_json(map(one_line, lines))
+
+    def print_json(self, parts: Iterable[str]) -> None:
+        """Let the command print a document; its parts end where a line of it does."""
         if self._printed is None:
             self._printed = (self.folder / PRINTED).open(
                 "w", encoding="utf-8", errors="surrogatepass", newline="\n"
             )
-        for line in lines:
-            self._printed.write(f"{line}\n")
+        self._printed.writelines(f"{part}\n" for part in parts)
 
     def close(self) -> None:
         """Close the file of what is printed."""

@@ -39,7 +39,7 @@ def inspect(asked: Asked) -> Json:
     document = document_of(examination, bits=arguments["bits"])
     document = _only_unit(document, arguments["unit"])
     if arguments["json"]:
-        asked.print(json_text(document))
+        asked.print_json(json_text(document))
     elif arguments["tree"]:
         asked.print(tree(document, arguments["display"]))
     else:
@@ -54,7 +54,7 @@ def validate(asked: Asked) -> Json:
     data, state = asked.path("file").read_bytes(), _state_after(asked, options)
     found = violations_of(data, options, state, file=arguments["quoted"])
     if arguments["json"]:
-        asked.print([json.dumps(verdict_facts(found), indent=1)])
+        asked.print_json([json.dumps(verdict_facts(found), indent=1)])
     else:
         asked.print(verdict_lines(found, arguments["display"]))
     if any(each.severity == "violation" for each in found):
@@ -75,7 +75,7 @@ def features(asked: Asked) -> Json:
     document = document_of(examination)
     if asked.arguments["json"]:
         wanted = {name: document[name] for name in ("features", "claims", "error")}
-        asked.print([json.dumps(wanted, indent=1, allow_nan=False)])
+        asked.print_json([json.dumps(wanted, indent=1, allow_nan=False)])
     else:
         asked.print(document["features"])
     if error is not None:

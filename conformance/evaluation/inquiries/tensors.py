@@ -14,5 +14,5 @@ def digest(asked: Asked) -> Json:
     file = asked.path("file")
     with open_tensors(file, display=file.name, limit_bytes=asked.limits.tensor_bytes) as tensors:
         digests = {name: tensor_digest(tensors[name]) for name in sorted(tensors)}
-    asked.print([json.dumps(digests, indent=2)])
+    asked.print_json([json.dumps(digests, indent=2)])
     return {}

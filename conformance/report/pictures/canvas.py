@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.report import words
 from conformance.report.pictures.importing import quiet_matplotlib
 from conformance.report.pictures.svg import embeddable
-from conformance.report.text import visible
+from conformance.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

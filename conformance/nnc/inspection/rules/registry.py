@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from conformance.nnc.errors import NncError, Position
 from conformance.nnc.syntax.items import Severity
+from conformance.text import labelled
 
 if TYPE_CHECKING:
     from conformance.nnc.inspection.rules.material import Material
@@ -87,7 +88,7 @@ class Violation:
             ("to see", self.inspect),
         ]
         head = f"{self.rule} {self.severity}: {self.message}"
-        return "\n".join([head, *(f"  {name:<9} {text}" for name, text in rows if text)])
+        return labelled(head, rows)
 
 
 def violation_of(broken: Rule, breach: Breach, file: str) -> Violation:
