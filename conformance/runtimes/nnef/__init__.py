@@ -60,7 +60,7 @@ class NnefRuntime:
             return Description(
                 inputs=network.inputs,
                 outputs=network.outputs,
-                parameter_count=network.parameter_count,
+                parameter_count=network.counts.parameters,
                 external_files=others,
             )
 

@@ -65,6 +65,6 @@ class OnnxRuntime:
             return Description(
                 inputs=network.inputs,
                 outputs=network.outputs,
-                parameter_count=network.parameter_count,
+                parameter_count=network.counts.parameters,
                 external_files=locations,
             )

@@ -45,6 +45,6 @@ class TfliteRuntime:
             return Description(
                 inputs=network.inputs,
                 outputs=network.outputs,
-                parameter_count=network.parameter_count,
+                parameter_count=network.counts.parameters,
                 external_files=(),
             )
