@@ -1,4 +1,4 @@
-"""The tensors of one archive by name: which are parameters, which constants, which the same."""
+"""The tensors of one archive by name: which are the same, and whether they may be told apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.pytorch.archive import BALLAST_BYTES, BALLAST_SHARE
-from conformance.runtimes.pytorch.outside import is_topology
 from conformance.runtimes.pytorch.values import Tensor
 from conformance.tensorfiles import check_name
 from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
@@ -42,23 +41,22 @@ class StoredTensors(Mapping[str, Array]):
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """Tensors of a state dict: parameters, constants, and other names of parameters."""
+    """Tensors of an archive, each under the first of its names; ``aliases`` are its others."""
 
-    parameters: dict[str, Tensor]
-    constants: dict[str, Tensor]
+    tensors: dict[str, Tensor]
     aliases: dict[str, str]
     """Name to the first name of the same tensor."""
 
 
 def sort_tensors(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> Sorted:
-    """Return what each tensor of a state dict is.
+    """Return the tensors of a state dict, a tensor under a second name (tied weights) only once.
 
-    Lists and scalars of int64 and booleans, and scalars of int32, count or index; all other tensors
-    are parameters. A tensor under a second name (tied weights) is the same parameter.
-    Raises UnsupportedError where two of them, or two elements of one, share bytes, LimitError if
-    together they take more than ``limit_bytes``, MalformedError for a name that cannot be shown.
+    What each of them is to the network, :mod:`conformance.runtimes.roles` says. Tensors without
+    elements are never the same. Raises UnsupportedError where two tensors, or two elements of one,
+    share bytes, LimitError if together they take more than ``limit_bytes``, MalformedError for a
+    name that cannot be shown.
     """
-    found = Sorted({}, {}, {})
+    found = Sorted({}, {})
     first: dict[object, str] = {}
     for name, tensor in tensors.items():
         check_name(name, Location(file, element="state dict"))
@@ -67,12 +65,10 @@ def sort_tensors(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> 
         known = first.setdefault(tensor.place, name) if tensor.elements else name
         if known != name:
             found.aliases[name] = known
-        elif is_topology(tensor.dtype, len(tensor.shape)):
-            found.constants[name] = tensor
         else:
-            found.parameters[name] = tensor
-    check_limit({**found.parameters, **found.constants}, file, limit_bytes)
-    check_overlaps({**found.parameters, **found.constants}, file)
+            found.tensors[name] = tensor
+    check_limit(found.tensors, file, limit_bytes)
+    check_overlaps(found.tensors, file)
     return found
 
 
@@ -152,16 +148,3 @@ def check_overlaps(tensors: Mapping[str, Tensor], file: str) -> None:
                     found="two views of one storage that overlap",
                     mend="Clone one of them before the model is saved.",
                 )
-
-
-def check_ties(tensors: Mapping[str, Array], aliases: Mapping[str, str], file: str) -> None:
-    """Raise UnsupportedError if a replacement gives one parameter other values by another name."""
-    for name, first in aliases.items():
-        if name in tensors and not np.array_equal(tensors[name], tensors[first], equal_nan=True):
-            raise UnsupportedError(
-                f"{name!r} and {first!r} are one parameter in the network, but not in the sample",
-                where=Location(file, element=name),
-                expected=f"the same values for both names, or {first!r} alone",
-                found="different values",
-                mend=f"Leave {name!r} out of the sample, or untie the two in the original.",
-            )
