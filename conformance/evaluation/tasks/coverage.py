@@ -55,9 +55,7 @@ def coverage_of(survey: Survey, network: Network, file: str) -> Iterator[dict[st
     yield from _values(survey, network, file)
 
 
-def _shapes(
-    tensors: Mapping[str, Facts], network: Network, file: str
-) -> Iterator[dict[str, Json]]:
+def _shapes(tensors: Mapping[str, Facts], network: Network, file: str) -> Iterator[dict[str, Json]]:
     for name in sorted(tensors):
         first = network.aliases.get(name, name)
         stored = _stored(first, network)

@@ -72,7 +72,8 @@ def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[st
     coverage = list(coverage_of(survey, original, file))
     lossless = {}
     if work.sample.lossless:
-        lossless = lossless_comparison(survey.fitted, original.parameters, original.scalars)
+        learned = original.parameters, original.scalars
+        lossless = lossless_comparison(survey.fitted, *learned, converted=survey.converted)
     stream = inspected(decoded.inspect) if decoded.inspect else None
     return {
         "coverage": coverage,

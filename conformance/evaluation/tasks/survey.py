@@ -20,7 +20,8 @@ class Survey:
 
     ``tensors`` are by the sample's names; ``fitted`` and ``errors`` by the model's. Errors are of
     parameters that the network has; ``other_types`` names those in whose type they do not fit, and
-    ``other_values`` the topology that differs from the original's.
+    ``other_values`` the topology that differs from the original's. ``converted`` has the digests of
+    those that came in a different type, in the type of their parameter.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Survey:
         self.tensors: dict[str, Facts] = {}
         self.fitted: dict[str, Facts] = {}
         self.errors: dict[str, Json] = {}
+        self.converted: dict[str, str] = {}
         self.other_types: set[str] = set()
         self.other_values: set[str] = set()
 
@@ -75,8 +77,8 @@ class Survey:
             return
         if not holds(own.dtype, array):
             self.other_types.add(parameter)
-        elif own.dtype != array.dtype:
-            self.fitted[parameter]["as_parameter"] = tensor_digest(array.astype(own.dtype))
+        elif not self._with_errors and own.dtype != array.dtype:
+            self.converted[parameter] = tensor_digest(array.astype(own.dtype).reshape(own.shape))
         if self._with_errors and learned is self._parameters:
             self.errors[parameter] = tensor_error(array, own, self._bits_of(parameter))
 
