@@ -9,7 +9,7 @@ from conformance.evaluation.plan import Subject
 from conformance.session.control import judge_control
 from conformance.session.judge import Judge
 from conformance.session.ports import port_differences
-from conformance.verdicts import Json, Location
+from conformance.verdicts import Json, Location, error_from_json
 
 METADATA = "submission.json"
 WIDEST = 0.05
@@ -25,7 +25,7 @@ def test_model_opens(judge: Judge) -> None:
     judge.passed(
         f"opened as {measured['format']}",
         expected="a network that its runtime accepts",
-        found=f"{measured['parameter_count']} parameters",
+        found=f"{measured['counts']['parameters']} parameters",
         evidence={"versions": measured["versions"]},
     )
 
@@ -65,11 +65,13 @@ def _require_parameters_fill_files(
 ) -> None:
     assert subject.model is not None
     size, used = subject.model.size, measured["used_parameter_bytes"]
-    most = BYTES_PER_PARAMETER_BYTE * used + ROOM_BYTES
+    topology = measured["topology_bytes"]
+    most = BYTES_PER_PARAMETER_BYTE * used + topology + ROOM_BYTES
     judge.require(
         size <= most,
         "the files of the model hold far more than its parameters",
-        expected=f"at most {most} bytes for {used} bytes of parameters that the network uses",
+        expected=f"at most {most} bytes for {used} bytes of parameters that the network uses, and "
+        f"{topology} bytes of masks and index tables",
         found=f"{size} bytes",
         where=Location(subject.model.files[0].rel_filepath),
         mend="remove what is no part of the network (documentation strings, metadata, unused "
@@ -94,23 +96,51 @@ def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
 
 
 def test_parameter_count(subject: Subject, judge: Judge) -> None:
-    """The network has as many parameters as declared."""
+    """The network has as many parameters as declared.
+
+    Frameworks count differently: scalars and topology may be counted as well.
+    """
     assert subject.model is not None
-    declared, measured = subject.model.parameter_count, judge.evidence("model")["parameter_count"]
+    declared, measured = subject.model.parameter_count, judge.evidence("model")
+    counts = measured["counts"]
+    parameters, stored = counts["parameters"], sum(counts.values())
+    found = (
+        f"{parameters} parameters, {counts['scalars']} scalars and {counts['topology']} elements "
+        "of the topology in the network file"
+    )
     judge.require(
-        declared == measured,
+        parameters <= declared <= stored,
         "the declared parameter count is not that of the network",
         expected=f"{declared} parameters, as declared",
-        found=f"{measured} parameters in the network file",
+        found=found,
         where=Location(METADATA, pointer=f"{subject.pointer}/parameter_count"),
-        mend=f"set parameter_count to {measured}, or submit the network that was meant",
+        mend=f"set parameter_count to {parameters}"
+        + (f" (up to {stored}, all stored elements, is accepted)" if stored > parameters else "")
+        + ", or submit the network that was meant",
     )
-    size, stored = subject.model.size, judge.evidence("model")["parameter_bytes"]
+    size, size_of_parameters = subject.model.size, measured["parameter_bytes"]
     judge.passed(
-        f"{measured} parameters, {stored} of the model's {size} bytes",
+        f"{parameters} parameters, {size_of_parameters} of the model's {size} bytes",
         expected=str(declared),
-        found=str(measured),
-        evidence={"parameter_bytes": stored, "model_bytes": size},
+        found=found,
+        evidence={
+            "parameter_bytes": size_of_parameters,
+            "model_bytes": size,
+            "counts": counts,
+        },
+    )
+
+
+def test_parameters_replaceable(judge: Judge) -> None:
+    """A sample leaves nothing in place that the network has learned."""
+    measured = judge.evidence("model")
+    if measured["unreplaceable"] is not None:
+        raise error_from_json(measured["unreplaceable"])
+    counts = measured["counts"]
+    judge.passed(
+        f"samples replace all {counts['parameters']} parameters",
+        expected="little else than parameters in the network",
+        found=f"{counts['scalars']} scalars, {counts['topology']} elements of the topology",
     )
 
 

@@ -43,6 +43,7 @@ OVER: dict[Over, str] = {
     "agreement": "each vector set that equals that of another format",
     "measure": "each metric that is used on a vector set",
     "declared_value": "each metric value declared for a model",
+    "replaced": "each model that the tensors of a sample are put into",
     "sample": "each sample",
     "stream": "each sample that is a bitstream",
     "lossless": "each lossless sample",
@@ -109,15 +110,23 @@ FAILURES = {
     ),
     "MODEL-FILES-001": (
         "A file, or a parameter, that the network does not use counts towards its size, or its "
-        "files hold more than twice the bytes of the parameters in use and 256 KiB besides. That "
-        "makes every compression look better than it is."
+        "files hold more than twice the bytes of the parameters in use, the bytes of masks and "
+        "index tables, and 256 KiB besides. That makes every compression look better than it is."
     ),
     "MODEL-PORTS-001": (
         "The file has other inputs or outputs than declared: perhaps another export."
     ),
     "MODEL-PARAMETERS-001": (
-        "The file has another number of parameters than declared: perhaps another network, or "
-        "tensors counted that are not trained."
+        "The declared number is less than the elements of the parameters, or more than those of "
+        "all stored tensors: perhaps a different network. Frameworks count scalars, masks and "
+        "tables differently; [the three classes](runtimes.md#what-a-parameter-is) are reported "
+        "apart."
+    ),
+    "MODEL-REPLACE-001": (
+        "The network holds parameters where the tensors of a sample cannot take their place, or "
+        "more content outside its [parameters](runtimes.md#what-a-parameter-is) than a graph "
+        "needs: the reconstructed network would be in part the original. Samples of tensors of "
+        "this model are not run; whole models are."
     ),
     "MODEL-RUN-001": (
         "The original cannot be run on the vectors: names, types or shapes do not fit, or it "

@@ -106,7 +106,8 @@ def _is_exact(array: Array, wanted: DType) -> bool:
             limit = 2.0 ** (array.dtype.itemsize * 8 - (array.dtype.kind == "i"))
             if array.size and float(narrow.astype(np.float64).max()) >= limit:
                 return False
-        return _equal(narrow.astype(array.dtype), array)
+        # Integers that wrap round come back, but not with their sign.
+        return _equal(narrow.astype(array.dtype), array) and _equal(narrow < 0, array < 0)
 
 
 def _equal(one: Array, other: Array) -> bool:

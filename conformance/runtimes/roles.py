@@ -290,7 +290,7 @@ def _bytes_of(values: Array) -> bytes | memoryview:
             text if isinstance(text, bytes) else str(text).encode(errors="surrogatepass")
             for text in values.reshape(-1).tolist()
         )
-    return memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
 
 
 def _unreachable(

@@ -9,7 +9,7 @@ from conformance.runtimes import ANY_DTYPE, ANY_SHAPE, ModelSource, PortInfo, ru
 from conformance.session.command import READ_LIMIT
 from conformance.session.ports import port_text
 from conformance.submission.values import Dim, Port
-from conformance.tensorfiles import open_tensors
+from conformance.tensorfiles import Array, open_tensors
 from conformance.verdicts import ConformanceError, Location
 
 ITEMS = "batch"
@@ -27,17 +27,25 @@ def describe_network(file: Path, model_format: str) -> str:
     with runtime(model_format).open(ModelSource(files, shown, file.parent, READ_LIMIT)) as network:
         unused = set(network.unused_parameters)
         rows = [
-            f"{name}: {array.dtype.name}[{', '.join(map(str, array.shape))}]"
-            + (" (no output depends on it)" if name in unused else "")
+            _row(name, array) + (" (no output depends on it)" if name in unused else "")
             for name, array in network.parameters.items()
         ]
+        rows += [f"{alias}: the same as {name}" for alias, name in network.aliases.items()]
+        counts = network.counts
+        scalars = [_row(name, array) for name, array in network.scalars.items()]
+        constants = [_row(name, array) for name, array in network.constants.items()]
     lines = [
         *_section("format", [model_format]),
         *_section("files", shown),
         *_section("inputs", map(_text, found.inputs)),
         *_section("outputs", map(_text, found.outputs)),
-        *_section(f"parameters: {len(rows)}, of {found.parameter_count} values", rows),
+        *_section(f"parameters, which a sample has: {counts.parameters} values", rows),
     ]
+    if scalars:
+        lines += _section(f"scalars, which it may have: {counts.scalars} values", scalars)
+    if constants:
+        title = f"topology, which it may have unchanged: {counts.topology} values"
+        lines += _section(title, constants)
     return "\n".join(lines)
 
 
@@ -56,6 +64,10 @@ def _section(title: str, rows: Iterator[str] | Sequence[str]) -> Iterator[str]:
     yield title
     for row in rows:
         yield f"  {row}"
+
+
+def _row(name: str, array: Array) -> str:
+    return f"{name}: {array.dtype.name}[{', '.join(map(str, array.shape))}]"
 
 
 def _text(port: PortInfo) -> str:

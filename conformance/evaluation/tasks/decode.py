@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from conformance.codecs import DecodedModel, DecodedTensors
-from conformance.evaluation.tasks.coverage import (
-    parameter_coverage,
-    port_coverage,
-    type_coverage,
-)
+from conformance.evaluation.tasks.coverage import coverage_of, port_coverage
 from conformance.evaluation.tasks.derived import decode_derived
 from conformance.evaluation.tasks.facts import Facts, lossless_comparison, tensor_facts
 from conformance.evaluation.tasks.fitted import fitted_tensors
@@ -70,19 +66,14 @@ def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, F
 
 
 def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[str, Facts]]:
-    original, file = work.original(), work.sample.files[0].rel_filepath
-    original.check_replaceable()
-    parameters = original.parameters
-    survey = Survey(fitted_tensors(work, decoded), parameters, decoded.stored_bits)
+    original, file = work.replaceable(), work.sample.files[0].rel_filepath
+    survey = Survey(fitted_tensors(work, decoded), original, decoded.stored_bits)
     survey.look_at(decoded, with_errors=not work.sample.lossless)
-    constants = original.constants
-    coverage = [
-        *parameter_coverage(survey.fitted, parameters, constants, file),
-        *type_coverage(survey.fitted, parameters, survey.other_types, file),
-    ]
+    coverage = list(coverage_of(survey, original, file))
     lossless = {}
     if work.sample.lossless:
-        lossless = lossless_comparison(survey.fitted, parameters, constants)
+        learned = original.parameters, original.scalars
+        lossless = lossless_comparison(survey.fitted, *learned, converted=survey.converted)
     stream = inspected(decoded.inspect) if decoded.inspect else None
     return {
         "coverage": coverage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -28,18 +29,22 @@ def tensor_text(facts: Mapping[str, Json]) -> str:
 
 
 def lossless_comparison(
-    tensors: Mapping[str, Facts], *originals: Mapping[str, Array]
+    tensors: Mapping[str, Facts],
+    *originals: Mapping[str, Array],
+    converted: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Json]:
-    """Return every tensor that differs from the original's of its name in type, shape or any bit.
+    """Return every tensor that differs from the original's of its name in shape or any bit.
 
-    ``originals`` are its parameters, and the constants of its graph, which a sample may bring too.
-    Parameters that are missing are told by the coverage.
+    ``originals`` are its parameters and scalars. A tensor that came in a different type is compared
+    as it is put into the network, in the parameter's type, which holds its values exactly:
+    ``converted`` has its digest there. What is missing, and topology that differs, is reported by
+    the coverage.
     """
     differences = []
     found = {name: held for held in originals for name in tensors.keys() & held.keys()}
     for name, held in sorted(found.items(), key=lambda item: item[0]):
         original = tensor_facts(held[name], None)
-        if original["sha256"] != tensors[name]["sha256"]:
+        if original["sha256"] != converted.get(name, tensors[name]["sha256"]):
             difference = {
                 "tensor": name,
                 "expected": f"{tensor_text(original)}, sha256 {original['sha256']}",

@@ -45,16 +45,15 @@ class State:
 
 def state_of(parameters: Mapping[str, Array], memory: Memory, original: Network) -> State:
     """Return the state with these parameters, and all facts about them."""
-    own = original.parameters
+    held = (original.parameters, original.scalars, original.constants)
+    own = {name: each[name] for each in held for name in each.keys() & parameters.keys()}
     facts = {name: tensor_facts(array, own.get(name)) for name, array in parameters.items()}
     return State(parameters, facts, memory)
 
 
 def original_state(network: Network) -> State:
-    """Return the parameters of the original as the state that its updates begin with."""
-    return state_of(
-        {name: network.parameters[name] for name in network.parameters}, Memory(), network
-    )
+    """Return the parameters and scalars of the original: the state that its updates begin with."""
+    return state_of({**network.parameters, **network.scalars}, Memory(), network)
 
 
 def keep_state(folder: Path, state: State, file: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from conformance.evaluation.case import keeps_outputs, metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison
@@ -15,7 +16,7 @@ from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
 from conformance.metrics import Metric as MetricKind
-from conformance.runtimes import PortInfo
+from conformance.runtimes import Network, PortInfo
 from conformance.verdicts import ConformanceError, Json, Location
 
 
@@ -23,18 +24,20 @@ def open_model(work: Work) -> Json:
     """Return the ports, the parameter count and the runtime of the original."""
     network = work.original()
     sizes = {name: array.nbytes for name, array in network.parameters.items()}
-    unused = network.unused_parameters
+    unused, counts = network.unused_parameters, network.counts
     return {
         "format": work.model.format,
         "inputs": [_port(port) for port in network.inputs],
         "outputs": [_port(port) for port in network.outputs],
-        "parameter_count": network.parameter_count,
+        "counts": asdict(counts),
         "parameter_bytes": sum(sizes.values()),
+        "topology_bytes": sum(array.nbytes for array in network.constants.values()),
         "used_parameter_bytes": sum(sizes.values()) - sum(sizes[name] for name in unused),
         "unused_parameters": list(unused),
         "unused_files": list(network.unused_files),
         "versions": dict(network.versions),
         "settings": dict(network.settings),
+        "unreplaceable": _unreplaceable(network),
     }
 
 
@@ -75,6 +78,14 @@ def run_original(work: Work) -> Json:
             for metric, kind, outcome in results
         },
     }
+
+
+def _unreplaceable(network: Network) -> Json:
+    try:
+        network.check_replaceable()
+    except ConformanceError as error:
+        return error.to_json()
+    return None
 
 
 def _require_outputs(declared: Mapping[str, str], shard: ShardArrays) -> None:
