@@ -126,7 +126,7 @@ def roles(network):
 def test_the_role_of_a_constant(tmp_path, array, role):
     """Single numbers are the parameters of a network that has no others."""
     with models.opened(tmp_path, adding(array)) as network:
-        assert roles(network) == {**dict.fromkeys(roles(network), []), role: ["k"]}
+        assert roles(network) == {**{each: [] for each in roles(network)}, role: ["k"]}
         x = np.zeros(array.shape, np.float32)
         given = array + (role == "parameters")
         result = network.bind({"k": given}).run({"x": x})["y"]

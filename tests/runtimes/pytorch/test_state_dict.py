@@ -199,8 +199,10 @@ def test_a_tensor_of_the_graph_under_a_name_of_the_state_dict_is_malformed(tmp_p
         helper.make_node("Add", ["z", "module.fc.bias"], ["output"]),
     ]
     given = {f"module.{name}": array for name, array in state().items()}
-    with pytest.raises(MalformedError, match="two stored tensors are called 'module.fc.bias'"):
+    with pytest.raises(MalformedError, match="two stored tensors are called") as caught:
         opened(tmp_path, linear(more=more), given)
+    assert caught.value.where.element == "module.fc.bias"
+    assert "of net.onnx" in caught.value.found
 
 
 @pytest.mark.parametrize(
