@@ -1,5 +1,6 @@
 """Networks as exporters write them, small: what their graphs store beside what they have learnt."""
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -164,6 +165,12 @@ def quantised_words():
 
 
 HONEST = {each.__name__: each for each in (gpt2, swin, tf2onnx, yolo, quantised_words)}
+
+
+@functools.cache
+def made(kind) -> tuple[Network, ModelProto]:
+    """What was written, and the graph; neither may be changed."""
+    return HONEST[kind]()
 
 
 def in_constants(made: ModelProto, typed: bool = False) -> ModelProto:

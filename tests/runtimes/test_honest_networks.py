@@ -1,7 +1,5 @@
 """Networks as exporters write them: samples bring what was learnt, however the rest is stored."""
 
-import functools
-
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -14,15 +12,10 @@ STORED = pytest.mark.parametrize("stored", honest.STORED)
 NETWORKS = pytest.mark.parametrize("kind", honest.HONEST)
 
 
-@functools.cache
-def made(kind):
-    return honest.HONEST[kind]()
-
-
 def inputs(kind):
     ids = np.arange(3)
     fixed = {"gpt2": {"ids": ids.reshape(1, 3)}, "quantised_words": {"ids": ids}}
-    return fixed.get(kind) or models.inputs_of(made(kind)[1], items=2)
+    return fixed.get(kind) or models.inputs_of(honest.made(kind)[1], items=2)
 
 
 def classes(network: Network):
@@ -32,7 +25,7 @@ def classes(network: Network):
 @NETWORKS
 @STORED
 def test_a_sample_brings_what_was_learnt_and_nothing_else(tmp_path, kind, stored):
-    written, graph = made(kind)
+    written, graph = honest.made(kind)
     with models.opened(tmp_path, honest.STORED[stored](graph)) as network:
         parameters, scalars, constants = classes(network)
         assert parameters == sorted(written.learnt)
@@ -51,7 +44,7 @@ def test_a_sample_brings_what_was_learnt_and_nothing_else(tmp_path, kind, stored
 @NETWORKS
 @STORED
 def test_where_a_tensor_is_stored_says_nothing_of_it(tmp_path, kind, stored):
-    graph = made(kind)[1]
+    graph = honest.made(kind)[1]
     with models.opened(tmp_path, graph) as network:
         wanted, counts = classes(network), network.counts
     with models.opened(tmp_path, honest.STORED[stored](graph)) as network:
@@ -61,7 +54,7 @@ def test_where_a_tensor_is_stored_says_nothing_of_it(tmp_path, kind, stored):
 
 @STORED
 def test_scalars_and_equal_topology_may_be_brought(tmp_path, stored):
-    written, graph = made("tf2onnx")
+    written, graph = honest.made("tf2onnx")
     with models.opened(tmp_path, honest.STORED[stored](graph)) as network:
         own = network.bind().run(inputs("tf2onnx"))["y"]
         every = dict(written.tensors)
@@ -98,7 +91,7 @@ HIDDEN = {
 @pytest.mark.parametrize("kind", HIDDEN)
 @pytest.mark.parametrize("stored", ["initializers", "Constant nodes", "Constant nodes with lists"])
 def test_weights_hidden_in_an_honest_network_are_refused(tmp_path, kind, stored):
-    written, _ = made("swin")
+    written, _ = honest.made("swin")
     graph = honest.STORED[stored](hidden("secret", written, HIDDEN[kind]))
     with models.opened(tmp_path, graph) as network:
         sample = dict(network.parameters)
@@ -109,7 +102,7 @@ def test_weights_hidden_in_an_honest_network_are_refused(tmp_path, kind, stored)
 
 @pytest.mark.parametrize("stored", ["initializers", "Constant nodes", "Constant nodes with lists"])
 def test_weights_hidden_as_many_scalars_are_refused(tmp_path, stored):
-    written, graph = made("swin")
+    written, graph = honest.made("swin")
     n = honest.Network([*written.nodes[:-1]], dict(written.tensors))
     last = written.nodes[-1].input[0]
     for value in models.floats(400, seed=3):
