@@ -65,13 +65,13 @@ def test_tensors_finite(judge: Judge) -> None:
     judge.require(
         not bad,
         f"{len(bad)} decoded tensors hold values that are not finite",
-        expected="finite values only",
+        expected="finite values where the original's are finite",
         found=shown,
         where=judge.place_in_sample(min(bad, default=None)),
         mend="look for a division by zero, an overflow to infinity or a damaged scale in the "
         "encoder",
     )
-    judge.passed("every decoded value is finite")
+    judge.passed("every decoded value is finite where the original's is")
 
 
 def test_tensor_digests(subject: Subject, judge: Judge) -> None:

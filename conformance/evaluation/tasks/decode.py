@@ -9,7 +9,7 @@ from conformance.evaluation.tasks.coverage import (
     type_coverage,
 )
 from conformance.evaluation.tasks.derived import decode_derived
-from conformance.evaluation.tasks.facts import Facts, lossless_comparison, tensor_facts
+from conformance.evaluation.tasks.facts import Facts, lossless_comparison, model_facts
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.inspecting import inspected
 from conformance.evaluation.tasks.survey import Survey
@@ -56,8 +56,7 @@ def sample_network(work: Work, decoded: DecodedModel) -> Network:
 def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, Facts]]:
     original, file = work.original(), work.sample.files[0].rel_filepath
     with sample_network(work, decoded) as network:
-        own = network.parameters
-        tensors = {name: tensor_facts(own[name], None) for name in sorted(own)}
+        tensors = model_facts(network, original)
         coverage = list(port_coverage(network, original, file))
     lossless = {"error": _no_tensors(file).to_json()}
     return {
@@ -73,9 +72,9 @@ def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[st
     original, file = work.original(), work.sample.files[0].rel_filepath
     original.check_replaceable()
     parameters = original.parameters
-    survey = Survey(fitted_tensors(work, decoded), parameters, decoded.stored_bits)
-    survey.look_at(decoded, with_errors=not work.sample.lossless)
     constants = original.constants
+    survey = Survey(fitted_tensors(work, decoded), parameters, constants, decoded.stored_bits)
+    survey.look_at(decoded, with_errors=not work.sample.lossless)
     coverage = [
         *parameter_coverage(survey.fitted, parameters, constants, file),
         *type_coverage(survey.fitted, parameters, survey.other_types, file),

@@ -13,7 +13,7 @@ from pathlib import Path
 from conformance.codecs import Memory
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.store import EVIDENCE
-from conformance.evaluation.tasks.facts import Facts, tensor_facts
+from conformance.evaluation.tasks.facts import Facts, original_tensor, tensor_facts
 from conformance.runtimes import Network
 from conformance.tensorfiles import (
     SAFETENSORS_CODES,
@@ -45,8 +45,10 @@ class State:
 
 def state_of(parameters: Mapping[str, Array], memory: Memory, original: Network) -> State:
     """Return the state with these parameters, and all facts about them."""
-    own = original.parameters
-    facts = {name: tensor_facts(array, own.get(name)) for name, array in parameters.items()}
+    facts = {
+        name: tensor_facts(array, original_tensor(original, name))
+        for name, array in parameters.items()
+    }
     return State(parameters, facts, memory)
 
 

@@ -102,7 +102,7 @@ def _whole(
     original.check_replaceable()
     own = {name: original.parameters[name] for name in original.parameters}
     own |= {name: array for name, array in original.constants.items() if name in mapped}
-    survey = Survey(mapped, own, {})
+    survey = Survey(mapped, own, original.constants, {})
     survey.look_at(step.tensors, with_errors=True)
     coverage = [
         *parameter_coverage(survey.fitted, own, original.constants, file),
