@@ -23,7 +23,8 @@ def decode_sample(work: Work) -> Json:
 
     ``usable`` says whether a network can be reconstructed from it. ``parameters`` tells the error
     of every parameter of a lossy sample that is a set of tensors. ``stream`` holds the claims and
-    the broken rules of a bitstream, None for samples that are none.
+    the broken rules of a bitstream, None for samples that are none. ``implied_features`` of a
+    sample that is a network may be declared, and need not be.
     """
     if work.sample.is_derived or work.sample.layers:
         return decode_derived(work)
@@ -60,6 +61,7 @@ def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, F
         coverage = list(port_coverage(network, original, file))
     lossless = {"error": _no_tensors(file).to_json()}
     return {
+        "implied_features": list(decoded.implied),
         "coverage": coverage,
         "fitted": None,
         "lossless": lossless,
