@@ -262,7 +262,9 @@ def _is_mask(tensor: StoredTensor) -> bool:
         return False
     values = tensor.values().reshape(-1)
     # Weights differ within their first elements: few are read to the end.
-    return _has_two_values(values[:64]) and values.min() <= _MASKED and _has_two_values(values)
+    if not _has_two_values(values[:64]):
+        return False
+    return bool(values.min() <= _MASKED and values.max() < np.inf) and _has_two_values(values)
 
 
 def _has_two_values(values: Array) -> bool:
