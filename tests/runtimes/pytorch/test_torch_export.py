@@ -118,7 +118,7 @@ def test_branches_of_a_program_are_run(tmp_path):
 def test_tied_weights_are_one_parameter(tmp_path):
     net = odd.Tied()
     with files.open_file(saved(tmp_path, net), FORM) as network:
-        assert network.parameter_count == 16 + 4 + 4
+        assert network.counts.parameters == 16 + 4 + 4
         found = network.bind(nets.own(network)).run(X)["output"]
         np.testing.assert_allclose(found, nets.expected(net, X), rtol=1e-5)
 
@@ -369,7 +369,7 @@ def test_an_edited_list_of_tensors_is_refused(base, change, error, message):
     path = with_json(base, lambda found: change(found["config"]), WEIGHTS)
     if error is None:
         with files.open_file(path, FORM) as network:
-            assert "fc.more" in network.topology_constants
+            assert "fc.more" in tuple(network.constants)
         return
     finding = refused(path, error)
     assert message in finding.message

@@ -177,7 +177,7 @@ def test_a_frozen_network_runs_as_it_is_but_takes_no_replacement(tmp_path):
     net = odd.Submodules().eval()
     torch.jit.save(torch.jit.freeze(torch.jit.script(net)), path := tmp_path / "net.pt")
     with files.open_file(path) as network:
-        assert network.parameter_count == 0
+        assert network.counts.parameters == 0
         found = network.bind().run(X)["output"]
         np.testing.assert_allclose(found, nets.expected(net, X), rtol=1e-5)
         with pytest.raises(UnsupportedError, match="cannot take their place"):
@@ -229,7 +229,7 @@ def test_what_a_network_raises_is_an_error_of_the_run(tmp_path):
 def test_tables_of_integers_are_parameters_and_lists_are_not(tmp_path):
     with opened(tmp_path, odd.Indices()) as network:
         assert network.parameters["table"].dtype == np.int64
-        assert network.topology_constants == ("shift",)
+        assert tuple(network.constants) == ("shift",)
         given = nets.own(network)
         own = network.bind(given).run(X)["output"]
         given["table"] = np.zeros_like(given["table"])
@@ -282,7 +282,7 @@ def test_tied_weights_are_one_parameter(tmp_path):
     with opened(tmp_path, net) as network:
         first = set(network.parameters)
         assert len(first) == 3
-        assert first | set(network.topology_constants) == set(net.state_dict())
+        assert first | set(tuple(network.constants)) == set(net.state_dict())
         given = {n: a * np.float32(0.5) for n, a in nets.own(network).items()}
         found = network.bind(given).run(X)["output"]
         state = net.state_dict()
