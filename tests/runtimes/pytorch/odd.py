@@ -198,8 +198,25 @@ class Asserts(Base):
         return z
 
 
+SWITCH = torch.tensor(1.0)
+
+
+@torch.jit.script_if_tracing
+def _switched(x: Tensor, switch: Tensor) -> Tensor:
+    if not bool(switch):
+        print("here")  # noqa: T201 - what is tested
+    return x * switch
+
+
+class ConstantBranch(Base):
+    """Traced, it has a constant that says which branch is taken."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _switched(self.fc(x), SWITCH)
+
+
 class Indices(Base):
-    """A table of indices: no list, so a sample has to bring it."""
+    """A table of indices, and a list of them."""
 
     def __init__(self):
         super().__init__()
