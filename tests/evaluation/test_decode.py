@@ -278,7 +278,7 @@ def test_runtime_that_is_not_there_is_unsupported(tiny: Path) -> None:
 
 def test_original_is_described(tiny: Path) -> None:
     measured = Bench(tiny).evaluate("model")
-    assert measured["parameter_count"] == 21
+    assert measured["counts"]["parameters"] == 21
     assert measured["inputs"] == [{"name": "x", "dtype": "float32", "shape": ["N", 6]}]
     assert measured["outputs"] == [{"name": "logits", "dtype": "float32", "shape": ["N", 3]}]
     assert "onnxruntime" in measured["versions"]

@@ -1,25 +1,21 @@
-"""The tensors that a model file stores: which are parameters, and what they are called."""
+"""The tensors that a model file stores: where they are, and what they are called."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
 
 import numpy as np
 
 from conformance.runtimes._protocol import Array
-from conformance.runtimes.dtypes import DType
+from conformance.runtimes.dtypes import DType, is_floating
+from conformance.runtimes.roles import StoredTensor, Use
 from conformance.runtimes.tflite.dtypes import dtype_of, stored_bytes, type_name, unpacked
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.graph import Place
 from conformance.runtimes.tflite.model import Model, Range, Tensor
-from conformance.runtimes.tflite.operators import BIASES, LISTS_OF_PAIRS
 from conformance.verdicts import Location, UnsupportedError
-
-_LISTED = frozenset({"int32", "int64", "uint32", "uint64", "bool"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +27,23 @@ class Stored:
     """
 
     name: str
-    element: str
+    tensor: Tensor
     dtype: DType
     shape: tuple[int, ...]
     data: Range
     buffer_place: int
-    scales: int
-    is_parameter: bool
+    uses: frozenset[Use]
     is_used: bool
+
+    @property
+    def element(self) -> str:
+        """Where the file has the tensor."""
+        return self.tensor.element
+
+    @property
+    def scales(self) -> int:
+        """Number of quantisation scales."""
+        return self.tensor.scales
 
     @property
     def elements(self) -> int:
@@ -46,28 +51,33 @@ class Stored:
         return math.prod(self.shape)
 
 
-@final
-class StoredArrays(Mapping[str, Array]):
-    """Stored tensors by name: read-only views of the file, but for packed types."""
+def as_tensors(data: memoryview, stored: Sequence[Stored]) -> list[StoredTensor]:
+    """Return what is ``stored`` in the file ``data``: read-only views, but for packed types."""
+    whole = np.frombuffer(data, np.uint8)
 
-    def __init__(self, data: memoryview, tensors: Sequence[Stored]) -> None:
-        self._bytes = np.frombuffer(data, np.uint8)
-        self._tensors = {each.name: each for each in tensors}
+    def reading(tensor: Stored) -> Callable[[], Array]:
+        span = whole[tensor.data.begin : tensor.data.end]
+        return lambda: unpacked(span, tensor.dtype, tensor.shape)
 
-    def __getitem__(self, name: str) -> Array:
-        tensor = self._tensors[name]
-        data = self._bytes[tensor.data.begin : tensor.data.end]
-        return unpacked(data, tensor.dtype, tensor.shape)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
+    return [
+        StoredTensor(
+            name=each.name,
+            place=f"{each.element} {each.name}",
+            dtype=each.dtype,
+            shape=each.shape,
+            values=reading(each),
+            uses=each.uses,
+            is_needed=each.is_used,
+        )
+        for each in stored
+    ]
 
 
 def stored_tensors(
-    reader: Reader, model: Model, graphs: Sequence[int], needed: frozenset[Place]
+    reader: Reader,
+    model: Model,
+    uses: Mapping[Place, frozenset[Use]],
+    needed: frozenset[Place],
 ) -> tuple[Stored, ...]:
     """Return the stored tensors in the order of the file, each with a name of its own.
 
@@ -83,14 +93,16 @@ def stored_tensors(
     shared = {tensor.data for place, tensor in places.items() if place in needed}
     kept = {p: t for p, t in places.items() if p in needed or t.data not in shared}
     names = _names(kept)
-    lists = _lists(model, graphs)
+    none: frozenset[Use] = frozenset()
     return tuple(
-        _stored(reader, tensor, names[place], place in needed, place in lists)
+        _stored(reader, tensor, names[place], place in needed, uses.get(place, none))
         for place, tensor in kept.items()
     )
 
 
-def _stored(reader: Reader, tensor: Tensor, name: str, is_used: bool, is_list: bool) -> Stored:
+def _stored(
+    reader: Reader, tensor: Tensor, name: str, is_used: bool, uses: frozenset[Use]
+) -> Stored:
     assert tensor.data is not None  # noqa: S101 - only stored tensors come here
     dtype = dtype_of(tensor.code)
     if dtype is None or tensor.table.table("sparsity") is not None:
@@ -105,13 +117,12 @@ def _stored(reader: Reader, tensor: Tensor, name: str, is_used: bool, is_list: b
         )
     return Stored(
         name=name,
-        element=tensor.element,
+        tensor=tensor,
         dtype=dtype,
         shape=tensor.shape,
         data=tensor.data,
         buffer_place=tensor.table.places["buffer"],
-        scales=tensor.scales,
-        is_parameter=not is_list,
+        uses=uses | {Use.QUANTISED} if tensor.scales and not is_floating(dtype) else uses,
         is_used=is_used,
     )
 
@@ -127,32 +138,6 @@ def _names(places: Mapping[Place, Tensor]) -> dict[Place, str]:
         names[place] = name
         taken.add(name)
     return names
-
-
-def _lists(model: Model, graphs: Sequence[int]) -> frozenset[Place]:
-    """Return the tensors of integers that are no parameters: shapes, axes, indices, paddings.
-
-    They are lists and scalars of whole numbers without quantisation that are no operator's bias,
-    and matrices that only tell paddings and crops.
-    """
-    uses: dict[Place, set[tuple[str, int]]] = defaultdict(set)
-    for number in graphs:
-        for operator in model.subgraphs[number].operators:
-            for position, index in enumerate(operator.inputs):
-                uses[number, index].add((operator.name, position))
-    return frozenset(
-        (number, index)
-        for number, index, tensor in model.tensors
-        if _is_list(tensor, uses[number, index])
-    )
-
-
-def _is_list(tensor: Tensor, uses: set[tuple[str, int]]) -> bool:
-    if type_name(tensor.code) not in _LISTED or tensor.scales:
-        return False
-    if len(tensor.shape) <= 1:
-        return not any(BIASES.get(name) == position for name, position in uses)
-    return bool(uses) and all(position in LISTS_OF_PAIRS.get(name, ()) for name, position in uses)
 
 
 def _unreadable(reader: Reader, tensor: Tensor, dtype: DType | None) -> UnsupportedError:

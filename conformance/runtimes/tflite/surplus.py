@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.model import Model, Range
@@ -15,15 +15,22 @@ _LENGTH_BYTES = 4
 _MOST_SHOWN = 5
 
 
-def check_surplus(reader: Reader, model: Model, tensors: Sequence[Stored]) -> None:
+def check_surplus(
+    reader: Reader, model: Model, tensors: Sequence[Stored], parameters: Container[str]
+) -> None:
     """Refuse a file in which more than 64 KiB are no part of the network.
 
-    Those are gaps, metadata, buffers of no tensor, lists of integers that nothing uses, and what
-    any one text or table has beyond 1 KiB. Raises MalformedError if parts of the file overlap: to
-    replace one would change the other too.
+    Those are gaps, metadata, buffers of no tensor, tensors that nothing uses and that are none of
+    the ``parameters``, and what any one text or table has beyond 1 KiB. Raises MalformedError if
+    parts of the file overlap: to replace one would change the other too.
     """
     data = {each.data for each in tensors}
-    found = list(_surplus(reader, model, tensors, data))
+    found = list(_surplus(reader, model, data))
+    found += (
+        (each.data.size, f"{each.element} {each.name}, which nothing uses")
+        for each in tensors
+        if each.name not in parameters and not each.is_used
+    )
     gaps = _gaps(reader)
     if gaps:
         found.append((gaps, "gaps between its parts"))
@@ -32,9 +39,7 @@ def check_surplus(reader: Reader, model: Model, tensors: Sequence[Stored]) -> No
         raise _too_much(reader.file, total, found)
 
 
-def _surplus(
-    reader: Reader, model: Model, tensors: Sequence[Stored], data: Collection[Range]
-) -> Iterator[tuple[int, str]]:
+def _surplus(reader: Reader, model: Model, data: Collection[Range]) -> Iterator[tuple[int, str]]:
     """Yield the bytes that are too much in one place, and the place."""
     buffers = {each for each in model.buffers if each is not None}
     for (begin, end), (_, element) in reader.claimed.items():
@@ -43,9 +48,6 @@ def _surplus(
             yield end - begin - _FREE_BYTES, element
         elif held is not None and held not in data:
             yield held.size, f"{element}, of no tensor"
-    for tensor in tensors:
-        if not (tensor.is_parameter or tensor.is_used):
-            yield tensor.data.size, f"{tensor.element} {tensor.name}, which nothing uses"
 
 
 def _gaps(reader: Reader) -> int:

@@ -354,7 +354,7 @@ def test_other_bytes_anywhere_are_a_finding_or_another_network(cnn, tmp_path, da
     try:
         with m.opened_bytes(tmp_path, bytes(content)) as network:
             found = sum(array.size for array in network.parameters.values())
-            assert found == network.parameter_count
+            assert found == network.counts.parameters
     except ConformanceError as error:
         refusals = [error.found, error.expected, error.mend]
         assert all(refusals)
