@@ -132,13 +132,13 @@ def written(tmp_path, body, tensors=None, **more):
 @pytest.mark.parametrize(
     "body",
     [
-        "\n".join(f"x{n + 1} = mul({f'x{n}' if n else 'x'}, {n}.5);" for n in range(20))
-        + "\ny = copy(x20);",
+        "\n".join(f"x{n + 1} = mul({f'x{n}' if n else 'x'}, {n}.5);" for n in range(120))
+        + "\ny = copy(x120);",
         "\n".join(
             f"x{n + 1} = leaky_relu({f'x{n}' if n else 'x'}, alpha = 0.{n + 11});"
-            for n in range(20)
+            for n in range(120)
         )
-        + "\ny = copy(x20);",
+        + "\ny = copy(x120);",
     ],
     ids=["many-literals", "many-attributes"],
 )

@@ -138,7 +138,7 @@ def test_integers_are_topology_which_a_sample_may_bring_unchanged(tmp_path):
         assert "belongs to the topology" in caught.value.found
 
 
-HIDDEN = np.random.default_rng(3).integers(0, 255, 200)
+HIDDEN = np.random.default_rng(3).integers(0, 255, 1600)
 
 
 @pytest.mark.parametrize("stored", ["variables", "constants"])
@@ -156,23 +156,23 @@ def test_weights_hidden_in_what_a_sample_leaves_are_refused(tmp_path, stored, ar
     ):
         opened.check_replaceable()
     assert "bits" in caught.value.found
-    assert caught.value.expected == "content of at most 16 outside the parameters"
+    assert "outside the parameters" in caught.value.expected
 
 
 def test_scales_of_activations_are_counted(tmp_path):
-    scales = ", ".join(f"0.{n + 1}" for n in range(10, 50))
+    scales = ", ".join(f"0.{n + 1}" for n in range(10, 130))
     quant = (
         f'"y": zero_point_linear_quantize(zero_point = 0, scale = [[{scales}]], bits = 8, '
         "signed = true, symmetric = true);"
     )
-    body = "a = concat([x, x], axis = 1);\ny = mul(a, w);"
-    made = {"w": m.floats(1, 40)}
+    body = "a = concat([x, x, x, x, x, x], axis = 1);\ny = mul(a, w);"
+    made = {"w": m.floats(1, 120)}
     with (
         network(tmp_path, body, made, quant=quant) as opened,
         pytest.raises(UnsupportedError) as caught,
     ):
         opened.check_replaceable()
-    assert "scale of y in graph.quant (40 of content)" in caught.value.found
+    assert "scale of y in graph.quant (120 of content)" in caught.value.found
 
 
 def test_what_many_layers_have_in_common_is_counted_once(tmp_path):

@@ -1,5 +1,7 @@
 """Small networks of PyTorch, each with one property that a runtime has to handle or refuse."""
 
+import hashlib
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -242,7 +244,7 @@ class Listed(Base):
 
     def __init__(self):
         super().__init__()
-        self.numbers: list[float] = [each / 7 for each in range(40)]
+        self.numbers: list[float] = [each / 7 for each in range(140)]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x) + torch.tensor(self.numbers)[:4]
@@ -253,7 +255,7 @@ class Text(Base):
 
     def __init__(self):
         super().__init__()
-        self.text = "\x01abc" * 100
+        self.text = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(7))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x) + float(ord(self.text[0]))
@@ -264,7 +266,7 @@ class Integers(Base):
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("bits", torch.arange(64))
+        self.register_buffer("bits", torch.arange(300) ** 3 % 251)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x) + self.bits[:4].to(torch.float32)

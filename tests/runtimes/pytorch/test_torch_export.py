@@ -433,10 +433,10 @@ def test_a_constant_that_claims_to_be_huge_is_a_limit(base):
 
 
 def test_weights_among_the_arguments_are_found(base):
-    """Forty numbers in a list that an operator takes."""
+    """Many numbers in a list that an operator takes."""
 
     def change(found):
-        numbers = {"as_floats": [each + 0.5 for each in range(40)]}
+        numbers = {"as_floats": [each + 0.5 for each in range(140)]}
         nodes(found)[0]["inputs"].append({"name": "more", "arg": numbers, "kind": 1})
 
     assert "cannot take their place" in refused(with_json(base, change)).message
