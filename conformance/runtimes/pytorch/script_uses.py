@@ -149,7 +149,7 @@ def _argument_names(torch: Any, schema: str) -> tuple[str, ...]:
 
 def _tensors_in(torch: Any, value: Any) -> Iterator[Any]:
     """Yield the tensors of a constant, those in lists, tuples and dictionaries too."""
-    if value.type().kind() in ("IntType", "FloatType", "BoolType", "StringType", "NoneType"):
+    if value.type().kind() not in ("TensorType", "ListType", "TupleType", "DictType"):
         return
     waiting = [value.toIValue()]
     while waiting:
