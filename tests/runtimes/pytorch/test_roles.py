@@ -293,6 +293,15 @@ VALUE, OPERAND, LOOKUP = {Use.VALUE}, {Use.OPERAND}, {Use.LOOKUP}
             LOOKUP,
         ),
         ([Step(HANDS_ON, {"0": ["t"]}, ["y"])], 2, VALUE),
+        (
+            [
+                Step("_assert_tensor_metadata", {"a": ["t"], "dtype": []}, []),
+                Step("_to_copy", {"self": ["t"], "dtype": []}, ["a"]),
+                Step("clamp_min_", {"self": ["x"], "min": ["a"]}, ["y"]),
+            ],
+            0,
+            OPERAND,
+        ),
     ],
 )
 def test_the_uses_of_a_tensor_follow_from_its_operators(steps, rank, uses):
