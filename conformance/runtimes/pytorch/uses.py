@@ -54,19 +54,12 @@ _TABLES = {
 """Operators that look up rows: the arguments that hold the rows, and which of them."""
 
 _LOOKING = frozenset(
-    {
-        *(
-            "size",
-            "sym_size",
-            "stride",
-            "sym_stride",
-            "numel",
-            "sym_numel",
-            "dim",
-            "_shape_as_tensor",
-        ),
-        *("_assert_tensor_metadata", "is_floating_point", "dtype", "device", "layout"),
-    }
+    word
+    for line in (
+        "size sym_size stride sym_stride numel sym_numel dim is_floating_point dtype device layout",
+        "_shape_as_tensor _assert_tensor_metadata",
+    )
+    for word in line.split()
 )
 """Operators that read the shape or type of a tensor, and none of its elements."""
 
