@@ -138,7 +138,9 @@ def _models(name: str, submission: Submission) -> Iterator[Subject]:
 def _replaced(name: str, submission: Submission) -> Iterator[Subject]:
     """Yield every model that the tensors of some sample are put into."""
     filled = {s.model for s in submission.samples if s.codec not in MODEL_CODECS}
-    yield from (each for each in _models(name, submission) if each.model and each.model.id in filled)
+    yield from (
+        each for each in _models(name, submission) if each.model and each.model.id in filled
+    )
 
 
 def _vectors(name: str, submission: Submission) -> Iterator[Subject]:
