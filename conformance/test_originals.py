@@ -107,8 +107,8 @@ def test_parameter_count(subject: Subject, judge: Judge) -> None:
     counts = measured["counts"]
     parameters, stored = counts["parameters"], sum(counts.values())
     found = (
-        f"{parameters} parameters, {counts['scalars']} scalars and {counts['topology']} elements of "
-        "the topology in the network file"
+        f"{parameters} parameters, {counts['scalars']} scalars and {counts['topology']} elements "
+        "of the topology in the network file"
     )
     judge.require(
         parameters <= declared <= stored,

@@ -165,7 +165,11 @@ FAILURES = {
         "Parameters of the network are missing, have another shape or type, or tensors are there "
         "that it does not have: the sample is no whole network."
     ),
-    "SAMPLE-FINITE-001": "NaN or infinity came out where the original has none.",
+    "SAMPLE-FINITE-001": (
+        "NaN or infinity came out where the original does not have the same. In a sample that is "
+        "itself a network and names a tensor differently, the original must have a tensor of this "
+        "shape with the same NaN and infinities at the same places."
+    ),
     "SAMPLE-DIGEST-001": (
         "This decoder got other bits than the submitter's, or a tensor was left unclaimed. Two "
         "decoders that differ cannot both be right."

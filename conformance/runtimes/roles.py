@@ -38,7 +38,10 @@ from conformance.runtimes._protocol import Array, Counts
 from conformance.runtimes.dtypes import DType, is_floating
 from conformance.verdicts import Location, UnsupportedError
 
-_FEWEST_ALLOWED = 16
+_FEWEST_ALLOWED = 96
+"""What any graph may hold: a table of a few hundred regular indices has about as much content."""
+
+_FEWEST_WEIGHTS = 16
 _MOST_SHOWN = 10
 _MASKED = -1e4
 _CHUNK = 1 << 20
@@ -188,7 +191,7 @@ class Inventory:
         every = self._tensors.values()
         learned = [t for t in every if self.roles[t.name] is Role.PARAMETER]
         used = sum(t.elements for t in learned if t.is_needed and t.is_replaceable)
-        stuck = [t for t in learned if not t.is_replaceable and t.elements >= _FEWEST_ALLOWED]
+        stuck = [t for t in learned if not t.is_replaceable and t.elements >= _FEWEST_WEIGHTS]
         if stuck:
             found = [(t.place, f"{t.elements} elements") for t in stuck]
             raise _unreachable(found, self.file, "parameters that a sample can bring")
@@ -217,7 +220,7 @@ def allowed_content(parameters: int, operators: int) -> int:
 
     ``parameters`` counts the elements of the parameters that outputs depend on. A tenth of them,
     but no more than 4096 and a thousandth; and for each of the graph's ``operators`` one, as far as
-    that is no more than another tenth.
+    that is no more than another tenth. In any case 96.
     """
     share = min(parameters // 10, 4096 + parameters // 1000)
     return max(_FEWEST_ALLOWED, share + min(operators, parameters // 10))
@@ -262,7 +265,9 @@ def _is_mask(tensor: StoredTensor) -> bool:
         return False
     values = tensor.values().reshape(-1)
     # Weights differ within their first elements: few are read to the end.
-    return _has_two_values(values[:64]) and values.min() <= _MASKED and _has_two_values(values)
+    if not _has_two_values(values[:64]):
+        return False
+    return bool(values.min() <= _MASKED and values.max() < np.inf) and _has_two_values(values)
 
 
 def _has_two_values(values: Array) -> bool:

@@ -152,15 +152,16 @@ def test_weights_that_a_sample_does_not_replace_are_refused(kind):
 
 
 def test_parameters_that_no_output_needs_allow_nothing():
-    left = [tensor(np.int64(n), name=str(n)) for n in range(30)]
+    left = [tensor(np.int64(n), name=str(n)) for n in range(200)]
     idle = tensor(WEIGHTS, name="idle", is_needed=False)
     with pytest.raises(UnsupportedError):
         Inventory([idle, *left], file="net").check_replaceable()
 
 
 def test_the_allowance_grows_with_parameters_and_operators():
-    assert allowed_content(0, 1000) == 16
-    assert allowed_content(466, 60) == 92
+    assert allowed_content(0, 1000) == 96
+    assert allowed_content(466, 60) == 96
+    assert allowed_content(4660, 600) == 932
     assert allowed_content(10_000_000, 500) == 4096 + 10_000 + 500
 
 

@@ -20,7 +20,8 @@ class Survey:
 
     ``tensors`` are by the sample's names; ``fitted`` and ``errors`` by the model's. Errors are of
     parameters that the network has; ``other_types`` names those in whose type they do not fit, and
-    ``other_values`` the topology that differs from the original's.
+    ``other_values`` the topology that differs from the original's. ``converted`` has the digests of
+    those that came in a different type, in the type of their parameter.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Survey:
         self.tensors: dict[str, Facts] = {}
         self.fitted: dict[str, Facts] = {}
         self.errors: dict[str, Json] = {}
+        self.converted: dict[str, str] = {}
         self.other_types: set[str] = set()
         self.other_values: set[str] = set()
 
@@ -48,6 +50,7 @@ class Survey:
             self._look_at_tensor(name, decoded[name])
         for name in self._mapped.made_of_several():
             self._keep(name, self._mapped[name])
+        self._blame()
 
     def _look_at_tensor(self, name: str, array: Array) -> None:
         made = self._mapped.made_of(name)
@@ -55,11 +58,24 @@ class Survey:
             self._keep(parameter, self._mapped.from_array(parameter, array))
         if len(made) == 1 and self._mapped.is_renamed(made[0]):
             self.tensors[name] = self.fitted[made[0]]
-            return
-        self.tensors[name] = tensor_facts(array, None)
-        if len(made) == 1:
-            # Where the original is not finite either is only known in the original's layout.
-            self.tensors[name]["non_finite"] = self.fitted[made[0]]["non_finite"]
+        else:
+            self.tensors[name] = tensor_facts(array, None)
+
+    def _blame(self) -> None:
+        """Count values that are not finite in the sample's tensors as in the parameters they make.
+
+        Where the original is not finite either is only known in the original's layout. Of several
+        tensors those are blamed that are not finite themselves; all of them, if only their sum is
+        not.
+        """
+        own = {name: facts["non_finite"] for name, facts in self.tensors.items()}
+        counted: dict[str, int] = {}
+        for parameter, facts in self.fitted.items():
+            sources = dict.fromkeys(self._mapped.sources(parameter))
+            for name in [each for each in sources if own[each]] or sources:
+                counted[name] = counted.get(name, 0) + facts["non_finite"]
+        for name, count in counted.items():
+            self.tensors[name] = {**self.tensors[name], "non_finite": count}
 
     def _keep(self, parameter: str, array: Array) -> None:
         if parameter in self._constants:
@@ -75,8 +91,8 @@ class Survey:
             return
         if not holds(own.dtype, array):
             self.other_types.add(parameter)
-        elif own.dtype != array.dtype:
-            self.fitted[parameter]["as_parameter"] = tensor_digest(array.astype(own.dtype))
+        elif not self._with_errors and own.dtype != array.dtype and own.size == array.size:
+            self.converted[parameter] = tensor_digest(array.astype(own.dtype).reshape(own.shape))
         if self._with_errors and learned is self._parameters:
             self.errors[parameter] = tensor_error(array, own, self._bits_of(parameter))
 
