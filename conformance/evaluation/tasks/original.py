@@ -34,6 +34,7 @@ def open_model(work: Work) -> Json:
         "topology_bytes": sum(array.nbytes for array in network.constants.values()),
         "used_parameter_bytes": sum(sizes.values()) - sum(sizes[name] for name in unused),
         "unused_parameters": list(unused),
+        "unused_fix": network.unused_fix,
         "unused_files": list(network.unused_files),
         "versions": dict(network.versions),
         "settings": dict(network.settings),

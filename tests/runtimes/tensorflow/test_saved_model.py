@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -217,32 +216,12 @@ def test_a_graph_is_refused_with_the_place(savedmodel, name):
     assert said in str(error)
 
 
-def frozen(folder):
-    weights = np.random.default_rng(1).normal(size=(36, 3)).astype(np.float32)
-
-    class Frozen(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec((None, 6, 6, 1), tf.float32, name="image")])
-        def serve(self, image):
-            return {"logits": tf.matmul(tf.reshape(image, [-1, 36]), tf.constant(weights))}
-
-    return nets.save(folder, Frozen())
-
-
 def test_values_that_export_of_keras_stores_twice_are_unused(tmp_path):
     nets.keras_recurrent(1).export(tmp_path / "exported", verbose=False)
     with nets.opened(tmp_path / "exported" / "saved_model.pb") as network:
         used = set(network.parameters) - set(network.unused_parameters)
         assert len(used) == 11
         assert {name.partition("/")[0] for name in network.unused_parameters} == {"_all_variables"}
-
-
-def test_weights_in_constants_run_but_cannot_be_replaced(tmp_path):
-    with nets.opened(frozen(tmp_path / "frozen")) as network:
-        assert nets.run(network, nets.feed(network)).shape == (2, 3)
-        with pytest.raises(UnsupportedError) as caught:
-            network.check_replaceable()
-    assert "108 values" in str(caught.value)
-    assert "frozen" in caught.value.mend
 
 
 def test_a_constant_that_unfolds_to_more_than_is_allowed_is_not_made(savedmodel):
