@@ -50,7 +50,12 @@ def mended_operators(torch: Any, operators: Mapping[str, Operator]) -> dict[str,
         mean, variance, offset, scale = (_aligned(each, input.ndim) for each in operands)
         return offset + scale * (input - mean) / torch.sqrt(variance + epsilon)
 
+    def linear(input: Any, filter: Any, bias: Any) -> Any:
+        """Its own aligns a bias of shape [channels] with the batch."""
+        return operators["linear"](input, filter, _per_channel(bias))
+
     return {
+        "linear": linear,
         "softmax": softmax,
         "selu": selu,
         "prelu": prelu,
@@ -72,7 +77,7 @@ def _deconvolutions(torch: Any, operators: Mapping[str, Operator]) -> dict[str, 
     def deconv(input: Any, filter: Any, bias: Any, **attributes: Any) -> Any:
         zero = torch.zeros((), dtype=input.dtype)
         output = operators["deconv"](input, filter, zero, **attributes)
-        return output + _aligned(bias, output.ndim)
+        return output + _aligned(_per_channel(bias), output.ndim)
 
     def separable_deconv(
         input: Any, plane_filter: Any, point_filter: Any, bias: Any, **attributes: Any
@@ -80,7 +85,7 @@ def _deconvolutions(torch: Any, operators: Mapping[str, Operator]) -> dict[str, 
         zero = torch.zeros((), dtype=input.dtype)
         separable = operators["separable_deconv"]
         output = separable(input, plane_filter, point_filter, zero, **attributes)
-        return output + _aligned(bias, output.ndim)
+        return output + _aligned(_per_channel(bias), output.ndim)
 
     return {"deconv": deconv, "separable_deconv": separable_deconv}
 
@@ -105,6 +110,11 @@ def _quantisations(operators: Mapping[str, Operator]) -> dict[str, Operator]:
         "min_max_linear_quantize": min_max_linear_quantize,
         "zero_point_linear_quantize": zero_point_linear_quantize,
     }
+
+
+def _per_channel(bias: Any) -> Any:
+    """Return a bias of shape [channels] as [1, channels], which the shape rules take it for."""
+    return bias.reshape(1, -1) if bias.ndim == 1 else bias
 
 
 def _aligned(tensor: Any, rank: int) -> Any:
