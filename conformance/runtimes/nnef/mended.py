@@ -50,29 +50,28 @@ def mended_operators(torch: Any, operators: Mapping[str, Operator]) -> dict[str,
         mean, variance, offset, scale = (_aligned(each, input.ndim) for each in operands)
         return offset + scale * (input - mean) / torch.sqrt(variance + epsilon)
 
-    def linear(input: Any, filter: Any, bias: Any) -> Any:
-        """Its own aligns a bias of shape [channels] with the batch."""
-        return operators["linear"](input, filter, _per_channel(bias))
-
     return {
-        "linear": linear,
         "softmax": softmax,
         "selu": selu,
         "prelu": prelu,
         "softplus": softplus,
         "nearest_upsample": nearest_upsample,
         "batch_normalization": batch_normalization,
-        **_deconvolutions(torch, operators),
+        **_biased(torch, operators),
         **_quantisations(operators),
     }
 
 
-def _deconvolutions(torch: Any, operators: Mapping[str, Operator]) -> dict[str, Operator]:
-    """Return deconvolutions whose bias is everywhere.
+def _biased(torch: Any, operators: Mapping[str, Operator]) -> dict[str, Operator]:
+    """Return ``linear`` with one bias per channel, and deconvolutions whose bias is everywhere.
 
-    Where an output reaches beyond what the filter does, the interpreter puts zeros around a result
-    that holds the bias already; NNEF has the bias there too.
+    The interpreter aligns a bias of shape [channels] with the batch. Where an output reaches beyond
+    what the filter does, it puts zeros around a result that holds the bias already; NNEF has the
+    bias there too.
     """
+
+    def linear(input: Any, filter: Any, bias: Any) -> Any:
+        return operators["linear"](input, filter, _per_channel(bias))
 
     def deconv(input: Any, filter: Any, bias: Any, **attributes: Any) -> Any:
         zero = torch.zeros((), dtype=input.dtype)
@@ -87,7 +86,7 @@ def _deconvolutions(torch: Any, operators: Mapping[str, Operator]) -> dict[str, 
         output = separable(input, plane_filter, point_filter, zero, **attributes)
         return output + _aligned(_per_channel(bias), output.ndim)
 
-    return {"deconv": deconv, "separable_deconv": separable_deconv}
+    return {"linear": linear, "deconv": deconv, "separable_deconv": separable_deconv}
 
 
 def _quantisations(operators: Mapping[str, Operator]) -> dict[str, Operator]:
