@@ -17,6 +17,7 @@ Over: TypeAlias = Literal[
     "agreement",
     "measure",
     "declared_value",
+    "replaced",
     "sample",
     "stream",
     "lossless",
@@ -196,6 +197,14 @@ CHECKS: tuple[Check, ...] = (
         "model",
         "The parameter count is as declared",
         f"{CALL}, item 1",
+    ),
+    Check(
+        "MODEL-REPLACE-001",
+        "test_originals",
+        "test_parameters_replaceable",
+        "replaced",
+        "Samples replace everything that the network has learned",
+        f"{CALL}, item 5",
     ),
     Check(
         "MODEL-RUN-001",

@@ -57,6 +57,12 @@ Seconds = Annotated[
     float,
     typer.Option("--case-timeout", metavar="SECONDS", min=1, help="Time for reading files."),
 ]
+UnaryLength = Annotated[
+    int,
+    typer.Option(
+        "--cabac-unary-length", min=1, max=256, help="That of units that do not state theirs."
+    ),
+]
 
 
 @app.command()
@@ -74,6 +80,7 @@ def inspect(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    cabac_unary_length: UnaryLength = 10,
     memory: Memory = None,
     seconds: Seconds = LONGEST,
 ) -> None:
@@ -83,7 +90,7 @@ def inspect(
     """
     if as_json and as_tree:
         raise typer.BadParameter("--json and --tree are two forms: choose one")
-    stream = _stream(file, after, dialect, dimensions)
+    stream = _stream(file, after, dialect, dimensions, cabac_unary_length)
     question = {**stream, "json": as_json, "tree": as_tree, "unit": unit, "bits": bits}
     _answer("nnc-inspect", question, memory, seconds)
 
@@ -95,6 +102,7 @@ def validate(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    cabac_unary_length: UnaryLength = 10,
     memory: Memory = None,
     seconds: Seconds = LONGEST,
 ) -> None:
@@ -104,7 +112,7 @@ def validate(
     """
     import shlex
 
-    stream = _stream(file, after, dialect, dimensions)
+    stream = _stream(file, after, dialect, dimensions, cabac_unary_length)
     question = {**stream, "json": as_json, "quoted": shlex.quote(str(file))}
     _answer("nnc-validate", question, memory, seconds)
 
@@ -118,11 +126,12 @@ def features(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    cabac_unary_length: UnaryLength = 10,
     memory: Memory = None,
     seconds: Seconds = LONGEST,
 ) -> None:
     """List the tools that a stream uses, one a line, as samples declare them."""
-    stream = _stream(file, after, dialect, dimensions)
+    stream = _stream(file, after, dialect, dimensions, cabac_unary_length)
     _answer("nnc-features", {**stream, "json": as_json}, memory, seconds)
 
 
@@ -140,6 +149,7 @@ def decode(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    cabac_unary_length: UnaryLength = 10,
     apply_local_scaling: Annotated[
         bool, typer.Option("--apply-local-scaling", help="Multiply weights by their scaling.")
     ] = False,
@@ -163,7 +173,7 @@ def decode(
     if output is not None and not output.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(output))
     question = {
-        **_stream(file, after, dialect, dimensions),
+        **_stream(file, after, dialect, dimensions, cabac_unary_length),
         "tensor": tensor,
         "write": output is not None,
         "values": {
@@ -189,7 +199,11 @@ def warm_up() -> None:
 
 
 def _stream(
-    file: Path, after: Sequence[Path] | None, dialect: str, dimensions: Path | None
+    file: Path,
+    after: Sequence[Path] | None,
+    dialect: str,
+    dimensions: Path | None,
+    cabac_unary_length: int,
 ) -> dict[str, Any]:
     """Return what a question says of a stream; an OSError if one of the files is not there."""
     from conformance.session.asking import require_files
@@ -203,6 +217,7 @@ def _stream(
         "after": [(str(path.absolute()), str(path)) for path in after or []],
         "dialect": dialect,
         "dimensions": {} if dimensions is None else _read_dimensions(dimensions),
+        "cabac_unary_length": cabac_unary_length,
     }
 
 

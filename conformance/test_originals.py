@@ -9,7 +9,7 @@ from conformance.evaluation.plan import Subject
 from conformance.session.control import judge_control
 from conformance.session.judge import Judge
 from conformance.session.ports import port_differences
-from conformance.verdicts import Json, Location
+from conformance.verdicts import Json, Location, error_from_json
 
 METADATA = "submission.json"
 WIDEST = 0.05
@@ -25,7 +25,7 @@ def test_model_opens(judge: Judge) -> None:
     judge.passed(
         f"opened as {measured['format']}",
         expected="a network that its runtime accepts",
-        found=f"{measured['parameter_count']} parameters",
+        found=f"{measured['counts']['parameters']} parameters",
         evidence={"versions": measured["versions"]},
     )
 
@@ -42,7 +42,7 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
             where=Location(METADATA, pointer=f"{subject.pointer}/files", element=file),
             mend="list the file under associated_files, or remove it",
         )
-    _require_used_parameters(subject, judge, measured["unused_parameters"])
+    _require_used_parameters(subject, judge, measured)
     _require_parameters_fill_files(subject, judge, measured)
     judge.passed("the network uses every one of its files and parameters")
 
@@ -63,8 +63,9 @@ def test_model_loads_with_its_library_alone(subject: Subject, judge: Judge) -> N
     judge.passed("the network names nothing that its library does not have")
 
 
-def _require_used_parameters(subject: Subject, judge: Judge, unused: list[str]) -> None:
+def _require_used_parameters(subject: Subject, judge: Judge, measured: Mapping[str, Json]) -> None:
     assert subject.model is not None
+    unused = measured["unused_parameters"]
     more = [f"and {len(unused) - MOST_NAMED} more"] if len(unused) > MOST_NAMED else []
     judge.require(
         not unused,
@@ -72,7 +73,8 @@ def _require_used_parameters(subject: Subject, judge: Judge, unused: list[str]) 
         expected="parameters that the network reads: their bytes are the original size",
         found=", ".join([*unused[:MOST_NAMED], *more]),
         where=Location(subject.model.files[0].rel_filepath, element=unused[0] if unused else None),
-        mend="remove them from the network: their bytes would count as its size",
+        mend=measured.get("unused_fix")
+        or "remove them from the network: their bytes would count as its size",
     )
 
 
@@ -81,11 +83,13 @@ def _require_parameters_fill_files(
 ) -> None:
     assert subject.model is not None
     size, used = subject.model.size, measured["used_parameter_bytes"]
-    most = BYTES_PER_PARAMETER_BYTE * used + ROOM_BYTES
+    topology = measured["topology_bytes"]
+    most = BYTES_PER_PARAMETER_BYTE * used + topology + ROOM_BYTES
     judge.require(
         size <= most,
         "the files of the model hold far more than its parameters",
-        expected=f"at most {most} bytes for {used} bytes of parameters that the network uses",
+        expected=f"at most {most} bytes for {used} bytes of parameters that the network uses, and "
+        f"{topology} bytes of masks and index tables",
         found=f"{size} bytes",
         where=Location(subject.model.files[0].rel_filepath),
         mend="remove what is no part of the network (documentation strings, metadata, unused "
@@ -110,23 +114,51 @@ def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
 
 
 def test_parameter_count(subject: Subject, judge: Judge) -> None:
-    """The network has as many parameters as declared."""
+    """The network has as many parameters as declared.
+
+    Frameworks count differently: scalars and topology may be counted as well.
+    """
     assert subject.model is not None
-    declared, measured = subject.model.parameter_count, judge.evidence("model")["parameter_count"]
+    declared, measured = subject.model.parameter_count, judge.evidence("model")
+    counts = measured["counts"]
+    parameters, stored = counts["parameters"], sum(counts.values())
+    found = (
+        f"{parameters} parameters, {counts['scalars']} scalars and {counts['topology']} elements "
+        "of the topology in the network file"
+    )
     judge.require(
-        declared == measured,
+        parameters <= declared <= stored,
         "the declared parameter count is not that of the network",
         expected=f"{declared} parameters, as declared",
-        found=f"{measured} parameters in the network file",
+        found=found,
         where=Location(METADATA, pointer=f"{subject.pointer}/parameter_count"),
-        mend=f"set parameter_count to {measured}, or submit the network that was meant",
+        mend=f"set parameter_count to {parameters}"
+        + (f" (up to {stored}, all stored elements, is accepted)" if stored > parameters else "")
+        + ", or submit the network that was meant",
     )
-    size, stored = subject.model.size, judge.evidence("model")["parameter_bytes"]
+    size, size_of_parameters = subject.model.size, measured["parameter_bytes"]
     judge.passed(
-        f"{measured} parameters, {stored} of the model's {size} bytes",
+        f"{parameters} parameters, {size_of_parameters} of the model's {size} bytes",
         expected=str(declared),
-        found=str(measured),
-        evidence={"parameter_bytes": stored, "model_bytes": size},
+        found=found,
+        evidence={
+            "parameter_bytes": size_of_parameters,
+            "model_bytes": size,
+            "counts": counts,
+        },
+    )
+
+
+def test_parameters_replaceable(judge: Judge) -> None:
+    """A sample leaves nothing in place that the network has learned."""
+    measured = judge.evidence("model")
+    if measured["unreplaceable"] is not None:
+        raise error_from_json(measured["unreplaceable"])
+    counts = measured["counts"]
+    judge.passed(
+        f"samples replace all {counts['parameters']} parameters",
+        expected="little else than parameters in the network",
+        found=f"{counts['scalars']} scalars, {counts['topology']} elements of the topology",
     )
 
 

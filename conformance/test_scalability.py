@@ -30,7 +30,7 @@ def test_layer_decodes(judge: Judge) -> None:
     judge.require(
         not bad,
         f"{len(bad)} tensors hold values that are not finite",
-        expected="finite values only",
+        expected="finite values where the original's are finite",
         found=", ".join(sorted(bad)[:5]),
         where=judge.place_in_sample(min(bad, default=None)),
         mend="look for an overflow in this layer",

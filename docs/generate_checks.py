@@ -44,6 +44,7 @@ OVER: dict[Over, str] = {
     "agreement": "each vector set that equals that of another format",
     "measure": "each metric that is used on a vector set",
     "declared_value": "each metric value declared for a model",
+    "replaced": "each model that the tensors of a sample are put into",
     "sample": "each sample",
     "stream": "each sample that is a bitstream",
     "lossless": "each lossless sample",
@@ -115,8 +116,8 @@ FAILURES = {
     ),
     "MODEL-FILES-001": (
         "A file, or a parameter, that the network does not use counts towards its size, or its "
-        "files hold more than twice the bytes of the parameters in use and 256 KiB besides. That "
-        "makes every compression look better than it is."
+        "files hold more than twice the bytes of the parameters in use, the bytes of masks and "
+        "index tables, and 256 KiB besides. That makes every compression look better than it is."
     ),
     "MODEL-LOADING-001": (
         "Inputs or outputs of the network have classes of its author, such as a dataclass or a "
@@ -127,8 +128,16 @@ FAILURES = {
         "The file has other inputs or outputs than declared: perhaps another export."
     ),
     "MODEL-PARAMETERS-001": (
-        "The file has another number of parameters than declared: perhaps another network, or "
-        "tensors counted that are not trained."
+        "The declared number is less than the elements of the parameters, or more than those of "
+        "all stored tensors: perhaps a different network. Frameworks count scalars, masks and "
+        "tables differently; [the three classes](runtimes.md#what-a-parameter-is) are reported "
+        "apart."
+    ),
+    "MODEL-REPLACE-001": (
+        "The network holds parameters where the tensors of a sample cannot take their place, or "
+        "more content outside its [parameters](runtimes.md#what-a-parameter-is) than a graph "
+        "needs: the reconstructed network would be in part the original. Samples of tensors of "
+        "this model are not run; whole models are."
     ),
     "MODEL-RUN-001": (
         "The original cannot be run on the vectors: names, types or shapes do not fit, or it "
@@ -167,7 +176,11 @@ FAILURES = {
         "Parameters of the network are missing, have another shape or type, or tensors are there "
         "that it does not have: the sample is no whole network."
     ),
-    "SAMPLE-FINITE-001": "NaN or infinity came out where the original has none.",
+    "SAMPLE-FINITE-001": (
+        "NaN or infinity came out where the original does not have the same. In a sample that is "
+        "itself a network and names a tensor differently, the original must have a tensor of this "
+        "shape with the same NaN and infinities at the same places."
+    ),
     "SAMPLE-DIGEST-001": (
         "This decoder got other bits than the submitter's, or a tensor was left unclaimed. Two "
         "decoders that differ cannot both be right."

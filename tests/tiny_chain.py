@@ -29,7 +29,7 @@ def difference(seed: int, scale: float = 1e-3) -> Parameters:
 
 def added(before: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]) -> Parameters:
     """Return the parameters after a difference, which need not hold all of them."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return {name: held + more[name] if name in more else held for name, held in before.items()}
 
 

@@ -9,15 +9,25 @@ import onnx
 
 def graphs_of(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
     """Yield the graph of the model, and every graph in an attribute of a node."""
-    waiting = [model.graph]
-    for training in model.training_info:
-        waiting += [training.initialization, training.algorithm]
+    yield from own_graphs(model)
     for function in model.functions:
-        waiting.extend(_graphs_in(function.node))
-    while waiting:
-        graph = waiting.pop()
-        yield graph
-        waiting.extend(_graphs_in(graph.node))
+        yield from graphs_in(function.node)
+
+
+def own_graphs(model: onnx.ModelProto) -> list[onnx.GraphProto]:
+    """Return the graph of the model and all graphs in it, without those of local functions."""
+    roots = [model.graph]
+    for training in model.training_info:
+        roots += [training.initialization, training.algorithm]
+    return [graph for root in roots for graph in (root, *graphs_in(root.node))]
+
+
+def graphs_in(nodes: Iterable[onnx.NodeProto]) -> list[onnx.GraphProto]:
+    """Return every graph in an attribute of these nodes, and in those."""
+    found = list(_attached(nodes))
+    for graph in found:  # it grows
+        found.extend(_attached(graph.node))
+    return found
 
 
 def nodes_of(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
@@ -43,7 +53,7 @@ def tensors_of(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
                 yield from (pair.values, pair.indices)
 
 
-def _graphs_in(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.GraphProto]:
+def _attached(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.GraphProto]:
     for node in nodes:
         for attribute in node.attribute:
             yield from attribute.graphs

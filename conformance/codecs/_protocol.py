@@ -122,12 +122,17 @@ class DecodedTensors(Mapping[str, Array]):
 
 @dataclass(frozen=True, slots=True)
 class DecodedModel:
-    """A sample that is itself a runnable model of ``format``; ``files[0]`` is the one to open."""
+    """A sample that is itself a runnable model of ``format``; ``files[0]`` is the one to open.
+
+    ``features`` are the tools found; those in ``implied`` follow from them, are true as well, and
+    need not be declared.
+    """
 
     format: str
     files: tuple[Path, ...]
     display: tuple[str, ...]
     features: tuple[str, ...]
+    implied: tuple[str, ...] = ()
 
 
 Decoded: TypeAlias = DecodedTensors | DecodedModel

@@ -36,12 +36,8 @@ class OnnxModelCodec:
         path, display = model_file(source, "an ONNX model, and its external data if it has any")
         model = _load(path, display)
         check_external_data(tensors_of(model), source)
-        return DecodedModel(
-            format="onnx",
-            files=source.files,
-            display=source.display,
-            features=model_features(model),
-        )
+        features, implied = model_features(model)
+        return DecodedModel("onnx", source.files, source.display, features, implied)
 
 
 def _load(path: Path, display: str) -> onnx.ModelProto:

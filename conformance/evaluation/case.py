@@ -217,6 +217,7 @@ def _declared_of_sample(sample: Sample) -> dict[str, Json]:
     return {
         "codec": sample.codec,
         "lossless": sample.lossless,
+        "dtype": sample.dtype,
         "parts": [
             {
                 "units": part.units,

@@ -114,6 +114,7 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["vectors"] = tuple(_vectors(name, submission))
     listed["agreement"] = tuple(_agreements(name, submission))
     listed["measure"] = tuple(_measures(name, submission))
+    listed["replaced"] = tuple(_replaced(name, submission))
     listed["declared_value"] = tuple(_declared_values(name, submission))
     samples = list(_samples(name, submission))
     listed["sample"] = tuple(subject for subject, _ in samples)
@@ -132,6 +133,14 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
 def _models(name: str, submission: Submission) -> Iterator[Subject]:
     for index, model in enumerate(submission.models):
         yield Subject(f"{name}/{model.id}", name, f"/models/{index}", model=model)
+
+
+def _replaced(name: str, submission: Submission) -> Iterator[Subject]:
+    """Yield every model that the tensors of some sample are put into."""
+    filled = {s.model for s in submission.samples if s.codec not in MODEL_CODECS}
+    yield from (
+        each for each in _models(name, submission) if each.model and each.model.id in filled
+    )
 
 
 def _vectors(name: str, submission: Submission) -> Iterator[Subject]:

@@ -131,6 +131,13 @@ def count(amount: int, noun: str) -> str:
     return f"{amount:,} {noun}" + ("" if amount == 1 else "s")
 
 
+def counts(classes: Mapping[str, int]) -> str:
+    """Return the elements of each class of stored tensors: ``13 parameters, 2 scalars``."""
+    named = {"parameters": "parameter", "scalars": "scalar", "topology": "topology element"}
+    shown = [count(classes[key], noun) for key, noun in named.items() if classes[key]]
+    return ", ".join(shown) or "nothing stored"
+
+
 def _bound(value: Json, type: str) -> str:
     if type == "relative":
         return f"{percent(100 * float(value))} of the original's"

@@ -59,6 +59,20 @@ class PortInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """Elements of a network's stored tensors, by role (see :mod:`conformance.runtimes.roles`)."""
+
+    parameters: int
+    scalars: int = 0
+    topology: int = 0
+
+    @property
+    def stored(self) -> int:
+        """Elements of all stored tensors."""
+        return self.parameters + self.scalars + self.topology
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """What a model file says about itself; ``external_files`` are relative to its folder."""
 
@@ -99,23 +113,31 @@ class Network(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, Array]:
-        """The parameters by name, each read from its file when it is asked for."""
+        """The parameters, which a sample must bring, each read when it is asked for."""
 
     @property
-    def parameter_count(self) -> int:
-        """Elements of all parameters."""
+    def scalars(self) -> Mapping[str, Array]:
+        """The scalars: a sample may bring them, with any value."""
+
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """The topology: a sample may bring it, with the values of the original."""
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Further names of tied parameters, each with its name in ``parameters``."""
+
+    @property
+    def counts(self) -> Counts:
+        """Elements of all stored tensors, by role."""
 
     @property
     def unused_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that no output depends on."""
 
     @property
-    def topology_constants(self) -> tuple[str, ...]:
-        """Names of stored tensors that are part of the graph, not parameters (shapes, axes)."""
-
-    @property
-    def constants(self) -> Mapping[str, Array]:
-        """Those of them that a sample may bring, by name; in a lossless sample they are equal."""
+    def unused_fix(self) -> str:
+        """How to save the model without its unused parameters; empty if that is not known."""
 
     @property
     def unused_files(self) -> tuple[str, ...]:
@@ -134,6 +156,8 @@ class Network(Protocol):
 
     def bind(self, replacement: Mapping[str, Array] | None = None) -> Runner:
         """Return a runner with the network's own parameters, or with all of them replaced.
+
+        Scalars are replaced where the replacement has them; topology in it has to be equal.
 
         Raises ConformanceError if the replacement does not fit, MalformedError for a graph that
         is not valid, UnsupportedError for one that cannot be run or replaced here.

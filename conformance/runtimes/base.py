@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array, PortInfo
+from conformance.runtimes._protocol import Array, Counts, PortInfo
 from conformance.runtimes.batching import Run
-from conformance.runtimes.fitting import Slot, as_stored, fit_tensors
+from conformance.runtimes.fitting import as_stored, fit_tensors
+from conformance.runtimes.roles import Inventory
 from conformance.runtimes.running import FunctionRunner
 
 
@@ -20,47 +20,65 @@ class ParameterNetwork(ABC):
     """A network that runs with any set of parameters; see :class:`conformance.runtimes.Network`.
 
     A format derives from it, fills in the attributes, and says in :meth:`_compute_with` how its
-    library is run. ``parameters`` are by name, in the format's own layout.
+    library is run. The tensors of ``inventory`` are in the format's own layout. ``unused_fix`` says
+    how to save the model without its unused parameters, where the format knows.
     """
 
+    inventory: Inventory
     inputs: tuple[PortInfo, ...]
     outputs: tuple[PortInfo, ...]
-    parameters: Mapping[str, Array]
     versions: Mapping[str, str]
     settings: Mapping[str, str]
-    constants: Mapping[str, Array]
-    """Stored tensors that belong to the graph (shapes, axes): a sample may bring them."""
-
-    unused_parameters: tuple[str, ...] = ()
     unused_files: tuple[str, ...] = ()
+    unused_fix: str = ""
     foreign_classes: tuple[str, ...] = ()
     """Classes that the format's own loader needs and its library does not have; never used."""
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.constants = {}
 
     @abstractmethod
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         """Return a function from inputs to outputs, of the network that holds ``tensors``.
 
-        They are every parameter and, where a sample brought them, constants, each in the type and
+        They are every parameter and, where a sample brought them, scalars, each in the type and
         shape of the network's own; None stands for the network's own. What is left of an earlier
         call must not show: neither its tensors nor any state of a run.
         """
 
     @property
-    def parameter_count(self) -> int:
-        """Elements of all parameters."""
-        return sum(math.prod(array.shape) for array in self.parameters.values())
+    def parameters(self) -> Mapping[str, Array]:
+        """The parameters, which a sample must bring."""
+        return self.inventory.parameters
 
     @property
-    def topology_constants(self) -> tuple[str, ...]:
-        """Names of stored tensors that are part of the graph, not parameters."""
-        return tuple(self.constants)
+    def scalars(self) -> Mapping[str, Array]:
+        """The scalars, which a sample may bring, with any value."""
+        return self.inventory.scalars
 
-    def check_replaceable(self) -> None:  # noqa: B027 - most formats can replace every parameter
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """The topology, which a sample may bring, with the values of the original."""
+        return self.inventory.constants
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Further names of tied parameters, each with its name in ``parameters``."""
+        return self.inventory.aliases
+
+    @property
+    def counts(self) -> Counts:
+        """Elements of all stored tensors, by role."""
+        return self.inventory.counts
+
+    @property
+    def unused_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that no output depends on."""
+        return self.inventory.unused_parameters
+
+    def check_replaceable(self) -> None:
         """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
+        self.inventory.check_replaceable()
 
     def bind(self, replacement: Mapping[str, Array] | None = None) -> FunctionRunner:
         """Return a runner with the network's own parameters, or with all of them replaced.
@@ -71,15 +89,9 @@ class ParameterNetwork(ABC):
         if replacement is None:
             return self._runner(None)
         self.check_replaceable()
-        fitted = fit_tensors(
-            replacement,
-            _slots(self.parameters),
-            _slots(self.constants),
-            as_stored,
-            file=self.file,
-            element="parameters",
+        return self._runner(
+            fit_tensors(replacement, self.inventory, as_stored, element="parameters")
         )
-        return self._runner(fitted)
 
     def bind_empty(self) -> FunctionRunner:
         """Return a runner with every parameter zero, whatever else the graph holds."""
@@ -102,7 +114,3 @@ class ParameterNetwork(ABC):
 
     def _runner(self, tensors: Mapping[str, Array] | None) -> FunctionRunner:
         return FunctionRunner(self._compute_with(tensors), self.inputs, self.file)
-
-
-def _slots(arrays: Mapping[str, Array]) -> Sequence[Slot]:
-    return [Slot(name, array.dtype, array.shape) for name, array in arrays.items()]

@@ -1,14 +1,15 @@
 """Putting a sample's tensors in the place of a network's parameters: all of them, or none.
 
-A tensor may come in a floating-point type all of whose values the parameter's type holds exactly
-(float16 for float32), or in float64 if every one of its values is one of the parameter's type: what
-a decoder computes in double precision is mostly that. Any other difference of type or shape is
-refused: to round is the decoder's business, and a tool that did it would judge its own rounding.
+A tensor may come in any numeric type, if every one of its values is one of the parameter's type
+too: NNC decodes to float32 and int32, and what a decoder computes in double precision is mostly of
+single. Any other difference of type or shape is refused: rounding is for the decoder, and a tool
+that did it would judge its own. A scalar may come in any shape of one element.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.dtypes import DType, is_floating, widens
+from conformance.runtimes.roles import Inventory, Role
 from conformance.verdicts import ConformanceError, Location
 
 _MOST_SHOWN = 20
@@ -34,32 +36,37 @@ class Slot:
 
 def fit_tensors(
     replacement: Mapping[str, Array],
-    parameters: Sequence[Slot],
-    constants: Sequence[Slot],
+    inventory: Inventory,
     convert: Callable[[Array, Slot], Fitted],
     *,
-    file: str,
     element: str,
 ) -> dict[str, Fitted]:
-    """Return ``convert(tensor, slot)`` of every tensor of ``replacement``, by name.
+    """Return ``convert(tensor, slot)`` of the parameters and scalars of ``replacement``, by name.
 
-    ``parameters`` have to be there; ``constants`` of the topology may be. Tensors are read one at
-    a time, and ``convert`` meets none that does not fit. One ConformanceError, at ``element`` of
-    ``file``, names everything that does not fit.
+    Parameters have to be there, under their name or an alias, unless no output depends on them (the
+    original's are given then); scalars may be; topology may be, with the values of the original. Tensors are read one at a time, and ``convert`` meets none that does
+    not fit. One ConformanceError, at ``element`` of the file, names everything that does not fit.
     """
-    problems = _wrong_names(replacement, parameters, constants)
+    problems = [f"{name} is missing" for name in missing_names(replacement, inventory)]
     fitted: dict[str, Fitted] = {}
-    for slot in (*parameters, *constants):
-        if slot.name not in replacement:
+    for given in replacement:
+        name = inventory.aliases.get(given, given)
+        if name not in inventory.roles:
+            problems.append(f"{given} is not a parameter")
             continue
-        array = replacement[slot.name]
-        problem = _misfit(slot, array)
+        problem = _mismatch(name, replacement[given], inventory)
+        if problem is None and given != name and name in replacement:
+            problem = _tie_problem(given, name, replacement)
         if problem:
             problems.append(problem)
-        elif not problems:
-            fitted[slot.name] = convert(array, slot)
+        elif not problems and name not in inventory.constants and name not in fitted:
+            slot = _slot(name, inventory)
+            fitted[name] = convert(replacement[given], slot)
     if problems:
-        raise _refusal(problems, file, element)
+        raise _refusal(problems, inventory.file, element)
+    for name in inventory.unused_parameters:
+        if name not in fitted:
+            fitted[name] = convert(inventory.parameters[name], _slot(name, inventory))
     return fitted
 
 
@@ -68,41 +75,78 @@ def as_stored(array: Array, slot: Slot) -> Array:
     return np.ascontiguousarray(array, dtype=slot.dtype).reshape(slot.shape)
 
 
-def _wrong_names(
-    replacement: Mapping[str, Array], parameters: Sequence[Slot], constants: Sequence[Slot]
-) -> list[str]:
-    known = {slot.name for slot in (*parameters, *constants)}
-    missing = [f"{s.name} is missing" for s in parameters if s.name not in replacement]
-    return missing + [f"{name} is not a parameter" for name in replacement if name not in known]
+def missing_names(given: Mapping[str, object], inventory: Inventory) -> list[str]:
+    """Return the parameters that ``given`` has neither under their names nor under aliases.
+
+    Those that no output depends on need not be brought: the copies and the optimiser's variables
+    that some exporters store are nobody's to compress.
+    """
+    known = {inventory.aliases.get(name, name) for name in given} | {*inventory.unused_parameters}
+    return [name for name in inventory.parameters if name not in known]
 
 
-def _misfit(slot: Slot, array: Array) -> str | None:
-    """Return what keeps ``array`` from taking the place of ``slot``, or None."""
-    if array.shape != slot.shape:
-        return f"{slot.name} has shape {list(array.shape)}, the model {list(slot.shape)}"
-    if not holds(slot.dtype, array):
-        return f"{slot.name} is {array.dtype.name}, the model holds {slot.dtype.name}"
-    return None
+def fits_shape(given: tuple[int, ...], wanted: tuple[int, ...], role: Role) -> bool:
+    """Return whether a tensor of shape ``given`` can take the place of one of ``wanted``."""
+    return given == wanted or (role is Role.SCALAR and math.prod(given) == 1)
 
 
 def holds(wanted: DType, array: Array) -> bool:
-    """Say whether a parameter of type ``wanted`` can take the values of ``array`` as they are."""
-    return _fits(array.dtype, wanted) or _is_exact(array, wanted)
-
-
-def _fits(given: DType, wanted: DType) -> bool:
-    if given.kind in "USO" or given.name == wanted.name:
+    """Return whether type ``wanted`` holds every value of ``array`` exactly."""
+    given = array.dtype
+    if given.kind in "USO" or wanted.kind in "USO" or given.name == wanted.name:
         return given.name == wanted.name
-    return is_floating(given) and is_floating(wanted) and widens(given, wanted)
+    if is_floating(given) and is_floating(wanted) and widens(given, wanted):
+        return True
+    return (given.kind == "c") <= (wanted.kind == "c") and _is_exact(array, wanted)
+
+
+def same_values(wanted: Array, array: Array) -> bool:
+    """Return whether two arrays of one shape hold the same values, whatever their types."""
+    return holds(wanted.dtype, array) and _equal(array.astype(wanted.dtype), wanted)
 
 
 def _is_exact(array: Array, wanted: DType) -> bool:
-    """Say whether float64 values all are values of ``wanted``, another floating-point type."""
-    if array.dtype != np.float64 or not is_floating(wanted):
-        return False
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         narrow = array.astype(wanted)
-    return np.array_equal(narrow.astype(np.float64), array, equal_nan=True)
+        if array.dtype.kind in "iu" and is_floating(wanted):
+            # Rounded up to a power of two, the largest integers leave the range of their type.
+            limit = 2.0 ** (array.dtype.itemsize * 8 - (array.dtype.kind == "i"))
+            if array.size and float(narrow.astype(np.float64).max()) >= limit:
+                return False
+        # Integers that wrap round come back, but not with their sign.
+        return _equal(narrow.astype(array.dtype), array) and _equal(narrow < 0, array < 0)
+
+
+def _equal(one: Array, other: Array) -> bool:
+    if is_floating(one.dtype) and one.dtype.kind != "f":
+        one, other = one.astype(np.float64), other.astype(np.float64)
+    return np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
+
+
+def _mismatch(name: str, array: Array, inventory: Inventory) -> str | None:
+    """Return what keeps ``array`` from taking the place of tensor ``name``, or None."""
+    slot, role = _slot(name, inventory), inventory.roles[name]
+    if not inventory.can_bring(name):
+        return f"{name} cannot be replaced"
+    if not fits_shape(array.shape, slot.shape, role):
+        return f"{name} has shape {list(array.shape)}, the model {list(slot.shape)}"
+    if role is Role.TOPOLOGY:
+        equal = same_values(inventory.constants[name], array)
+        return None if equal else f"{name} belongs to the topology, and has different values"
+    if not holds(slot.dtype, array):
+        return f"{name} is {array.dtype.name}, the model holds {slot.dtype.name}"
+    return None
+
+
+def _tie_problem(alias: str, name: str, replacement: Mapping[str, Array]) -> str | None:
+    if np.array_equal(replacement[alias], replacement[name], equal_nan=True):
+        return None
+    return f"{alias} and {name} are one parameter of the model, and have different values"
+
+
+def _slot(name: str, inventory: Inventory) -> Slot:
+    stored = inventory.stored(name)
+    return Slot(name, stored.dtype, stored.shape)
 
 
 def _refusal(problems: list[str], file: str, element: str) -> ConformanceError:
@@ -115,6 +159,6 @@ def _refusal(problems: list[str], file: str, element: str) -> ConformanceError:
         found="; ".join(shown),
         mend=(
             "Decode every parameter under the model's name for it (or give a name_map), in the "
-            "model's shape, and in its element type or a narrower floating-point type."
+            "model's shape, and in a type whose values the model's type holds exactly."
         ),
     )

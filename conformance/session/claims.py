@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from conformance.session.inquiry import inquiry, result_of, sample_subject, vali
 from conformance.session.sizes import compressed_percent, compression_factor
 from conformance.submission import Loaded
 from conformance.submission.cumulative import cumulative_sizes
-from conformance.submission.values import MetricUse
+from conformance.submission.values import File, MetricUse
 from conformance.verdicts import ConformanceError, Json, Location, error_from_json
 
+METADATA = "submission.json"
 DIGITS = 4
 """Decimals of the two ratios; a claim is compared within half a percent."""
 
@@ -38,13 +39,18 @@ def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
         raise ValueError(f"{subject.id} is not a sample")
     decoded = result_of(executor, subject.case("decode"))
     _require_whole(decoded["coverage"], sample.id)
+    _require_finite(decoded["tensors"], sample.id, sample.files)
     layers = {"layers": list(_layers(executor, loaded, subject))} if sample.layers else {}
     return {
         "features": decoded["features"],
         "claims": {
             **_sizes(loaded, subject),
             "metric_values": list(_metric_values(executor, loaded, subject)),
-            "tensor_digests": {name: facts["sha256"] for name, facts in decoded["tensors"].items()},
+            "tensor_digests": {
+                name: facts["sha256"]
+                for name, facts in decoded["tensors"].items()
+                if "optional" not in facts
+            },
         },
         **layers,
     }
@@ -70,8 +76,11 @@ def _layers(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Js
     runs = subjects(loaded.id, loaded.submission)
     total = 0
     for layer in (each for each in runs["layer"] if each.sample == subject.sample):
+        if layer.sample is None or layer.part is None:
+            raise ValueError(f"{layer.id} is not a layer")
         state = result_of(executor, layer.case("state"))
         _require_whole(state["coverage"], layer.id)
+        _require_finite(state["tensors"], layer.id, layer.sample.parts[layer.part].files)
         total += state["size"]
         uses = (each for each in runs["delta"] if each.sample == subject.sample)
         values = [
@@ -95,6 +104,21 @@ def _require_whole(coverage: Sequence[Json], sample: str) -> None:
             mend=first["mend"]
             + (f"; `nnr-conformance run` lists this and {more} more" if more else ""),
         )
+
+
+def _require_finite(tensors: Mapping[str, Json], sample: str, files: Sequence[File]) -> None:
+    """Refuse a sample that cannot be measured, with the first tensor that keeps it from it."""
+    for name, facts in sorted(tensors.items()):
+        if facts["non_finite"]:
+            raise ConformanceError(
+                f"sample {sample!r} cannot be measured: tensor {name!r} holds values that are not "
+                "finite",
+                where=Location(files[0].rel_filepath if files else METADATA, element=name),
+                expected="finite values where the original's are finite",
+                found=f"{facts['non_finite']} values that are NaN or infinite",
+                mend="look for a division by zero, an overflow to infinity or a damaged scale in "
+                "the encoder; `nnr-conformance run` lists all such tensors",
+            )
 
 
 def _metric_values(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Json]:

@@ -83,6 +83,11 @@ def _model(model: Model, grouped: Grouped) -> dict[str, Json]:
         for planned, finding in grouped.of_check("MODEL-METRIC-001")
         if planned.subject.model == model and "measured" in finding.evidence
     ]
+    counts = [
+        finding.evidence["counts"]
+        for planned, finding in grouped.of_check("MODEL-PARAMETERS-001")
+        if planned.subject.model == model and "counts" in finding.evidence
+    ]
     keys = ("metric", "vectors", "declared", "measured")
     return {
         "id": model.id,
@@ -90,6 +95,7 @@ def _model(model: Model, grouped: Grouped) -> dict[str, Json]:
         "format": model.format,
         "network_type": model.network_type,
         "parameter_count": model.parameter_count,
+        "counts": counts[0] if counts else None,
         "original_size": model.size,
         "metrics": [{key: row[key] for key in keys} for row in rows],
     }

@@ -140,4 +140,5 @@ def sample(data: Json, tolerances: Mapping[str, Tolerance]) -> Sample:
         ),
         same_tensors_as=data.get("same_tensors_as"),
         layers=_layers(data.get("layers", []), whole),
+        dtype=data.get("dtype"),
     )

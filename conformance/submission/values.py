@@ -366,7 +366,8 @@ class Sample:
     """A compressed network.
 
     An update, a merge of updates and a scalable sample say so in ``update_of``, ``merge_of`` and
-    ``layers``; a sample is at most one of them.
+    ``layers``; a sample is at most one of them. ``dtype`` is the narrow floating-point type that
+    decoded numbers are rounded to for parameters of that type.
     """
 
     id: str
@@ -386,6 +387,7 @@ class Sample:
     merge_of: tuple[Branch, ...] = ()
     same_tensors_as: str | None = None
     layers: tuple[Layer, ...] = ()
+    dtype: str | None = None
 
     @property
     def size(self) -> int:

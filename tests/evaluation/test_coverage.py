@@ -7,20 +7,45 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.evaluation.tasks.coverage import (
-    parameter_coverage,
-    port_coverage,
-    type_coverage,
-)
-from conformance.evaluation.tasks.facts import tensor_facts
+from conformance.evaluation.tasks.coverage import coverage_of, port_coverage
+from conformance.evaluation.tasks.fitted import FittedTensors
+from conformance.evaluation.tasks.survey import Survey
+from conformance.runtimes.base import ParameterNetwork
+from conformance.runtimes.roles import Inventory, StoredTensor, Use
 from tests.runtimes import models
 
 PARAMETERS = {"w": np.zeros((2, 3), np.float32), "b": np.zeros(3, np.float32)}
+OTHERS = {
+    "scale": np.array(0.5, np.float32),
+    "shape": np.array([2, 3]),
+    "mask": np.tril(np.ones((2, 2), bool)),
+}
 
 
-def problems(tensors: dict[str, np.ndarray], constants: tuple[str, ...] = ()) -> list[dict]:
-    facts = {name: tensor_facts(array, None) for name, array in tensors.items()}
-    return list(parameter_coverage(facts, PARAMETERS, constants, "sample.npz"))
+class Fixed(ParameterNetwork):
+    """A network that holds tensors and cannot be run; ``w`` is tied to ``head.w``."""
+
+    def __init__(self, held: dict[str, np.ndarray]) -> None:
+        super().__init__("net.onnx")
+        self.inventory = Inventory(
+            [
+                StoredTensor(n, n, a.dtype, a.shape, lambda a=a: a, frozenset({Use.VALUE}))
+                for n, a in held.items()
+            ],
+            file=self.file,
+            aliases={"head.w": "w"},
+        )
+
+    def _compute_with(self, tensors):
+        raise NotImplementedError
+
+
+def problems(tensors: dict[str, np.ndarray], held: dict[str, np.ndarray] = PARAMETERS) -> list:
+    network = Fixed(held)
+    mapped = FittedTensors(tensors, (), "/samples/0/name_map", 1 << 20, network.aliases)
+    survey = Survey(mapped, network, {})
+    survey.look_at(tensors, with_errors=False)
+    return list(coverage_of(survey, network, "sample.npz"))
 
 
 def test_whole_network_has_no_problem() -> None:
@@ -32,13 +57,18 @@ def test_types_do_not_matter_for_coverage() -> None:
 
 
 def test_a_type_that_the_parameter_cannot_hold_is_named() -> None:
-    facts = {name: tensor_facts(array.astype(np.int32), None) for name, array in PARAMETERS.items()}
-    (problem,) = type_coverage(facts, PARAMETERS, {"b"}, "sample.npz")
+    (problem,) = problems({**PARAMETERS, "b": np.full(3, 2**24 + 1, np.int32)})
     assert (problem["tensor"], problem["file"]) == ("b", "sample.npz")
-    assert "'b' has another type" in problem["message"]
-    assert problem["expected"].startswith("float32")
+    assert "values that the type of the parameter does not hold" in problem["message"]
+    assert problem["expected"] == "float32, or values that are exact in it"
     assert problem["found"] == "int32"
-    assert problem["mend"]
+    assert "rounds" in problem["mend"]
+
+
+def test_rounding_can_be_declared_for_half_precision() -> None:
+    held = {"w": np.zeros((2, 3), np.float16)}
+    (problem,) = problems({"w": np.full((2, 3), 0.1, np.float32)}, held)
+    assert '"dtype": "float16"' in problem["mend"]
 
 
 def test_missing_parameter_says_what_is_there() -> None:
@@ -82,10 +112,42 @@ def test_other_shape_hints_at_the_layout(shape: tuple[int, ...], found: str) -> 
     assert "layout" in problem["mend"]
 
 
-def test_constants_of_the_graph_may_be_there_or_not() -> None:
-    shape = {"shape": np.zeros(2, np.int64)}
-    assert problems({**PARAMETERS, **shape}, constants=("shape", "axes")) == []
-    assert len(problems({**PARAMETERS, **shape}, constants=("axes",))) == 1
+@pytest.mark.parametrize("name", OTHERS)
+def test_scalars_and_topology_may_be_there_or_not(name: str) -> None:
+    held = {**PARAMETERS, **OTHERS}
+    assert problems(PARAMETERS, held) == []
+    assert problems({**PARAMETERS, name: OTHERS[name]}, held) == []
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_scalars_may_have_any_value_in_any_shape(shape: tuple[int, ...]) -> None:
+    brought = {**PARAMETERS, "scale": np.full(shape, 0.25, np.float64)}
+    assert problems(brought, {**PARAMETERS, **OTHERS}) == []
+
+
+@pytest.mark.parametrize("name", ["shape", "mask"])
+def test_topology_may_come_in_any_type_with_the_values_of_the_original(name: str) -> None:
+    held = {**PARAMETERS, **OTHERS}
+    same = OTHERS[name].astype(np.int32)
+    assert problems({**PARAMETERS, name: same}, held) == []
+    (problem,) = problems({**PARAMETERS, name: same + 1}, held)
+    assert f"tensor {name!r} belongs to the topology" in problem["message"]
+    assert "leave the tensor out" in problem["mend"]
+
+
+@pytest.mark.parametrize("names", [["w"], ["head.w"], ["w", "head.w"]])
+def test_tied_parameters_may_come_under_any_of_their_names(names: list[str]) -> None:
+    assert problems({"b": PARAMETERS["b"], **dict.fromkeys(names, PARAMETERS["w"])}) == []
+
+
+def test_tied_parameters_are_one() -> None:
+    (problem,) = problems({**PARAMETERS, "head.w": PARAMETERS["w"] + 1})
+    assert "'head.w' and 'w' are one parameter" in problem["message"]
+
+
+def test_a_missing_parameter_is_named_with_its_aliases() -> None:
+    (problem,) = problems({"b": PARAMETERS["b"]})
+    assert problem["message"].endswith("'w', which is also called head.w")
 
 
 def test_empty_sample_lacks_everything() -> None:

@@ -102,7 +102,7 @@ def test_evidence_holds_what_was_measured_and_its_cost(execute) -> None:
     evidence = execute().evidence(MODEL)
     assert evidence.error is None
     assert evidence.result is not None
-    assert evidence.result["parameter_count"] == 21
+    assert evidence.result["counts"]["parameters"] == 21
     assert evidence.cost["seconds"] > 0
     assert evidence.cost["peak_bytes"] > 0
     assert not evidence.reused

@@ -27,7 +27,7 @@ from conformance.tensorfiles import network_digest, tensor_digest
 from conformance.verdicts import UnsupportedError
 from tests.evaluation.bench import LIMITS
 
-NETWORK: Any = SimpleNamespace(parameters={})
+NETWORK: Any = SimpleNamespace(parameters={}, scalars={}, constants={})
 ANY_NAMES = st.text(max_size=8) | st.just("x" * 2000) | st.just("__metadata__")
 NAMES = st.text("abc.:/ é", min_size=1, max_size=8).filter(lambda name: name.strip() == name)
 VALUES = st.sampled_from([np.float32, np.float16, np.int8, np.int64, np.bool_]).flatmap(
@@ -54,8 +54,11 @@ def test_facts_and_digest_are_those_of_the_parameters() -> None:
 
 def test_values_that_the_original_has_not_finite_either_do_not_count() -> None:
     masked = np.array([-np.inf, 1.0], np.float32)
-    network: Any = SimpleNamespace(parameters={"mask": masked})
+    network: Any = SimpleNamespace(
+        parameters={"mask": masked}, scalars={}, constants={"low": masked[:1]}
+    )
     assert original_state(network).facts["mask"]["non_finite"] == 0
+    assert state_of({"low": masked[:1]}, Memory(), network).facts["low"]["non_finite"] == 0
     assert state_of({"mask": -masked}, Memory(), NETWORK).facts["mask"]["non_finite"] == 1
 
 

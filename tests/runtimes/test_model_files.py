@@ -178,8 +178,8 @@ def test_a_model_file_above_two_gigabytes_is_opened_without_reading_it(tmp_path)
         file.write(b"\x07")
     source = models.source(tmp_path, "model.onnx", limit_bytes=4 * size)
     with runtime("onnx").open(source) as network:
-        assert list(network.parameters) == ["W"]
-        assert network.parameter_count == size
+        assert list(network.constants) == ["W"]
+        assert network.counts.topology == size
 
 
 def test_an_unused_initializer_is_no_obstacle(tmp_path):

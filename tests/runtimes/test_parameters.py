@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from conformance.runtimes._protocol import Counts
 from tests.runtimes import models
 
 TYPES = [
@@ -25,6 +26,10 @@ def holding(tensors):
     return made
 
 
+def stored(network):
+    return {**network.parameters, **network.scalars, **network.constants}
+
+
 @pytest.mark.parametrize("name", TYPES)
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(shape=st.lists(st.integers(0, 5), min_size=2, max_size=4), seed=st.integers(0, 99))
@@ -32,7 +37,7 @@ def test_raw_tensors_of_every_type_are_read_as_onnx_reads_them(tmp_path, name, s
     array = models.random(seed).integers(0, 2, shape).astype(dtype(name))
     tensor = numpy_helper.from_array(array, "W")
     with models.opened(tmp_path, holding([tensor])) as network:
-        found = network.parameters["W"]
+        found = stored(network)["W"]
     assert found.dtype == array.dtype
     assert found.shape == array.shape
     assert found.tobytes() == numpy_helper.to_array(tensor).tobytes()
@@ -56,7 +61,7 @@ def test_typed_tensors_are_read_as_onnx_reads_them(tmp_path, data_type, values):
     tensor = helper.make_tensor("W", data_type, [2, 2], values)
     assert not tensor.raw_data
     with models.opened(tmp_path, holding([tensor])) as network:
-        found = network.parameters["W"]
+        found = stored(network)["W"]
     np.testing.assert_array_equal(found, numpy_helper.to_array(tensor))
     assert found.dtype == numpy_helper.to_array(tensor).dtype
 
@@ -81,14 +86,24 @@ def test_shapes_axes_and_strings_belong_to_the_topology(tmp_path):
         numpy_helper.from_array(np.array([True]), "flag"),
         numpy_helper.from_array(np.array([["a", ""]], object), "words"),
         numpy_helper.from_array(np.ones((2, 2), np.int8), "quantised"),
+        numpy_helper.from_array(np.ones((2, 2), np.int8), "narrow"),
+        numpy_helper.from_array(np.array(0.5, np.float32), "scale"),
         numpy_helper.from_array(np.array(3, np.int8), "zero_point"),
-        numpy_helper.from_array(np.ones(3, np.int32), "quantised_bias"),
+        numpy_helper.from_array(np.ones(2, np.int8), "zero_points"),
         numpy_helper.from_array(np.ones(5, np.float32), "bias"),
     ]
-    with models.opened(tmp_path, holding(tensors)) as network:
-        assert network.topology_constants == ("shape", "axis", "flag", "words")
-        assert list(network.parameters) == ["quantised", "zero_point", "quantised_bias", "bias"]
-        assert network.parameter_count == 13
+    made = holding(tensors)
+    made.graph.node.extend(
+        [
+            helper.make_node("DequantizeLinear", ["quantised", "scale", "zero_point"], ["one"]),
+            helper.make_node("DequantizeLinear", ["quantised", "scale", "zero_points"], ["two"]),
+        ]
+    )
+    with models.opened(tmp_path, made) as network:
+        assert list(network.constants) == ["shape", "axis", "flag", "narrow"]
+        assert list(network.parameters) == ["quantised", "zero_points", "bias"]
+        assert list(network.scalars) == ["scale", "zero_point"]
+        assert network.counts == Counts(parameters=11, scalars=2, topology=10)
         assert "shape" not in network.parameters
 
 

@@ -145,9 +145,12 @@ def test_integer_weights_scales_and_zero_points_are_replaced(tmp_path, build, te
     own, new = tensors(1, dtype), tensors(20, dtype)
     inputs = models.inputs_of(build(own))
     with models.opened(tmp_path, build(own)) as network:
-        assert set(network.parameters) == set(own)
+        assert set(network.parameters) == {name for name in own if own[name].size > 1}
+        assert set(network.scalars) == {name for name in own if own[name].size == 1}
         assert network.unused_parameters == ()
-        runners = network.bind(), network.bind(new), network.bind(dict(network.parameters))
+        assert not network.constants
+        same = {**network.parameters, **network.scalars}
+        runners = network.bind(), network.bind(new), network.bind(same)
     found = [runner.run(inputs)["y"] for runner in runners]
     for y, tensors_ in zip(found, (own, new), strict=False):
         np.testing.assert_array_equal(y, models.plain_run(build(tensors_), inputs)[0])

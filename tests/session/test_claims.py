@@ -11,6 +11,7 @@ from conformance.session.storage import VARIABLE, evidence_store
 from conformance.tensorfiles import write_tensors
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
+from tests.tiny_chain import TinyChain
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,32 @@ def test_sample_that_is_not_the_whole_network_says_what_is_missing(tiny: Path) -
     assert (caught.value.where.file, caught.value.where.element) == ("half.safetensors", name)
     assert f'{{"sample": "else", "model": "{name}"}}' in caught.value.mend
     assert caught.value.mend.endswith("`nnr-conformance run` lists this and 1 more")
+
+
+def test_sample_that_is_not_finite_names_the_tensor(tiny: Path) -> None:
+    metadata = tiny_submission.write(tiny)
+    weights = tiny_submission.weights()
+    weights["fc.bias"][1:] = np.nan, -np.inf
+    write_tensors(tiny / "half.safetensors", weights)
+    metadata["samples"][0]["files"] = [tiny_submission.entry(tiny, "half.safetensors")]
+    tiny_submission.save(tiny, metadata)
+    with pytest.raises(ConformanceError) as caught:
+        measured(tiny)
+    assert "tensor 'fc.bias' holds values that are not finite" in caught.value.message
+    assert caught.value.where is not None
+    assert (caught.value.where.file, caught.value.where.element) == ("half.safetensors", "fc.bias")
+    assert caught.value.found == "2 values that are NaN or infinite"
+    assert "scale in the encoder" in caught.value.mend
+
+
+def test_layer_that_is_not_finite_names_the_tensor(tmp_path: Path) -> None:
+    chain = TinyChain(tmp_path / "tiny")
+    whole = {**chain.original, "fc.bias": np.full(3, np.inf, np.float32)}
+    chain.layered("layers", whole, {"fc.bias": chain.original["fc.bias"]}, mode="replace")
+    with pytest.raises(ConformanceError, match=r"layers/l0.*'fc.bias' holds values") as caught:
+        measured(chain.save(), "layers")
+    assert caught.value.where is not None
+    assert caught.value.where.file == "layers-0.safetensors"
 
 
 def test_original_that_does_not_run_is_told_instead_of_the_sample(tiny: Path) -> None:

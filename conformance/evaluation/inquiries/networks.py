@@ -9,7 +9,7 @@ from pathlib import Path
 from conformance.evaluation.inquiries.asked import Asked
 from conformance.runtimes import ANY_DTYPE, ANY_SHAPE, ModelSource, PortInfo, runtime
 from conformance.submission.values import Dim, Port
-from conformance.tensorfiles import open_tensors
+from conformance.tensorfiles import Array, open_tensors
 from conformance.verdicts import ConformanceError, Json, Location
 
 ITEMS = "batch"
@@ -29,15 +29,23 @@ def describe(asked: Asked) -> Json:
     with runtime(model_format).open(source) as network:
         unused = set(network.unused_parameters)
         rows = [
-            f"{name}: {array.dtype.name}[{', '.join(map(str, array.shape))}]"
-            + (" (no output depends on it)" if name in unused else "")
+            _row(name, array) + (" (no output depends on it)" if name in unused else "")
             for name, array in network.parameters.items()
         ]
+        rows += [f"{alias}: the same as {name}" for alias, name in network.aliases.items()]
+        counts = network.counts
+        scalars = [_row(name, array) for name, array in network.scalars.items()]
+        constants = [_row(name, array) for name, array in network.constants.items()]
     asked.print(_section("format", [model_format]))
     asked.print(_section("files", shown))
     asked.print(_section("inputs", map(_text, found.inputs)))
     asked.print(_section("outputs", map(_text, found.outputs)))
-    asked.print(_section(f"parameters: {len(rows)}, of {found.parameter_count} values", rows))
+    asked.print(_section(f"parameters, which a sample has: {counts.parameters} values", rows))
+    if scalars:
+        asked.print(_section(f"scalars, which it may have: {counts.scalars} values", scalars))
+    if constants:
+        title = f"topology, which it may have unchanged: {counts.topology} values"
+        asked.print(_section(title, constants))
     return {}
 
 
@@ -62,6 +70,10 @@ def _section(title: str, rows: Iterator[str] | Sequence[str]) -> Iterator[str]:
     yield title
     for row in rows:
         yield f"  {row}"
+
+
+def _row(name: str, array: Array) -> str:
+    return f"{name}: {array.dtype.name}[{', '.join(map(str, array.shape))}]"
 
 
 def _text(port: PortInfo) -> str:

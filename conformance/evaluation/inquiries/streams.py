@@ -119,6 +119,7 @@ def _options(asked: Asked) -> Options:
     options = Options(
         interpretation=Interpretation(dialect=asked.arguments["dialect"]),
         dimensions={name: tuple(shape) for name, shape in dimensions},
+        cabac_unary_length=asked.arguments["cabac_unary_length"],
     )
     return replace(options, **asked.arguments.get("values", {}))
 

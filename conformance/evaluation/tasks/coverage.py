@@ -3,41 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.evaluation.tasks.facts import Facts, tensor_text
 from conformance.evaluation.tasks.suggestion import entry_that_fits, tensor_that_fits
+from conformance.evaluation.tasks.survey import Survey
 from conformance.runtimes import ANY_SHAPE, Network, PortInfo
+from conformance.runtimes.fitting import fits_shape
+from conformance.runtimes.roles import Role
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json
 
 SHOWN = 8
+ROUNDED = ("float16", "bfloat16")
 UNTOLD = "a type and shape that the original's file does not tell"
 
 
-def parameter_coverage(
-    tensors: Mapping[str, Facts],
-    parameters: Mapping[str, Array],
-    constants: Collection[str],
-    file: str,
-) -> Iterator[dict[str, Json]]:
-    """Yield what keeps the tensors from taking the place of all parameters, and of nothing else.
+def coverage_of(survey: Survey, network: Network, file: str) -> Iterator[dict[str, Json]]:
+    """Yield what keeps the tensors of a sample from taking the place of all parameters.
 
-    ``constants`` of the topology (shapes, axes) may be in the sample, but need not be.
+    Scalars, topology and parameters that no output depends on may be in the sample, but need not
+    be; nothing else may.
     """
+    tensors = survey.fitted
+    parameters, optional = network.parameters, {**network.scalars, **network.constants}
+    brought = {network.aliases.get(name, name) for name in tensors}
+    known = {*parameters, *optional, *network.aliases}
     spare = {n: t["shape"] for n, t in tensors.items() if n not in parameters}
-    for name in sorted(parameters.keys() - tensors.keys()):
-        entry = tensor_that_fits(name, parameters[name].shape, spare, constants)
+    for name in sorted(parameters.keys() - brought - set(network.unused_parameters)):
+        entry = tensor_that_fits(name, parameters[name].shape, spare, optional)
+        also = [alias for alias, first in network.aliases.items() if first == name]
         yield problem(
             name,
             file,
-            f"the sample holds no tensor for the parameter {name!r}",
+            f"the sample holds no tensor for the parameter {name!r}"
+            + (f", which is also called {some(also)}" if also else ""),
             expected=f"a tensor of shape {list(parameters[name].shape)}",
             found=f"tensors named {some(sorted(tensors))}",
             mend="put the parameter into the sample, or map its name with name_map"
             + (f"; this entry would fit: {entry}" if entry else ""),
         )
-    for name in sorted(tensors.keys() - parameters.keys() - set(constants)):
+    for name in sorted(tensors.keys() - known):
         yield problem(
             name,
             file,
@@ -46,15 +52,25 @@ def parameter_coverage(
             found=tensor_text(tensors[name]),
             mend="remove the tensor, or map its name with name_map",
         )
-    for name in sorted(tensors.keys() & parameters.keys()):
-        decoded, wanted = tensors[name]["shape"], list(parameters[name].shape)
-        if decoded != wanted:
+    yield from _shapes(tensors, network, file)
+    yield from _values(survey, network, file)
+
+
+def _shapes(tensors: Mapping[str, Facts], network: Network, file: str) -> Iterator[dict[str, Json]]:
+    for name in sorted(tensors):
+        first = network.aliases.get(name, name)
+        stored = _stored(first, network)
+        if stored is None:
+            continue
+        decoded, wanted = tensors[name]["shape"], list(stored.shape)
+        role = Role.SCALAR if first in network.scalars else Role.PARAMETER
+        if not fits_shape(tuple(decoded), stored.shape, role):
             layout = " (it has as many values)" if math.prod(decoded) == math.prod(wanted) else ""
             entry = entry_that_fits(name, name, decoded, wanted)
             yield problem(
                 name,
                 file,
-                f"tensor {name!r} has another shape than the parameter",
+                f"tensor {name!r} has a different shape than the parameter",
                 expected=str(wanted),
                 found=f"{decoded}{layout}",
                 mend="write the tensor in the parameter's layout"
@@ -62,23 +78,52 @@ def parameter_coverage(
             )
 
 
-def type_coverage(
-    tensors: Mapping[str, Facts],
-    parameters: Mapping[str, Array],
-    others: Collection[str],
-    file: str,
-) -> Iterator[dict[str, Json]]:
-    """Yield the tensors named in ``others``: their parameter cannot hold their values exactly."""
-    for name in sorted(others):
+def _values(survey: Survey, network: Network, file: str) -> Iterator[dict[str, Json]]:
+    """Yield the tensors whose values their parameter cannot hold, or that differ from the graph."""
+    for name in sorted(survey.other_types):
+        stored = _stored(network.aliases.get(name, name), network)
+        held = stored.dtype.name if stored is not None else ""
+        rounding = (
+            f'; a sample that was compressed in higher precision may declare "dtype": "{held}"'
+            if held in ROUNDED
+            else ""
+        )
         yield problem(
             name,
             file,
-            f"tensor {name!r} has another type than the parameter",
-            expected=f"{parameters[name].dtype.name}, or a narrower floating-point type for a "
-            "floating-point parameter",
-            found=tensors[name]["dtype"],
-            mend="decode to the parameter's type: to round is the decoder's business",
+            f"tensor {name!r} has values that the type of the parameter does not hold",
+            expected=f"{held}, or values that are exact in it",
+            found=survey.fitted[name]["dtype"],
+            mend=f"decode to the parameter's type: the decoder rounds, not this tool{rounding}",
         )
+    for name in sorted(survey.other_values):
+        yield problem(
+            name,
+            file,
+            f"tensor {name!r} belongs to the topology, and its values are not the original's",
+            expected="the values of the original, in any type that holds them exactly",
+            found=tensor_text(survey.fitted[name]),
+            mend="leave the tensor out of the sample, or do not compress it",
+        )
+    for alias, first in network.aliases.items():
+        one, other = survey.fitted.get(alias), survey.fitted.get(first)
+        if one and other and one["sha256"] != other["sha256"]:
+            yield problem(
+                alias,
+                file,
+                f"{alias!r} and {first!r} are one parameter of the network, and have different "
+                "values in the sample",
+                expected="the same values under both names, or one of them alone",
+                found=f"sha256 {one['sha256']} and {other['sha256']}",
+                mend=f"leave {alias!r} out of the sample, or untie the two in the original",
+            )
+
+
+def _stored(name: str, network: Network) -> Array | None:
+    for held in (network.parameters, network.scalars, network.constants):
+        if name in held:
+            return held[name]
+    return None
 
 
 def port_coverage(network: Network, original: Network, file: str) -> Iterator[dict[str, Json]]:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from conformance.codecs import DecodedModel, DecodedTensors
-from conformance.evaluation.tasks.coverage import (
-    parameter_coverage,
-    port_coverage,
-    type_coverage,
-)
+from conformance.evaluation.tasks.coverage import coverage_of, port_coverage
 from conformance.evaluation.tasks.derived import decode_derived
-from conformance.evaluation.tasks.facts import Facts, lossless_comparison, tensor_facts
+from conformance.evaluation.tasks.facts import Facts, lossless_comparison, model_facts
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.inspecting import inspected
 from conformance.evaluation.tasks.survey import Survey
@@ -23,7 +19,8 @@ def decode_sample(work: Work) -> Json:
 
     ``usable`` says whether a network can be reconstructed from it. ``parameters`` tells the error
     of every parameter of a lossy sample that is a set of tensors. ``stream`` holds the claims and
-    the broken rules of a bitstream, None for samples that are none.
+    the broken rules of a bitstream, None for samples that are none. ``implied_features`` of a
+    sample that is a network may be declared, and need not be.
     """
     if work.sample.is_derived or work.sample.layers:
         return decode_derived(work)
@@ -56,11 +53,11 @@ def sample_network(work: Work, decoded: DecodedModel) -> Network:
 def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, Facts]]:
     original, file = work.original(), work.sample.files[0].rel_filepath
     with sample_network(work, decoded) as network:
-        own = network.parameters
-        tensors = {name: tensor_facts(own[name], None) for name in sorted(own)}
+        tensors = model_facts(network, original)
         coverage = list(port_coverage(network, original, file))
     lossless = {"error": _no_tensors(file).to_json()}
     return {
+        "implied_features": list(decoded.implied),
         "coverage": coverage,
         "fitted": None,
         "lossless": lossless,
@@ -70,19 +67,14 @@ def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, F
 
 
 def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[str, Facts]]:
-    original, file = work.original(), work.sample.files[0].rel_filepath
-    original.check_replaceable()
-    parameters = original.parameters
-    survey = Survey(fitted_tensors(work, decoded), parameters, decoded.stored_bits)
+    original, file = work.replaceable(), work.sample.files[0].rel_filepath
+    survey = Survey(fitted_tensors(work, decoded), original, decoded.stored_bits)
     survey.look_at(decoded, with_errors=not work.sample.lossless)
-    constants = original.constants
-    coverage = [
-        *parameter_coverage(survey.fitted, parameters, constants, file),
-        *type_coverage(survey.fitted, parameters, survey.other_types, file),
-    ]
+    coverage = list(coverage_of(survey, original, file))
     lossless = {}
     if work.sample.lossless:
-        lossless = lossless_comparison(survey.fitted, parameters, constants)
+        learned = original.parameters, original.scalars
+        lossless = lossless_comparison(survey.fitted, *learned, converted=survey.converted)
     stream = inspected(decoded.inspect) if decoded.inspect else None
     return {
         "coverage": coverage,

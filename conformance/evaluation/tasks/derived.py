@@ -27,7 +27,7 @@ def decode_derived(work: Work) -> Json:
     own = original.parameters
     errors, lossless = {}, {}
     if sample.lossless:
-        lossless = lossless_comparison(facts, own, original.constants)
+        lossless = lossless_comparison(facts, own, original.scalars)
     else:
         held = {name: array for name, array in parameters.items() if name in own}
         errors = {name: tensor_error(array, own[name], None) for name, array in held.items()}

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
+from conformance.runtimes import Network
 from conformance.tensorfiles import Array, tensor_digest
 from conformance.verdicts import Json
 
 Facts = dict[str, Json]
 
+_ALWAYS_FINITE = "biuUSO"
+_FINITE, _INFINITE, _NEGATIVE, _NO_NUMBER = range(4)
+
 
 def tensor_facts(array: Array, original: Array | None) -> Facts:
-    """Return type, shape, digest, and how many values are not finite though the original's are."""
+    """Return type, shape, digest, and the number of NaN and infinities the original lacks.
+
+    One that the original has at the same place is not counted: a mask, a lower bound of -inf.
+    """
     return {
         "dtype": array.dtype.name,
         "shape": list(array.shape),
@@ -22,24 +30,36 @@ def tensor_facts(array: Array, original: Array | None) -> Facts:
     }
 
 
+def original_tensor(original: Network, name: str) -> Array | None:
+    """Return the stored tensor of the original with this name, None without one."""
+    for held in (original.parameters, original.scalars, original.constants):
+        if name in held:
+            return held[name]
+    return None
+
+
 def tensor_text(facts: Mapping[str, Json]) -> str:
     """Return type and shape as people write them: ``float32[16, 1, 3, 3]``."""
     return f"{facts['dtype']}{facts['shape']}"
 
 
 def lossless_comparison(
-    tensors: Mapping[str, Facts], *originals: Mapping[str, Array]
+    tensors: Mapping[str, Facts],
+    *originals: Mapping[str, Array],
+    converted: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Json]:
-    """Return every tensor that differs from the original's of its name in type, shape or any bit.
+    """Return every tensor that differs from the original's of its name in shape or any bit.
 
-    ``originals`` are its parameters, and the constants of its graph, which a sample may bring too.
-    Parameters that are missing are told by the coverage.
+    ``originals`` are its parameters and scalars. A tensor that came in a different type is compared
+    as it is put into the network, in the parameter's type, which holds its values exactly:
+    ``converted`` has its digest there. What is missing, and topology that differs, is reported by
+    the coverage.
     """
     differences = []
     found = {name: held for held in originals for name in tensors.keys() & held.keys()}
     for name, held in sorted(found.items(), key=lambda item: item[0]):
         original = tensor_facts(held[name], None)
-        if original["sha256"] != tensors[name]["sha256"]:
+        if original["sha256"] != converted.get(name, tensors[name]["sha256"]):
             difference = {
                 "tensor": name,
                 "expected": f"{tensor_text(original)}, sha256 {original['sha256']}",
@@ -49,18 +69,58 @@ def lossless_comparison(
     return {"tensors": len(tensors), "differences": differences}
 
 
+def model_facts(network: Network, original: Network) -> dict[str, Facts]:
+    """Return the facts of every stored tensor of a sample that is itself a network.
+
+    Those that are no parameters are ``optional``: their digests need not be claimed.
+    Its tools may have given a mask another name than the original's: one that has the shape, and
+    the same NaN and infinities at the same places, as a tensor of the original is not counted.
+    """
+    own = {**network.parameters, **network.scalars, **network.constants}
+    facts = {name: tensor_facts(own[name], original_tensor(original, name)) for name in sorted(own)}
+    for name in facts.keys() - network.parameters.keys():
+        facts[name]["optional"] = True
+    renamed = [name for name, each in facts.items() if each["non_finite"]]
+    if renamed:
+        masks = _masks(original)
+        for name in renamed:
+            if _mask(own[name]) in masks:
+                facts[name]["non_finite"] = 0
+    return facts
+
+
+def _masks(original: Network) -> set[str | None]:
+    """Return the digest of each tensor of the original that is not finite everywhere."""
+    held = original.parameters, original.scalars, original.constants
+    return {_mask(arrays[name]) for arrays in held for name in arrays} - {None}
+
+
+def _mask(array: Array) -> str | None:
+    """Return the digest of shape, places and kinds of what is not finite; None without any."""
+    kinds = _kinds(array)
+    return tensor_digest(kinds) if kinds.any() else None
+
+
 def _non_finite(array: Array, original: Array | None) -> int:
-    """Count NaN and infinite values, but for those where the original has one as well (masks)."""
-    if array.dtype.kind in "biuUSO":
-        return 0
-    bad = ~_finite(array)
-    if original is not None and original.shape == array.shape:
-        bad &= _finite(original)
+    kinds = _kinds(array)
+    bad = kinds != _FINITE
+    if original is not None and original.shape == array.shape and bad.any():
+        bad &= kinds != _kinds(original)
     return int(bad.sum())
 
 
-def _finite(array: Array) -> Array:
+def _kinds(array: Array) -> Array:
+    """Return what each value is: finite, infinite, negative infinite, or not a number (uint8)."""
+    if array.dtype.kind in _ALWAYS_FINITE:
+        return np.zeros(array.shape, np.uint8)
+    if array.dtype.kind == "c":
+        both: Array = _kinds(array.real) | _kinds(array.imag) << 2
+        return both
     # Narrow types of ml_dtypes (int4, float8, bfloat16) are checked as float32.
-    numbers = array if array.dtype.kind in "fc" else array.astype(np.float32)
-    finite: Array = np.isfinite(numbers)
-    return finite
+    numbers = array if array.dtype.kind == "f" else array.astype(np.float32)
+    kinds: Array = np.zeros(array.shape, np.uint8)
+    if not np.isfinite(numbers).all():
+        kinds[np.isposinf(numbers)] = _INFINITE
+        kinds[np.isneginf(numbers)] = _NEGATIVE
+        kinds[np.isnan(numbers)] = _NO_NUMBER
+    return kinds

@@ -96,8 +96,9 @@ def _combined(combination: Combination, parts: Sequence[Array], limit_bytes: int
     if len({part.shape for part in parts}) > 1:
         raise MisfitError(f"add of shapes {shapes}")
     total = parts[0]
-    for part in parts[1:]:
-        total = np.add(total, part, dtype=total.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite shows in the facts
+        for part in parts[1:]:
+            total = np.add(total, part, dtype=total.dtype)
     return total
 
 

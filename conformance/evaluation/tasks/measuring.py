@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from conformance.evaluation.numbers import plain
 from conformance.metrics import Measurement
 from conformance.metrics import Metric as MetricKind
@@ -91,7 +93,8 @@ def _update(gauge: _Gauge, outputs: Mapping[str, Array], against: Mapping[str, A
                 compared.setdefault(target, bindings[prediction])
     for role in roles.targets:
         values[role] = _pick(role, roles.targets, compared, against, whose)
-    gauge.kind.update(values)
+    # A single number has no axis that counts items: the shard, one run of the network, is the item.
+    gauge.kind.update({role: np.atleast_1d(array) for role, array in values.items()})
 
 
 def _pick(

@@ -13,7 +13,7 @@ from pathlib import Path
 from conformance.codecs import Memory
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.store import EVIDENCE
-from conformance.evaluation.tasks.facts import Facts, tensor_facts
+from conformance.evaluation.tasks.facts import Facts, original_tensor, tensor_facts
 from conformance.runtimes import Network
 from conformance.tensorfiles import (
     SAFETENSORS_CODES,
@@ -40,21 +40,25 @@ class State:
     @property
     def digest(self) -> str:
         """The one digest of all parameters."""
-        return network_digest({name: facts["sha256"] for name, facts in self.facts.items()})
+        return network_digest(
+            {name: each["sha256"] for name, each in self.facts.items() if "optional" not in each}
+        )
 
 
 def state_of(parameters: Mapping[str, Array], memory: Memory, original: Network) -> State:
     """Return the state with these parameters, and all facts about them."""
-    own = original.parameters
-    facts = {name: tensor_facts(array, own.get(name)) for name, array in parameters.items()}
+    facts = {
+        name: tensor_facts(array, original_tensor(original, name))
+        for name, array in parameters.items()
+    }
+    for name in facts.keys() & {*original.scalars, *original.constants}:
+        facts[name]["optional"] = True
     return State(parameters, facts, memory)
 
 
 def original_state(network: Network) -> State:
-    """Return the parameters of the original as the state that its updates begin with."""
-    return state_of(
-        {name: network.parameters[name] for name in network.parameters}, Memory(), network
-    )
+    """Return the parameters and scalars of the original: the state that its updates begin with."""
+    return state_of({**network.parameters, **network.scalars}, Memory(), network)
 
 
 def keep_state(folder: Path, state: State, file: str) -> None:

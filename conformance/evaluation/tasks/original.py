@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from conformance.evaluation.case import keeps_outputs, metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison
-from conformance.evaluation.tasks.control import control_rows
+from conformance.evaluation.tasks.control import Control
 from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
@@ -15,7 +16,7 @@ from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
 from conformance.metrics import Metric as MetricKind
-from conformance.runtimes import PortInfo
+from conformance.runtimes import Network, PortInfo
 from conformance.verdicts import ConformanceError, Json, Location
 
 
@@ -23,19 +24,22 @@ def open_model(work: Work) -> Json:
     """Return the ports, the parameter count and the runtime of the original."""
     network = work.original()
     sizes = {name: array.nbytes for name, array in network.parameters.items()}
-    unused = network.unused_parameters
+    unused, counts = network.unused_parameters, network.counts
     return {
         "format": work.model.format,
         "inputs": [_port(port) for port in network.inputs],
         "outputs": [_port(port) for port in network.outputs],
-        "parameter_count": network.parameter_count,
+        "counts": asdict(counts),
         "parameter_bytes": sum(sizes.values()),
+        "topology_bytes": sum(array.nbytes for array in network.constants.values()),
         "used_parameter_bytes": sum(sizes.values()) - sum(sizes[name] for name in unused),
         "unused_parameters": list(unused),
+        "unused_fix": network.unused_fix,
         "unused_files": list(network.unused_files),
         "foreign_classes": list(getattr(network, "foreign_classes", ())),
         "versions": dict(network.versions),
         "settings": dict(network.settings),
+        "unreplaceable": _unreplaceable(network),
     }
 
 
@@ -50,7 +54,7 @@ def run_original(work: Work) -> Json:
     measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
-    control: dict[str, Json] = {}
+    control = Control(network, metrics, vectors)
     declared: Mapping[str, str] | None = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
@@ -61,21 +65,30 @@ def run_original(work: Work) -> Json:
         for name, array in shard.outputs.items():
             comparison.add(name, shard.sources[name], outputs[name], array)
         measuring.add(outputs, shard.targets, outputs)
-        control = control or control_rows(network, metrics, vectors, shard, outputs)
+        control.add(shard, outputs)
         if keeps_outputs(vectors, metrics, work.submission):
             keep_outputs(work.out, shard.index, outputs)
         items += shard.items
     results = list(measuring.results())
+    controlled = control.rows()
     keep_statistics(work.out, {m.id: r for m, _, r in results if isinstance(r, Measurement)})
     return {
         "items": items,
         "batch_size": runner.batch_size if vectors.batched else None,
         "outputs": comparison.to_json(),
         "metrics": {
-            metric.id: row_of(outcome) | _better(kind) | {"control": control[metric.id]}
+            metric.id: row_of(outcome) | _better(kind) | {"control": controlled[metric.id]}
             for metric, kind, outcome in results
         },
     }
+
+
+def _unreplaceable(network: Network) -> Json:
+    try:
+        network.check_replaceable()
+    except ConformanceError as error:
+        return error.to_json()
+    return None
 
 
 def _require_outputs(declared: Mapping[str, str], shard: ShardArrays) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from conformance.codecs import Base, Identity, Memory, Step
-from conformance.evaluation.tasks.coverage import parameter_coverage, type_coverage
-from conformance.evaluation.tasks.fitted import FittedTensors
+from conformance.evaluation.tasks.coverage import coverage_of
+from conformance.evaluation.tasks.fitted import FittedTensors, mapped_tensors
 from conformance.evaluation.tasks.inspecting import inspected
 from conformance.evaluation.tasks.joining import joined, misfits
 from conformance.evaluation.tasks.network_state import State, state_of
@@ -88,7 +88,7 @@ def _mapped(
         entries = tuple(e for e in entries if any(name in tensors for name in e.sample))
     own = sample.layers and part.name_map != sample.name_map
     pointer = work.pointer_to(sample) + (f"/layers/{place}/name_map" if own else "/name_map")
-    return FittedTensors(tensors, entries, pointer, work.limits.tensor_bytes)
+    return mapped_tensors(work, sample, tensors, entries, pointer)
 
 
 def _whole(
@@ -96,21 +96,20 @@ def _whole(
 ) -> tuple[State | None, list[Json]]:
     """Return a whole network as a state, in the types of the original's parameters.
 
-    Constants of the graph that it brings are parameters from here on: they are bound as well.
+    Scalars that it does not bring are the original's; topology that it brings is bound as well.
     """
-    original = work.original()
-    original.check_replaceable()
-    own = {name: original.parameters[name] for name in original.parameters}
-    own |= {name: array for name, array in original.constants.items() if name in mapped}
-    survey = Survey(mapped, own, {})
-    survey.look_at(step.tensors, with_errors=True)
-    coverage = [
-        *parameter_coverage(survey.fitted, own, original.constants, file),
-        *type_coverage(survey.fitted, own, survey.other_types, file),
-    ]
+    original = work.replaceable()
+    survey = Survey(mapped, original, {})
+    survey.look_at(step.tensors, with_errors=False)
+    coverage = list(coverage_of(survey, original, file))
     if coverage:
         return None, coverage
-    arrays = {name: mapped[name].astype(own[name].dtype) for name in mapped}
+    own = {**original.parameters, **original.scalars}
+    own |= {name: array for name, array in original.constants.items() if name in mapped}
+    arrays = {
+        name: mapped[name].astype(array.dtype).reshape(array.shape) if name in mapped else array
+        for name, array in own.items()
+    }
     return state_of(arrays, step.memory, original), []
 
 

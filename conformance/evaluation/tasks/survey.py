@@ -8,8 +8,9 @@ from typing import final
 from conformance.evaluation.tasks.facts import Facts, tensor_facts
 from conformance.evaluation.tasks.fitted import FittedTensors
 from conformance.evaluation.tasks.tensor_error import tensor_error
-from conformance.runtimes.fitting import holds
-from conformance.tensorfiles import Array
+from conformance.runtimes import Network
+from conformance.runtimes.fitting import holds, same_values
+from conformance.tensorfiles import Array, tensor_digest
 from conformance.verdicts import Json
 
 
@@ -18,23 +19,29 @@ class Survey:
     """Facts about the tensors of a sample, about the parameters made of them, and their errors.
 
     ``tensors`` are by the sample's names; ``fitted`` and ``errors`` by the model's. Errors are of
-    parameters that the network has; ``other_types`` names those in whose type they do not fit.
+    parameters that the network has; ``other_types`` names those in whose type they do not fit, and
+    ``other_values`` the topology that differs from the original's. ``converted`` has the digests of
+    those that came in a different type, in the type of their parameter.
     """
 
     def __init__(
         self,
         mapped: FittedTensors,
-        parameters: Mapping[str, Array],
+        network: Network,
         stored_bits: Mapping[str, int],
     ) -> None:
         self._mapped = mapped
-        self._parameters = parameters
+        self._parameters = network.parameters
+        self._scalars = network.scalars
+        self._constants = network.constants
         self._stored_bits = stored_bits
         self._with_errors = False
         self.tensors: dict[str, Facts] = {}
         self.fitted: dict[str, Facts] = {}
         self.errors: dict[str, Json] = {}
+        self.converted: dict[str, str] = {}
         self.other_types: set[str] = set()
+        self.other_values: set[str] = set()
 
     def look_at(self, decoded: Mapping[str, Array], *, with_errors: bool) -> None:
         """Decode every tensor; those that are combined are decoded twice."""
@@ -43,6 +50,7 @@ class Survey:
             self._look_at_tensor(name, decoded[name])
         for name in self._mapped.made_of_several():
             self._keep(name, self._mapped[name])
+        self._blame()
 
     def _look_at_tensor(self, name: str, array: Array) -> None:
         made = self._mapped.made_of(name)
@@ -50,19 +58,45 @@ class Survey:
             self._keep(parameter, self._mapped.from_array(parameter, array))
         if len(made) == 1 and self._mapped.is_renamed(made[0]):
             self.tensors[name] = self.fitted[made[0]]
-            return
-        self.tensors[name] = tensor_facts(array, None)
-        if len(made) == 1:
-            # Where the original is not finite either is only known in the original's layout.
-            self.tensors[name]["non_finite"] = self.fitted[made[0]]["non_finite"]
+        else:
+            self.tensors[name] = tensor_facts(array, None)
+
+    def _blame(self) -> None:
+        """Count values that are not finite in the sample's tensors as in the parameters they make.
+
+        Where the original is not finite either is only known in the original's layout. Of several
+        tensors those are blamed that are not finite themselves; all of them, if only their sum is
+        not.
+        """
+        own = {name: facts["non_finite"] for name, facts in self.tensors.items()}
+        counted: dict[str, int] = {}
+        for parameter, facts in self.fitted.items():
+            sources = dict.fromkeys(self._mapped.sources(parameter))
+            for name in [each for each in sources if own[each]] or sources:
+                counted[name] = counted.get(name, 0) + facts["non_finite"]
+        for name, count in counted.items():
+            self.tensors[name] = {**self.tensors[name], "non_finite": count}
 
     def _keep(self, parameter: str, array: Array) -> None:
-        original = self._parameters.get(parameter)
-        self.fitted[parameter] = tensor_facts(array, original)
-        if self._with_errors and original is not None:
-            bits = [self._stored_bits.get(name) for name in self._mapped.sources(parameter)]
-            known = [each for each in bits if each is not None]
-            stored = sum(known) if len(known) == len(bits) else None
-            self.errors[parameter] = tensor_error(array, original, stored)
-            if not holds(original.dtype, array):
-                self.other_types.add(parameter)
+        if parameter in self._constants:
+            original = self._constants[parameter]
+            self.fitted[parameter] = tensor_facts(array, original)
+            if original.shape == array.shape and not same_values(original, array):
+                self.other_values.add(parameter)
+            return
+        learned = self._parameters if parameter in self._parameters else self._scalars
+        own = learned.get(parameter)
+        self.fitted[parameter] = tensor_facts(array, own)
+        if own is None:
+            return
+        if not holds(own.dtype, array):
+            self.other_types.add(parameter)
+        elif not self._with_errors and own.dtype != array.dtype and own.size == array.size:
+            self.converted[parameter] = tensor_digest(array.astype(own.dtype).reshape(own.shape))
+        if self._with_errors and learned is self._parameters:
+            self.errors[parameter] = tensor_error(array, own, self._bits_of(parameter))
+
+    def _bits_of(self, parameter: str) -> int | None:
+        bits = [self._stored_bits.get(name) for name in self._mapped.sources(parameter)]
+        known = [each for each in bits if each is not None]
+        return sum(known) if len(known) == len(bits) else None

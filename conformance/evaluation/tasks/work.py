@@ -23,7 +23,7 @@ from conformance.evaluation.case import Case, sample_of
 from conformance.evaluation.limits import Limits
 from conformance.runtimes import ModelSource, Network, runtime
 from conformance.submission.values import File, Model, Part, Sample, Submission, VectorSet
-from conformance.verdicts import Location, UnsupportedError
+from conformance.verdicts import Location, NotRunError, UnsupportedError
 
 
 class Networks:
@@ -102,6 +102,23 @@ class Work:
         model, place = self.model, self.submission.models.index(self.model)
         with declared_at(f"/models/{place}/format"):
             return self.networks.open(model.format, self.submission.root, model.files)
+
+    def replaceable(self) -> Network:
+        """Return the opened original; NotRunError if a sample would leave too much of it in place.
+
+        That is one defect of the model, and has a check of its own.
+        """
+        network = self.original()
+        try:
+            network.check_replaceable()
+        except UnsupportedError as error:
+            raise NotRunError(
+                f"the parameters of {self.model.id!r} cannot be replaced",
+                expected="MODEL-REPLACE-001 passes",
+                found=error.message,
+                mend="fix the finding of MODEL-REPLACE-001 first",
+            ) from error
+        return network
 
     def decoded(self) -> DecodedTensors | DecodedModel:
         """Return the sample, decoded by its codec."""

@@ -57,7 +57,7 @@ class CaffeRuntime:
             return Description(
                 inputs=network.inputs,
                 outputs=network.outputs,
-                parameter_count=network.parameter_count,
+                parameter_count=network.counts.parameters,
                 external_files=(model.name,),
             )
 

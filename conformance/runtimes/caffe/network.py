@@ -9,18 +9,21 @@ from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.caffe.caffemodel import read_blobs
 from conformance.runtimes.caffe.graph import Graph, build_graph
-from conformance.runtimes.caffe.inline import check_replaceable
+from conformance.runtimes.caffe.layers import KINDS
 from conformance.runtimes.caffe.opencv import OpenCvEngine
+from conformance.runtimes.caffe.options import numbers_in
 from conformance.runtimes.caffe.prototxt import check_text_size, read_prototxt
 from conformance.runtimes.caffe.stored import (
-    StoredParameters,
+    StoredBlobs,
     check_content,
     parameter_name,
     place_parameters,
+    stored_tensors,
 )
 from conformance.runtimes.caffe.translation import OnnxEngine
 from conformance.runtimes.libraries import versions_of
 from conformance.runtimes.onnx.mapped import MappedFile
+from conformance.runtimes.roles import Inventory, StoredTensor
 from conformance.verdicts import ConformanceError, Location
 
 _FILES = 2
@@ -47,27 +50,25 @@ class CaffeNetwork(ParameterNetwork):
         graph, file = self._graph, self._mapped.display
         places = place_parameters(graph, read_blobs(self._mapped), file, limit_bytes)
         check_content(self._mapped, places, len(graph.layers))
-        self.parameters = StoredParameters(self._mapped, places)
-        used = _used_parameters(graph)
-        self.unused_parameters = tuple(name for name in places if name not in used)
+        self._blobs = StoredBlobs(self._mapped, places)
+        self.inventory = Inventory(
+            stored_tensors(self._blobs, places, _used_parameters(graph)),
+            file=self.file,
+            loose=_loose(graph),
+            operators=len(graph.layers),
+        )
         self.inputs = _ports(graph, graph.inputs)
         self.outputs = _ports(graph, graph.outputs)
         self._engine = OpenCvEngine.for_graph(graph) or OnnxEngine(graph)
         self.settings = self._engine.settings
         self.versions = {**self._engine.versions, **versions_of("protobuf")}
 
-    def check_replaceable(self) -> None:
-        """Raise UnsupportedError if the prototxt holds parameters of its own."""
-        unused = set(self.unused_parameters)
-        used = sum(array.size for name, array in self.parameters.items() if name not in unused)
-        check_replaceable(self._graph, used)
-
     def close(self) -> None:
         """Unmap the caffemodel."""
         self._mapped.close()
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
-        return self._engine.load(self.parameters if tensors is None else tensors)
+        return self._engine.load(self._blobs if tensors is None else {**self.scalars, **tensors})
 
 
 def _check_files(source: ModelSource) -> None:
@@ -84,6 +85,11 @@ def _check_files(source: ModelSource) -> None:
 def _ports(graph: Graph, numbers: Sequence[int]) -> tuple[PortInfo, ...]:
     values = (graph.values[number] for number in numbers)
     return tuple(PortInfo(value.name, "float32", value.shape) for value in values)
+
+
+def _loose(graph: Graph) -> list[StoredTensor]:
+    found = (numbers_in(layer.node, KINDS[layer.node.type]) for layer in graph.layers)
+    return [numbers for numbers in found if numbers is not None]
 
 
 def _used_parameters(graph: Graph) -> set[str]:

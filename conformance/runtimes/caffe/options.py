@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from conformance.runtimes.caffe.layers import Kind, Node
 from conformance.runtimes.caffe.messages import label_of
+from conformance.runtimes.roles import StoredTensor
 
 _COMMON = frozenset({
     *("name", "type", "bottom", "top", "param", "include", "exclude", "phase"),
     *("loss_weight", "propagate_down", "loss_param", "transform_param"),
 })  # fmt: skip
+_NEUTRAL = (0, 1)
 
 
 def check_options(node: Node, kind: Kind, message: Any) -> None:
@@ -33,6 +37,23 @@ def check_options(node: Node, kind: Kind, message: Any) -> None:
         raise _not_followed(node, "phase: TRAIN")
     if kind.options:
         _check_own(node, kind)
+
+
+def numbers_in(node: Node, kind: Kind) -> StoredTensor | None:
+    """Return the real numbers among the options of a layer that say what it computes, if any.
+
+    No sample can bring them: weights could hide there, as the coefficients of an Eltwise are a row
+    of a matrix. Sizes, offsets and axes are left out, and so are 0 and 1.
+    """
+    found: list[float] = []
+    for field, value in node.options.ListFields() if node.options is not None else ():
+        if field.name in kind.read and field.cpp_type == field.CPPTYPE_FLOAT:
+            found += value if field.is_repeated else [value]
+    numbers = np.array([each for each in found if each not in _NEUTRAL], np.float32)
+    if not numbers.size:
+        return None
+    place = str(node.where.element)
+    return StoredTensor(place, place, numbers.dtype, numbers.shape, lambda: numbers)
 
 
 def _check_own(node: Node, kind: Kind) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from conformance.runtimes.caffe.graph import Graph, Layer
 from conformance.runtimes.caffe.layers import Shape, Weight
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.roles import StoredTensor, Use
 from conformance.verdicts import LimitError, Location, MalformedError
 
 ROOM_BYTES = 64 << 10
@@ -29,8 +30,8 @@ class Place:
     shape: Shape
 
 
-class StoredParameters(Mapping[str, Array]):
-    """Parameters by name, each a read-only view of the mapped file.
+class StoredBlobs(Mapping[str, Array]):
+    """Blobs by name, each a read-only view of the mapped file.
 
     The memory of one is given back when the next is asked for; it is read again when touched.
     """
@@ -52,6 +53,31 @@ class StoredParameters(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+
+def stored_tensors(
+    blobs: StoredBlobs, places: Mapping[str, Place], used: Collection[str]
+) -> list[StoredTensor]:
+    """Return the blobs as tensors; outputs depend on those that are ``used``.
+
+    Layers compute with every blob they have. Numbers of shapes, axes and windows are options.
+    """
+
+    def reading(name: str) -> Callable[[], Array]:
+        return lambda: blobs[name]
+
+    return [
+        StoredTensor(
+            name=name,
+            place=place.blob.element,
+            dtype=place.blob.dtype,
+            shape=place.shape,
+            values=reading(name),
+            uses=frozenset({Use.VALUE}),
+            is_needed=name in used,
+        )
+        for name, place in places.items()
+    ]
 
 
 def parameter_name(layer: Layer, weight: Weight) -> str:

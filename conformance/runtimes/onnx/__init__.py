@@ -7,8 +7,9 @@ Use it like this::
 
 How it is laid out, from bytes to outputs: ``wire``, ``header``, ``constants`` and ``layout`` find
 the large tensors in the mapped file; ``topology`` is the rest of it, and ``contents`` what is in
-there, at ``sites``, as ``embedded`` tensors; ``functions``, ``opsets``, ``randomness`` and
-``attached`` say what is refused; ``external`` confines data in other files; ``store`` reads
+there, at ``sites``, as ``embedded`` tensors; ``reading``, with what ``operators`` say of their
+inputs, is how they are used, and ``usage`` whether at all; ``functions``, ``opsets`` and
+``randomness`` say what is refused; ``external`` confines data in other files; ``store`` reads
 tensors; ``skeleton`` makes the model that ``session`` hands to ONNX Runtime; ``runner`` runs it.
 """
 
@@ -65,6 +66,6 @@ class OnnxRuntime:
             return Description(
                 inputs=network.inputs,
                 outputs=network.outputs,
-                parameter_count=network.parameter_count,
+                parameter_count=network.counts.parameters,
                 external_files=locations,
             )

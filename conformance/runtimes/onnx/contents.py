@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from onnx import ModelProto
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.onnx.buffers import Buffer, buffer_of
-from conformance.runtimes.onnx.embedded import (
-    Embedded,
-    check_embedded,
-    embedded_tensors,
-    shaping_names,
-)
+from conformance.runtimes.onnx.embedded import Embedded, check_embedded, embedded_tensors
 from conformance.runtimes.onnx.functions import check_functions
 from conformance.runtimes.onnx.randomness import check_repeatable
+from conformance.runtimes.onnx.reading import Reading
 from conformance.runtimes.onnx.record import TensorRecord
 from conformance.runtimes.onnx.sites import Sites
+from conformance.runtimes.roles import StoredTensor, Use
 
 
 class Contents:
-    """The embedded tensors of ``topology``, and which tensors of the model its outputs need.
+    """The embedded tensors of ``topology``, and how it uses all the tensors of the model.
 
-    ``stored`` are the tensors that were found in the file. Raises MalformedError, LimitError or
-    UnsupportedError for functions, operators and tensors that cannot be judged.
+    ``stored`` are the tensors that were found in the file; ``loose`` is what no sample can bring.
+    Raises MalformedError, LimitError or UnsupportedError for functions, operators and tensors that
+    cannot be judged.
     """
 
     def __init__(
@@ -36,27 +34,32 @@ class Contents:
     ) -> None:
         check_functions(topology, file)
         check_repeatable(topology, file)
-        sites = Sites(topology)
-        shaping = shaping_names(topology)
-        self.loose = tuple(sites.loose)
-        self.embedded: tuple[Embedded, ...] = embedded_tensors(
-            sites.tensors, shaping, file, limit_bytes
-        )
+        sites, reading = Sites(topology), Reading(topology)
+        self.embedded: tuple[Embedded, ...] = embedded_tensors(sites.tensors, file, limit_bytes)
         check_embedded(stored, self.embedded, file, limit_bytes)
         self.records = (*stored, *(tensor.record for tensor in self.embedded))
-        self.parameters = (
-            *(r for r in stored if r.is_parameter and not (r.constant and r.name in shaping)),
-            *(tensor.record for tensor in self.embedded if tensor.is_parameter),
-        )
-        parameters = {record.name for record in self.parameters}
-        self.constants = tuple(r for r in self.records if r.name not in parameters)
-        self.stuck = tuple(tensor.record for tensor in self.embedded if tensor.is_stuck)
+        self.loose: tuple[StoredTensor, ...] = tuple(sites.loose)
+        self.operators = reading.operators
+        self._reading = reading
         self._needed = sites.usage.of_graph(topology.graph)
-        self._embedded_needed = {t.record.name: t.site.needed for t in self.embedded}
+        self._embedded = {tensor.record.name: tensor for tensor in self.embedded}
 
     def needs(self, name: str) -> bool:
         """Say whether an output depends on a tensor, or on any other value of the main graph."""
-        return self._embedded_needed.get(name, name in self._needed)
+        embedded = self._embedded.get(name)
+        return embedded.site.needed if embedded is not None else name in self._needed
+
+    def uses(self, record: TensorRecord) -> frozenset[Use]:
+        """Return how operators use a tensor."""
+        embedded = self._embedded.get(record.name)
+        value = embedded.site.value if embedded is not None else record.name
+        return self._reading.uses(value, len(record.dims))
+
+    def tensors(
+        self, records: Iterable[TensorRecord], values: Mapping[str, Array]
+    ) -> list[StoredTensor]:
+        """Return ``records`` as stored tensors, whose elements ``values`` has."""
+        return [self._tensor(record, values) for record in records]
 
     def data(self, given: Mapping[str, Buffer], own: Mapping[str, Array]) -> dict[str, Buffer]:
         """Return what has to be written into the graph: what is given, unfolded or fetched."""
@@ -68,3 +71,16 @@ class Contents:
             elif tensor.is_sparse or record.external is not None:
                 data[record.name] = buffer_of(own[record.name], record.dtype)
         return data
+
+    def _tensor(self, record: TensorRecord, values: Mapping[str, Array]) -> StoredTensor:
+        embedded = self._embedded.get(record.name)
+        return StoredTensor(
+            name=record.name,
+            place=record.element,
+            dtype=record.dtype,
+            shape=record.dims,
+            values=lambda: values[record.name],
+            uses=self.uses(record),
+            is_needed=self.needs(record.name),
+            is_replaceable=embedded is None or embedded.is_replaceable,
+        )

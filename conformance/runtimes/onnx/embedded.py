@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 from onnx import (
     AttributeProto,
     GraphProto,
@@ -17,22 +16,22 @@ from onnx import (
     NodeProto,
     SparseTensorProto,
     TensorProto,
+    helper,
     numpy_helper,
 )
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.onnx.buffers import Buffer
-from conformance.runtimes.onnx.functions import STANDARD, all_nodes, subgraphs
+from conformance.runtimes.onnx.functions import all_nodes, subgraphs
 from conformance.runtimes.onnx.header import read_record
 from conformance.runtimes.onnx.layout import MAX_MESSAGE, check_limit
 from conformance.runtimes.onnx.messages import DecodeError
 from conformance.runtimes.onnx.record import TensorRecord
-from conformance.runtimes.onnx.sites import Holder, Site, Sites
+from conformance.runtimes.onnx.sites import ELEMENTS, Holder, Site, Sites, elements_of
 from conformance.runtimes.onnx.sparse import is_mostly_zero, sparse_record, unfolded
 from conformance.runtimes.onnx.wire import Span, WireReader
 from conformance.verdicts import Location, MalformedError
 
-_SHAPING = {("Resize", 1), ("Resize", 2), ("Upsample", 1), ("OneHot", 2)}
 _DATA_FIELDS = (
     *("float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data"),
     *("raw_data", "external_data", "data_location"),
@@ -41,17 +40,18 @@ _DATA_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A tensor that is stored at a site.
-
-    ``is_stuck`` is one that holds parameters but is not listed as one, so that no replacement of
-    it can be asked for.
-    """
+    """A tensor that is stored at a site."""
 
     record: TensorRecord
     site: Site
     file: str
-    is_parameter: bool
-    is_stuck: bool
+
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether a sample's tensor can take its place: no sparse one that is mostly zero."""
+        holder = self.site.holder
+        is_sparse = isinstance(holder, SparseTensorProto)
+        return not (is_sparse and is_mostly_zero(holder, self.record.dtype))
 
     @property
     def is_sparse(self) -> bool:
@@ -69,7 +69,7 @@ class Embedded:
         if isinstance(holder, SparseTensorProto):
             return unfolded(holder, self.record, self.file)
         if isinstance(holder, AttributeProto):
-            return np.array(holder.floats, np.float32)
+            return elements_of(holder, self.site.field)
         try:
             array = numpy_helper.to_array(holder)
         except (DecodeError, ValueError, TypeError, OverflowError) as error:
@@ -89,24 +89,16 @@ class Embedded:
         )
 
 
-def embedded_tensors(
-    sites: Iterable[Site], shaping: frozenset[str], file: str, limit_bytes: int
-) -> tuple[Embedded, ...]:
-    """Return the tensors at ``sites``; ``shaping`` are names of values that shapes follow from.
+def embedded_tensors(sites: Iterable[Site], file: str, limit_bytes: int) -> tuple[Embedded, ...]:
+    """Return the tensors at ``sites``.
 
     Raises MalformedError for a tensor that contradicts itself or a name that is not its own,
     LimitError for a sparse tensor that unfolds beyond ``limit_bytes``.
     """
     found = []
     for site in sites:
-        record = _record(site, file, limit_bytes)
-        is_setting = site.setting or site.local in shaping
-        is_weight = record.is_parameter or (site.learned and record.dtype.kind == "f")
-        holder = site.holder
-        is_stuck = isinstance(holder, SparseTensorProto) and is_mostly_zero(holder, record.dtype)
-        is_parameter = is_weight and not is_setting and not is_stuck
-        tensor = Embedded(record, site, file, is_parameter, is_stuck)
-        if record.external is None:
+        tensor = Embedded(_record(site, file, limit_bytes), site, file)
+        if tensor.record.external is None:
             tensor.read()
         found.append(tensor)
     return tuple(found)
@@ -129,20 +121,6 @@ def check_embedded(
         seen[record.name] = record
     size = sum(tensor.record.nbytes for tensor in embedded)
     check_limit(file, min(limit_bytes, MAX_MESSAGE), "tensors within the graph", size)
-
-
-def shaping_names(model: ModelProto) -> frozenset[str]:
-    """Return the names of values that are read as sizes, scales or marks and as nothing else."""
-    shaping: set[str] = set()
-    other = {value.name for value in model.graph.output}
-    other.update(name for function in model.functions for name in function.output)
-    for node in _nodes_of(model):
-        for position, name in enumerate(node.input):
-            is_shaping = (node.op_type, position) in _SHAPING and node.domain in STANDARD
-            (shaping if is_shaping else other).add(name)
-        for _, graph in subgraphs(node):
-            other.update(value.name for value in graph.output)
-    return frozenset(shaping - other - {""})
 
 
 def _nodes_of(model: ModelProto) -> Iterator[NodeProto]:
@@ -170,7 +148,11 @@ def write_embedded(model: ModelProto, data: Mapping[str, Buffer]) -> None:
 def _write(site: Site, data: Buffer) -> None:
     holder = site.holder
     if isinstance(holder, AttributeProto):
-        holder.floats[:] = data.view(np.float32).tolist()
+        values = data.view(ELEMENTS[site.field]).tolist()
+        if isinstance(getattr(holder, site.field), (float, int)):
+            setattr(holder, site.field, values[0])
+        else:
+            getattr(holder, site.field)[:] = values
     elif isinstance(holder, TensorProto):
         for name in _DATA_FIELDS:
             holder.ClearField(name)
@@ -198,8 +180,18 @@ def _record(site: Site, file: str, limit_bytes: int) -> TensorRecord:
     if isinstance(holder, SparseTensorProto):
         return sparse_record(holder, site.name, site.element, file, limit_bytes)
     if isinstance(holder, AttributeProto):
-        count = len(holder.floats)
-        holder = TensorProto(data_type=TensorProto.FLOAT, dims=[count], raw_data=bytes(4 * count))
+        array = elements_of(holder, site.field)
+        return TensorRecord(
+            element=site.element,
+            span=Span(0, 0),
+            name=site.name,
+            data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
+            dtype=array.dtype,
+            dims=array.shape,
+            raw=None,
+            external=None,
+            constant=True,
+        )
     data = holder.SerializeToString()
     reader = WireReader(memoryview(data), file, is_file=False)
     record = read_record(reader, Span(0, len(data)), site.element, site.name)

@@ -65,7 +65,6 @@ def read_record(
         raw=parts.once[_RAW].span if _RAW in parts.once else None,
         external=parts.external if outside else None,
         constant=constant is not None,
-        text_bytes=span.size if dtype.kind == "O" else 0,
     )
     _check_storage(reader, record, parts.typed)
     return record

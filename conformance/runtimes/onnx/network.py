@@ -9,10 +9,9 @@ from typing import Self, final
 
 from onnx import TensorProto
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, Counts, ModelSource
 from conformance.runtimes.batching import fixed_batch, takes_batches
-from conformance.runtimes.fitting import Slot, fit_tensors
-from conformance.runtimes.onnx.attached import Kept, check_replaceable
+from conformance.runtimes.fitting import fit_tensors
 from conformance.runtimes.onnx.batch_size import free_batch
 from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of, zeros
 from conformance.runtimes.onnx.contents import Contents
@@ -27,13 +26,16 @@ from conformance.runtimes.onnx.record import TensorRecord
 from conformance.runtimes.onnx.runner import OnnxRunner
 from conformance.runtimes.onnx.session import SETTINGS, open_session
 from conformance.runtimes.onnx.skeleton import build_skeleton
-from conformance.runtimes.onnx.store import TensorStore, TensorSubset
+from conformance.runtimes.onnx.store import TensorStore
 from conformance.runtimes.onnx.topology import read_topology
+from conformance.runtimes.roles import Inventory
 
 
 @final
 class OnnxNetwork:
     """An opened ONNX model; see :class:`conformance.runtimes.Network`."""
+
+    unused_fix = ""
 
     def __init__(self, source: ModelSource) -> None:
         self._file = source.display[0]
@@ -43,6 +45,12 @@ class OnnxNetwork:
         self._topology = read_topology(layout, self._file)
         self._contents = Contents(self._topology, self._stored, self._file, source.limit_bytes)
         self._store = TensorStore(source, mapped, self._stored, self._contents.embedded)
+        self.inventory = Inventory(
+            self._contents.tensors(self._contents.records, self._store),
+            file=self._file,
+            loose=self._contents.loose,
+            operators=self._contents.operators,
+        )
         self.inputs = tuple(port_of(value, self._file) for value in self._topology.graph.input)
         self.outputs = tuple(port_of(value, self._file) for value in self._topology.graph.output)
         self.unused_files = _unused_files(source, self._contents.records)
@@ -54,33 +62,37 @@ class OnnxNetwork:
     @property
     def parameters(self) -> Mapping[str, Array]:
         """The parameters by name, as read-only views of the files."""
-        return TensorSubset(self._store, tuple(record.name for record in self._contents.parameters))
+        return self.inventory.parameters
 
     @property
-    def parameter_count(self) -> int:
-        """Elements of all parameters."""
-        return sum(record.elements for record in self._contents.parameters)
+    def scalars(self) -> Mapping[str, Array]:
+        """The scalars by name."""
+        return self.inventory.scalars
+
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """The topology by name."""
+        return self.inventory.constants
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """None: a tensor of an ONNX model has one name."""
+        return self.inventory.aliases
+
+    @property
+    def counts(self) -> Counts:
+        """Elements of all stored tensors, by role."""
+        return self.inventory.counts
 
     @property
     def unused_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that no output of the graph depends on."""
-        return tuple(r.name for r in self._contents.parameters if not self._contents.needs(r.name))
-
-    @property
-    def topology_constants(self) -> tuple[str, ...]:
-        """Names of stored tensors that belong to the graph: numbers, lists of integers, strings."""
-        return tuple(record.name for record in self._contents.constants)
-
-    @property
-    def constants(self) -> Mapping[str, Array]:
-        """The topology constants that hold numbers, by name."""
-        names = tuple(r.name for r in self._contents.constants if not r.is_text)
-        return TensorSubset(self._store, names)
+        return self.inventory.unused_parameters
 
     def bind(self, replacement: Mapping[str, Array] | None = None) -> OnnxRunner:
         """Return a runner with the model's own parameters, or with all of them replaced.
 
-        A replacement may hold topology constants too; those that it does not hold stay. Raises
+        Scalars that a replacement does not hold stay, and so does the topology. Raises
         ConformanceError if it does not fit, UnsupportedError if the model stores parameters where
         they cannot be replaced or uses an operator that is not there, MalformedError if the graph
         is not valid.
@@ -91,17 +103,15 @@ class OnnxNetwork:
             self.check_replaceable()
             buffers = fit_tensors(
                 replacement,
-                [_slot(record) for record in self._contents.parameters],
-                [_slot(record) for record in self._contents.constants if not record.is_text],
+                self.inventory,
                 lambda array, slot: buffer_of(array, slot.dtype),
-                file=self._file,
                 element="graph.initializer",
             )
         return self._bind(buffers)
 
     def bind_empty(self) -> OnnxRunner:
         """Return a runner with every parameter zero, whatever else the graph holds."""
-        parameters = self._contents.parameters
+        parameters = [r for r in self._contents.records if r.name in self.parameters]
         # One run of zeros, as long as the longest parameter, serves them all.
         blank = zeros(max((record.nbytes for record in parameters), default=0))
         return self._bind({record.name: blank[: record.nbytes] for record in parameters})
@@ -124,10 +134,7 @@ class OnnxNetwork:
 
     def check_replaceable(self) -> None:
         """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
-        unused = set(self.unused_parameters)
-        used = sum(r.elements for r in self._contents.parameters if r.name not in unused)
-        kept = Kept(self._contents.constants, self._contents.loose, self._contents.stuck)
-        check_replaceable(kept, used, self._file)
+        self.inventory.check_replaceable()
 
     def close(self) -> None:
         """Close the files; runners go on working."""
@@ -165,10 +172,6 @@ class OnnxNetwork:
         if not takes_batches(self.inputs):
             return None
         return fixed_batch(self.inputs) or free_batch(parse_model(skeleton))
-
-
-def _slot(record: TensorRecord) -> Slot:
-    return Slot(record.name, record.dtype, record.dims)
 
 
 def _unused_files(source: ModelSource, records: tuple[TensorRecord, ...]) -> tuple[str, ...]:

@@ -11,66 +11,72 @@ the function's domain and name; an attribute of an operator is called after the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import numpy as np
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto
 
+from conformance.runtimes._protocol import Array
+from conformance.runtimes.dtypes import DType
 from conformance.runtimes.onnx.functions import STANDARD, function_key, subgraphs, title
 from conformance.runtimes.onnx.usage import Usage
+from conformance.runtimes.roles import StoredTensor
 
 Holder: TypeAlias = TensorProto | SparseTensorProto | AttributeProto
-"""What holds the numbers: a tensor, or an attribute that is a list of floats."""
+"""What holds the elements: a tensor, or an attribute that is itself a list or a single value."""
 
 _KIND = AttributeProto.AttributeType
 _TREES = frozenset({"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"})
-_ACTIVATIONS = frozenset({"activation_alpha", "activation_beta"})
-_SETTINGS = {
-    "Upsample": frozenset({"scales"}),
-    **dict.fromkeys(("LSTM", "GRU", "RNN"), _ACTIVATIONS),
-}
 _ENUMERATION = "nodes_modes"
 _LEARNED = "ai.onnx.ml"
 _FEWEST_NUMBERS, _FEWEST_LETTERS = 16, 64
+_FIELDS = {
+    _KIND.FLOAT: "f",
+    _KIND.INT: "i",
+    _KIND.STRING: "s",
+    _KIND.FLOATS: "floats",
+    _KIND.INTS: "ints",
+    _KIND.STRINGS: "strings",
+}
+ELEMENTS: Mapping[str, DType] = {
+    **dict.fromkeys(("f", "floats"), np.dtype(np.float32)),
+    **dict.fromkeys(("i", "ints"), np.dtype(np.int64)),
+    **dict.fromkeys(("s", "strings"), np.dtype(object)),
+}
+"""Fields of an attribute that hold a value or a list of them, with their element types."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """A tensor in ``holder``, which lies in ``parent``.
 
-    ``local`` is its name in its own graph, "" for an attribute. ``needed`` says whether an output
-    of the model depends on it, ``setting`` that it is none of the things a network learns, and
-    ``learned`` that it is, even if it is a single number.
+    ``value`` is the name under which operators read it: several tensors of one attribute have one.
+    ``needed`` says whether an output of the model depends on it, ``field`` which field of an
+    attribute holds the elements, "" for a tensor.
     """
 
     name: str
-    local: str
+    value: str
     element: str
     needed: bool
     holder: Holder
     parent: GraphProto | AttributeProto
-    setting: bool = False
-    learned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Loose:
-    """Values that cannot be replaced: single floats, integers and texts in attributes."""
-
-    element: str
-    count: int
+    field: str = ""
 
 
 @dataclass(slots=True)
 class Sites:
-    """All sites of ``model``, in the order of the file, and all loose values."""
+    """All sites of ``model``, in the order of the file.
+
+    ``loose`` is what cannot be replaced: numbers and words in attributes of operators.
+    """
 
     model: ModelProto
     tensors: list[Site] = field(default_factory=list)
-    loose: list[Loose] = field(default_factory=list)
+    loose: list[StoredTensor] = field(default_factory=list)
     usage: Usage = field(init=False)
-    _numbers: set[tuple[str, str, str, float]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.usage = Usage(self.model)
@@ -84,7 +90,7 @@ class Sites:
             self._nodes(function.node, needed, scope, place)
             for default in function.attribute_proto:
                 name, element = f"{scope}{default.name}", f"{place}.{default.name}"
-                self._attribute(default, NodeProto(), (name, "", element), live)
+                self._attribute(default, NodeProto(), (name, element), live)
 
     def _graph(self, graph: GraphProto, scope: str, place: str, live: bool) -> None:
         needed = self.usage.of_graph(graph) if live else frozenset()
@@ -105,55 +111,41 @@ class Sites:
     ) -> None:
         scope, place = around
         element = f"{place} {name}".rstrip()
-        self.tensors.append(Site(scope + name, name, element, name in needed, holder, graph))
+        full = scope + name
+        self.tensors.append(Site(full, full, element, name in needed, holder, graph))
 
     def _nodes(
         self, nodes: Iterable[NodeProto], needed: frozenset[str], scope: str, place: str
     ) -> None:
         for index, node in enumerate(nodes):
-            output = next((name for name in node.output if name), node.name or f"node[{index}]")
+            output = value_name(node, index)
             here = f"{place}.node[{index}] {node.op_type}" + (f" {node.name}" if node.name else "")
             live = not needed.isdisjoint(node.output)
             for attribute in node.attribute:
-                name, local = f"{scope}{output}.{attribute.name}", ""
-                if is_constant(node):
-                    name, local = scope + output, output
-                self._attribute(attribute, node, (name, local, f"{here}.{attribute.name}"), live)
+                name = scope + output + ("" if is_constant(node) else f".{attribute.name}")
+                self._attribute(attribute, node, (name, f"{here}.{attribute.name}"), live)
             for attribute_name, graph in subgraphs(node):
                 inner = f"{scope}{output}.{attribute_name}."
                 self._graph(graph, inner, f"{here}.{attribute_name}", live)
 
     def _attribute(
-        self, attribute: AttributeProto, node: NodeProto, names: tuple[str, str, str], live: bool
+        self, attribute: AttributeProto, node: NodeProto, names: tuple[str, str], live: bool
     ) -> None:
-        name, local, element = names
+        name, element = names
         if _is_tree(node) and attribute.name == _ENUMERATION:
             return
-        setting = node.domain in STANDARD and attribute.name in _SETTINGS.get(node.op_type, ())
-        learned = node.domain == _LEARNED
+        held = _list_field(attribute, node)
+        if held:
+            self.tensors.append(Site(name, name, element, live, attribute, attribute, held))
         for suffix, holder in _holders(attribute):
-            self.tensors.append(
-                Site(
-                    *(name + suffix, local, element + suffix, live, holder, attribute),
-                    setting=setting,
-                    learned=learned,
-                )
-            )
-        count = _loose(attribute, node) + self._is_new_number(attribute, node)
-        if count:
-            self.loose.append(Loose(element, count))
+            full, place = name + suffix, element + suffix
+            self.tensors.append(Site(full, name, place, live, holder, attribute))
+        self.loose += (_loose_tensor(element, array) for array in _loose(attribute, node))
 
-    def _is_new_number(self, attribute: AttributeProto, node: NodeProto) -> bool:
-        """Say whether an attribute is a float that no node of this operator had there before.
 
-        All layers of a network have one epsilon or slope; a thousand of them may be weights.
-        """
-        if not attribute.HasField("f") or not _is(attribute, _KIND.FLOAT) or is_constant(node):
-            return False
-        key = (node.domain, node.op_type, attribute.name, attribute.f)
-        known = len(self._numbers)
-        self._numbers.add(key)
-        return len(self._numbers) > known
+def value_name(node: NodeProto, index: int) -> str:
+    """Return what a node is called: its first output, or else its own name, or its place."""
+    return next((name for name in node.output if name), node.name or f"node[{index}]")
 
 
 def is_constant(node: NodeProto) -> bool:
@@ -171,10 +163,28 @@ def _is(attribute: AttributeProto, *kinds: int) -> bool:
     return attribute.type in (_KIND.UNDEFINED, *kinds)
 
 
-def _holders(attribute: AttributeProto) -> Iterator[tuple[str, Holder]]:
-    """Yield what holds numbers in an attribute, with a suffix that tells several apart."""
-    if attribute.floats and _is(attribute, _KIND.FLOATS):
-        yield "", attribute
+def elements_of(attribute: AttributeProto, held: str) -> Array:
+    """Return what is in the field ``held`` of an attribute: a single value or a list of them."""
+    return np.array(getattr(attribute, held), ELEMENTS[held])
+
+
+def _list_field(attribute: AttributeProto, node: NodeProto) -> str:
+    """Return the field of an attribute that holds numbers, or for a Constant anything; "" if none.
+
+    Tensors are in no such field.
+    """
+    if attribute.ref_attr_name:
+        return ""
+    if not is_constant(node):
+        return "floats" if attribute.floats and _is(attribute, _KIND.FLOATS) else ""
+    if attribute.type in _FIELDS:
+        return _FIELDS[attribute.type]
+    known = (name for name in ("floats", "ints", "strings") if getattr(attribute, name))
+    return next(known, "") if attribute.type == _KIND.UNDEFINED else ""
+
+
+def _holders(attribute: AttributeProto) -> Iterator[tuple[str, TensorProto | SparseTensorProto]]:
+    """Yield the tensors in an attribute, with a suffix that tells several apart."""
     if attribute.HasField("t") and _is(attribute, _KIND.TENSOR):
         yield "", attribute.t
     if attribute.HasField("sparse_tensor") and _is(attribute, _KIND.SPARSE_TENSOR):
@@ -185,18 +195,25 @@ def _holders(attribute: AttributeProto) -> Iterator[tuple[str, Holder]]:
         yield from ((f"[{i}]", sparse) for i, sparse in enumerate(attribute.sparse_tensors))
 
 
-def _loose(attribute: AttributeProto, node: NodeProto) -> int:
-    """Return how many integers, or letters, an attribute holds that could be weights in disguise.
+def _loose(attribute: AttributeProto, node: NodeProto) -> Iterator[Array]:
+    """Yield what an attribute of an operator holds that could be weights in disguise.
 
-    Those of a tree are its graph. Short lists and words are the settings that operators have.
+    Single floats count once for each value: all layers of a network have one epsilon or slope, and
+    a thousand of them may be weights. Short lists of integers and words are the settings that
+    operators have, and those of a tree are its graph.
     """
-    if _is_tree(node):
-        return 0
-    letters = sum(len(text) for text in (attribute.s, *attribute.strings))
     if is_constant(node):
-        single = attribute.type in (_KIND.INT, _KIND.FLOAT)
-        return len(attribute.ints) + letters + single
-    numbers = len(attribute.ints)
-    return (numbers if numbers >= _FEWEST_NUMBERS else 0) + (
-        letters if letters >= _FEWEST_LETTERS else 0
-    )
+        return
+    if attribute.HasField("f") and _is(attribute, _KIND.FLOAT):
+        yield np.array(attribute.f, np.float32)
+    if _is_tree(node):
+        return
+    words = [attribute.s, *attribute.strings]
+    if len(attribute.ints) >= _FEWEST_NUMBERS:
+        yield np.array(attribute.ints, np.int64)
+    if sum(len(word) for word in words) >= _FEWEST_LETTERS:
+        yield np.array(words, object)
+
+
+def _loose_tensor(element: str, array: Array) -> StoredTensor:
+    return StoredTensor("", element, array.dtype, array.shape, lambda: array)

@@ -134,23 +134,3 @@ class TensorStore(Mapping[str, Array]):
             found=found,
             mend="Export the model again: this tensor is damaged.",
         )
-
-
-@final
-class TensorSubset(Mapping[str, Array]):
-    """Some of the tensors of a store."""
-
-    def __init__(self, store: TensorStore, names: tuple[str, ...]) -> None:
-        self._store = store
-        self._names = dict.fromkeys(names)
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._store[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)

@@ -79,11 +79,11 @@ class Usage:
             pairs = zip(node.input, function.input, strict=False)
             yield from (name for name, formal in pairs if name and formal in needed)
         for _, graph in subgraphs(node):
-            yield from self.of_graph(graph) - _own_names(graph)
+            yield from self.of_graph(graph) - own_names(graph)
 
 
-def _own_names(graph: GraphProto) -> set[str]:
+def own_names(graph: GraphProto) -> frozenset[str]:
     """Return the names that a subgraph defines: they hide equal ones around it."""
     own = {value.name for value in (*graph.input, *graph.initializer)}
     own.update(sparse.values.name for sparse in graph.sparse_initializer)
-    return own.union(*(node.output for node in graph.node))
+    return frozenset(own.union(*(node.output for node in graph.node)))

@@ -117,4 +117,4 @@ def _alone(path: Path) -> ModelSource:
 
 def _described(network: Network, external: tuple[str, ...] = ()) -> Description:
     with network:
-        return Description(network.inputs, network.outputs, network.parameter_count, external)
+        return Description(network.inputs, network.outputs, network.counts.parameters, external)

@@ -6,13 +6,13 @@ from functools import partial
 from typing import Any, NoReturn
 
 from conformance.runtimes.pytorch.export_schema import (
-    Argument,
     Graph,
     Node,
     output_names,
     references,
 )
 from conformance.runtimes.pytorch.export_targets import HIGHER_ORDER, is_arithmetic, operator_name
+from conformance.runtimes.pytorch.literals import MAX_LISTED, loose, may_be_learned
 from conformance.runtimes.pytorch.operators import (
     HIDING,
     UNKNOWN,
@@ -21,7 +21,7 @@ from conformance.runtimes.pytorch.operators import (
     refusal,
     trains,
 )
-from conformance.runtimes.pytorch.script_code import MAX_LISTED, values_of
+from conformance.runtimes.roles import StoredTensor
 from conformance.verdicts import Location, UnsupportedError
 
 
@@ -77,16 +77,18 @@ def needed_names(torch: Any, graph: Graph) -> frozenset[str]:
     return frozenset(needed)
 
 
-def values_in(graph: Graph) -> int:
-    """Return how many values the graph holds that are no sizes or messages."""
-    arguments = (each for node in graph.walk() for each in node.arguments.values())
-    return sum(_values(each) for each in arguments)
-
-
-def _values(argument: Argument) -> int:
-    if isinstance(argument, list):
-        return len(argument) if len(argument) > MAX_LISTED else 0
-    return values_of(argument)
+def literals_in(graph: Graph) -> list[StoredTensor]:
+    """Return the values written into the graph that are no sizes or messages."""
+    found: list[StoredTensor] = []
+    for node in graph.walk():
+        for argument in node.arguments.values():
+            if isinstance(argument, list):
+                listed = argument if len(argument) > MAX_LISTED else []
+            else:
+                listed = [argument] if may_be_learned(argument) else []
+            if listed:
+                found.append(loose(node.name, listed))
+    return found
 
 
 def _given(node: Node, wanted: str) -> object:

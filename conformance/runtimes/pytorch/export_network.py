@@ -7,7 +7,6 @@ and evaluate expressions in the JSON. The graph is computed by :mod:`export_run`
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +17,7 @@ from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.pytorch.archive import Archive
 from conformance.runtimes.pytorch.exchange import to_array, to_tensor, unchanged, versions_of
-from conformance.runtimes.pytorch.export_check import check_graph, needed_names, values_in
+from conformance.runtimes.pytorch.export_check import check_graph, literals_in, needed_names
 from conformance.runtimes.pytorch.export_program import (
     Program,
     check_meta,
@@ -26,6 +25,7 @@ from conformance.runtimes.pytorch.export_program import (
     read_program,
 )
 from conformance.runtimes.pytorch.export_run import OperatorError, last_reads, run_graph
+from conformance.runtimes.pytorch.export_uses import program_uses
 from conformance.runtimes.pytorch.faults import FAULTS, failed_run
 from conformance.runtimes.pytorch.json_view import View
 from conformance.runtimes.pytorch.loading import (
@@ -34,7 +34,6 @@ from conformance.runtimes.pytorch.loading import (
     check_document,
     check_examples,
 )
-from conformance.runtimes.pytorch.outside import Outside, check_outside
 from conformance.runtimes.pytorch.settings import (
     known_types,
     safe_globals,
@@ -45,12 +44,12 @@ from conformance.runtimes.pytorch.settings import (
 )
 from conformance.runtimes.pytorch.stored import (
     StoredTensors,
-    check_limit,
     check_slack,
-    check_ties,
     sort_tensors,
+    stored_as,
 )
 from conformance.runtimes.pytorch.values import Tensor
+from conformance.runtimes.roles import Inventory, Use
 from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
 
 FORMAT = "torch-export"
@@ -78,34 +77,23 @@ class ExportedNetwork(ParameterNetwork):
         text = self._archive.text(_MODEL, _MAX_JSON)
         self._program, metas = read_program(text, self.file, _MODEL)
         weights = self._payload(_WEIGHTS_CONFIG, _WEIGHTS)
-        self._fixed = self._payload(_CONSTANTS_CONFIG, _CONSTANTS)
-        self._check_names(weights)
-        self._check_data({**weights, **self._fixed})
-        self._check_lifted({**weights, **self._fixed}, metas)
+        fixed = self._payload(_CONSTANTS_CONFIG, _CONSTANTS)
+        self._check_names(weights, fixed)
+        self._check_data({**weights, **fixed})
+        self._check_lifted({**weights, **fixed}, metas)
         self._check_text(len(metas))
-        self._sorted = sort_tensors(weights, self.file, source.limit_bytes)
-        check_limit({**weights, **self._fixed}, self.file, source.limit_bytes)
-        self._all = StoredTensors({**weights, **self._fixed}, self._archive.array)
-        self.parameters = self._all.only(self._sorted.parameters)
-        self.constants = self._all.only({**self._sorted.constants, **self._sorted.aliases})
+        tensors = {**weights, **fixed}
+        # Constants may share memory: each of them is computed with on its own.
+        self._sorted = sort_tensors(tensors, self.file, source.limit_bytes, may_share=fixed)
         self._torch = torch_for(FORMAT)
         self._check_loading()
         check_graph(self._torch, self._program.graph, self.file)
+        self._all = StoredTensors(tensors, self._archive.array)
+        self.inventory = self._inventory()
         self.inputs, self.outputs = self._program.inputs, self._program.outputs
-        self.unused_parameters = self._unused()
         self.unused_files = source.display[1:]
         self.versions = versions()
         self.settings = settings_of(self._torch)
-
-    def check_replaceable(self) -> None:
-        """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
-        listed = values_in(self._program.graph)
-        listed += sum(tensor.elements for tensor in self._sorted.constants.values())
-        unused = set(self.unused_parameters)
-        parameters = self._sorted.parameters.items()
-        used = sum(math.prod(t.shape) for name, t in parameters if name not in unused)
-        fixed = [Outside(name, tensor) for name, tensor in self._fixed.items()]
-        check_outside(fixed, listed, used, self.file)
 
     def close(self) -> None:
         """Close the file."""
@@ -167,9 +155,9 @@ class ExportedNetwork(ParameterNetwork):
         found = read_payload(text, self.file, config, sizes)
         return {name: _in_folder(tensor, folder) for name, tensor in found.items()}
 
-    def _check_names(self, weights: Mapping[str, Tensor]) -> None:
+    def _check_names(self, weights: Mapping[str, Tensor], fixed: Mapping[str, Tensor]) -> None:
         """Refuse a name with two tensors: one would count as size, the other would be used."""
-        for name in sorted(weights.keys() & self._fixed.keys()):
+        for name in sorted(weights.keys() & fixed.keys()):
             raise MalformedError(
                 f"the program stores two tensors as {name!r}",
                 where=Location(self.file, element=name),
@@ -217,17 +205,37 @@ class ExportedNetwork(ParameterNetwork):
                 )
             check_meta(name, stored[name], metas[inside])
 
-    def _unused(self) -> tuple[str, ...]:
-        needed = needed_names(self._torch, self._program.graph)
-        read = {self._first(n) for i, n in self._program.lifted.items() if i in needed}
-        return tuple(name for name in self._sorted.parameters if name not in read)
+    def _inventory(self) -> Inventory:
+        """Return every tensor that is stored: parameters, buffers of both kinds, lifted constants.
+
+        Which of these a tensor is depends on how the network was written; what it is to the graph
+        does not.
+        """
+        graph, tensors = self._program.graph, self._sorted.tensors
+        first = {inside: self._first(name) for inside, name in self._program.lifted.items()}
+        ranks = {inside: len(tensors[name].shape) for inside, name in first.items()}
+        needed, found = needed_names(self._torch, graph), program_uses(self._program, ranks)
+        read = {name for inside, name in first.items() if inside in needed}
+        used: dict[str, frozenset[Use]] = dict.fromkeys(tensors, frozenset())
+        for inside, name in first.items():
+            used[name] |= found.get(inside, frozenset())
+        stored = [
+            stored_as(tensor, name, self._all, used[name], is_needed=name in read)
+            for name, tensor in tensors.items()
+        ]
+        return Inventory(
+            stored,
+            file=self.file,
+            aliases=self._sorted.aliases,
+            loose=literals_in(graph),
+            operators=sum(1 for _ in graph.walk()),
+        )
 
     def _first(self, name: str) -> str:
         return self._sorted.aliases.get(name, name)
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         given = tensors if tensors is not None else {}
-        check_ties(given, self._sorted.aliases, self.file)
         made: dict[str, Any] = {}
         for name in map(self._first, self._program.lifted.values()):
             if name not in made:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import TypeAlias
 
 from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.pytorch.archive import Archive
@@ -39,6 +40,8 @@ _MAX_SMALL = 1024
 _DEBUG_SHARE = 6
 _ZERO_BLOCK = bytes(1 << 20)
 
+_Kept: TypeAlias = "tuple[Tensor, Array | None]"
+
 
 class ScriptArchive:
     """The checked parts of one archive."""
@@ -55,18 +58,19 @@ class ScriptArchive:
 
     def data(self, key: str) -> Array:
         """Return the bytes of a storage of the objects."""
-        return self._archive.array(f"data/{key}")
+        return self._archive.array(key)
 
     def check_beside(self, allowed: Collection[str]) -> None:
         """Raise ConformanceError if a record next to the network is a pickle that holds code."""
         check_beside(self._archive, filter(_BESIDE.fullmatch, self._archive.members), allowed)
 
-    def clean_copy(self) -> io.BytesIO:
+    def clean_copy(self, given: Mapping[str, Array]) -> bytes:
         """Return an archive with the same network, but with zeros for parameters and buffers.
 
-        So is what lies in a storage beside its tensors: ``as_strided`` would reach it.
+        So is what lies in a storage beside its tensors: ``as_strided`` would reach it. Of the other
+        tensors those in ``given`` have its values, the rest their own.
         """
-        kept = self._kept()
+        kept = self._kept(given)
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
             for name in self._archive.members:
@@ -76,25 +80,24 @@ class ScriptArchive:
                 elif _DATA.fullmatch(name):
                     self._copy_data(copy, name, kept.get(name, []))
             copy.writestr("archive/byteorder", "little")
-        out.seek(0)
-        return out
+        return out.getvalue()
 
     def close(self) -> None:
         """Close the file."""
         self._archive.close()
 
-    def _kept(self) -> dict[str, list[Tensor]]:
+    def _kept(self, given: Mapping[str, Array]) -> dict[str, list[_Kept]]:
         """Return, for each member, the tensors in it that are no parameters or buffers."""
-        found = [("data", *each) for each in self.objects.loose.items()]
-        found += [("constants", *each) for each in self.objects.constants.items()]
-        kept: dict[str, list[Tensor]] = {}
-        for folder, name, tensor in found:
+        filled = {tensor.place for tensor in self.objects.registered.values()}
+        kept: dict[str, list[_Kept]] = {}
+        for name, tensor in (*self.objects.kept.items(), *self.objects.constants.items()):
             if tensor.collapsed.repeats:
                 raise repeated(name, tensor, self.file)
-            kept.setdefault(f"{folder}/{tensor.storage.key}", []).append(tensor)
+            if tensor.place not in filled:
+                kept.setdefault(tensor.storage.key, []).append((tensor, given.get(name)))
         return kept
 
-    def _copy_data(self, copy: zipfile.ZipFile, name: str, kept: list[Tensor]) -> None:
+    def _copy_data(self, copy: zipfile.ZipFile, name: str, kept: list[_Kept]) -> None:
         with copy.open(f"archive/{name}", "w", force_zip64=True) as member:
             if kept:
                 member.write(bytes_of(kept, self._archive.array(name)).data)
@@ -156,11 +159,10 @@ class ScriptArchive:
 
     def _check_storages(self) -> None:
         """Compare the tensors with the members that hold their bytes, both ways."""
-        found = [("data", *each) for each in self.objects.places.items()]
-        found += [("constants", *each) for each in self.objects.constants.items()]
-        members = {f"{folder}/{tensor.storage.key}" for folder, _, tensor in found}
-        for folder, name, tensor in found:
-            self._check_storage(f"{folder}/{tensor.storage.key}", name, tensor)
+        found = (*self.objects.places.items(), *self.objects.constants.items())
+        members = {tensor.storage.key for _, tensor in found}
+        for name, tensor in found:
+            self._check_storage(name, tensor)
         for member in self._archive.members:
             if _DATA.fullmatch(member) and member not in members:
                 raise ConformanceError(
@@ -170,10 +172,10 @@ class ScriptArchive:
                     found=f"{self._archive.size_of(member)} bytes in {member}",
                     mend="Save the model again with torch.jit.save.",
                 )
-        stored = [(f"{folder}/{tensor.storage.key}", tensor) for folder, _, tensor in found]
-        check_slack(stored, self.file)
+        check_slack([(tensor.storage.key, tensor) for _, tensor in found], self.file)
 
-    def _check_storage(self, member: str, name: str, tensor: Tensor) -> None:
+    def _check_storage(self, name: str, tensor: Tensor) -> None:
+        member = tensor.storage.key
         size = self._archive.size_of(member) if member in self._archive else None
         if size != tensor.storage.nbytes:
             raise MalformedError(

@@ -9,29 +9,20 @@ left runs when the network runs, and by then its operators were checked in the c
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from conformance.runtimes.pytorch.literals import MAX_LISTED, loose, may_be_learned
 from conformance.runtimes.pytorch.script_depth import (
     check_depth,
     check_folding,
     check_tuples,
 )
 from conformance.runtimes.pytorch.script_text import Source, parsed
+from conformance.runtimes.roles import StoredTensor
 
 MAX_BYTES = 16 << 20
 """Bytes of all code of an archive."""
-
-MAX_LISTED = 8
-"""Elements of a list in the code that can be a shape; longer ones can hold parameters."""
-
-MAX_TEXT = 256
-"""Characters of a text in the code that can be a message; longer ones can hold parameters."""
-
-MAX_SIZE = 1 << 16
-"""Integers that can be a size or an index; larger ones can hold parameters."""
-
-INT64_MAX = (1 << 63) - 1
 
 _NAMESPACES = frozenset({"aten", "prim"})
 _BASES = frozenset({"Module", "NamedTuple", "Enum", "Interface", "ModuleInterface"})
@@ -50,13 +41,14 @@ class Code:
     """What is known of all code: tensors that classes register, and how much data it holds.
 
     ``parameters`` and ``buffers`` are attribute names by the qualified name of the class;
-    ``attributes`` are all that the class stores.
+    ``attributes`` are all that the class stores. ``literals`` are the values in the code that are
+    no sizes or messages.
     """
 
     parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)
     buffers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: dict[str, set[str]] = field(default_factory=dict)
-    values: int = 0
+    literals: list[StoredTensor] = field(default_factory=list)
 
     def registers(self, kind: str) -> tuple[str, ...]:
         """Return the attributes of a class that are in a state dict, parameters first."""
@@ -78,7 +70,7 @@ def read_code(texts: Mapping[str, bytes], file: str) -> Code:
         tree = parsed(source, data)
         for statement in tree.body:
             _check_top(source, statement, code)
-        code.values += sum(_values_in(node) for node in ast.walk(tree))
+        code.literals += _literals_in(source, tree)
         for node in ast.walk(tree):
             _check_operator(source, node)
         check_tuples(source, tree)
@@ -238,20 +230,60 @@ def _path_of(node: ast.expr) -> tuple[str, ...]:
     return (node.id, *reversed(names)) if isinstance(node, ast.Name) else ()
 
 
-def _values_in(node: ast.AST) -> int:
-    """Return how many values a part of the code holds that are no shapes or messages."""
-    if isinstance(node, ast.List | ast.Tuple | ast.Dict):
-        size = len(node.keys if isinstance(node, ast.Dict) else node.elts)
-        return size if size > MAX_LISTED else 0
-    return values_of(node.value) if isinstance(node, ast.Constant) else 0
+def _literals_in(source: Source, tree: ast.Module) -> Iterator[StoredTensor]:
+    """Yield the values in the code that are no shapes or messages, those of a list together."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        children, values = list(ast.iter_child_nodes(node)), list[object]()
+        if _names_attributes(node):
+            continue
+        if isinstance(node, ast.List | ast.Tuple | ast.Dict):
+            leaves = list(_leaves(node))
+            if len(leaves) > MAX_LISTED and not isinstance(getattr(node, "ctx", None), ast.Store):
+                values = [_value(leaf) for leaf in leaves]
+                children = [leaf for leaf in leaves if not _is_literal(leaf)]
+        elif isinstance(node, ast.Constant) and may_be_learned(node.value):
+            values = [node.value]
+        if values:
+            yield loose(str(source.where(getattr(node, "lineno", None)).element), values)
+        waiting += reversed(children)
 
 
-def values_of(value: object) -> int:
-    """Return how many values a plain value holds that may stand for parameters.
+def _names_attributes(node: ast.AST) -> bool:
+    """Say whether a statement lists parameters or buffers by name, which no code can read."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+        return False
+    return node.targets[0].id in (_PARAMETERS, _BUFFERS)
 
-    Small integers, and the largest, which is "up to the end" of a slice, are sizes and indices.
-    """
-    if isinstance(value, str):
-        return len(value) if len(value) > MAX_TEXT else 0
-    large = type(value) is int and MAX_SIZE < value < INT64_MAX
-    return int(isinstance(value, float | complex) or large)
+
+def _leaves(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what a list holds that is no list itself."""
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, ast.List | ast.Tuple):
+            waiting += reversed(each.elts)
+        elif isinstance(each, ast.Dict):
+            waiting += [*reversed(each.values), *(key for key in each.keys if key is not None)]
+        else:
+            yield each
+
+
+def _is_literal(node: ast.AST) -> bool:
+    """Say whether a part of a list is a number or a short text, and no expression."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    if not isinstance(node, ast.Constant):
+        return False
+    return not isinstance(node.value, str) or not may_be_learned(node.value)
+
+
+def _value(node: ast.AST) -> object:
+    """Return a literal, or else what tells an expression from others."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and _is_literal(node):
+        return -ast.literal_eval(node.operand)
+    path = _path_of(node) if isinstance(node, ast.Name | ast.Attribute) else ()
+    return path or (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))

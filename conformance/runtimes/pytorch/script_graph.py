@@ -6,7 +6,7 @@ modules (``training``, which is off by then) as constants, so that branches for 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, NoReturn, final
 
 from conformance.runtimes.pytorch.operators import HIDING, UNKNOWN, is_random, refusal, trains
@@ -30,7 +30,9 @@ _PRIM = frozenset(
 
 _SETTINGS = {"BoolType", "IntType", "FloatType", "StringType", "NoneType", "OptionalType"}
 _KEPT = {"ListType", "DictType", "TensorType"}
-_READ = "prim::GetAttr"
+READ = "prim::GetAttr"
+"""The operator that reads an attribute."""
+
 _STATE = "Export the network in inference mode, with its state as input and output."
 _INFERENCE = "Call eval() on the module before it is scripted or traced."
 
@@ -64,25 +66,40 @@ class Graph:
             self._check(node)
         self._check_writes(registered)
 
+    def nodes(self) -> Iterator[Any]:
+        """Yield every node, those of branches and loops included."""
+        return nodes_of(self._graph)
+
+    def input_names(self) -> list[str]:
+        """Return the names of the values that the graph takes, but for the module itself."""
+        return [value.debugName() for value in list(self._graph.inputs())[1:]]
+
+    def output_names(self) -> list[str]:
+        """Return the names of the values that the graph gives."""
+        return [value.debugName() for value in self._graph.outputs()]
+
+    def attribute(self, node: Any) -> str:
+        """Return the path of the attribute that a node reads; empty if it is computed."""
+        return ".".join(self._path(node.output()))
+
     def attributes_read(self) -> frozenset[str]:
         """Return the paths of all attributes that the graph reads, modules included."""
-        reads = (node for node in nodes_of(self._graph) if node.kind() == _READ)
-        paths = (self._path(node.output()) for node in reads)
-        return frozenset(".".join(path) for path in paths if path)
+        reads = (node for node in self.nodes() if node.kind() == READ)
+        return frozenset(filter(None, map(self.attribute, reads)))
 
     def output_keys(self) -> tuple[str, ...] | None:
         """Return the keys of the dictionary that the graph returns; None if they are computed."""
         made = next(iter(self._graph.outputs())).node()
         if made.kind() != "prim::DictConstruct":
             return None
-        keys = [_constant(value) for value in list(made.inputs())[::2]]
+        keys = [constant_of(value) for value in list(made.inputs())[::2]]
         texts = tuple(key for key in keys if isinstance(key, str))
         return texts if len(texts) == len(keys) else None
 
     def _settle(self) -> None:
         """Put the value of every attribute that is a setting in the place of its reading."""
         for node in list(nodes_of(self._graph)):
-            if node.kind() != _READ or node.output().type().kind() not in _SETTINGS:
+            if node.kind() != READ or node.output().type().kind() not in _SETTINGS:
                 continue
             path = self._path(node.output())
             known, value = self._attribute(path)
@@ -103,7 +120,7 @@ class Graph:
     def _path(self, value: Any) -> tuple[str, ...]:
         """Return the attributes that lead from the module to ``value``; empty if none do."""
         names: list[str] = []
-        while value.node().kind() == _READ:
+        while value.node().kind() == READ:
             names.append(value.node().s("name"))
             value = next(iter(value.node().inputs()))
         return tuple(reversed(names)) if value.debugName() == self._own else ()
@@ -144,7 +161,7 @@ class Graph:
         """Refuse a graph that writes to a list, or to a tensor that is no parameter or buffer."""
         aliases = self._graph.alias_db()
         for node in nodes_of(self._graph):
-            if node.kind() not in (_READ, "prim::Constant"):
+            if node.kind() not in (READ, "prim::Constant"):
                 continue
             kept = node.output().type().kind() in _KEPT
             named = ".".join(self._path(node.output())) in registered
@@ -173,7 +190,7 @@ class Graph:
         )
 
     def _unsupported(self, node: Any, message: str, mend: str, found: str = "") -> NoReturn:
-        attribute = f" {node.s('name')}" if node.kind() in (_READ, "prim::SetAttr") else ""
+        attribute = f" {node.s('name')}" if node.kind() in (READ, "prim::SetAttr") else ""
         raise UnsupportedError(
             message,
             where=Location(self._file, element=f"forward: {node.kind()}{attribute}"),
@@ -186,10 +203,11 @@ class Graph:
 def _named(node: Any, name: str) -> object:
     """Return an argument of a node by its name, or UNKNOWN if it is computed."""
     try:
-        return _constant(node.namedInput(name))
+        return constant_of(node.namedInput(name))
     except (RuntimeError, IndexError):
         return UNKNOWN
 
 
-def _constant(value: Any) -> object:
+def constant_of(value: Any) -> object:
+    """Return the value of a constant, or UNKNOWN for what is computed."""
     return value.toIValue() if value.node().kind() == "prim::Constant" else UNKNOWN

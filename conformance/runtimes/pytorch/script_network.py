@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
-import math
 import warnings
 from collections.abc import Mapping
 from typing import Any, final
@@ -20,10 +18,10 @@ from conformance.runtimes.pytorch.exchange import (
     versions_of,
 )
 from conformance.runtimes.pytorch.faults import failed_run, faults_of_scripts, refused_model
-from conformance.runtimes.pytorch.outside import check_outside
 from conformance.runtimes.pytorch.script_archive import ScriptArchive
 from conformance.runtimes.pytorch.script_graph import Graph
 from conformance.runtimes.pytorch.script_ports import input_ports, named_outputs, output_ports
+from conformance.runtimes.pytorch.script_uses import ScriptUses
 from conformance.runtimes.pytorch.settings import (
     safe_globals,
     settings_of,
@@ -33,10 +31,10 @@ from conformance.runtimes.pytorch.settings import (
 )
 from conformance.runtimes.pytorch.stored import (
     StoredTensors,
-    check_overlaps,
-    check_ties,
     sort_tensors,
+    stored_as,
 )
+from conformance.runtimes.roles import Inventory
 from conformance.verdicts import Location, MalformedError
 
 FORMAT = "torchscript"
@@ -53,65 +51,85 @@ class TorchScriptNetwork(ParameterNetwork):
         self._archive = ScriptArchive(source)
         self._archive.check_beside(safe_globals(self._torch))
         objects = self._archive.objects
-        self._sorted = sort_tensors(objects.registered, self.file, source.limit_bytes)
-        self._check_overlaps()
-        self._all = StoredTensors(objects.registered, self._archive.data)
-        self.parameters = self._all.only(self._sorted.parameters)
-        self.constants = self._all.only({**self._sorted.constants, **self._sorted.aliases})
-        self._spare: Any = self._blank()
+        every = objects.every
+        may_share = every.keys() - objects.registered.keys()
+        self._sorted = sort_tensors(every, self.file, source.limit_bytes, may_share)
+        self._all = StoredTensors(every, self._archive.data)
+        self._spare: Any = self._blank({})
         schema, graph = self._inspected(self._spare)
         self.inputs = input_ports(schema, self.file)
         self.outputs = output_ports(schema, graph, self.file)
-        used = objects.read_by(graph.attributes_read())
-        self.unused_parameters = tuple(
-            name for name, tensor in self._sorted.parameters.items() if tensor.place not in used
-        )
+        self.inventory = self._inventory(graph)
         self.unused_files = source.display[1:]
         self.versions = versions()
         self.settings = settings_of(self._torch)
-
-    def check_replaceable(self) -> None:
-        """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
-        objects, unused = self._archive.objects, set(self.unused_parameters)
-        listed = self._archive.code.values + objects.values
-        listed += sum(tensor.elements for tensor in self._sorted.constants.values())
-        parameters = self._sorted.parameters.items()
-        used = sum(math.prod(t.shape) for name, t in parameters if name not in unused)
-        check_outside(objects.outside, listed, used, self.file)
 
     def close(self) -> None:
         """Close the file."""
         self._archive.close()
 
-    def _check_overlaps(self) -> None:
-        objects = self._archive.objects
-        named = {**self._sorted.parameters, **self._sorted.constants}
-        check_overlaps({**named, **objects.loose}, self.file)
+    def _inventory(self, graph: Graph) -> Inventory:
+        """Return every tensor that is stored: parameters, buffers, attributes and constants."""
+        objects, tensors = self._archive.objects, self._sorted.tensors
+        by_path = objects.by_path()
+        uses = ScriptUses(
+            self._torch,
+            graph,
+            {name: len(tensor.shape) for name, tensor in tensors.items()},
+            lambda path: list({self._first(name) for name in by_path.get(path, ())}),
+            {name: self._all[name] for name in objects.constants if name in tensors},
+        )
+        paths = graph.attributes_read()
+        read = {self._first(name) for path in paths for name in by_path.get(path, ())} | uses.read
+        stored = [
+            stored_as(
+                tensor,
+                name,
+                self._all,
+                uses.of.get(name, frozenset()),
+                is_needed=name in read,
+                is_replaceable=name not in self._sorted.shared,
+            )
+            for name, tensor in tensors.items()
+        ]
+        return Inventory(
+            stored,
+            file=self.file,
+            aliases=self._sorted.aliases,
+            loose=[*self._archive.code.literals, *objects.literals],
+            operators=sum(node.kind().startswith("aten::") for node in graph.nodes()),
+        )
+
+    def _first(self, name: str) -> str:
+        return self._sorted.aliases.get(name, name)
 
     @functools.cached_property
-    def _clean(self) -> io.BytesIO:
+    def _clean(self) -> bytes:
         """The archive with zeros for parameters and buffers, which takes few bytes."""
-        return self._archive.clean_copy()
+        return self._archive.clean_copy({})
 
-    def _blank(self) -> Any:
-        """Return the module as stored, but with zeros for parameters and buffers."""
-        self._clean.seek(0)
+    def _blank(self, given: Mapping[str, Array]) -> Any:
+        """Return the module as stored, but with zeros for parameters and buffers.
+
+        Attributes and constants that ``given`` has are those, all others the module's own.
+        """
+        data = self._archive.clean_copy(given) if given else self._clean
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                module = self._loaded()
+                module = self._loaded(data)
             module.eval()
         except self._faults as error:
             raise refused_model(error, self.file, "code") from error
         self._check_state(self._state_of(module))
         return module
 
-    def _loaded(self) -> Any:
+    def _loaded(self, data: bytes) -> Any:
         """Do what ``torch.jit.load`` does, and keep the functions that it compiles."""
         torch = self._torch
         self._unit = torch._C.CompilationUnit()
         inside = torch._C.import_ir_module_from_buffer(
-            self._unit, self._clean.read(), torch.device("cpu"), {}, False
+            self._unit, data, torch.device("cpu"), {}, False
         )
         return torch.jit._recursive.wrap_cpp_module(inside)
 
@@ -149,12 +167,17 @@ class TorchScriptNetwork(ParameterNetwork):
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         given = tensors if tensors is not None else {}
-        check_ties(given, self._sorted.aliases, self.file)
-        module = self._spare if self._spare is not None else self._blank()
-        self._spare = None
+        objects = self._archive.objects
+        others = (*objects.kept, *objects.constants)
+        replaced = {n: given[self._first(n)] for n in others if self._first(n) in given}
+        # The graph was checked without folding tensors: it is the same whatever their values are.
+        if replaced or self._spare is None:
+            module = self._blank(replaced)
+        else:
+            module, self._spare = self._spare, None
         state = self._state_of(module)
         for name, tensor in state.items():
-            first = self._sorted.aliases.get(name, name)
+            first = self._first(name)
             fill(self._torch, tensor, given[first] if first in given else self._all[first])
         return self._run(module, state)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from conformance.runtimes.pytorch.outside import Outside
-from conformance.runtimes.pytorch.script_code import Code, values_of
+from conformance.runtimes.pytorch.literals import MAX_LISTED, loose, may_be_learned
+from conformance.runtimes.pytorch.script_code import Code
 from conformance.runtimes.pytorch.values import Global, Instance, Storage, Tensor, Value
+from conformance.runtimes.roles import StoredTensor
 from conformance.verdicts import LimitError, Location, MalformedError, UnsupportedError
 
 MAX_OBJECTS = 100_000
@@ -16,34 +17,45 @@ _Path = tuple[str, ...]
 
 @dataclass(slots=True)
 class Objects:
-    """What the stored objects hold.
+    """What the stored objects hold; the storage of each tensor has the name of its member.
 
-    ``registered`` are the tensors of a state dict by their name in it, ``loose`` the others.
-    ``places`` are both, all tensors of ``data.pkl``, a shared one at each of its places;
-    ``constants`` are those of the code. ``values`` counts the numbers and texts in lists and
-    dictionaries.
+    ``registered`` are the tensors of a state dict by their name in it, ``kept`` all others of
+    ``data.pkl``, ``constants`` those of the code, by the names that it has for them. ``places`` are
+    all tensors of ``data.pkl``, a shared one at each of its places. ``literals`` are the numbers
+    and texts in attributes, lists and dictionaries that are no sizes or messages.
     """
 
     registered: dict[str, Tensor] = field(default_factory=dict)
-    loose: dict[str, Tensor] = field(default_factory=dict)
+    kept: dict[str, Tensor] = field(default_factory=dict)
     places: dict[str, Tensor] = field(default_factory=dict)
     constants: dict[str, Tensor] = field(default_factory=dict)
-    values: int = 0
+    literals: list[StoredTensor] = field(default_factory=list)
 
     @property
-    def outside(self) -> list[Outside]:
-        """Every tensor that is none of a state dict; two may have one name, from two pickles."""
-        found = (*self.loose.items(), *self.constants.items())
-        return [Outside(name, tensor) for name, tensor in found]
+    def every(self) -> dict[str, Tensor]:
+        """All tensors by name; those of a state dict come first."""
+        return {**self.registered, **self.kept, **self.constants}
 
-    def read_by(self, paths: Iterable[str]) -> set[object]:
-        """Return the ``place`` of every tensor at these paths, or inside what is there."""
-        wanted = set(paths)
-        return {
-            tensor.place
-            for name, tensor in self.places.items()
-            if any(".".join(part) in wanted for part in _beginnings(name.split(".")))
-        }
+    def by_path(self) -> dict[str, list[str]]:
+        """Return, for each path of attributes, the names of the tensors there, or inside it."""
+        found: dict[str, list[str]] = {}
+        for name in self.places:
+            for end in (place for place, sign in enumerate(f"{name}.") if sign == "."):
+                found.setdefault(name[:end], []).append(name)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A value that is no container; ``owner`` is the object that it is an attribute of.
+
+    ``attribute`` leads to the attribute that it is, or is inside of.
+    """
+
+    path: _Path
+    value: Value
+    owner: Instance | None
+    attribute: _Path
 
 
 def read_objects(root: Value, constants: Value, code: Code, file: str) -> Objects:
@@ -56,53 +68,69 @@ def read_objects(root: Value, constants: Value, code: Code, file: str) -> Object
     if not isinstance(root, Instance):
         raise _not_data("data.pkl", type(root).__name__, file)
     objects = Objects()
-    for path, value, owner in _leaves(root, code, file):
-        name = ".".join(path)
-        if not isinstance(value, Tensor):
-            objects.values += values_of(value)
+    known: dict[int, Tensor] = {}
+    plain: dict[_Path, list[object]] = {}
+    for leaf in _leaves(root, code, file):
+        name = ".".join(leaf.path)
+        if not isinstance(leaf.value, Tensor):
+            plain.setdefault(leaf.attribute, []).append(leaf.value)
             continue
         if name in objects.places:
             raise _twice(name, file)
-        objects.places[name] = value
-        if owner is not None and path[-1] in code.registers(str(owner.kind)):
-            objects.registered[name] = value
-    for path, value, _ in _leaves(constants, code, file, ("CONSTANTS",)):
-        if isinstance(value, Tensor):
-            objects.constants[".".join(path)] = value
+        objects.places[name] = known.setdefault(id(leaf.value), _in_folder("data", leaf.value))
+        if leaf.owner is not None and leaf.path[-1] in code.registers(str(leaf.owner.kind)):
+            objects.registered[name] = objects.places[name]
+    objects.kept = {n: t for n, t in objects.places.items() if n not in objects.registered}
+    for leaf in _leaves(constants, code, file):
+        # The code calls its constants c0, c1 and so on.
+        path = ("CONSTANTS", *(f"c{each}" for each in leaf.path[:1]), *leaf.path[1:])
+        name = ".".join(path)
+        if not isinstance(leaf.value, Tensor):
+            plain.setdefault(path[:2], []).append(leaf.value)
+        elif name in objects.places:
+            raise _twice(name, file)
         else:
-            objects.values += values_of(value)
-    named = set(map(id, objects.registered.values()))
-    objects.loose = {n: t for n, t in objects.places.items() if id(t) not in named}
+            objects.constants[name] = _in_folder("constants", leaf.value)
+    objects.literals = [each for path, values in plain.items() for each in _literals(path, values)]
     return objects
 
 
-def _beginnings(path: list[str]) -> Iterator[list[str]]:
-    for length in range(1, len(path) + 1):
-        yield path[:length]
+def _literals(path: _Path, values: list[object]) -> Iterator[StoredTensor]:
+    """Yield what of the plain values of one attribute is no size or message."""
+    place = ".".join(path)
+    numbers = [value for value in values if isinstance(value, bool | int | float | complex)]
+    if len(numbers) > MAX_LISTED:
+        yield loose(place, numbers)
+        values = [value for value in values if isinstance(value, str)]
+    yield from (loose(place, [value]) for value in values if may_be_learned(value))
 
 
-def _leaves(
-    root: Value, code: Code, file: str, start: _Path = ()
-) -> Iterator[tuple[_Path, Value, Instance | None]]:
-    """Yield every value that is no container, its path, and the object it is an attribute of.
+def _in_folder(folder: str, tensor: Tensor) -> Tensor:
+    return replace(tensor, storage=replace(tensor.storage, key=f"{folder}/{tensor.storage.key}"))
+
+
+def _leaves(root: Value, code: Code, file: str) -> Iterator[_Leaf]:
+    """Yield every value that is no container.
 
     Nothing holds itself (the reader of pickles sees to it), but objects may be shared.
     """
-    waiting: list[tuple[_Path, Value, Instance | None]] = [(start, root, None)]
+    waiting = [_Leaf((), root, None, ())]
     for _ in range(MAX_OBJECTS):
         if not waiting:
             return
-        path, value, owner = waiting.pop()
-        children = _children(value)
+        leaf = waiting.pop()
+        children = _children(leaf.value)
         if children is None:
-            if isinstance(value, Global | Storage):
-                raise _not_data(".".join(path), str(value), file)
-            yield path, value, owner
+            if isinstance(leaf.value, Global | Storage):
+                raise _not_data(".".join(leaf.path), str(leaf.value), file)
+            yield leaf
             continue
-        holder = value if isinstance(value, Instance) else None
+        holder = leaf.value if isinstance(leaf.value, Instance) else None
         if holder is not None:
-            _check_attributes(path, holder, code, file)
-        waiting += [((*path, key), child, holder) for key, child in reversed(children)]
+            _check_attributes(leaf.path, holder, code, file)
+        for key, child in reversed(children):
+            path = (*leaf.path, key)
+            waiting.append(_Leaf(path, child, holder, path if holder else leaf.attribute))
     raise LimitError(
         "the model holds too many objects",
         where=Location(file, element="data.pkl"),

@@ -6,7 +6,6 @@ Neither kind is loaded by PyTorch. The pickle in a ``.pt`` is read by :mod:`pick
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from pathlib import Path
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.pytorch.archive import Archive
-from conformance.runtimes.pytorch.outside import is_topology
 from conformance.runtimes.pytorch.pickled import MAX_BYTES, Place, read_pickle
 from conformance.runtimes.pytorch.stored import StoredTensors, check_slack, sort_tensors
 from conformance.runtimes.pytorch.values import Tensor, Value
@@ -22,7 +20,6 @@ from conformance.tensorfiles import open_tensors
 from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
 
 SAFETENSORS = ".safetensors"
-_COUNTER = re.compile(r"(.+\.)?num_batches_tracked")
 _DATA = re.compile(r"data/\w+", re.ASCII)
 _NEEDED = ("data.pkl",)
 _SMALL = (
@@ -35,13 +32,9 @@ _ALONE = "Save the tensors alone: torch.save(model.state_dict(), path)."
 
 @dataclass(frozen=True, slots=True)
 class StateDict:
-    """``parameters`` and ``constants`` by name; ``aliases`` are further names of parameters.
+    """Tensors by the first of their names; ``aliases`` are further names of tied ones."""
 
-    Counters of batches, which no inference reads, are left out.
-    """
-
-    parameters: Mapping[str, Array]
-    constants: Mapping[str, Array]
+    tensors: Mapping[str, Array]
     aliases: Mapping[str, str]
     close: Callable[[], None]
 
@@ -57,29 +50,13 @@ def read_state_dict(path: Path, display: str, limit_bytes: int) -> StateDict:
     archive = Archive(path, display, limit_bytes)
     tensors = _tensors_of(archive)
     found = sort_tensors(tensors, display, limit_bytes)
-    stored = StoredTensors(tensors, lambda key: archive.array(f"data/{key}"))
-    return StateDict(
-        parameters=stored.only(found.parameters),
-        constants=stored.only(
-            {n: t for n, t in found.constants.items() if not is_counter(n, t.shape)}
-        ),
-        aliases={n: a for n, a in found.aliases.items() if not is_counter(n, tensors[n].shape)},
-        close=archive.close,
-    )
-
-
-def is_counter(name: str, shape: tuple[int, ...]) -> bool:
-    """Say whether a tensor only counts the batches that a normalisation saw in training."""
-    return math.prod(shape) == 1 and _COUNTER.fullmatch(name) is not None
+    stored = StoredTensors(found.tensors, lambda key: archive.array(f"data/{key}"))
+    return StateDict(stored, found.aliases, archive.close)
 
 
 def _from_safetensors(path: Path, display: str, limit_bytes: int) -> StateDict:
     tensors = open_tensors(path, display=display, limit_bytes=limit_bytes)
-    found = {n: tensors.stored(n) for n in tensors}
-    graph = {n for n, each in found.items() if is_topology(each.dtype, len(each.shape))}
-    weights = {n: tensors[n] for n in tensors if n not in graph}
-    others = {n: tensors[n] for n in tensors if n in graph and not is_counter(n, found[n].shape)}
-    return StateDict(weights, others, {}, tensors.close)
+    return StateDict(tensors, {}, tensors.close)
 
 
 def _tensors_of(archive: Archive) -> dict[str, Tensor]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import final
 
 from conformance.runtimes._protocol import Array, ModelSource, PortInfo
@@ -16,9 +16,9 @@ from conformance.runtimes.onnx.session import SETTINGS
 from conformance.runtimes.pytorch.state_dict import read_state_dict
 from conformance.runtimes.pytorch.state_names import check_fit, match_names
 from conformance.runtimes.pytorch.state_topology import Topology
-from conformance.runtimes.pytorch.stored import check_ties
 from conformance.runtimes.pytorch.values import native
-from conformance.verdicts import ConformanceError, Location
+from conformance.runtimes.roles import Inventory, StoredTensor
+from conformance.verdicts import ConformanceError, Location, MalformedError
 
 _FILES = 2
 
@@ -31,42 +31,20 @@ class StateDictNetwork(ParameterNetwork):
         super().__init__(source.display[0])
         _check_files(source)
         self._state = read_state_dict(source.files[0], self.file, source.limit_bytes)
-        self._own: dict[str, Array] = {**self._state.parameters, **self._state.constants}
-        names = {*self._own, *self._state.aliases}
-        self._topology = Topology(source, names)
-        slots = self._topology.slots
-        self._names = match_names(names, [slot.name for slot in slots])
-        aliases = self._state.aliases
-        arrays = {**self._own, **{name: self._own[first] for name, first in aliases.items()}}
-        read = {aliases.get(name, name) for name in self._names.values()}
-        optional = {*aliases, *read}
-        check_fit(
-            self._names,
-            arrays,
-            optional,
-            slots,
-            (self.file, self._topology.file),
-            _fixed(self._topology.inputs),
+        tensors, self._aliases = self._state.tensors, self._state.aliases
+        self._topology = Topology(source, {*tensors, *self._aliases})
+        self._names = self._matched()
+        self.inventory = Inventory(
+            [*self._stored(), *self._topology.tensors],
+            file=self.file,
+            aliases=self._aliases,
+            loose=self._topology.loose,
+            operators=self._topology.operators,
         )
-        self.parameters = self._state.parameters
-        self.constants = {n: arrays[n] for n in (*self._state.constants, *aliases)}
         self.inputs, self.outputs = self._topology.inputs, self._topology.outputs
-        used = {
-            aliases.get(name, name)
-            for slot, name in self._names.items()
-            if not self._topology.unused(slot)
-        }
-        self.unused_parameters = tuple(name for name in self.parameters if name not in used)
         self.unused_files = source.display[_FILES:]
         self.versions = versions_of("onnx", "onnxruntime", "numpy", "ml_dtypes")
         self.settings = SETTINGS
-
-    def check_replaceable(self) -> None:
-        """Raise UnsupportedError if the graph has parameters that a replacement cannot reach."""
-        unused = set(self.unused_parameters)
-        parameters = self.parameters.items()
-        used = sum(math.prod(array.shape) for name, array in parameters if name not in unused)
-        self._topology.check_replaceable(used)
 
     def close(self) -> None:
         """Close the files."""
@@ -74,13 +52,66 @@ class StateDictNetwork(ParameterNetwork):
         self._state.close()
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
-        given = tensors if tensors is not None else {}
-        check_ties(given, self._state.aliases, self.file)
-        first = {slot: self._state.aliases.get(n, n) for slot, n in self._names.items()}
-        values = {
-            slot: given[name] if name in given else self._own[name] for slot, name in first.items()
-        }
+        given = tensors or {}
+        values = dict(given)
+        for slot, name in self._names.items():
+            values[slot] = given[name] if name in given else self._state.tensors[name]
         return self._topology.runner(values).run
+
+    def _matched(self) -> Mapping[str, str]:
+        """Return which tensor fills each slot of the graph, by the first of its names."""
+        tensors, aliases = self._state.tensors, self._aliases
+        slots = self._topology.slots
+        arrays = {name: tensors[name] for name in tensors}
+        arrays |= {name: tensors[first] for name, first in aliases.items()}
+        names = match_names(arrays, [slot.name for slot in slots])
+        read = {aliases.get(name, name) for name in names.values()}
+        # Counters, which no inference reads, and empty tensors take no part in the size.
+        spare = {name for name, array in arrays.items() if not array.size or _is_counter(array)}
+        own = [Slot(each.name, each.dtype, each.shape) for each in self._topology.tensors]
+        check_fit(
+            names,
+            arrays,
+            {*aliases, *read, *spare},
+            slots,
+            (self.file, self._topology.file),
+            [*_fixed(self._topology.inputs), *own],
+        )
+        for tensor in self._topology.tensors:
+            if tensor.name in arrays:
+                raise _twice(tensor, self.file)
+        return {slot: aliases.get(name, name) for slot, name in names.items()}
+
+    def _stored(self) -> Iterator[StoredTensor]:
+        """Yield the tensors of the state dict, used as the graph uses what they fill."""
+        filled: dict[str, list[str]] = {}
+        for slot, name in self._names.items():
+            filled.setdefault(name, []).append(slot)
+        for name, array in self._state.tensors.items():
+            slots = filled.get(name, [])
+            yield StoredTensor(
+                name=name,
+                place=name,
+                dtype=array.dtype,
+                shape=array.shape,
+                values=partial(self._state.tensors.__getitem__, name),
+                uses=frozenset(use for slot in slots for use in self._topology.uses(slot)),
+                is_needed=any(self._topology.needs(slot) for slot in slots),
+            )
+
+
+def _is_counter(array: Array) -> bool:
+    return array.size == 1 and array.dtype.kind in "iub"
+
+
+def _twice(tensor: StoredTensor, file: str) -> MalformedError:
+    return MalformedError(
+        f"two stored tensors are called {tensor.name!r}",
+        where=Location(file, element=tensor.name),
+        expected="a name of its own for each tensor of the state dict and the graph",
+        found=f"the name of {tensor.place} again",
+        mend="Rename one of them, or the node whose output their names begin with.",
+    )
 
 
 def _fixed(ports: Sequence[PortInfo]) -> list[Slot]:

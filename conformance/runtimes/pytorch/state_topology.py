@@ -1,20 +1,21 @@
 """The ONNX graph beside a state dict: its parameters have names, types and shapes, but no values.
 
-A parameter is an initialiser of the main graph, or an input of the graph that the state dict has a
-tensor for. Whatever values the file holds for them are not read.
+What the state dict has a tensor for, and what the graph has no values for, is filled from the state
+dict: initialisers of the main graph and inputs. Whatever values the file holds for them are not
+read. Everything else that the graph stores is its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import final
 
 from onnx import TensorProto, ValueInfoProto
 
 from conformance.runtimes._protocol import Array, ModelSource, PortInfo
 from conformance.runtimes.fitting import Slot
-from conformance.runtimes.onnx.attached import Kept, check_replaceable
 from conformance.runtimes.onnx.buffers import Buffer, buffer_of
 from conformance.runtimes.onnx.contents import Contents
 from conformance.runtimes.onnx.dtypes import dtype_of
@@ -31,6 +32,7 @@ from conformance.runtimes.onnx.store import TensorStore
 from conformance.runtimes.onnx.topology import read_topology
 from conformance.runtimes.onnx.wire import Span
 from conformance.runtimes.pytorch.state_names import PREFIXES
+from conformance.runtimes.roles import StoredTensor, Use
 from conformance.verdicts import ConformanceError, Location, UnsupportedError
 
 MOST_VALUES = 64 << 10
@@ -46,43 +48,63 @@ class Topology:
         mapped = MappedFile(source.files[1], self.file)
         layout = read_layout(mapped, source.limit_bytes)
         self._topology = read_topology(layout, self.file)
+        names = {name for each in tensors for name in _bare(each)}
+        taken = self._take_inputs(names)
+        stored = [r for r in layout.records if not r.constant and _is_filled(r, names)]
+        self._check_values(stored)
+        own = [r for r in layout.records if r not in stored]
+        self._slots = {record.name: record for record in (*stored, *taken)}
         self._contents = Contents(self._topology, layout.records, self.file, source.limit_bytes)
-        self._check_values(layout.records)
-        taken = self._take_inputs({name for each in tensors for name in _bare(each)})
-        own = tuple(r for r in layout.records if r.constant or not r.is_parameter)
-        self._parameters = [
-            *(r for r in layout.records if r.is_parameter and not r.constant),
-            *taken,
-        ]
         embedded = self._contents.embedded
-        self._check_inside((*own, *(tensor.record for tensor in embedded)))
-        self._constants = own
-        self._store = TensorStore(source, mapped, own, embedded)
+        self._own = (*own, *(tensor.record for tensor in embedded))
+        self._check_inside(self._own)
+        self._parts = (*self._slots.values(), *own)
+        self._store = TensorStore(source, mapped, tuple(own), embedded)
         self.inputs = self._ports(self._topology.graph.input)
         self.outputs = self._ports(self._topology.graph.output)
 
     @property
     def slots(self) -> list[Slot]:
-        """The parameters: names, element types and shapes."""
-        return [Slot(r.name, r.dtype, r.dims) for r in self._parameters]
+        """What the state dict fills: names, element types and shapes."""
+        return [Slot(r.name, r.dtype, r.dims) for r in self._slots.values()]
 
-    def unused(self, name: str) -> bool:
-        """Say whether no output depends on a parameter."""
-        return not self._contents.needs(name)
+    @property
+    def tensors(self) -> list[StoredTensor]:
+        """What the graph stores itself; a sample can replace it like the state dict's tensors."""
+        found = self._contents.tensors(self._own, self._store)
+        return [self._placed(tensor) for tensor in found]
 
-    def check_replaceable(self, parameters: int) -> None:
-        """Raise UnsupportedError if the graph holds parameters elsewhere; see attached.py."""
-        names = {record.name for record in self._parameters}
-        contents = self._contents
-        stuck = [record for record in contents.parameters if record.name not in names]
-        kept = Kept(contents.constants, contents.loose, (*contents.stuck, *stuck))
-        check_replaceable(kept, parameters, self.file)
+    @property
+    def loose(self) -> list[StoredTensor]:
+        """What the graph holds and no sample can bring."""
+        return [self._placed(tensor) for tensor in self._contents.loose]
+
+    @property
+    def operators(self) -> int:
+        """Number of operators of the graph."""
+        return self._contents.operators
+
+    def needs(self, slot: str) -> bool:
+        """Say whether an output depends on what fills a slot."""
+        return self._contents.needs(slot)
+
+    def uses(self, slot: str) -> frozenset[Use]:
+        """Return how operators use what fills a slot."""
+        return self._contents.uses(self._slots[slot])
 
     def runner(self, values: Mapping[str, Array]) -> OnnxRunner:
-        """Return a runner of the graph with ``values`` for every parameter."""
+        """Return a runner of the graph with ``values`` in every slot, and for its own tensors."""
         check_opsets(self._topology, self.file)
-        parts = [(r, self._data(r, values)) for r in (*self._parameters, *self._constants)]
-        skeleton = build_skeleton(self._topology, parts, self._contents.data({}, self._store))
+        embedded = {
+            tensor.record.name: buffer_of(values[tensor.record.name], tensor.record.dtype)
+            for tensor in self._contents.embedded
+            if tensor.record.name in values
+        }
+        skeleton = build_skeleton(
+            self._topology,
+            [(record, self._data(record, values)) for record in self._parts],
+            self._contents.data(embedded, self._store),
+        )
         try:
             session = open_session(skeleton)
         except FAULTS as error:
@@ -111,8 +133,11 @@ class Topology:
         graph.input.extend(kept)
         return [_record(value, self.file) for value in taken]
 
-    def _check_values(self, records: Collection[TensorRecord]) -> None:
-        held = {r.name: r.span.size for r in records if r.is_parameter and not r.constant}
+    def _placed(self, tensor: StoredTensor) -> StoredTensor:
+        return replace(tensor, place=f"{tensor.place} of {self.file}")
+
+    def _check_values(self, slots: Collection[TensorRecord]) -> None:
+        held = {record.name: record.span.size for record in slots}
         if sum(held.values()) > MOST_VALUES:
             largest = max(held, key=lambda name: held[name])
             raise ConformanceError(
@@ -135,6 +160,13 @@ class Topology:
                     found="external data",
                     mend="Keep small tensors in the file when exporting external data.",
                 )
+
+
+def _is_filled(record: TensorRecord, names: AbstractSet[str]) -> bool:
+    """Say whether the state dict fills an initialiser: by its name, or for want of its values."""
+    is_list = len(record.dims) <= 1 and record.dtype.kind in "iubO"
+    is_empty = record.external is not None and not is_list
+    return is_empty or not names.isdisjoint(_bare(record.name))
 
 
 def _bare(name: str) -> set[str]:

@@ -1,18 +1,18 @@
-"""The tensors of one archive by name: which are parameters, which constants, which the same."""
+"""The tensors of one archive by name: which are one, and which share their memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from typing import final
 
 import numpy as np
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.pytorch.archive import BALLAST_BYTES, BALLAST_SHARE
-from conformance.runtimes.pytorch.outside import is_topology
 from conformance.runtimes.pytorch.values import Tensor
+from conformance.runtimes.roles import StoredTensor, Use
 from conformance.tensorfiles import check_name
 from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
 
@@ -35,48 +35,74 @@ class StoredTensors(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.tensors)
 
-    def only(self, names: Mapping[str, object]) -> StoredTensors:
-        """Return those with these names."""
-        return StoredTensors({n: t for n, t in self.tensors.items() if n in names}, self._data)
-
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """Tensors of a state dict: parameters, constants, and other names of parameters."""
+    """Tensors of an archive, each under the first of its names; ``aliases`` are its others.
 
-    parameters: dict[str, Tensor]
-    constants: dict[str, Tensor]
+    ``shared`` are the names of tensors whose bytes are not theirs alone.
+    """
+
+    tensors: dict[str, Tensor]
     aliases: dict[str, str]
     """Name to the first name of the same tensor."""
+    shared: set[str]
 
 
-def sort_tensors(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> Sorted:
-    """Return what each tensor of a state dict is.
+def sort_tensors(
+    tensors: Mapping[str, Tensor],
+    file: str,
+    limit_bytes: int,
+    may_share: Container[str] = frozenset(),
+) -> Sorted:
+    """Return the tensors of an archive, a tensor under a second name (tied weights) only once.
 
-    Lists and scalars of int64 and booleans, and scalars of int32, count or index; all other tensors
-    are parameters. A tensor under a second name (tied weights) is the same parameter.
-    Raises UnsupportedError where two of them, or two elements of one, share bytes, LimitError if
-    together they take more than ``limit_bytes``, MalformedError for a name that cannot be shown.
+    What each of them is to the network, :mod:`conformance.runtimes.roles` says. Tensors without
+    elements are never the same. Raises UnsupportedError where two tensors, or two elements of one,
+    share bytes and ``may_share`` does not have their names, LimitError if together they take more
+    than ``limit_bytes``, MalformedError for a name that cannot be shown.
     """
-    found = Sorted({}, {}, {})
+    found = Sorted({}, {}, set())
     first: dict[object, str] = {}
     for name, tensor in tensors.items():
         check_name(name, Location(file, element="state dict"))
-        if tensor.repeats:
+        if tensor.repeats and name not in may_share:
             raise repeated(name, tensor, file)
         known = first.setdefault(tensor.place, name) if tensor.elements else name
         if known != name:
             found.aliases[name] = known
-        elif is_topology(tensor.dtype, len(tensor.shape)):
-            found.constants[name] = tensor
         else:
-            found.parameters[name] = tensor
-    check_limit({**found.parameters, **found.constants}, file, limit_bytes)
-    check_overlaps({**found.parameters, **found.constants}, file)
+            found.tensors[name] = tensor
+            if tensor.repeats:
+                found.shared.add(name)
+    _check_limit(found.tensors, file, limit_bytes)
+    found.shared.update(_overlapping(found.tensors, may_share, file))
     return found
 
 
-def check_limit(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> None:
+def stored_as(
+    tensor: Tensor,
+    name: str,
+    arrays: Mapping[str, Array],
+    uses: frozenset[Use],
+    *,
+    is_needed: bool = True,
+    is_replaceable: bool = True,
+) -> StoredTensor:
+    """Return a tensor as the roles of a network know it; ``arrays`` has its values by name."""
+    return StoredTensor(
+        name,
+        name,
+        tensor.dtype,
+        tensor.shape,
+        partial(arrays.__getitem__, name),
+        uses,
+        is_needed=is_needed,
+        is_replaceable=is_replaceable,
+    )
+
+
+def _check_limit(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> None:
     """Raise LimitError if the tensors, with every element for itself, take too much memory."""
     total = 0
     for name, tensor in tensors.items():
@@ -115,12 +141,17 @@ def check_slack(tensors: Iterable[tuple[str, Tensor]], file: str) -> None:
         )
 
 
-def bytes_of(tensors: Iterable[Tensor], data: Array) -> Array:
-    """Return a copy of ``data``, the bytes of a storage, with zeros for what is in no tensor."""
+def bytes_of(tensors: Iterable[tuple[Tensor, Array | None]], data: Array) -> Array:
+    """Return a copy of ``data``, the bytes of a storage, with zeros for what is in no tensor.
+
+    A tensor that comes with an array has its values, any other keeps its own.
+    """
     kept = np.zeros_like(data)
-    for tensor in (each.collapsed for each in tensors):
+    for given, array in tensors:
+        tensor = given if array is not None else given.collapsed
         if tensor.elements:
-            tensor.view(kept, writeable=True)[...] = tensor.view(data)
+            own = tensor.view(data)
+            tensor.view(kept, writeable=True)[...] = own if array is None else array
     return kept
 
 
@@ -135,33 +166,32 @@ def repeated(name: str, tensor: Tensor, file: str) -> UnsupportedError:
     )
 
 
-def check_overlaps(tensors: Mapping[str, Tensor], file: str) -> None:
-    """Raise UnsupportedError if two tensors share bytes: replacing one would change the other."""
+def _overlapping(tensors: Mapping[str, Tensor], may_share: Container[str], file: str) -> set[str]:
+    """Return the names of tensors that share bytes: replacing one would change another.
+
+    Raises UnsupportedError if one is not in ``may_share``.
+    """
+    found: set[str] = set()
     by_storage: dict[str, list[tuple[int, int, str]]] = {}
     for name, tensor in tensors.items():
         if tensor.elements:
             by_storage.setdefault(tensor.storage.key, []).append((*tensor.span, name))
     for spans in by_storage.values():
-        spans.sort()
-        for (_, end, one), (begin, _, other) in pairwise(spans):
-            if begin < end:
-                raise UnsupportedError(
-                    f"{one!r} and {other!r} share a part of their memory",
-                    where=Location(file, element=other),
-                    expected="tensors that are the same, or have no element in common",
-                    found="two views of one storage that overlap",
-                    mend="Clone one of them before the model is saved.",
-                )
+        reach, one = 0, ""
+        for begin, end, other in sorted(spans):
+            if begin < reach:
+                if one not in may_share or other not in may_share:
+                    raise _overlap(one, other, file)
+                found |= {one, other}
+            reach, one = max((reach, one), (end, other))
+    return found
 
 
-def check_ties(tensors: Mapping[str, Array], aliases: Mapping[str, str], file: str) -> None:
-    """Raise UnsupportedError if a replacement gives one parameter other values by another name."""
-    for name, first in aliases.items():
-        if name in tensors and not np.array_equal(tensors[name], tensors[first], equal_nan=True):
-            raise UnsupportedError(
-                f"{name!r} and {first!r} are one parameter in the network, but not in the sample",
-                where=Location(file, element=name),
-                expected=f"the same values for both names, or {first!r} alone",
-                found="different values",
-                mend=f"Leave {name!r} out of the sample, or untie the two in the original.",
-            )
+def _overlap(one: str, other: str, file: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"{one!r} and {other!r} share a part of their memory",
+        where=Location(file, element=other),
+        expected="tensors that are the same, or have no element in common",
+        found="two views of one storage that overlap",
+        mend="Clone one of them before the model is saved.",
+    )

@@ -1,57 +1,57 @@
-"""Values that a replacement cannot reach: lists of integers, lists in options, quantisation."""
+"""Values in no tensor that a sample can bring: lists in options, scales, sizes of empty tensors."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 
-from conformance.runtimes.tflite.flatbuffer import Numbers
-from conformance.runtimes.tflite.model import Model
-from conformance.runtimes.tflite.stored import Stored
-from conformance.verdicts import Location, UnsupportedError
+import numpy as np
 
-_FEWEST_VALUES = 16
+from conformance.runtimes._protocol import Array
+from conformance.runtimes.roles import StoredTensor
+from conformance.runtimes.tflite.flatbuffer import Numbers, Table
+from conformance.runtimes.tflite.model import Model, Tensor
+from conformance.runtimes.tflite.stored import Stored
+
 _FEWEST_SCALES = 256
 _PARAMETERS_PER_SCALE = 8
 _INTEGER_BIASES = frozenset({"int32", "int64"})
-_MOST_SHOWN = 10
 
 
-def check_replaceable(
-    model: Model, graphs: Sequence[int], tensors: Sequence[Stored], file: str
-) -> None:
-    """Refuse a model of which a replacement would leave too much of the original in place.
+def loose_values(
+    data: memoryview, model: Model, graphs: Sequence[int], stored: Sequence[Stored]
+) -> list[StoredTensor]:
+    """Return what the graphs in use hold and no sample can bring.
 
-    Values that are no parameters may be as many as a graph needs for shapes and axes, in
-    proportion to the parameters in use; scales of quantisation as many as channels need.
+    Scales and zero points of parameters are left out as long as they are no more than channels
+    need: those of integer biases follow from others, and zero points by axis are zero as a rule.
     """
-    used = sum(each.elements for each in tensors if each.is_parameter and each.is_used)
-    listed = [(t.elements, f"{t.element} {t.name}") for t in tensors if not t.is_parameter]
-    most = max(_FEWEST_VALUES, min(used // 10, 4096 + used // 1000))
-    elsewhere = [*listed, *_in_options(model, graphs), *_in_results(model, graphs)]
-    _check(elsewhere, most, "values outside the parameters", file)
-    most = max(_FEWEST_SCALES, used // _PARAMETERS_PER_SCALE)
-    _check(_scales(tensors), most, "scales of quantised parameters", file)
+    found = [*_in_options(data, model, graphs), *_in_results(data, model, graphs)]
+    by_axis = [each for each in stored if each.scales > 1]
+    for each in by_axis:
+        points = _quantisation(data, each.tensor, "zero_point")
+        if points is not None and points.any():
+            found.append(_loose(f"{each.element} {each.name} zero points", points))
+    counted = [each for each in by_axis if each.dtype.name not in _INTEGER_BIASES]
+    used = sum(each.elements for each in stored if each.is_used)
+    if sum(each.scales for each in counted) > max(_FEWEST_SCALES, used // _PARAMETERS_PER_SCALE):
+        for each in counted:
+            scales = _quantisation(data, each.tensor, "scale")
+            if scales is not None:
+                found.append(_loose(f"{each.element} {each.name} quantization", scales))
+    return found
 
 
-def _scales(tensors: Sequence[Stored]) -> list[tuple[int, str]]:
-    """Return the scales of parameters; those of integer biases follow from the others."""
-    return [
-        (each.scales, f"{each.element} {each.name} quantization")
-        for each in tensors
-        if each.scales and each.dtype.name not in _INTEGER_BIASES
-    ]
-
-
-def _in_options(model: Model, graphs: Sequence[int]) -> Iterator[tuple[int, str]]:
+def _in_options(data: memoryview, model: Model, graphs: Sequence[int]) -> Iterator[StoredTensor]:
     for number in graphs:
         for operator in model.subgraphs[number].operators:
             for options in operator.options:
                 for name, value in options.values.items():
-                    if isinstance(value, Numbers):
-                        yield value.length, f"{operator.element} {name}"
+                    if isinstance(value, Numbers) and value.length:
+                        yield _loose(f"{operator.element} {name}", _numbers(data, value))
 
 
-def _in_results(model: Model, graphs: Sequence[int]) -> Iterator[tuple[int, str]]:
+def _in_results(data: memoryview, model: Model, graphs: Sequence[int]) -> Iterator[StoredTensor]:
     """Yield what tensors without data hold: a scale for each slice, the sizes of an empty one.
 
     Operators make numbers of them, as DEQUANTIZE and SHAPE do.
@@ -60,23 +60,25 @@ def _in_results(model: Model, graphs: Sequence[int]) -> Iterator[tuple[int, str]
         for tensor in model.subgraphs[number].tensors:
             element = f"{tensor.element} {tensor.name}"
             if tensor.data is None and tensor.scales > 1:
-                yield tensor.scales, f"{element} quantization"
+                for name in ("scale", "zero_point"):
+                    numbers = _quantisation(data, tensor, name)
+                    if numbers is not None:
+                        yield _loose(f"{element} quantization", numbers)
             if tensor.elements == 0:
-                yield len(tensor.shape), f"{element} shape"
+                yield _loose(f"{element} shape", np.array(tensor.shape))
 
 
-def _check(found: Sequence[tuple[int, str]], most: int, what: str, file: str) -> None:
-    total = sum(count for count, _ in found)
-    if total <= most:
-        return
-    largest = sorted(found, reverse=True)
-    more = [f"and {len(found) - _MOST_SHOWN} more places"] if len(found) > _MOST_SHOWN else []
-    shown = [f"{count} in {place}" for count, place in largest[:_MOST_SHOWN]]
-    raise UnsupportedError(
-        "the model stores values where a sample's cannot take their place",
-        where=Location(file=file, element=largest[0][1]),
-        expected=f"at most {most} {what}",
-        found="; ".join([f"{total} in all", *shown, *more]),
-        mend="Convert the model with its parameters as tensors of numbers, or submit the sample "
-        "as a whole model.",
-    )
+def _quantisation(data: memoryview, tensor: Tensor, name: str) -> Array | None:
+    table: Table | None = tensor.table.table("quantization")
+    numbers = table.vector(name) if table is not None else None
+    return _numbers(data, numbers) if numbers is not None else None
+
+
+def _numbers(data: memoryview, numbers: Numbers) -> Array:
+    width = struct.calcsize(f"<{numbers.code}")
+    span = data[numbers.begin : numbers.begin + width * numbers.length]
+    return np.frombuffer(span, np.dtype(f"<{numbers.code}"))
+
+
+def _loose(place: str, numbers: Array) -> StoredTensor:
+    return StoredTensor(place, place, numbers.dtype, numbers.shape, lambda: numbers)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
+import numpy as np
+
 from conformance.runtimes._protocol import Array, PortInfo
 from conformance.runtimes.libraries import library
 from conformance.runtimes.tflite.faults import FAULTS, failed_run, refused_model
@@ -54,8 +56,9 @@ class Session:
             for port, index in _pairs(self._inputs):
                 self._interpreter.set_tensor(index, inputs[port.name])
             self._interpreter.invoke()
+            # The interpreter gives a scalar of NumPy for a tensor of rank 0.
             return {
-                port.name: self._interpreter.get_tensor(index)
+                port.name: np.asarray(self._interpreter.get_tensor(index))
                 for port, index in _pairs(self._outputs)
             }
         except FAULTS as error:

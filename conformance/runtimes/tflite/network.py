@@ -9,17 +9,18 @@ from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.libraries import versions_of
-from conformance.runtimes.tflite.dtypes import packed
+from conformance.runtimes.roles import Inventory
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.graph import check_graphs, graphs_in_use, needed_tensors
-from conformance.runtimes.tflite.hidden import check_replaceable
+from conformance.runtimes.tflite.hidden import loose_values
 from conformance.runtimes.tflite.image import LARGEST_TABLES, plan_layout, written_copy
 from conformance.runtimes.tflite.interpreter import SETTINGS, Session
 from conformance.runtimes.tflite.model import read_model
 from conformance.runtimes.tflite.ports import read_ports
-from conformance.runtimes.tflite.stored import StoredArrays, stored_tensors
+from conformance.runtimes.tflite.stored import as_tensors, stored_tensors
 from conformance.runtimes.tflite.surplus import check_surplus
 from conformance.runtimes.tflite.tensors import check_tensors
+from conformance.runtimes.tflite.uses import uses_of
 from conformance.tensorfiles import LFS_BYTES, map_file, refuse_lfs_pointer
 from conformance.verdicts import LimitError, Location, UnsupportedError
 
@@ -39,30 +40,26 @@ class TfliteNetwork(ParameterNetwork):
         self._graphs = graphs_in_use(self._model, self.file)
         check_graphs(self._model, self._graphs, self.file)
         check_tensors(reader, self._model, self._graphs, source.limit_bytes)
-        needed = needed_tensors(self._model)
-        self._stored = stored_tensors(reader, self._model, self._graphs, needed)
-        check_surplus(reader, self._model, self._stored)
+        needed, uses = needed_tensors(self._model), uses_of(self._model, self._graphs)
+        self._stored = stored_tensors(reader, self._model, uses, needed)
+        self.inventory = Inventory(
+            as_tensors(self._data, self._stored),
+            file=self.file,
+            loose=loose_values(self._data, self._model, self._graphs, self._stored),
+            operators=sum(len(self._model.subgraphs[n].operators) for n in self._graphs),
+        )
+        check_surplus(reader, self._model, self._stored, self.parameters)
         self._layout = plan_layout(self._model, self._stored, len(self._data))
         self._check_limit(source.limit_bytes)
         self._inputs, self._outputs = read_ports(self._model, self.file)
         self.inputs, self.outputs = self._inputs.infos, self._outputs.infos
-        parameters = [each for each in self._stored if each.is_parameter]
-        lists = [each for each in self._stored if not each.is_parameter]
-        self.parameters = StoredArrays(self._data, parameters)
-        self.constants = StoredArrays(self._data, lists)
-        self.unused_parameters = tuple(each.name for each in parameters if not each.is_used)
         self.unused_files = source.display[1:]
         self.versions = versions_of("ai-edge-litert", "numpy", "ml_dtypes")
         self.settings = SETTINGS
 
-    @property
-    def parameter_count(self) -> int:
-        """Elements of all parameters."""
-        return sum(each.elements for each in self._stored if each.is_parameter)
-
     def check_replaceable(self) -> None:
         """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
-        check_replaceable(self._model, self._graphs, self._stored, self.file)
+        super().check_replaceable()
         if not self._layout.is_plain and self._layout.total > LARGEST_TABLES:
             raise UnsupportedError(
                 "tensors of a large model share their data",
@@ -77,15 +74,17 @@ class TfliteNetwork(ParameterNetwork):
         if tensors is None and (self._layout.is_plain or not replaceable):
             return self._session(self._path).run
         given = tensors or {}
-        own = {**self.parameters, **self.constants}
         contents = {
-            each.name: packed(given.get(each.name, own[each.name]), each.dtype)
+            each.name: each.packed(self._array(each.name, given), self.file)
             for each in self._stored
         }
         # Tensors that share data have their own in the copy. The file is run as such a copy too:
         # where its data lie in memory may show in the last bits of an output.
         with written_copy(self._data, self._layout, contents) as path:
             return self._session(path).run
+
+    def _array(self, name: str, given: Mapping[str, Array]) -> Array:
+        return given[name] if name in given else self.inventory.stored(name).values()
 
     def _session(self, path: str) -> Session:
         return Session(path, self._model, self._inputs, self._outputs, self.file)

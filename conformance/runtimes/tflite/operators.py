@@ -78,7 +78,7 @@ BIASES: Mapping[str, int] = {
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "CONV_3D"), 2),
     **dict.fromkeys(("TRANSPOSE_CONV", "CONV_3D_TRANSPOSE"), 3),
 }
-"""Which input of an operator is its bias: a list of integers there is a parameter."""
+"""Which input of an operator is its bias: integers there are parameters."""
 
 _OF_LSTM = (1, 5, 9, 10, 11, 12, 16, 17)
 
@@ -95,8 +95,44 @@ OPTIONAL: Mapping[str, tuple[int, ...]] = {
 }
 """Which inputs of an operator may be left out; native code follows the others without looking."""
 
-LISTS_OF_PAIRS: Mapping[str, tuple[int, ...]] = {
-    **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), (1,)),
+OPERANDS: Mapping[str, tuple[int, ...]] = {
+    **dict.fromkeys(("RESHAPE", "TRANSPOSE", "TILE", "BROADCAST_TO", "EXPAND_DIMS"), (1,)),
+    **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), (1,)),
+    **dict.fromkeys(("PAD", "MIRROR_PAD", "REVERSE_V2", "CUMSUM", "RFFT2D", "TOPK_V2"), (1,)),
+    **dict.fromkeys(("MEAN", "SUM", "ARG_MAX", "ARG_MIN", "REVERSE_SEQUENCE"), (1,)),
+    **dict.fromkeys(("REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"), (1,)),
     **dict.fromkeys(("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"), (1, 2)),
+    **dict.fromkeys(("SLICE", "PADV2", "SPLIT_V", "DILATE"), (1, 2)),
+    **dict.fromkeys(("SPLIT", "FILL", "TRANSPOSE_CONV", "CONV_3D_TRANSPOSE"), (0,)),
+    **dict.fromkeys(("SCATTER_ND", "DYNAMIC_UPDATE_SLICE"), (2,)),
+    **dict.fromkeys(("UNSORTED_SEGMENT_MAX", "UNSORTED_SEGMENT_MIN"), (2,)),
+    **dict.fromkeys(("UNSORTED_SEGMENT_PROD", "UNSORTED_SEGMENT_SUM"), (2,)),
+    **dict.fromkeys(("BROADCAST_ARGS", "SPARSE_TO_DENSE"), (0, 1)),
+    **dict.fromkeys(("STRIDED_SLICE", "ONE_HOT"), (1, 2, 3)),
+    "RANGE": (0, 1, 2),
+    "STABLEHLO_CLAMP": (0, 2),
+    "STABLEHLO_PAD": (1,),
+    "STABLEHLO_DYNAMIC_SLICE": tuple(range(1, 10)),
+    "STABLEHLO_DYNAMIC_UPDATE_SLICE": tuple(range(2, 11)),
 }
-"""Which inputs of an operator are paddings or crops: matrices of integers, but no parameters."""
+"""Which inputs of an operator say shape, slice, padding, size, range, bound or axis."""
+
+PASSED: Mapping[str, tuple[int, ...]] = {
+    **dict.fromkeys(("DEQUANTIZE", "DENSIFY", "CAST", "RESHAPE", "TRANSPOSE", "SQUEEZE"), (0,)),
+    **dict.fromkeys(("EXPAND_DIMS", "SLICE", "STRIDED_SLICE", "BROADCAST_TO", "TILE"), (0,)),
+    **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD", "REVERSE_V2", "SPLIT_V", "UNPACK"), (0,)),
+    **dict.fromkeys(("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"), (0,)),
+    **dict.fromkeys(("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"), (0,)),
+    **dict.fromkeys(("STABLEHLO_RESHAPE", "STABLEHLO_TRANSPOSE", "STABLEHLO_SLICE"), (0,)),
+    **dict.fromkeys(("STABLEHLO_BROADCAST_IN_DIM", "STABLEHLO_CONVERT", "STABLEHLO_PAD"), (0,)),
+    **dict.fromkeys(("FILL", "SPLIT"), (1,)),
+    **dict.fromkeys(("CONCATENATION", "PACK", "STABLEHLO_CONCATENATE"), ()),
+}
+"""Which inputs of an operator have their elements in its outputs, in another order, shape or type;
+an empty tuple stands for all."""
+
+TABLES: Mapping[str, int] = {
+    **dict.fromkeys(("GATHER", "GATHER_ND"), 0),
+    "EMBEDDING_LOOKUP": 1,
+}
+"""Which input of an operator is looked up in; the other one of the first two has the indices."""

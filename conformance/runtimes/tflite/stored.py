@@ -1,25 +1,23 @@
-"""The tensors that a model file stores: which are parameters, and what they are called."""
+"""The tensors that a model file stores: where they are, and what they are called."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import final
 
 import numpy as np
+import numpy.typing as npt
 
 from conformance.runtimes._protocol import Array
-from conformance.runtimes.dtypes import DType
-from conformance.runtimes.tflite.dtypes import dtype_of, stored_bytes, type_name, unpacked
+from conformance.runtimes.dtypes import DType, is_floating
+from conformance.runtimes.roles import StoredTensor, Use
+from conformance.runtimes.tflite.dtypes import dtype_of, packed, stored_bytes, type_name, unpacked
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.graph import Place
 from conformance.runtimes.tflite.model import Model, Range, Tensor
-from conformance.runtimes.tflite.operators import BIASES, LISTS_OF_PAIRS
-from conformance.verdicts import Location, UnsupportedError
-
-_LISTED = frozenset({"int32", "int64", "uint32", "uint64", "bool"})
+from conformance.runtimes.tflite.sparse import Positions, sparse_positions
+from conformance.verdicts import ConformanceError, Location, UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +25,57 @@ class Stored:
     """A stored tensor, unread.
 
     ``data`` is where its bytes are; ``buffer_place`` where the file says, as an unsigned number of
-    32 bits, which buffer that is. ``is_used`` says whether an output depends on it.
+    32 bits, which buffer that is. ``is_used`` says whether an output depends on it. The values of a
+    sparse tensor belong to ``positions`` of the dense one.
     """
 
     name: str
-    element: str
+    tensor: Tensor
     dtype: DType
     shape: tuple[int, ...]
     data: Range
     buffer_place: int
-    scales: int
-    is_parameter: bool
+    uses: frozenset[Use]
     is_used: bool
+    positions: Positions | None = None
+
+    def unpacked(self, data: npt.NDArray[np.uint8]) -> Array:
+        """Return the dense array that the bytes ``data`` hold."""
+        if self.positions is None:
+            return unpacked(data, self.dtype, self.shape)
+        dense = np.zeros(self.elements, self.dtype)
+        dense[self.positions] = unpacked(data, self.dtype, self.positions.shape)
+        return dense.reshape(self.shape)
+
+    def packed(self, array: Array, file: str) -> npt.NDArray[np.uint8]:
+        """Return the bytes that hold ``array``; ConformanceError if they cannot.
+
+        A sparse tensor has places for some values only: all others have to be zero.
+        """
+        if self.positions is None:
+            return packed(array, self.dtype)
+        flat = array.reshape(-1)
+        kept = flat[self.positions]
+        lost = np.count_nonzero(flat) - np.count_nonzero(kept)
+        if lost:
+            raise ConformanceError(
+                "the decoded tensors do not fit the model's parameters",
+                where=Location(file=file, element=f"{self.element} {self.name}"),
+                expected="zeros where the sparse tensor of the model stores no values",
+                found=f"{lost} other values in {self.name!r}",
+                mend="Keep zeros when compressing, or convert the model without sparsity.",
+            )
+        return packed(kept, self.dtype)
+
+    @property
+    def element(self) -> str:
+        """Where the file has the tensor."""
+        return self.tensor.element
+
+    @property
+    def scales(self) -> int:
+        """Number of quantisation scales."""
+        return self.tensor.scales
 
     @property
     def elements(self) -> int:
@@ -46,28 +83,33 @@ class Stored:
         return math.prod(self.shape)
 
 
-@final
-class StoredArrays(Mapping[str, Array]):
-    """Stored tensors by name: read-only views of the file, but for packed types."""
+def as_tensors(data: memoryview, stored: Sequence[Stored]) -> list[StoredTensor]:
+    """Return what is ``stored`` in the file ``data``: read-only views, but for packed types."""
+    whole = np.frombuffer(data, np.uint8)
 
-    def __init__(self, data: memoryview, tensors: Sequence[Stored]) -> None:
-        self._bytes = np.frombuffer(data, np.uint8)
-        self._tensors = {each.name: each for each in tensors}
+    def reading(tensor: Stored) -> Callable[[], Array]:
+        span = whole[tensor.data.begin : tensor.data.end]
+        return lambda: tensor.unpacked(span)
 
-    def __getitem__(self, name: str) -> Array:
-        tensor = self._tensors[name]
-        data = self._bytes[tensor.data.begin : tensor.data.end]
-        return unpacked(data, tensor.dtype, tensor.shape)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
+    return [
+        StoredTensor(
+            name=each.name,
+            place=f"{each.element} {each.name}",
+            dtype=each.dtype,
+            shape=each.shape,
+            values=reading(each),
+            uses=each.uses,
+            is_needed=each.is_used,
+        )
+        for each in stored
+    ]
 
 
 def stored_tensors(
-    reader: Reader, model: Model, graphs: Sequence[int], needed: frozenset[Place]
+    reader: Reader,
+    model: Model,
+    uses: Mapping[Place, frozenset[Use]],
+    needed: frozenset[Place],
 ) -> tuple[Stored, ...]:
     """Return the stored tensors in the order of the file, each with a name of its own.
 
@@ -83,36 +125,41 @@ def stored_tensors(
     shared = {tensor.data for place, tensor in places.items() if place in needed}
     kept = {p: t for p, t in places.items() if p in needed or t.data not in shared}
     names = _names(kept)
-    lists = _lists(model, graphs)
+    none: frozenset[Use] = frozenset()
     return tuple(
-        _stored(reader, tensor, names[place], place in needed, place in lists)
+        _stored(reader, tensor, names[place], place in needed, uses.get(place, none))
         for place, tensor in kept.items()
     )
 
 
-def _stored(reader: Reader, tensor: Tensor, name: str, is_used: bool, is_list: bool) -> Stored:
+def _stored(
+    reader: Reader, tensor: Tensor, name: str, is_used: bool, uses: frozenset[Use]
+) -> Stored:
     assert tensor.data is not None  # noqa: S101 - only stored tensors come here
     dtype = dtype_of(tensor.code)
-    if dtype is None or tensor.table.table("sparsity") is not None:
-        raise _unreadable(reader, tensor, dtype)
-    if tensor.data.size != stored_bytes(dtype, tensor.elements):
+    if dtype is None:
+        raise _unreadable(reader, tensor)
+    sparsity = tensor.table.table("sparsity")
+    positions = sparse_positions(reader, tensor, sparsity) if sparsity is not None else None
+    elements = tensor.elements if positions is None else len(positions)
+    if tensor.data.size != stored_bytes(dtype, elements):
         raise reader.malformed(
             f"the data of tensor {name!r} has the wrong length",
             *(tensor.data.begin, f"{tensor.element} {tensor.name}"),
-            f"{stored_bytes(dtype, tensor.elements)} bytes for {dtype.name} of shape "
+            f"{stored_bytes(dtype, elements)} bytes for {elements} of {dtype.name}, shape "
             f"{list(tensor.shape)}",
             f"{tensor.data.size} bytes",
         )
     return Stored(
         name=name,
-        element=tensor.element,
+        tensor=tensor,
         dtype=dtype,
         shape=tensor.shape,
         data=tensor.data,
         buffer_place=tensor.table.places["buffer"],
-        scales=tensor.scales,
-        is_parameter=not is_list,
+        uses=uses | {Use.QUANTISED} if tensor.scales and not is_floating(dtype) else uses,
         is_used=is_used,
+        positions=positions,
     )
 
 
@@ -129,33 +176,7 @@ def _names(places: Mapping[Place, Tensor]) -> dict[Place, str]:
     return names
 
 
-def _lists(model: Model, graphs: Sequence[int]) -> frozenset[Place]:
-    """Return the tensors of integers that are no parameters: shapes, axes, indices, paddings.
-
-    They are lists and scalars of whole numbers without quantisation that are no operator's bias,
-    and matrices that only tell paddings and crops.
-    """
-    uses: dict[Place, set[tuple[str, int]]] = defaultdict(set)
-    for number in graphs:
-        for operator in model.subgraphs[number].operators:
-            for position, index in enumerate(operator.inputs):
-                uses[number, index].add((operator.name, position))
-    return frozenset(
-        (number, index)
-        for number, index, tensor in model.tensors
-        if _is_list(tensor, uses[number, index])
-    )
-
-
-def _is_list(tensor: Tensor, uses: set[tuple[str, int]]) -> bool:
-    if type_name(tensor.code) not in _LISTED or tensor.scales:
-        return False
-    if len(tensor.shape) <= 1:
-        return not any(BIASES.get(name) == position for name, position in uses)
-    return bool(uses) and all(position in LISTS_OF_PAIRS.get(name, ()) for name, position in uses)
-
-
-def _unreadable(reader: Reader, tensor: Tensor, dtype: DType | None) -> UnsupportedError:
+def _unreadable(reader: Reader, tensor: Tensor) -> UnsupportedError:
     return UnsupportedError(
         f"tensor {tensor.name!r} is stored in a way that cannot be replaced",
         where=Location(
@@ -163,7 +184,7 @@ def _unreadable(reader: Reader, tensor: Tensor, dtype: DType | None) -> Unsuppor
             byte_offset=tensor.table.position,
             element=f"{tensor.element} {tensor.name}",
         ),
-        expected="a dense tensor of numbers",
-        found="a sparse tensor" if dtype is not None else f"a tensor of {type_name(tensor.code)}",
-        mend="Convert the model again, without sparsity and without tensors of texts.",
+        expected="a tensor of numbers",
+        found=f"a tensor of {type_name(tensor.code)}",
+        mend="Convert the model again, without tensors of texts.",
     )

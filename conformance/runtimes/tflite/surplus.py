@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.model import Model, Range
@@ -15,15 +15,23 @@ _LENGTH_BYTES = 4
 _MOST_SHOWN = 5
 
 
-def check_surplus(reader: Reader, model: Model, tensors: Sequence[Stored]) -> None:
+def check_surplus(
+    reader: Reader, model: Model, tensors: Sequence[Stored], parameters: Container[str]
+) -> None:
     """Refuse a file in which more than 64 KiB are no part of the network.
 
-    Those are gaps, metadata, buffers of no tensor, lists of integers that nothing uses, and what
-    any one text or table has beyond 1 KiB. Raises MalformedError if parts of the file overlap: to
-    replace one would change the other too.
+    Those are gaps, metadata, buffers of no tensor, tensors that nothing uses and that are none of
+    the ``parameters``, and what any one text or table has beyond 1 KiB. Raises MalformedError if
+    parts of the file overlap: to replace one would change the other too.
     """
     data = {each.data for each in tensors}
-    found = list(_surplus(reader, model, tensors, data))
+    sparse = {each.element for each in tensors if each.positions is not None}
+    found = list(_surplus(reader, model, data, sparse))
+    found += (
+        (each.data.size, f"{each.element} {each.name}, which nothing uses")
+        for each in tensors
+        if each.name not in parameters and not each.is_used
+    )
     gaps = _gaps(reader)
     if gaps:
         found.append((gaps, "gaps between its parts"))
@@ -33,19 +41,18 @@ def check_surplus(reader: Reader, model: Model, tensors: Sequence[Stored]) -> No
 
 
 def _surplus(
-    reader: Reader, model: Model, tensors: Sequence[Stored], data: Collection[Range]
+    reader: Reader, model: Model, data: Collection[Range], sparse: Collection[str]
 ) -> Iterator[tuple[int, str]]:
     """Yield the bytes that are too much in one place, and the place."""
     buffers = {each for each in model.buffers if each is not None}
     for (begin, end), (_, element) in reader.claimed.items():
         held = next((r for r in _held(begin, end) if r in buffers), None)
+        if element.partition(".sparsity.")[0] in sparse:
+            continue  # which values there are is part of the tensor, and was checked with it
         if held is None and end - begin > _FREE_BYTES:
             yield end - begin - _FREE_BYTES, element
         elif held is not None and held not in data:
             yield held.size, f"{element}, of no tensor"
-    for tensor in tensors:
-        if not (tensor.is_parameter or tensor.is_used):
-            yield tensor.data.size, f"{tensor.element} {tensor.name}, which nothing uses"
 
 
 def _gaps(reader: Reader) -> int:
@@ -58,9 +65,13 @@ def _gaps(reader: Reader) -> int:
                 *(begin, element, f"a {use} that begins at byte {after} or later"),
                 f"byte {begin}",
             )
-        gaps += begin - after
+        gaps += _gap(reader, after, begin)
         after = end
-    return gaps + len(reader.data) - after
+    return gaps + _gap(reader, after, len(reader.data))
+
+
+def _gap(reader: Reader, begin: int, end: int) -> int:
+    return max(0, end - begin - reader.padding.get(begin, 0))
 
 
 def _held(begin: int, end: int) -> tuple[Range, Range]:

@@ -123,6 +123,11 @@ def opened(folder, text, model=b"\x0a\x03net", *more, **how):
         yield network
 
 
+def stored(network):
+    """All blobs by name: those of one number are scalars, beside others."""
+    return {**network.parameters, **network.scalars}
+
+
 def run(folder, text, model, inputs=None, replacement=None):
     """The outputs of a network that is written, opened and run."""
     with opened(folder, text, model) as network:

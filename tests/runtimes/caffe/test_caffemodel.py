@@ -146,8 +146,8 @@ def test_blobs_of_no_layer_are_unused_parameters(tmp_path):
     model = caffemodel({"fc": [WEIGHT, BIAS], "gone": [BIAS]})
     with nets.opened(tmp_path, TEXT, model) as network:
         assert network.unused_parameters == ("gone/blob0",)
-        assert network.parameter_count == 18
-        assert np.array_equal(network.parameters["gone/blob0"], BIAS)
+        assert network.counts.stored == 18
+        assert np.array_equal(nets.stored(network)["gone/blob0"], BIAS)
 
 
 def test_unused_parameters_are_in_the_order_of_the_file(tmp_path):

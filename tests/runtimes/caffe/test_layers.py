@@ -25,7 +25,7 @@ ENGINES = {"opencv": OpenCvEngine.for_graph, "onnx": OnnxEngine}
 def computed(folder, case_text, model, inputs, engine):
     with CaffeRuntime().open(files.write(folder, case_text, model)) as network:
         made = ENGINES[engine](network._graph)
-        return made and made.load(network.parameters)(inputs)
+        return made and made.load(nets.stored(network))(inputs)
 
 
 def assert_close(outputs, expected, tolerance=TOLERANCE):

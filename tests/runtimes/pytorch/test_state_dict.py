@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from conformance.runtimes import runtime
 from conformance.tensorfiles import write_tensors
 from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
-from tests.runtimes import models
+from tests.runtimes import honest, models
 from tests.runtimes.pytorch import files, graphs, nets
 
 FORM = "torch-state-dict"
@@ -156,20 +156,53 @@ def test_values_in_another_file_are_not_asked_for(tmp_path, location):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_weights_that_are_constants_of_the_graph_are_found(tmp_path):
+@pytest.mark.parametrize("kind", ["Constant", "initializer"])
+def test_weights_that_the_graph_stores_are_parameters_too(tmp_path, kind):
+    """A buffer that is no part of a state dict ends up there."""
     scale = models.floats(40, seed=1)
-    constant = helper.make_node(
-        "Constant", [], ["k"], value=helper.make_tensor("k", TensorProto.FLOAT, [40], scale)
-    )
     more = [
-        constant,
         helper.make_node("ReduceSum", ["k"], ["s"], keepdims=0),
         helper.make_node("Mul", ["z", "s"], ["output"]),
     ]
-    with opened(tmp_path, linear(more=more)) as network:
-        assert network.bind().run(x())
-        with pytest.raises(UnsupportedError):
+    if kind == "Constant":
+        value = helper.make_tensor("k", TensorProto.FLOAT, [40], scale)
+        more.insert(0, helper.make_node("Constant", [], ["k"], value=value))
+    graph = linear(more=more, constants={} if kind == "Constant" else {"k": scale})
+    with opened(tmp_path, graph) as network:
+        assert list(network.parameters) == [*SHAPES, "k"]
+        own = network.bind().run(x())["output"]
+        with pytest.raises(ConformanceError, match="do not fit") as caught:
             network.bind(state())
+        assert caught.value.found == "k is missing"
+        np.testing.assert_array_equal(network.bind({**state(), "k": scale}).run(x())["output"], own)
+        doubled = network.bind({**state(), "k": 2 * scale}).run(x())["output"]
+        np.testing.assert_allclose(doubled, 2 * own, rtol=1e-5)
+
+
+def test_many_integers_of_the_graph_are_hidden_parameters(tmp_path):
+    hidden = np.random.default_rng(3).integers(0, 1000, 40)
+    more = [
+        helper.make_node("Cast", ["k"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["f"], ["s"], keepdims=0),
+        helper.make_node("Mul", ["z", "s"], ["output"]),
+    ]
+    with opened(tmp_path, linear(more=more, constants={"k": hidden})) as network:
+        assert network.bind().run(x())
+        with pytest.raises(UnsupportedError, match="stores parameters where") as caught:
+            network.bind(state())
+    assert "graph.initializer[0] of net.onnx (40 of content)" in caught.value.found
+
+
+def test_a_tensor_of_the_graph_under_a_name_of_the_state_dict_is_malformed(tmp_path):
+    more = [
+        helper.make_node("Constant", [], ["module.fc.bias"], value_floats=[1.0, 2.0]),
+        helper.make_node("Add", ["z", "module.fc.bias"], ["output"]),
+    ]
+    given = {f"module.{name}": array for name, array in state().items()}
+    with pytest.raises(MalformedError, match="two stored tensors are called") as caught:
+        opened(tmp_path, linear(more=more), given)
+    assert caught.value.where.element == "module.fc.bias"
+    assert "of net.onnx" in caught.value.found
 
 
 @pytest.mark.parametrize(
@@ -251,12 +284,16 @@ def test_tied_tensors_are_one_parameter(tmp_path):
     given = {"a.weight": shared, "b.weight": shared}
     with opened(tmp_path, graph, given) as network:
         assert list(network.parameters) == ["a.weight"]
-        assert network.topology_constants == ("b.weight",)
+        assert network.aliases == {"b.weight": "a.weight"}
+        assert network.counts.stored == 16
+        assert network.unused_parameters == ()
         other = np.eye(4, dtype=np.float32)
-        assert np.array_equal(network.bind({"a.weight": other}).run(x())["output"], x()["x"])
-        assert network.bind({"a.weight": other, "b.weight": other})
-        with pytest.raises(UnsupportedError, match="are one parameter"):
+        for names in (["a.weight"], ["b.weight"], ["a.weight", "b.weight"]):
+            found = network.bind(dict.fromkeys(names, other)).run(x())["output"]
+            assert np.array_equal(found, x()["x"])
+        with pytest.raises(ConformanceError, match="do not fit") as caught:
             network.bind({"a.weight": other, "b.weight": other * 2})
+        assert "b.weight and a.weight are one parameter" in caught.value.found
 
 
 @pytest.mark.parametrize(
@@ -307,14 +344,72 @@ def test_a_mapping_is_named_only_where_there_is_one(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["net.pt", "net.safetensors"])
-def test_only_a_single_number_counts_batches(tmp_path, name):
-    """A list of that name would count as size of the original."""
-    counter = "fc.num_batches_tracked"
-    with opened(tmp_path, linear(), {**state(), counter: np.array(3)}, name=name) as network:
-        assert network.topology_constants == ()
+@pytest.mark.parametrize(
+    "spare",
+    [np.array(3), np.zeros(0, np.float32), np.zeros((0, 3), np.int64)],
+    ids=["counter", "empty", "empty list"],
+)
+def test_counters_and_empty_tensors_need_not_be_in_the_graph(tmp_path, name, spare):
+    with opened(tmp_path, linear(), {**state(), "fc.spare": spare}, name=name) as network:
+        assert sorted(network.parameters) == sorted(SHAPES)
+        assert list(network.constants) == ["fc.spare"]
+        assert network.unused_parameters == ()
+        runs = network.bind(state()), network.bind({**state(), "fc.spare": spare})
+        np.testing.assert_array_equal(*(run.run(x())["output"] for run in runs))
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net.safetensors"])
+@pytest.mark.parametrize(
+    "spare",
+    [np.zeros(4000, np.int64), np.zeros((), np.float32)],
+    ids=["many integers", "a real number"],
+)
+def test_other_tensors_have_to_be_in_the_graph(tmp_path, name, spare):
+    """A list would count as size of the original, though nothing reads it."""
     with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
-        opened(tmp_path, linear(), {**state(), counter: np.zeros(4000, np.int64)}, name=name)
-    assert counter in caught.value.found
+        opened(tmp_path, linear(), {**state(), "fc.spare": spare}, name=name)
+    assert "fc.spare" in caught.value.found
+
+
+def test_a_buffer_without_elements_may_be_in_the_graph(tmp_path):
+    nodes = [helper.make_node("Concat", ["z", "empty"], ["output"], axis=1)]
+    graph = linear(more=nodes)
+    graph.graph.input.append(models.value("empty", [1, 0]))
+    graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    given = {**state(), "empty": np.zeros((1, 0), np.float32)}
+    with opened(tmp_path, graph, given) as network:
+        assert list(network.constants) == ["empty"]
+        one = {"x": x()["x"][:1]}
+        found = network.bind(state(1)).run(one)["output"]
+        np.testing.assert_allclose(found, wanted(state(1), one), rtol=1e-5, atol=1e-6)
+
+
+def test_uses_are_those_of_the_graph(tmp_path):
+    """Quantised weights, an embedding, a list of positions: integers of a state dict."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["wq", "ws", "wz"], ["w"], axis=0),
+        helper.make_node("MatMul", ["x", "w"], ["z"]),
+        helper.make_node("Gather", ["table", "ids"], ["rows"]),
+        helper.make_node("Gather", ["z", "places"], ["ordered"], axis=1),
+        helper.make_node("Cast", ["rows"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["floats", "scale"], ["scaled"]),
+        helper.make_node("Add", ["ordered", "scaled"], ["output"]),
+    ]
+    given = {
+        "wq": np.arange(12, dtype=np.int8).reshape(4, 3),
+        "ws": np.full(4, 0.5, np.float32),
+        "wz": np.zeros(4, np.int8),
+        "table": np.arange(15, dtype=np.int8).reshape(5, 3),
+        "places": np.array([[2, 0, 1]]),
+        "scale": np.float32([2]),
+    }
+    kinds = {"int8": TensorProto.INT8, "int64": TensorProto.INT64, "float32": TensorProto.FLOAT}
+    ports = [models.value(n, list(a.shape), kinds[a.dtype.name]) for n, a in given.items()]
+    inputs = [models.value("x", ["N", 4]), models.value("ids", ["N"], TensorProto.INT64), *ports]
+    graph = models.model(nodes, inputs, [models.value("output", None)])
+    with opened(tmp_path, graph, given) as network:
+        assert list(network.parameters) == ["wq", "ws", "wz", "table"]
+        assert (list(network.scalars), list(network.constants)) == (["scale"], ["places"])
 
 
 def test_unused_parameters_are_named(tmp_path):
@@ -374,3 +469,75 @@ def test_describe_takes_the_only_graph_beside_the_weights(tmp_path):
     with pytest.raises(ConformanceError, match="holds no network") as caught:
         runtime(FORM).describe(tmp_path / "net.pt")
     assert "net.onnx" in caught.value.mend
+
+
+# The same network as an ONNX model, and as a state dict beside its graph
+
+
+def without_values(made, names):
+    """The graph with the initializers of these names as inputs."""
+    graph = ModelProto()
+    graph.CopyFrom(made)
+    kept = [tensor for tensor in graph.graph.initializer if tensor.name not in names]
+    for tensor in graph.graph.initializer:
+        if tensor.name in names:
+            graph.graph.input.append(models.value(tensor.name, tensor.dims, tensor.data_type))
+    del graph.graph.initializer[:]
+    graph.graph.initializer.extend(kept)
+    return graph
+
+
+@pytest.mark.parametrize("kind", honest.HONEST)
+@pytest.mark.parametrize("name", ["net.pt", "net.safetensors"])
+@pytest.mark.parametrize("held", ["all", "learnt"])
+@pytest.mark.parametrize("stored", ["initializers", "Constant nodes with lists"])
+def test_buffers_and_constants_of_the_graph_are_sorted_alike(tmp_path, kind, name, held, stored):
+    written, made = honest.made(kind)
+    buffers = written.tensors if held == "all" else {n: written.tensors[n] for n in written.learnt}
+    graph = honest.STORED[stored](without_values(made, buffers))
+    with models.opened(tmp_path, made) as network:
+        wanted = [sorted(each) for each in (network.parameters, network.scalars, network.constants)]
+        counts = network.counts
+    with opened(tmp_path, graph, dict(buffers), name=name) as network:
+        found = [sorted(each) for each in (network.parameters, network.scalars, network.constants)]
+        assert (found, network.counts) == (wanted, counts)
+        network.check_replaceable()
+        network.bind({name: written.tensors[name] for name in written.learnt})
+
+
+@pytest.mark.filterwarnings("ignore")  # the exporter warns of itself, and of the batch of an LSTM
+def test_a_small_lstm_as_pytorch_exports_it_is_replaced(tmp_path):
+    """Its graph holds many axes, shapes and single numbers; its parameters are 466 numbers."""
+    torch.manual_seed(0)
+    net = Recurrent().eval()
+    torch.onnx.export(
+        net,
+        (torch.zeros(1, 5, 4),),
+        str(tmp_path / "net.onnx"),
+        dynamo=False,
+        do_constant_folding=False,
+        export_params=False,
+        input_names=["x"],
+        output_names=["output"],
+        dynamic_axes={"x": {0: "N"}},
+    )
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    inputs = {"x": models.floats(3, 5, 4)}
+    with files.opened(FORM, files.source(tmp_path, "net.pt", "net.onnx")) as network:
+        assert list(network.parameters) == list(net.state_dict())
+        assert network.counts.parameters == 466
+        halved = {name: array / 2 for name, array in network.parameters.items()}
+        found = network.bind(halved).run(inputs)["output"]
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in halved.items()})
+    expected = net(torch.from_numpy(inputs["x"])).detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+class Recurrent(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = torch.nn.LSTM(4, 8, batch_first=True)
+        self.fc = torch.nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0][:, -1])

@@ -39,6 +39,6 @@ class KerasRuntime:
             return Description(
                 inputs=network.inputs,
                 outputs=network.outputs,
-                parameter_count=network.parameter_count,
+                parameter_count=network.counts.parameters,
                 external_files=(),
             )
