@@ -7,6 +7,7 @@ environment: it imports nothing but pytest until a submission is named.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,14 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """Translate the code of a run that broke down before it could set its own."""
-    code = yield
+    try:
+        code = yield
+    except pytest.UsageError as error:
+        if not config.getoption("submission"):
+            raise
+        for line in error.args:
+            print(f"ERROR: {line}", file=sys.stderr)  # noqa: T201 - as pytest itself does
+        return 2
     outcome = config.pluginmanager.get_plugin("nnr-conformance-outcome")
     if not config.getoption("submission") or (outcome is not None and outcome.finished):
         return code

@@ -50,6 +50,8 @@ def _suite(module: str, findings: list[dict[str, Json]], report: Mapping[str, Js
     suite = TestSuite(module)
     for name in ("profile", "verdict", "complete"):
         suite.add_property(name, visible(str(report[name]).lower()))
+    if report.get("selected") is not None:
+        suite.add_property("selected", str(report["selected"]))
     seen: dict[str, int] = {}
     cases = []
     reasons = {

@@ -18,7 +18,7 @@ from conformance.report.comparisons import (
     kinds_of,
     trees_of,
 )
-from conformance.report.headline import headline, partial_notice
+from conformance.report.headline import headline, partial_notice, selection_notice
 from conformance.report.speeds import Speed, speeds_of
 from conformance.verdicts import Json, Verdict
 
@@ -78,6 +78,7 @@ class View:
 
     report: Mapping[str, Json]
     headline: str
+    selection: str
     partial: str
     counts: tuple[tuple[str, int], ...]
     groups: tuple[Group, ...]
@@ -98,6 +99,7 @@ def view_of(report: Mapping[str, Json]) -> View:
     return View(
         report=report,
         headline=headline(report),
+        selection=selection_notice(report),
         partial=partial_notice(report),
         counts=tuple((v.value, report["summary"][v.value]) for v in reversed(SEVERITY)),
         groups=_groups(findings, report["waivers"]),

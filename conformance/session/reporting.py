@@ -51,6 +51,7 @@ def report_of(
         environment=environment,
         timing=target.timing(),
         complete=complete,
+        selected=target.selected,
     )
     if target.unreadable:
         report["exit_code"] = ExitCode.USAGE

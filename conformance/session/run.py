@@ -11,7 +11,7 @@ import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from conformance.checks import CHECKS, Check, Over
@@ -43,6 +43,8 @@ class Target:
     name: str
     loaded: Loaded
     planned: tuple[Planned, ...]
+    left_out: frozenset[str] = frozenset()
+    """Tests that this run was not asked for: the user selected others."""
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     costs: dict[str, Mapping[str, float]] = field(default_factory=dict)
     inference: dict[str, Mapping[str, Json]] = field(default_factory=dict)
@@ -65,9 +67,35 @@ class Target:
         waivers = tuple(waivers)
         for planned in self.planned:
             found = self.findings.get(planned.test)
-            findings = apply_waivers(found, waivers) if found else [_not_run(planned)]
+            findings = apply_waivers(found, waivers) if found else [self._not_run(planned)]
             for finding in findings:
                 yield planned, finding
+
+    def select(self, tests: Set[str]) -> bool:
+        """Keep in mind which planned tests were collected; return whether any was."""
+        planned = frozenset(planned.test for planned in self.planned)
+        self.left_out = planned - tests
+        return self.left_out != planned
+
+    @property
+    def selected(self) -> int | None:
+        """How many checks the user selected; None if all are to be run."""
+        return len(self.planned) - len(self.left_out) if self.left_out else None
+
+    def _not_run(self, planned: Planned) -> Finding:
+        left_out = planned.test in self.left_out
+        return Finding(
+            check=planned.check.id,
+            subject=planned.subject.id,
+            verdict=Verdict.NOT_RUN,
+            clause=planned.check.clause,
+            message="this check was not selected for this run"
+            if left_out
+            else "this check was not run: the run ended before it",
+            expected="every planned check is run",
+            found="no evidence",
+            mend="run all checks, without a selection" if left_out else "run all checks to the end",
+        )
 
     def timing(self) -> dict[str, Json]:
         """Return the timing block of the report.
@@ -117,19 +145,6 @@ def _plan(by_kind: Mapping[Over, tuple[Subject, ...]]) -> Iterator[Planned]:
     for check in CHECKS:
         for subject in by_kind.get(check.over, ()):
             yield Planned(check, subject)
-
-
-def _not_run(planned: Planned) -> Finding:
-    return Finding(
-        check=planned.check.id,
-        subject=planned.subject.id,
-        verdict=Verdict.NOT_RUN,
-        clause=planned.check.clause,
-        message="this check was not run: it was deselected, or the run ended before it",
-        expected="every planned check is run",
-        found="no evidence",
-        mend="run again without -k, -x, --lf or a selection of files",
-    )
 
 
 def _iso(seconds: float) -> str:

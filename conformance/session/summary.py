@@ -25,10 +25,12 @@ def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: 
         if count and verdict != "planned"
     )
     advisory = sum(_is_advice(finding) for finding in report["findings"])
+    planned, selected = report["summary"]["planned"], report.get("selected")
     partial = "" if report["complete"] else " (partial: the run was stopped)"
+    part = f" (selected: {selected} of {planned} checks)" if selected is not None else ""
     verdict = report["verdict"]
     terminal.line(
-        f"{name}: {verdict.upper()}{partial} — {counts} of {report['summary']['planned']} checks",
+        f"{name}: {verdict.upper()}{part}{partial} — {counts} of {planned} checks",
         bold=True,
         **{COLOUR[verdict]: True},
     )

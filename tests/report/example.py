@@ -282,5 +282,6 @@ def build(**changes: Any) -> dict[str, Any]:
             "cases": {"digits-cnn/int8": {"decode": 0.02, "infer": 1.1}},
         },
         "complete": True,
+        "selected": None,
     }
     return build_report(**{**arguments, **changes})

@@ -22,6 +22,7 @@ def printed(*findings: Finding, required: bool = True) -> str:
     report: dict[str, Any] = {
         "verdict": "incomplete",
         "complete": True,
+        "selected": None,
         "summary": {"planned": len(findings), "not-run": len(findings)},
         "findings": [{**finding.to_json(), "required": required} for finding in findings],
     }
