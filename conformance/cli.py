@@ -71,6 +71,14 @@ def run(
         typer.Argument(metavar="DIR... [OPTIONS OF PYTEST]", help="Submission folders."),
     ],
     report: Annotated[Path, typer.Option(help="Where reports go.")] = Path("reports"),
+    only: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="CHECK:SUBJECT",
+            help="Make this finding alone, as the report names it; may be repeated. "
+            "Its report goes to the folder `selected`.",
+        ),
+    ] = None,
 ) -> None:
     """Judge submissions: decode, infer, measure, compare, report.
 
@@ -80,7 +88,7 @@ def run(
     """
     from conformance.session.command import run_suites
 
-    raise typer.Exit(run_suites([*folders, *context.args], report))
+    raise typer.Exit(run_suites([*folders, *context.args], report, only or []))
 
 
 @app.command()

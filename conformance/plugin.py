@@ -29,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="submission folder to judge; may be given several times",
     )
     group.addoption(
+        "--only-finding",
+        action="append",
+        default=[],
+        metavar="CHECK:SUBJECT",
+        help="make this finding alone; may be given several times (nnr-conformance run: --only)",
+    )
+    group.addoption(
         "--report",
         default=Path("reports"),
         type=Path,

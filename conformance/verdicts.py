@@ -8,6 +8,7 @@ way to a report. Everything here is plain data: JSON in, JSON out.
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
@@ -125,6 +126,15 @@ class Finding:
         ]
         head = f"{self.check} {self.verdict.value}: {self.subject}: {self.message}"
         return "\n".join([head, *(f"  {name:<9} {text}" for name, text in rows if text)])
+
+
+def command_to_repeat(folder: str, findings: Iterable[tuple[str, str]]) -> str:
+    """Return what to type to make some findings again, each given as its check and subject.
+
+    ``folder`` is the submission; as an absolute path, the command works wherever it is typed.
+    """
+    only = (("--only", f"{check}:{subject}") for check, subject in findings)
+    return shlex.join(["nnr-conformance", "run", folder, *(word for pair in only for word in pair)])
 
 
 class ConformanceError(Exception):

@@ -38,6 +38,15 @@ def escape_markdown(text: str) -> str:
     return _MARKDOWN.sub(_markdown_of, one_line)
 
 
+def markdown_code(text: str) -> str:
+    """Return one line of Markdown that shows ``text`` as code, in which nothing is markup."""
+    one_line = " ".join(visible(text).splitlines())
+    longest = max(map(len, re.findall("`+", one_line)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if longest else ""
+    return f"{fence}{space}{one_line}{space}{fence}"
+
+
 def _escape_of(match: re.Match[str]) -> str:
     code = ord(match.group())
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004

@@ -13,11 +13,11 @@ READ_LIMIT = 64 << 30
 """Bytes of one array that commands will read from the user's own files."""
 
 
-def run_suites(arguments: Sequence[str], report: Path) -> int:
+def run_suites(arguments: Sequence[str], report: Path, only: Sequence[str] = ()) -> int:
     """Run the suites with pytest and return the exit code.
 
     ``arguments`` are submission folders and, from the first that begins with a dash, options for
-    pytest.
+    pytest. ``only`` names the findings to be made, as ``CHECK:SUBJECT``; without it all are.
     """
     import pytest
 
@@ -36,7 +36,8 @@ def run_suites(arguments: Sequence[str], report: Path) -> int:
     root = f"--rootdir={Path.cwd()}"
     # This process has imported the package before pytest could rewrite its assertions: no matter.
     quiet = "-Wignore::pytest.PytestAssertRewriteWarning"
-    options = [quiet, "--report", str(report), *arguments[len(folders) :]]
+    selection = [f"--only-finding={each}" for each in only]
+    options = [quiet, "--report", str(report), *selection, *arguments[len(folders) :]]
     started = _SessionProbe()
     code = int(pytest.main([str(suites), root, *submissions, *options], plugins=[started]))
     refused = code == pytest.ExitCode.USAGE_ERROR and not started.seen

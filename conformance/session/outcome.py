@@ -169,7 +169,8 @@ class Outcome:
         terminalreporter.section("conformance")
         for name, report in self._writer.reports.items():
             place = self._writer.places[name]
-            print_verdict(terminalreporter, name, report, place)
+            root = self._targets[name].loaded.root
+            print_verdict(terminalreporter, name, report, place, root)
             if place.name == UNFINISHED:
                 terminalreporter.line(f"  not replaced: the finished report in {place.parent}")
         if any(target.selected is not None for target in self._targets.values()):

@@ -40,7 +40,7 @@ def report_of(
         checks_order=sorted(ORDER, key=lambda check: ORDER[check]),
         findings=[
             ReportedFinding(
-                _brief(finding), planned.check.required, planned.check.title, planned.test
+                _brief(finding), planned.check.required, planned.check.title, planned.test_alone
             )
             for planned, finding in grouped.all
         ],
@@ -48,7 +48,7 @@ def report_of(
         samples=[_sample(s, submission, grouped) for s in submission.samples] if submission else [],
         **(_comparisons(submission, grouped, complete=complete) if submission else {}),
         waivers=[waiver.to_json() for waiver in _own(waivers, grouped)],
-        environment=environment,
+        environment={**environment, "submission": str(target.loaded.root)},
         timing=target.timing(),
         complete=complete,
         selected=target.selected,

@@ -12,7 +12,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conformance.checks import CHECKS, Check, Over
 from conformance.evaluation.plan import Subject, subjects
@@ -33,7 +33,13 @@ class Planned:
     @property
     def test(self) -> str:
         """Return the end of the item's node id, which is the same wherever the package lies."""
-        return f"{self.check.module}.py::{self.check.test}[{self.subject.id}]"
+        return f"{self.check.module}.py::{self.check.test}[{self.subject.label}]"
+
+    @property
+    def test_alone(self) -> str:
+        """Return the test as ``pytest --pyargs`` takes it when its submission is judged alone."""
+        alone = replace(self.subject, target=self.subject.id.partition("/")[0])
+        return f"conformance.{self.check.module}::{self.check.test}[{alone.label}]"
 
 
 @dataclass(slots=True)
@@ -119,17 +125,23 @@ def targets_of(submissions: Sequence[Loaded]) -> tuple[Target, ...]:
     """Return a target for each submission.
 
     It is named by its id; by its folder where two submissions share an id, or where the id is none:
-    reports are written to a folder of this name, so that it must not lead anywhere else.
+    reports are written to a folder of this name, so that it must not lead anywhere else. The ids of
+    its subjects, by which waivers name them, do not depend on what else is judged in the run.
     """
     ids = Counter(loaded.id for loaded in submissions)
-    wanted = [
-        s.id if ids[s.id] == 1 and _ID.fullmatch(s.id) else s.root.resolve().name or "submission"
-        for s in submissions
-    ]
+    wanted = [_own_name(s) if ids[s.id] == 1 else _folder_name(s) for s in submissions]
     return tuple(
-        Target(name, loaded, tuple(_plan(subjects(name, loaded.submission))))
+        Target(name, loaded, tuple(_plan(subjects(_own_name(loaded), loaded.submission), name)))
         for name, loaded in zip(_distinct(wanted), submissions, strict=True)
     )
+
+
+def _own_name(loaded: Loaded) -> str:
+    return loaded.id if _ID.fullmatch(loaded.id) else _folder_name(loaded)
+
+
+def _folder_name(loaded: Loaded) -> str:
+    return loaded.root.resolve().name or "submission"
 
 
 def _distinct(wanted: Iterable[str]) -> list[str]:
@@ -141,10 +153,10 @@ def _distinct(wanted: Iterable[str]) -> list[str]:
     return names
 
 
-def _plan(by_kind: Mapping[Over, tuple[Subject, ...]]) -> Iterator[Planned]:
+def _plan(by_kind: Mapping[Over, tuple[Subject, ...]], name: str) -> Iterator[Planned]:
     for check in CHECKS:
         for subject in by_kind.get(check.over, ()):
-            yield Planned(check, subject)
+            yield Planned(check, subject.among(name))
 
 
 def _iso(seconds: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.verdicts import REFUSING, Finding, Json, Verdict
+from conformance.verdicts import REFUSING, Finding, Json, Verdict, command_to_repeat
 
 COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
 TOLD_AGAIN = (Verdict.UNDECIDED.value, Verdict.UNSUPPORTED.value)
@@ -17,8 +17,10 @@ INSTALL = "pip install"
 FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
 
 
-def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: Path) -> None:
-    """Print the verdict of one submission to pytest's ``terminal``."""
+def print_verdict(
+    terminal: Any, name: str, report: Mapping[str, Json], folder: Path, submission: Path
+) -> None:
+    """Print the verdict of one ``submission``, whose reports are in ``folder``, to ``terminal``."""
     counts = ", ".join(
         f"{count} {verdict}"
         for verdict, count in report["summary"].items()
@@ -38,6 +40,8 @@ def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: 
         terminal.line(f"  {advisory} advisory: worth a look, and no part of the verdict")
     for finding in _told_again(report["findings"]):
         terminal.line(str(Finding.from_json({key: finding[key] for key in FIELDS})))
+        again = command_to_repeat(str(submission), [(finding["check"], finding["subject"])])
+        terminal.line(f"  to repeat {again}")
     terminal.line(f"  reports: {folder / 'report.html'} (and report.json, report.md, junit.xml)")
 
 

@@ -16,6 +16,12 @@ from conformance.jsonschemas import validator
 from tests import tiny_submission
 from tests.suites.conftest import Runner
 
+FAILED = {
+    "METRIC-DELTA-001 tiny/half/distance": "fail",
+    "METRIC-DELTA-001 tiny/half-onnx/distance": "fail",
+}
+"""The findings about a tiny submission of a strict tolerance."""
+
 
 def edit(folder: Path, change) -> Path:
     metadata = json.loads((folder / "submission.json").read_text(encoding="utf-8"))
@@ -66,11 +72,7 @@ def test_same_submission_gives_the_same_report(judge_folders: Runner, tiny: Path
 def test_metric_outside_its_tolerance_fails(judge_folders: Runner, tiny: Path) -> None:
     run = judge_folders(edit(tiny, strict_tolerance))
     assert run.code == 1
-    failed = {
-        "METRIC-DELTA-001 tiny/half/distance": "fail",
-        "METRIC-DELTA-001 tiny/half-onnx/distance": "fail",
-    }
-    assert run.verdicts() == failed
+    assert run.verdicts() == FAILED
     assert "test_delta_within_tolerance[tiny/half/distance]" in run.output
     assert "to mend" in run.output
 
@@ -134,10 +136,25 @@ def test_several_submissions_are_judged_apart(
 def test_submissions_with_one_id_are_named_by_folder(
     judge_folders: Runner, tiny: Path, tmp_path: Path
 ) -> None:
-    tiny_submission.write(tmp_path / "twin")
-    run = judge_folders(tiny, tmp_path / "twin")
-    assert run.code == 0, run.output
-    assert run.report("twin")["findings"][0]["subject"].startswith("twin")
+    alone = judge_folders(edit(tiny, strict_tolerance)).report()
+    twin = tmp_path / "twin"
+    tiny_submission.write(twin)
+    waivers = [
+        {"check": check, "subject": subject, "reason": "agreed", "link": "https://example.org"}
+        for check, _, subject in (key.partition(" ") for key in FAILED)
+    ]
+    (tmp_path / "waivers.json").write_text(json.dumps(waivers), encoding="utf-8")
+    options = ["--waivers", str(tmp_path / "waivers.json")]
+    assert judge_folders(tiny, twin, options=options).code == 0
+    for more in ([], ["-n", "2"]):
+        run = judge_folders(tiny, twin, options=more)
+        assert run.code == 1, run.output
+        assert run.report("tiny")["findings"] == alone["findings"]
+        assert run.verdicts("tiny") == FAILED
+        assert run.verdicts("twin") == {}
+        assert run.report("twin")["selected"] is None
+        subjects = {finding["subject"] for finding in run.report("twin")["findings"]}
+        assert subjects == {finding["subject"] for finding in alone["findings"]}
 
 
 @pytest.mark.parametrize(

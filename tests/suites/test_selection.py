@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import json
+import os
+import re
+import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests import tiny_submission
 from tests.suites.conftest import SUITES, Run, Runner
-from tests.suites.test_runs import edit, strict_tolerance
+from tests.suites.test_runs import FAILED, edit, strict_tolerance
 
 DELTA = "test_metrics.py::test_delta_within_tolerance[tiny/half/top1]"
 SELECTIONS = {
@@ -122,3 +128,106 @@ def test_run_cut_short_does_not_replace_a_finished_report(
     whole = judge_folders(tiny)
     assert whole.report()["verdict"] == "fail"
     assert not unfinished.exists()
+
+
+# --- one finding again
+
+
+@pytest.fixture
+def odd(tmp_path: Path, tiny: Path) -> Path:
+    """A failing submission in a folder whose name a shell would take apart."""
+    return Path(shutil.copytree(edit(tiny, strict_tolerance), tmp_path / "it's $my `sub`"))
+
+
+def typed(tmp_path: Path, line: str, **environment: str) -> Run:
+    """Run a line in a shell, in an empty folder."""
+    empty = tmp_path / "empty"
+    shutil.rmtree(empty, ignore_errors=True)
+    empty.mkdir()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["sh", "-c", line],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=empty,
+        env={**os.environ, "PATH": path, **environment},
+    )
+    return Run(ended.returncode, ended.stdout + ended.stderr, empty / "reports")
+
+
+def test_the_printed_command_repeats_the_finding_from_any_folder(
+    judge_folders: Runner, odd: Path, tmp_path: Path, evidence_folder: Path
+) -> None:
+    run = judge_folders(odd)
+    folder = run.reports / "tiny"
+    text = {name: (folder / name).read_text(encoding="utf-8") for name in FORMS}
+    page = re.findall(r"<dt>To repeat</dt><dd><code>(.*)</code>", text["report.html"])
+    printed = [
+        *re.findall(r"^(?:E +)?  to repeat (.*)", run.output, re.MULTILINE),
+        *re.findall(r"- To repeat: `+ ?(.*?) ?`+$", text["report.md"], re.MULTILINE),
+        *map(html.unescape, page),
+    ]
+    assert len(printed) == 3 * len(FAILED)
+    assert len(page) == len(FAILED)
+    assert {each.count(" --only ") for each in printed[:2]} == {1}
+    both = f"{printed[0]} --only {printed[1].rpartition(' ')[2]}"
+    for line in dict.fromkeys([*printed, both]):
+        again = typed(tmp_path, line, NNR_CONFORMANCE_CACHE=str(evidence_folder))
+        assert again.code == 1, again.output
+        report = json.loads((again.reports / "tiny" / "selected" / "report.json").read_bytes())
+        asked = dict.fromkeys(re.findall(r"--only (\S+)", line))
+        made = [f for f in report["findings"] if f["verdict"] != "not-run"]
+        assert {f"{f['check']}:{f['subject']}" for f in made} == set(asked)
+        assert made == [
+            f
+            for f in run.report()["findings"]
+            if f["verdict"] != "pass"
+            if f"{f['check']}:{f['subject']}" in asked
+        ]
+        assert report["selected"] == len(asked)
+        assert [path.name for path in (again.reports / "tiny").iterdir()] == ["selected"]
+    assert all(f"to repeat {line}" in html.unescape(text["junit.xml"]) for line in printed[:2])
+
+
+def test_pytest_takes_the_test_of_a_finding(
+    judge_folders: Runner, odd: Path, tmp_path: Path, evidence_folder: Path
+) -> None:
+    failed = [f for f in judge_folders(odd).report()["findings"] if f["verdict"] == "fail"]
+    words = ["pytest", "-p", "no:cacheprovider", "--pyargs", failed[0]["test"]]
+    words += [f"--submission={odd}", f"--evidence={evidence_folder}"]
+    again = typed(tmp_path, shlex.join(words))
+    assert again.code == 1, again.output
+    report = json.loads((again.reports / "tiny" / "selected" / "report.json").read_bytes())
+    assert [f for f in report["findings"] if f["verdict"] != "not-run"] == failed[:1]
+
+
+def test_only_works_with_several_workers_and_several_submissions(
+    judge_folders: Runner, tiny: Path, tmp_path: Path
+) -> None:
+    twin = Path(shutil.copytree(tiny, tmp_path / "twin"))
+    options = ["--only-finding=SAMPLE-DECODE-001:tiny/half", "-n", "2"]
+    run = judge_folders(tiny, twin, options=options)
+    assert run.code == 3, run.output
+    for name in ("tiny", "twin"):
+        report = json.loads((run.reports / name / "selected" / "report.json").read_bytes())
+        assert (report["selected"], report["summary"]["pass"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("only", "said"),
+    [
+        ("SAMPLE-DECODE-01:tiny/half", ["'SAMPLE-DECODE-01' is not the id", "SAMPLE-DECODE-001"]),
+        ("SAMPLE-DECODE-001:tiny/hafl", ["no subject 'tiny/hafl'", "tiny/half, tiny/half-onnx"]),
+        ("SAMPLE-DECODE-001", ["needs a subject"]),
+    ],
+)
+def test_unknown_finding_exits_with_2_and_names_the_nearest(
+    tiny: Path, tmp_path: Path, only: str, said: list[str]
+) -> None:
+    run = typed(tmp_path, shlex.join(["nnr-conformance", "run", str(tiny), "--only", only]))
+    assert run.code == 2
+    assert all(each in run.output for each in said), run.output
+    assert "Traceback" not in run.output
+    assert not run.reports.exists()
