@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from conformance.verdicts import Json, Location, Verdict
 
@@ -129,6 +129,12 @@ def place(where: Mapping[str, Json] | None) -> str:
 def count(amount: int, noun: str) -> str:
     """Return ``1 check`` or ``2 checks``."""
     return f"{amount:,} {noun}" + ("" if amount == 1 else "s")
+
+
+def training_items(datasets: Sequence[Mapping[str, Json]]) -> str:
+    """Return how many items a network was trained on, for each of its data sets."""
+    known = (data["items"] for data in datasets)
+    return " + ".join("not published" if n is None else number(n) for n in known) or ABSENT
 
 
 def _bound(value: Json, type: str) -> str:

@@ -17,6 +17,7 @@ from conformance.evaluation.case import Kind
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.plan import Subject, kind_in_format
 from conformance.metrics.tolerance import EQUAL
+from conformance.session.causes import Problem, by_cause, problem_of
 from conformance.submission.values import Metric
 from conformance.verdicts import (
     ConformanceError,
@@ -164,15 +165,20 @@ class Judge:
         )
 
     def require_fitting(self, problems: Iterable[Mapping[str, Json]]) -> None:
-        """Record a finding for each tensor that is not as it has to be, as the worker told it."""
-        for problem in problems:
+        """Record a finding for each way in which tensors are not as they must be."""
+        self.require_none(map(problem_of, problems))
+
+    def require_none(self, problems: Iterable[Problem]) -> None:
+        """Record a finding for each cause of ``problems``."""
+        for problem in by_cause(problems):
             self.require(
                 False,
-                problem["message"],
-                expected=problem["expected"],
-                found=problem["found"],
-                where=Location(problem["file"], element=problem["tensor"]),
-                mend=problem["mend"],
+                problem.message,
+                expected=problem.expected,
+                found=problem.found,
+                where=problem.where,
+                mend=problem.mend,
+                evidence=problem.evidence,
             )
 
     def require_all_items(self, measured: Mapping[str, Json]) -> None:

@@ -44,7 +44,7 @@ def report_of(
             )
             for planned, finding in grouped.all
         ],
-        models=[_model(m, grouped) for m in submission.models] if submission else [],
+        models=[_model(m, submission, grouped) for m in submission.models] if submission else [],
         samples=[_sample(s, submission, grouped) for s in submission.samples] if submission else [],
         **(_comparisons(submission, grouped, complete=complete) if submission else {}),
         waivers=[waiver.to_json() for waiver in _own(waivers, grouped)],
@@ -76,7 +76,8 @@ def _identity(target: Target) -> dict[str, Json]:
     return block
 
 
-def _model(model: Model, grouped: Grouped) -> dict[str, Json]:
+def _model(model: Model, submission: Submission, grouped: Grouped) -> dict[str, Json]:
+    datasets = {dataset.id: dataset for dataset in submission.datasets}
     rows = [
         finding.evidence
         for planned, finding in grouped.of_check("MODEL-METRIC-001")
@@ -88,6 +89,10 @@ def _model(model: Model, grouped: Grouped) -> dict[str, Json]:
         "title": model.title,
         "format": model.format,
         "network_type": model.network_type,
+        "training_data": [
+            {"id": name, "name": datasets[name].name, "items": datasets[name].items}
+            for name in model.training_data
+        ],
         "parameter_count": model.parameter_count,
         "original_size": model.size,
         "metrics": [{key: row[key] for key in keys} for row in rows],

@@ -280,7 +280,7 @@ def _dataset(id: str, purpose: str) -> dict[str, Json]:
         "url": _blank("where it is found; or replace the key by doi"),
         "license": _blank("SPDX expression of its licence; LicenseRef-NAME if not listed"),
         "split": _blank(f"which part was used for {purpose}"),
-        "items": _blank("number of items in this part"),
+        "items": _blank("number of items in this part; null if not published"),
     }
 
 

@@ -253,6 +253,7 @@ def model() -> dict[str, Any]:
         "network_type": "cnn",
         "parameter_count": 38_282,
         "original_size": ORIGINAL_SIZE,
+        "training_data": [{"id": "digits-train", "name": "Digits", "items": 1077}],
         "metrics": [
             {"metric": "top1", "vectors": "test", "declared": 0.9722, "measured": 0.9722222},
         ],
