@@ -97,9 +97,11 @@ def init_submission(
     """
     from conformance.runtimes import RUNTIMES, runtime
     from conformance.session.model_format import first_file, format_of
+    from conformance.session.output_spread import proposed_tolerance
     from conformance.session.starting import told_ports
     from conformance.submission import load
     from conformance.submission.scaffold import (
+        OUTPUT_TOLERANCE,
         ModelDescription,
         SampleFiles,
         ShardFiles,
@@ -117,6 +119,8 @@ def init_submission(
     )
     items = _items([*inputs, *outputs, *targets])
     shard = ShardFiles(items, tuple(inputs), tuple(targets), tuple(outputs))
+    files = (model, *(model.parent / name for name in found.external_files))
+    proposal = proposed_tolerance(files, name, inputs, outputs) if inputs and outputs else None
     metadata = scaffold(
         folder,
         model_file=model,
@@ -126,11 +130,13 @@ def init_submission(
         samples=[
             SampleFiles(_id_of(sample.stem), (sample,), _codec_of(sample)) for sample in samples
         ],
-        external_data=[model.parent / name for name in found.external_files],
+        external_data=files[1:],
+        output_tolerance=proposal.tolerance if proposal else OUTPUT_TOLERANCE,
     )
     blanks = "\n".join(_blanks(load(folder).problems))
+    said = f"{proposal.text}\n\n" if proposal else ""
     return (
-        f"{metadata} was written. Still to be filled in:\n\n{blanks}\n\n"
+        f"{metadata} was written. {said}Still to be filled in:\n\n{blanks}\n\n"
         f"`nnr-conformance check {folder}` tells what is left; once it is content, "
         f"`nnr-conformance measure {folder} SAMPLE` prints the claims and features of a sample."
     )

@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 from conformance.checks import Check
 from conformance.evaluation.case import Kind
 from conformance.evaluation.evidence import Evidence
-from conformance.evaluation.plan import Subject, kind_in_format
+from conformance.evaluation.plan import MODEL_CODECS, Subject, kind_in_format
 from conformance.metrics.tolerance import EQUAL
+from conformance.runtimes.defaults import unlike_defaults
 from conformance.session.causes import Problem, by_cause, problem_of
 from conformance.submission.values import Metric
 from conformance.verdicts import (
@@ -114,6 +115,14 @@ class Judge:
             raise ValueError(f"{subject.id} has no metric")
         return self._metrics[named.metric]
 
+    @property
+    def format_that_runs(self) -> str:
+        """The format of the network that is run: the sample's own, or the original's."""
+        subject = self.subject
+        if subject.sample is not None and subject.sample.codec in MODEL_CODECS:
+            return subject.sample.codec
+        return subject.model.format if subject.model is not None else ""
+
     def place_in_sample(self, element: str | None = None) -> Location:
         """Return where the sample of the subject is, or the part of it that the subject is about.
 
@@ -152,7 +161,7 @@ class Judge:
             found=f"{value:.10g}",
             where=Location("submission.json", pointer=f"{self.subject.pointer}/value"),
             mend=f"declare {value:.10g}, or submit the network and vectors that give the declared "
-            "value"
+            f"value{unlike_defaults(self.format_that_runs)}"
             if math.isfinite(value)
             else "find out why the metric is no finite number here",
             evidence=row,
