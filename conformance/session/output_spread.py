@@ -48,8 +48,11 @@ def proposed_tolerance(
         f"The given outputs differ by at most {largest:.3g} from those that this tool computes"
     )
     settings = unlike_defaults(model_format)
-    atol = max(ATOL, _rounded_up(MARGIN * beyond)) if beyond > ATOL else ATOL
-    if not math.isfinite(beyond) or atol > max(ATOL, WIDEST * scale):
+    largest_allowed = max(ATOL, WIDEST * scale)
+    atol = ATOL
+    if ATOL < beyond <= largest_allowed:
+        atol = _rounded_up(MARGIN * beyond)
+    if max(beyond, atol) > largest_allowed:
         return Proposal(
             OUTPUT_TOLERANCE,
             f"{measured}: more than a tolerance may allow. Give the outputs of this very network "
