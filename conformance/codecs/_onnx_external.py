@@ -39,18 +39,13 @@ def _check(tensor: onnx.TensorProto, listed: Mapping[str, tuple[int, str]], disp
         )
     begin, length = entries.get("offset", "0"), entries.get("length", "0")
     size, data = listed[location]
-    if not _is_size(begin) or not _is_size(length):
-        raise MalformedError(
-            f"the place of {tensor.name!r} in {location!r} is no place",
-            where=where,
-            expected="offset and length in decimal digits",
-            found=f"offset {begin[:30]!r}, length {length[:30]!r}",
-            mend="Save the model and its external data together again.",
-        )
-    if int(begin) + int(length) > size:
+    numbers = _is_size(begin) and _is_size(length)
+    if not numbers or int(begin) + int(length) > size:
+        # The data file is too short for its model: one of the two is from another export.
+        place = Location(file=data, byte_offset=size, element=tensor.name[:80])
         raise MalformedError(
             f"the data of {tensor.name!r} lie beyond the end of {location!r}",
-            where=Location(file=data, byte_offset=size, element=tensor.name[:80]),
+            where=place if numbers else where,
             expected=f"offset and length within {size} bytes",
             found=f"offset {begin[:30]!r}, length {length[:30]!r}",
             mend="Save the model and its external data together again.",

@@ -315,6 +315,37 @@ def test_killed_run_leaves_a_partial_report_and_resumes(
     assert judge_folders(tiny).code == 0
 
 
+def test_outputs_and_values_of_other_settings_name_the_setting(
+    judge_folders: Runner, tiny: Path
+) -> None:
+    def move(metadata: dict) -> None:
+        metadata["vectors"][0]["output_tolerance"] = {"atol": 0.0, "rtol": 0.0}
+        for value in metadata["samples"][0]["claims"]["metric_values"]:
+            value["value"] += 5
+        for value in metadata["models"][0]["metric_values"]:
+            value["value"] += 5
+
+    findings = judge_folders(edit(tiny, move)).report()["findings"]
+    failed = {f["check"]: f["mend"] for f in findings if f["verdict"] == "fail"}
+    assert {"METRIC-CLAIM-001", "MODEL-METRIC-001"} <= failed.keys()
+    for mend in failed.values():
+        assert "ORT_ENABLE_BASIC" in mend
+        assert "session.disable_quant_qdq" in mend
+
+
+def test_many_undeclared_features_are_one_finding(judge_folders: Runner, tiny: Path) -> None:
+    def swap(metadata: dict) -> None:
+        metadata["samples"][0]["features"] = ["int8", "zstd"]
+
+    findings = judge_folders(edit(tiny, swap)).report()["findings"]
+    (finding,) = [finding for finding in findings if finding["verdict"] == "fail"]
+    assert finding["message"] == (
+        "features 'int8', 'zstd' are declared but not in the sample; "
+        "features 'float16', 'format:safetensors' are not declared but in the sample"
+    )
+    assert finding["mend"].startswith("remove 'int8', 'zstd' and add 'float16', 'format:safe")
+
+
 def test_sample_without_any_digest_is_told_once(judge_folders: Runner, tiny: Path) -> None:
     def forget(metadata: dict) -> None:
         metadata["samples"][0]["claims"]["tensor_digests"] = {}

@@ -74,13 +74,13 @@ def build_graph(net: Any, file: str, limit_bytes: int) -> Graph:
             mend="Submit a smaller network.",
         )
     _check_names(layers, file)
-    for layer in layers:
-        # Before anything that such a layer is the cause of: no input, or a label nobody makes.
-        if layer.type in REFUSED:
-            raise _refused(layer, file)
     builder = _Builder(Graph(file), SizeCheck(file, limit_bytes))
     for name, shape in declared_inputs(net, layers, file):
         builder.add_input(name, shape)
+    for layer in layers:
+        # Before what such a layer is the cause of: that nothing makes the label which it takes.
+        if layer.type in REFUSED:
+            raise _refused(layer, file)
     for layer in layers:
         if layer.type != "Input":
             builder.add_layer(layer)

@@ -55,6 +55,10 @@ def read_config(data: npt.NDArray[np.uint8], file: str) -> Json:
 
 
 _REBUILD = "Rebuild the network without it, or export it as a SavedModel for inference."
+_STATE = (
+    "Save the layer with stateful=False, and make its state an input and an output of the network "
+    "if runs follow one another; a SavedModel that keeps it is refused as well."
+)
 _AUGMENTING = frozenset({"AugMix", "AutoContrast", "CutMix", "Equalization", "MixUp", "Pipeline"})
 _LOOKING_UP = frozenset({"Hashing", "IntegerLookup", "StringLookup", "TextVectorization"})
 
@@ -100,6 +104,7 @@ class _Checker:
                 else "an input is sparse",
                 f"{key} false",
                 f"{key} true",
+                _STATE if key == "stateful" else _REBUILD,
             )
         if key in _UNSET and value:
             self._unsupported(
