@@ -89,6 +89,14 @@ def run(
             help="Where reports go (default: reports; next to the submission if started in it).",
         ),
     ] = None,
+    only: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="CHECK:SUBJECT",
+            help="Make this finding alone, as the report names it; may be repeated. "
+            "Its report goes to the folder `selected`.",
+        ),
+    ] = None,
 ) -> None:
     """Judge submissions: decode, infer, measure, compare, report.
 
@@ -98,7 +106,7 @@ def run(
     """
     from conformance.session.command import run_suites
 
-    raise typer.Exit(run_suites([*folders, *context.args], report))
+    raise typer.Exit(run_suites([*folders, *context.args], report, only or []))
 
 
 @app.command()

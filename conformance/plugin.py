@@ -29,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="submission folder to judge; may be given several times",
     )
     group.addoption(
+        "--only-finding",
+        action="append",
+        default=[],
+        metavar="CHECK:SUBJECT",
+        help="make this finding alone; may be given several times (nnr-conformance run: --only)",
+    )
+    group.addoption(
         "--report",
         default=Path("reports"),
         type=Path,
@@ -97,7 +104,14 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """Translate the code of a run that broke down before it could set its own."""
-    code = yield
+    try:
+        code = yield
+    except pytest.UsageError as error:
+        if not config.getoption("submission"):
+            raise
+        for line in error.args:
+            print(f"ERROR: {line}", file=sys.stderr)  # noqa: T201 - as pytest itself does
+        return 2
     outcome = config.pluginmanager.get_plugin("nnr-conformance-outcome")
     if not config.getoption("submission") or (outcome is not None and outcome.finished):
         return code

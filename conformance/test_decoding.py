@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from conformance.evaluation.plan import Subject
+from conformance.session.causes import Problem
 from conformance.session.judge import Judge
 from conformance.session.sizes import size_claims
 from conformance.verdicts import Location, error_from_json
@@ -94,20 +97,23 @@ def test_tensor_digests(subject: Subject, judge: Judge) -> None:
     )
     if not claimed:
         return
-    for name in sorted(claimed.keys() | measured.keys()):
-        judge.require(
-            claimed.get(name) == measured.get(name),
+    judge.require_none(
+        Problem(
+            (name,),
             f"the digest claimed for tensor {name!r} is not that of the decoded tensor"
             if name in claimed
             else f"no digest is claimed for tensor {name!r}",
             expected=claimed.get(name, "a digest claimed for every tensor of the sample"),
             found=measured.get(name, "no such tensor in the sample"),
+            mend="decode the submitted file once more and claim the digests of what comes out; "
+            "if they differ between two decoders, one of them is wrong",
             where=Location(
                 METADATA, pointer=f"{subject.pointer}/claims/tensor_digests", element=name
             ),
-            mend="decode the submitted file once more and claim the digests of what comes out; "
-            "if they differ between two decoders, one of them is wrong",
         )
+        for name in sorted(claimed.keys() | measured.keys())
+        if claimed.get(name) != measured.get(name)
+    )
     judge.passed(f"all {len(measured)} digests are as claimed")
 
 
@@ -133,18 +139,26 @@ def test_declared_features(subject: Subject, judge: Judge) -> None:
     assert subject.sample is not None
     measured = judge.evidence("decode")
     declared, derived = set(subject.sample.features), set(measured["features"])
-    allowed = derived.union(measured.get("implied_features", ()))
-    for feature in sorted((declared - allowed) | (derived - declared)):
-        absent = feature in declared
-        judge.require(
-            False,
-            f"feature {feature!r} is {'declared but not in' if absent else 'not declared but in'} "
-            "the sample",
-            expected=f"declared: {', '.join(sorted(declared)) or 'none'}",
-            found=f"in the file: {', '.join(sorted(derived)) or 'none'}",
-            where=Location(METADATA, pointer=f"{subject.pointer}/features"),
-            mend=f"{'remove' if absent else 'add'} {feature!r}, or submit the right sample",
+    absent = declared - derived.union(measured.get("implied_features", ()))
+    undeclared = derived - declared
+    wrong = [
+        f"{_features(features)} {words}"
+        for features, words in (
+            (absent, "declared but not in the sample"),
+            (undeclared, "not declared but in the sample"),
         )
+        if features
+    ]
+    right = [f"remove {_quoted(absent)}"] if absent else []
+    right += [f"add {_quoted(undeclared)}"] if undeclared else []
+    judge.require(
+        not wrong,
+        "; ".join(wrong),
+        expected=f"declared: {', '.join(sorted(declared)) or 'none'}",
+        found=f"in the file: {', '.join(sorted(derived)) or 'none'}",
+        where=Location(METADATA, pointer=f"{subject.pointer}/features"),
+        mend=f"{' and '.join(right)}, or submit the right sample",
+    )
     judge.passed("declared and derived features agree", found=", ".join(sorted(derived)))
 
 
@@ -153,13 +167,23 @@ def test_lossless_is_bit_exact(judge: Judge) -> None:
     compared = judge.evidence("decode")["lossless"]
     if "error" in compared:
         raise error_from_json(compared["error"])
-    for difference in compared["differences"]:
-        judge.require(
-            False,
+    judge.require_none(
+        Problem(
+            (difference["tensor"],),
             f"tensor {difference['tensor']!r} is not the original's",
             expected=difference["expected"],
             found=difference["found"],
-            where=judge.place_in_sample(difference["tensor"]),
             mend='declare the sample as "lossless": false, or find where bits were lost',
+            where=judge.place_in_sample(difference["tensor"]),
         )
+        for difference in compared["differences"]
+    )
     judge.passed(f"all {compared['tensors']} tensors equal the original's bit by bit")
+
+
+def _features(names: Collection[str]) -> str:
+    return f"feature {_quoted(names)} is" if len(names) == 1 else f"features {_quoted(names)} are"
+
+
+def _quoted(features: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(features)))

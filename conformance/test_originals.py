@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from conformance.evaluation.plan import Subject
 from conformance.session.control import judge_control
+from conformance.session.framework_defaults import unlike_defaults
 from conformance.session.judge import Judge
 from conformance.session.ports import port_differences
 from conformance.verdicts import Json, Location, error_from_json
@@ -194,7 +195,8 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
             f"the largest difference is {float(output['max_abs']):.6g}",
             where=Location(output["file"], element=f"{name}{output['worst']}"),
             mend="submit the outputs of this very network on these inputs, or declare an "
-            "output_tolerance that holds between laboratories",
+            "output_tolerance that holds between laboratories"
+            + unlike_defaults(judge.format_that_runs),
         )
         widest = max(SMALLEST_ATOL, WIDEST * float(output["scale"]))
         judge.require(

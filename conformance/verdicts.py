@@ -8,6 +8,7 @@ way to a report. Everything here is plain data: JSON in, JSON out.
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
@@ -127,6 +128,15 @@ class Finding:
         ]
         head = f"{self.check} {self.verdict.value}: {self.subject}: {self.message}"
         return labelled(head, rows)
+
+
+def command_to_repeat(folder: str, findings: Iterable[tuple[str, str]]) -> str:
+    """Return what to type to make some findings again, each given as its check and subject.
+
+    ``folder`` is the submission; as an absolute path, the command works wherever it is typed.
+    """
+    only = (("--only", f"{check}:{subject}") for check, subject in findings)
+    return shlex.join(["nnr-conformance", "run", folder, *(word for pair in only for word in pair)])
 
 
 class ConformanceError(Exception):

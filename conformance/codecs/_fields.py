@@ -115,8 +115,17 @@ class Fields:
     def _take(self, key: str) -> Json:
         self._asked.add(key)
         if key in self._data:
-            return self._data[key]
+            return _integral(self._data[key])
         raise self.error(f"lacks the field {key!r}", f"a field {key!r}", ", ".join(self._data))
 
     def _wrong(self, key: str, expected: str, value: Json) -> MalformedError:
         return self.error(f"has a wrong {key!r}", expected, repr(value)[:80])
+
+
+def _integral(value: Json) -> Json:
+    """Return ``value`` with 1 in the place of 1.0: to JSON they are one number."""
+    if isinstance(value, list):
+        return [_integral(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: _integral(each) for key, each in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -29,7 +29,7 @@ def model_file(source: Source, expected: str) -> tuple[Path, str]:
                 where=Location(file=display),
                 expected="a readable file",
                 found="none",
-                mend="Put the file where the submission says it is.",
+                mend="Put the file in its place, or correct its path.",
             )
     size = sum(path.stat().st_size for path in source.files)
     if size > source.limit_bytes:

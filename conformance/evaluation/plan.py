@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +30,8 @@ Value = TypeVar("Value", MetricValue, MetricUse)
 class Subject:
     """What one check is about. ``id`` is its stable name: ``digits-cnn/int8-qdq/top1``.
 
-    ``target`` names its submission among those of the run and ``pointer`` is the place in
+    The id depends on the submission alone; ``target`` names the submission among those of the run,
+    of which several may have one id. ``pointer`` is the place in
     ``submission.json`` that speaks of the subject. Of the others, only what the kind of subject
     needs is set. ``others`` are the same network and vectors in other formats.
     """
@@ -49,6 +51,16 @@ class Subject:
     part: int | None = None
     mutation: Mutation | None = None
     leading_bytes: int = 0
+
+    @property
+    def label(self) -> str:
+        """The id as pytest shows it: ASCII, and unique in the run."""
+        _, slash, rest = self.id.partition("/")
+        return f"{_NO_LABEL.sub('-', self.target)}{slash}{rest}"
+
+    def among(self, target: str) -> Subject:
+        """Return the same subject of a run in which its submission is called ``target``."""
+        return replace(self, target=target, others=tuple(o.among(target) for o in self.others))
 
     def case(self, kind: Kind) -> Case:
         """Return the case of this kind that holds evidence about the subject."""
@@ -97,6 +109,7 @@ BITSTREAM_CODECS = frozenset({"nnc"})
 MODEL_CODECS = frozenset({"onnx", "tflite"})
 """Codecs whose samples are networks that run as they are."""
 
+_NO_LABEL = re.compile(r"[^!-Z^-~]")
 _ON_VECTORS = ("original", "agreement", "reconstruction", "compressed-run")
 _OF_SAMPLES = ("decode", "reconstruction", "compressed-run", "access")
 
@@ -104,7 +117,7 @@ _OF_SAMPLES = ("decode", "reconstruction", "compressed-run", "access")
 def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Subject, ...]]:
     """Return the subjects of every kind, in the order of the metadata.
 
-    ``name`` tells the submissions of a run apart and begins every subject's id. Without a valid
+    ``name`` is the id of the submission and begins every subject's id. Without a valid
     ``submission`` only the metadata themselves are a subject.
     """
     listed: dict[Over, tuple[Subject, ...]] = {"submission": (Subject(name, name),)}

@@ -70,7 +70,7 @@ class Arg:
     def _accepts_number(self, value: Json) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
-        if self.type == "integer" and not isinstance(value, int):
+        if self.type == "integer" and value != value // 1:
             return False
         return (
             math.isfinite(value)
@@ -107,7 +107,8 @@ def _checked(kind: str, argument: Arg, given: Mapping[str, Json]) -> Json:
             found=repr(value),
             mend=f"Set {argument.name!r} to {argument.allowed}.",
         )
-    return value
+    # To JSON, 1.0 and 1 are one number.
+    return int(value) if argument.type == "integer" else value
 
 
 def _missing(kind: str, argument: Arg) -> ConformanceError:

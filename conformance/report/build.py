@@ -78,6 +78,7 @@ def build_report(
     environment: Mapping[str, Json],
     timing: Mapping[str, Json],
     complete: bool,
+    selected: int | None = None,
     rate_performance: Sequence[Mapping[str, Json]] = (),
     updates: Sequence[Mapping[str, Json]] = (),
     layered: Sequence[Mapping[str, Json]] = (),
@@ -86,7 +87,7 @@ def build_report(
 
     Submission fields that are not given are null. Findings are put in the order of
     ``checks_order``, then by subject, whatever order they arrived in. A run that is not complete
-    never passes.
+    never passes. ``selected`` is the number of checks that the user selected, or None for all.
     """
     verdict = overall(entry.finding.verdict for entry in findings if entry.required)
     if verdict == "pass" and not complete:
@@ -98,6 +99,7 @@ def build_report(
             "tool": {"name": "nnr-conformance", "version": conformance.__version__},
             "profile": profile,
             "complete": complete,
+            "selected": selected,
             "verdict": verdict,
             "exit_code": EXIT_OF_OVERALL[verdict],
             "submission": _identity(submission_block),

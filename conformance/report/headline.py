@@ -37,12 +37,25 @@ def _is_advice(entry: Mapping[str, Json]) -> bool:
     return not entry["required"] and entry["verdict"] in REFUSING
 
 
+def selection_notice(report: Mapping[str, Json]) -> str:
+    """Say that only some checks were selected; empty for a run of all."""
+    selected = report.get("selected")
+    if selected is None:
+        return ""
+    planned = report["summary"]["planned"]
+    return (
+        f"Selected checks only: {selected:,} of {planned:,} were selected for this run; "
+        f"the other {planned - selected:,} were not judged."
+    )
+
+
 def partial_notice(report: Mapping[str, Json]) -> str:
     """Say how far an interrupted run came; empty for a complete one."""
     if report["complete"]:
         return ""
-    planned = report["summary"]["planned"]
-    left = report["summary"][Verdict.NOT_RUN]
+    planned, left = report["summary"]["planned"], report["summary"][Verdict.NOT_RUN]
+    if report.get("selected") is not None:
+        return "This report is partial: the run was interrupted."
     return (
         f"This report is partial: the run was interrupted after {planned - left:,} of "
         f"{count(planned, 'check')}; it says nothing about the other {left:,}."

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from conformance.report.text import clip
+from conformance.report.view import repeated
 from conformance.report.words import LABELS
 from conformance.text import visible
 from conformance.verdicts import Finding, Json, Verdict
@@ -39,8 +40,7 @@ def render_junit(report: Mapping[str, Json]) -> str:
 def _by_module(findings: list[dict[str, Json]]) -> dict[str, list[dict[str, Json]]]:
     modules: dict[str, list[dict[str, Json]]] = {}
     for entry in findings:
-        path = entry["test"].partition("::")[0] or "nnr-conformance"
-        module = path.removesuffix(".py").replace("/", ".")
+        module = entry["test"].partition("::")[0] or "nnr-conformance"
         modules.setdefault(visible(clip(module, _NAME_LENGTH)), []).append(entry)
     return modules
 
@@ -51,6 +51,8 @@ def _suite(module: str, findings: list[dict[str, Json]], report: Mapping[str, Js
     suite = TestSuite(module)
     for name in ("profile", "verdict", "complete"):
         suite.add_property(name, visible(str(report[name]).lower()))
+    if report.get("selected") is not None:
+        suite.add_property("selected", str(report["selected"]))
     seen: dict[str, int] = {}
     cases = []
     reasons = {
@@ -61,12 +63,15 @@ def _suite(module: str, findings: list[dict[str, Json]], report: Mapping[str, Js
         seen[name] = seen.get(name, 0) + 1
         unique = name if seen[name] == 1 else f"{name} ({seen[name]})"
         reason = reasons.get((entry["check"], entry["subject"]), "")
-        cases.append(_case(module, unique, entry, reason))
+        folder = report["environment"].get("submission")
+        cases.append(_case(module, unique, entry, reason, folder))
     suite.add_testcases(cases)
     return suite
 
 
-def _case(module: str, name: str, entry: dict[str, Json], waived_because: str) -> TestCase:
+def _case(
+    module: str, name: str, entry: dict[str, Json], waived_because: str, folder: str | None
+) -> TestCase:
     from junitparser import Error, Failure, Skipped, TestCase
 
     case = TestCase(name, module)
@@ -81,7 +86,10 @@ def _case(module: str, name: str, entry: dict[str, Json], waived_because: str) -
     label = LABELS[verdict] if entry["required"] else f"{LABELS[verdict]} (advisory)"
     reason = waived_because if verdict is Verdict.WAIVED else entry["message"]
     result = kind(visible(clip(f"{label}: {reason}", _NAME_LENGTH)), verdict.value)
-    result.text = visible(str(_finding(entry)))
+    again = repeated([entry], folder)
+    result.text = visible(
+        f"{_finding(entry)}\n  to repeat {again}" if again else str(_finding(entry))
+    )
     case.result = [result]
     return case
 

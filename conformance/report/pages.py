@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.report import words
 from conformance.report.pictures.drawn import picture
-from conformance.report.text import clip, escape_markdown
+from conformance.report.text import clip, escape_markdown, markdown_code
 from conformance.report.view import view_of
 from conformance.text import visible
 from conformance.verdicts import Json
@@ -45,9 +45,11 @@ def _markdown() -> Environment:
     from markupsafe import Markup
 
     # escape_markdown leaves nothing that is HTML, so that its result is safe as it stands.
-    return _environment(
+    environment = _environment(
         lambda value: Markup(escape_markdown(clip(str(value), _MARKDOWN_CLIP)))  # noqa: S704
     )
+    environment.globals["code"] = lambda text: Markup(markdown_code(text))  # noqa: S704
+    return environment
 
 
 def _environment(make_safe: Callable[[Any], str]) -> Environment:

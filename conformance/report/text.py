@@ -28,5 +28,14 @@ def escape_markdown(text: str) -> str:
     return _MARKDOWN.sub(_markdown_of, one_line)
 
 
+def markdown_code(text: str) -> str:
+    """Return one line of Markdown that shows ``text`` as code, in which nothing is markup."""
+    one_line = " ".join(visible(text).splitlines())
+    longest = max(map(len, re.findall("`+", one_line)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if longest else ""
+    return f"{fence}{space}{one_line}{space}{fence}"
+
+
 def _markdown_of(match: re.Match[str]) -> str:
     return _MARKDOWN_SPECIAL.get(match.group(), "\\" + match.group())

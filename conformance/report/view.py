@@ -7,7 +7,7 @@ decided here, so that the templates only lay out. All strings are still as hosti
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.report.build import SEVERITY, worst
@@ -18,20 +18,26 @@ from conformance.report.comparisons import (
     kinds_of,
     trees_of,
 )
-from conformance.report.headline import headline, partial_notice
+from conformance.report.headline import headline, partial_notice, selection_notice
 from conformance.report.speeds import Speed, speeds_of
-from conformance.verdicts import Json, Verdict
+from conformance.verdicts import Json, Verdict, command_to_repeat
 
 _MAX_NESTING = 3
+REPEATED = 10
+"""How many findings one command makes again: a command that nobody can read helps nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Findings that say the same, shown once: ``entry`` is the first of them."""
+    """Findings that say the same, shown once: ``entry`` is the first of them.
+
+    ``command`` makes them again, at most :data:`REPEATED` of them.
+    """
 
     entry: Mapping[str, Json]
     entries: tuple[Mapping[str, Json], ...]
     waiver: Mapping[str, Json] | None
+    command: str
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -78,6 +84,7 @@ class View:
 
     report: Mapping[str, Json]
     headline: str
+    selection: str
     partial: str
     counts: tuple[tuple[str, int], ...]
     groups: tuple[Group, ...]
@@ -98,9 +105,10 @@ def view_of(report: Mapping[str, Json]) -> View:
     return View(
         report=report,
         headline=headline(report),
+        selection=selection_notice(report),
         partial=partial_notice(report),
         counts=tuple((v.value, report["summary"][v.value]) for v in reversed(SEVERITY)),
-        groups=_groups(findings, report["waivers"]),
+        groups=_groups(findings, report["waivers"], report["environment"].get("submission")),
         passed=_passed(findings),
         sample_verdicts=_sample_verdicts(findings),
         with_parameters=tuple(s for s in report["samples"] if s["parameters"]),
@@ -116,7 +124,9 @@ def view_of(report: Mapping[str, Json]) -> View:
 
 
 def _groups(
-    findings: Iterable[Mapping[str, Json]], waivers: Iterable[Mapping[str, Json]]
+    findings: Iterable[Mapping[str, Json]],
+    waivers: Iterable[Mapping[str, Json]],
+    folder: str | None,
 ) -> tuple[Group, ...]:
     waived = {(waiver["check"], waiver["subject"]): waiver for waiver in waivers}
     by_verdict: dict[str, dict[str, list[Mapping[str, Json]]]] = {v.value: {} for v in SEVERITY}
@@ -127,7 +137,12 @@ def _groups(
         Group(
             verdict,
             tuple(
-                Card(same[0], tuple(same), waived.get((same[0]["check"], same[0]["subject"])))
+                Card(
+                    same[0],
+                    tuple(same),
+                    waived.get((same[0]["check"], same[0]["subject"])),
+                    repeated(same, folder),
+                )
                 for same in folded.values()
             ),
             sum(map(len, folded.values())),
@@ -135,6 +150,14 @@ def _groups(
         for verdict, folded in by_verdict.items()
         if folded
     )
+
+
+def repeated(entries: Sequence[Mapping[str, Json]], folder: str | None) -> str:
+    """Return the command that makes some findings again; nothing if their folder is not known."""
+    if not folder:
+        return ""
+    findings = dict.fromkeys((entry["check"], entry["subject"]) for entry in entries)
+    return command_to_repeat(str(folder), list(findings)[:REPEATED])
 
 
 def _sameness(entry: Mapping[str, Json]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from conformance.verdicts import Json, Location, Verdict
 
@@ -136,6 +136,12 @@ def counts(classes: Mapping[str, int]) -> str:
     named = {"parameters": "parameter", "scalars": "scalar", "topology": "topology element"}
     shown = [count(classes[key], noun) for key, noun in named.items() if classes[key]]
     return ", ".join(shown) or "nothing stored"
+
+
+def training_items(datasets: Sequence[Mapping[str, Json]]) -> str:
+    """Return how many items a network was trained on, for each of its data sets."""
+    known = (data["items"] for data in datasets)
+    return " + ".join("not published" if n is None else number(n) for n in known) or ABSENT
 
 
 def _bound(value: Json, type: str) -> str:

@@ -221,10 +221,10 @@ def allowed_content(parameters: int, operators: int) -> int:
     """Return how much content a network may hold that a sample does not replace.
 
     ``parameters`` counts the elements of the parameters that outputs depend on. A tenth of them,
-    but no more than 4096 and a thousandth; and for each of the graph's ``operators`` one, as far as
+    but no more than 8192 and a thousandth; and for each of the graph's ``operators`` one, as far as
     that is no more than another tenth. In any case 96.
     """
-    share = min(parameters // 10, 4096 + parameters // 1000)
+    share = min(parameters // 10, 8192 + parameters // 1000)
     return max(_FEWEST_ALLOWED, share + min(operators, parameters // 10))
 
 

@@ -90,11 +90,15 @@ def _numbers(curves: Sequence[Sequence[tuple[float, float]]]) -> Mapping[str, fl
     for name in ("bd_rate", "bd_psnr"):
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            number = float(
-                getattr(bjontegaard, name)(
-                    *columns, method=INTERPOLATION, require_matching_points=False, min_overlap=0
+            try:
+                number = float(
+                    getattr(bjontegaard, name)(
+                        *columns, method=INTERPOLATION, require_matching_points=False, min_overlap=0
+                    )
                 )
-            )
+            except (ValueError, ArithmeticError):
+                # Slopes between values very far apart, or very close, overflow within SciPy.
+                number = math.nan
         found[name] = float(f"{number:.{DIGITS}g}") if math.isfinite(number) else None
     return found
 
@@ -104,11 +108,11 @@ def _reason(rate: float | None, difference: float | None, *, gains: bool, sizes:
     if not gains:
         reasons.append("no rate: the families have no range of values in common")
     elif rate is None:
-        reasons.append("no rate: it is no finite number")
+        reasons.append("no rate: it cannot be computed as a finite number")
     if not sizes:
         reasons.append("no difference: the families have no range of sizes in common")
     elif difference is None:
-        reasons.append("no difference: it is no finite number")
+        reasons.append("no difference: it cannot be computed as a finite number")
     return "; ".join(reasons)
 
 

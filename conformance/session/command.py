@@ -36,12 +36,15 @@ PATH_OPTIONS = frozenset(
 SETTING_OPTIONS, PATH_SETTINGS = frozenset({"-o", "--override-ini"}), {"cache_dir", "log_file"}
 
 
-def run_suites(arguments: Sequence[str], report: Path | None = None) -> int:
+def run_suites(
+    arguments: Sequence[str], report: Path | None = None, only: Sequence[str] = ()
+) -> int:
     """Run the suites with pytest and return the exit code.
 
     ``arguments`` are submission folders and, from the first that begins with a dash, options for
     pytest; their paths are relative to the caller's folder. ``report`` defaults to ``reports``
-    there, or next to the submission if the caller is in it.
+    there, or next to the submission if the caller is in it. ``only`` names the findings to be made,
+    as ``CHECK:SUBJECT``; without it all are.
     """
     import pytest
 
@@ -62,7 +65,9 @@ def run_suites(arguments: Sequence[str], report: Path | None = None) -> int:
     settings = ["-c", str(SUITES / "pytest.ini"), f"--rootdir={Path.cwd()}"]
     # This process has imported the package before pytest could rewrite its assertions: no matter.
     quiet = "-Wignore::pytest.PytestAssertRewriteWarning"
-    options = [quiet, "--report", str(report), *resolved_options(arguments[len(typed) :])]
+    selection = [f"--only-finding={each}" for each in only]
+    given = resolved_options(arguments[len(typed) :])
+    options = [quiet, "--report", str(report), *selection, *given]
     door = _Door()
     code = int(pytest.main([str(SUITES), *settings, *submissions, *options], plugins=[door]))
     refused = code == pytest.ExitCode.USAGE_ERROR and not door.started
@@ -173,8 +178,10 @@ def init_submission(
     from conformance.evaluation.workers import FORMATS
     from conformance.session.asking import answered, require_files
     from conformance.session.model_format import first_file, format_of
+    from conformance.session.output_spread import proposed_tolerance
     from conformance.submission import load
     from conformance.submission.scaffold import (
+        OUTPUT_TOLERANCE,
         ModelDescription,
         SampleFiles,
         ShardFiles,
@@ -197,6 +204,11 @@ def init_submission(
         parameter_count=found["parameter_count"],
     )
     shard = ShardFiles(found["items"], tuple(inputs), tuple(targets), tuple(outputs))
+    external_data = [model.parent / name for name in found["external_files"]]
+    proposal = None
+    if inputs and outputs:
+        question["files"] = [str(each.absolute()) for each in (model, *external_data)]
+        proposal = proposed_tolerance(question, limits)
     metadata = scaffold(
         folder,
         model_file=model,
@@ -206,11 +218,13 @@ def init_submission(
         samples=[
             SampleFiles(_id_of(sample.stem), (sample,), _codec_of(sample)) for sample in samples
         ],
-        external_data=[model.parent / name for name in found["external_files"]],
+        external_data=external_data,
+        output_tolerance=proposal.tolerance if proposal else OUTPUT_TOLERANCE,
     )
     blanks = "\n".join(_blanks(load(folder).problems))
+    said = f"{proposal.text}\n\n" if proposal else ""
     return (
-        f"{metadata} was written. Still to be filled in:\n\n{blanks}\n\n"
+        f"{metadata} was written. {said}Still to be filled in:\n\n{blanks}\n\n"
         f"`nnr-conformance check {folder}` tells what is left; once it is content, "
         f"`nnr-conformance measure {folder} SAMPLE` prints the claims and features of a sample."
     )

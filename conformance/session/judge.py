@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 from conformance.checks import Check
 from conformance.evaluation.case import Kind
 from conformance.evaluation.evidence import Evidence
-from conformance.evaluation.plan import Subject, kind_in_format
+from conformance.evaluation.plan import MODEL_CODECS, Subject, kind_in_format
 from conformance.metrics.tolerance import EQUAL
+from conformance.session.causes import Problem, by_cause, problem_of
+from conformance.session.framework_defaults import unlike_defaults
 from conformance.submission.values import Metric
 from conformance.verdicts import (
     ConformanceError,
@@ -113,6 +115,14 @@ class Judge:
             raise ValueError(f"{subject.id} has no metric")
         return self._metrics[named.metric]
 
+    @property
+    def format_that_runs(self) -> str:
+        """The format of the network that is run: the sample's own, or the original's."""
+        subject = self.subject
+        if subject.sample is not None and subject.sample.codec in MODEL_CODECS:
+            return subject.sample.codec
+        return subject.model.format if subject.model is not None else ""
+
     def place_in_sample(self, element: str | None = None) -> Location:
         """Return where the sample of the subject is, or the part of it that the subject is about.
 
@@ -151,7 +161,7 @@ class Judge:
             found=f"{value:.10g}",
             where=Location("submission.json", pointer=f"{self.subject.pointer}/value"),
             mend=f"declare {value:.10g}, or submit the network and vectors that give the declared "
-            "value"
+            f"value{unlike_defaults(self.format_that_runs)}"
             if math.isfinite(value)
             else "find out why the metric is no finite number here",
             evidence=row,
@@ -164,15 +174,20 @@ class Judge:
         )
 
     def require_fitting(self, problems: Iterable[Mapping[str, Json]]) -> None:
-        """Record a finding for each tensor that is not as it has to be, as the worker told it."""
-        for problem in problems:
+        """Record a finding for each way in which tensors are not as they must be."""
+        self.require_none(map(problem_of, problems))
+
+    def require_none(self, problems: Iterable[Problem]) -> None:
+        """Record a finding for each cause of ``problems``."""
+        for problem in by_cause(problems):
             self.require(
                 False,
-                problem["message"],
-                expected=problem["expected"],
-                found=problem["found"],
-                where=Location(problem["file"], element=problem["tensor"]),
-                mend=problem["mend"],
+                problem.message,
+                expected=problem.expected,
+                found=problem.found,
+                where=problem.where,
+                mend=problem.mend,
+                evidence=problem.evidence,
             )
 
     def require_all_items(self, measured: Mapping[str, Json]) -> None:

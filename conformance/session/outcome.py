@@ -5,9 +5,9 @@ Only one process has an :class:`Outcome`: the one the user started.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -18,10 +18,11 @@ from conformance.session.progress import ProgressLine
 from conformance.session.run import Target
 from conformance.session.summary import print_verdict
 from conformance.session.waivers import Waiver, unused_waivers
-from conformance.session.writing import ReportWriter
+from conformance.session.writing import UNFINISHED, ReportWriter
 from conformance.text import one_line
 from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding
 
+SUITES = Path(__file__).parents[1]
 PROPERTY = "nnr-conformance"
 """The user property by which a test item hands over its findings."""
 
@@ -37,6 +38,13 @@ ENDED_EARLY = (
     pytest.ExitCode.INTERNAL_ERROR,
     pytest.ExitCode.USAGE_ERROR,
 )
+CODE_OF_NOTHING: Mapping[int, int] = {
+    pytest.ExitCode.USAGE_ERROR: ExitCode.USAGE,
+    pytest.ExitCode.NO_TESTS_COLLECTED: ExitCode.USAGE,
+    pytest.ExitCode.INTERNAL_ERROR: ExitCode.INTERNAL,
+    pytest.ExitCode.TESTS_FAILED: ExitCode.FAIL,
+}
+"""The exit code of a run that ended before the first check, by pytest's; else incomplete."""
 
 
 class Outcome:
@@ -57,18 +65,35 @@ class Outcome:
         self._progress: ProgressLine | None = None
         self._plugins = config.pluginmanager
         self.finished = False
+        self._begun = self._refused = False
         self._failures = 0
 
-    def pytest_sessionstart(self) -> None:
-        """Put a partial report in the place of any old one, before anything is judged."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Begin the reports of what was collected, unless the workers of xdist collect it."""
+        if not self._plugins.has_plugin("dsession"):
+            ours = (item for item in session.items if item.path.parent == SUITES)
+            self._begin({f"{item.path.name}::{item.name}" for item in ours})
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Begin the reports of what the first worker collected; all collect the same."""
+        if not self._begun:
+            self._begin(set(map(_test, ids)))
+
+    def _begin(self, tests: Set[str]) -> None:
+        """Begin the reports of the submissions that some of ``tests`` are about."""
+        chosen = [name for name, target in self._targets.items() if target.select(tests)]
+        if not chosen:
+            self._refuse("the selection matches no check of the submission: nothing was judged")
         try:
-            self._writer.begin()
+            self._writer.begin(chosen)
         except ConformanceError as error:
-            pytest.exit(as_typed(str(error)), returncode=ExitCode.USAGE)
+            self._refuse(as_typed(str(error)))
+        self._begun = True
         terminal = self._plugins.get_plugin("terminalreporter")
         if terminal is not None and terminal.isatty and terminal.verbosity == 0:
-            total = sum(len(target.planned) for target in self._targets.values())
-            self._progress = ProgressLine(total)
+            self._progress = ProgressLine(len(tests))
             terminal.showfspath = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -77,6 +102,10 @@ class Outcome:
         if self._progress is None or report.when != "call":
             return None
         return report.outcome, "", report.outcome.upper()
+
+    def _refuse(self, text: str) -> NoReturn:
+        self._refused = True
+        pytest.exit(text, returncode=ExitCode.USAGE)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the findings of a check, wherever it ran."""
@@ -113,6 +142,11 @@ class Outcome:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the reports and set the exit code, before the summary is printed."""
+        self.finished = True
+        if not self._begun:
+            code = CODE_OF_NOTHING.get(exitstatus, ExitCode.INCOMPLETE)
+            session.exitstatus = ExitCode.USAGE if self._refused else code
+            return
         if self._progress is not None:
             self._progress.clear()
         stopped = bool(session.shouldstop or session.shouldfail)
@@ -129,14 +163,27 @@ class Outcome:
             # Other tests that ran beside the suites have failed.
             codes.append(ExitCode.FAIL)
         session.exitstatus = min(codes, key=WORST_FIRST.index)
-        self.finished = True
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdict of every submission and where its reports are."""
+        if not self._begun:
+            return
         terminalreporter.section("conformance")
         for name, report in self._writer.reports.items():
-            print_verdict(terminalreporter, name, report, self._writer.folder / name)
+            place = self._writer.places[name]
+            root = self._targets[name].loaded.root
+            print_verdict(terminalreporter, name, report, place, root)
+            if place.name == UNFINISHED:
+                terminalreporter.line(f"  not replaced: the finished report in {place.parent}")
+        if any(target.selected is not None for target in self._targets.values()):
+            return  # A waiver of what was not selected matches nothing now, and is right.
         findings = [f for t in self._targets.values() for _, f in t.reported(self._waivers)]
         for waiver in unused_waivers(self._waivers, findings):
             matches = f"the waiver of {waiver.check} for {waiver.subject} matches no finding"
             terminalreporter.line(one_line(f"warning: {matches}"), yellow=True)
+
+
+def _test(nodeid: str) -> str:
+    """Return a node id without the folder of its file, which is another on every machine."""
+    file, _, test = nodeid.partition("::")
+    return f"{file.rpartition('/')[2]}::{test}"

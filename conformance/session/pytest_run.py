@@ -20,12 +20,20 @@ from conformance.evaluation.process import Worker
 from conformance.session.judge import Judge
 from conformance.session.loading import load_targets
 from conformance.session.outcome import Outcome
-from conformance.session.run import Target
+from conformance.session.run import Planned, Target
+from conformance.session.selection import tests_of
 from conformance.session.storage import evidence_store
 from conformance.session.waivers import apply_waivers, read_waivers
 from conformance.submission import FileFacts
 from conformance.text import visible
-from conformance.verdicts import OPEN, ConformanceError, ExitCode, Finding, Verdict
+from conformance.verdicts import (
+    OPEN,
+    ConformanceError,
+    ExitCode,
+    Finding,
+    Verdict,
+    command_to_repeat,
+)
 
 LONGEST_CASE = 30 * 24 * 3600
 """Seconds: a month."""
@@ -46,6 +54,8 @@ class PytestRun:
         self.limits = _limits(config)
         waivers = config.getoption("waivers")
         self._waivers = read_waivers(waivers) if waivers else ()
+        only: list[str] = config.getoption("only_finding")
+        self._only = tests_of(only, targets) if only else None
         self._judges: dict[str, Judge] = {}
         self._executor: Executor | None = None
         self._executor_of = ""
@@ -110,7 +120,7 @@ class PytestRun:
             for planned in target.planned
             if planned.check == check
         ]
-        metafunc.parametrize("subject", subjects, ids=[subject.id for subject in subjects])
+        metafunc.parametrize("subject", subjects, ids=[subject.label for subject in subjects])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -118,6 +128,10 @@ class PytestRun:
         targets = {name: position for position, name in enumerate(self.targets)}
         ours = [item for item in items if isinstance(_subject(item), Subject)]
         rest = [item for item in items if item.path.parent != SUITES]
+        if self._only is not None:
+            left_out = [item for item in ours if _planned(item).test not in self._only]
+            ours = [item for item in ours if _planned(item).test in self._only]
+            self.config.hook.pytest_deselected(items=left_out)
         items[:] = rest + sorted(
             ours,
             key=lambda item: (
@@ -160,7 +174,9 @@ class PytestRun:
             findings = judge.conclude()
         pyfuncitem.user_properties.append((PROPERTY, _message(judge, findings)))
         required = judge.check.required
-        _settle(apply_waivers(findings, self._waivers), required=required)
+        folder = self.targets[judge.subject.target].loaded.root
+        again = command_to_repeat(str(folder), [(judge.check.id, judge.subject.id)])
+        _settle(apply_waivers(findings, self._waivers), again, required=required)
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -196,20 +212,21 @@ class PytestRun:
 def _message(judge: Judge, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "target": judge.subject.target,
-        "test": f"{judge.check.module}.py::{judge.check.test}[{judge.subject.id}]",
+        "test": Planned(judge.check, judge.subject).test,
         "findings": [finding.to_json() for finding in findings],
         "costs": dict(judge.costs),
         "inference": judge.inference,
     }
 
 
-def _settle(findings: Sequence[Finding], *, required: bool) -> None:
+def _settle(findings: Sequence[Finding], again: str, *, required: bool) -> None:
     """Raise pytest's outcome: skipped if the check is open or waived, failed if it is refused.
 
+    ``again`` is the command that makes the findings again.
     An advisory check that is refused is an expected failure of pytest's, which fails no run.
     """
     bad = [finding for finding in findings if finding.verdict is not Verdict.PASS]
-    text = "\n".join(str(finding) for finding in bad)
+    text = "\n".join([*map(str, bad), f"  to repeat {again}"])
     if any(finding.verdict not in SHOWN_AS_SKIPPED for finding in bad):
         if required:
             pytest.fail(text, pytrace=False)
@@ -221,6 +238,10 @@ def _settle(findings: Sequence[Finding], *, required: bool) -> None:
 def _subject(item: pytest.Item) -> Any:
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("subject") if callspec else None
+
+
+def _planned(item: pytest.Item) -> Planned:
+    return Planned(BY_TEST[_function(item)], _subject(item))
 
 
 def _function(item: pytest.Item) -> str:

@@ -40,17 +40,18 @@ def report_of(
         checks_order=sorted(ORDER, key=lambda check: ORDER[check]),
         findings=[
             ReportedFinding(
-                _brief(finding), planned.check.required, planned.check.title, planned.test
+                _brief(finding), planned.check.required, planned.check.title, planned.test_alone
             )
             for planned, finding in grouped.all
         ],
-        models=[_model(m, grouped) for m in submission.models] if submission else [],
+        models=[_model(m, submission, grouped) for m in submission.models] if submission else [],
         samples=[_sample(s, submission, grouped) for s in submission.samples] if submission else [],
         **(_comparisons(submission, grouped, complete=complete) if submission else {}),
         waivers=[waiver.to_json() for waiver in _own(waivers, grouped)],
-        environment=environment,
+        environment={**environment, "submission": str(target.loaded.root)},
         timing=target.timing(),
         complete=complete,
+        selected=target.selected,
     )
     if target.unreadable:
         report["exit_code"] = ExitCode.USAGE
@@ -77,7 +78,8 @@ def _identity(target: Target) -> dict[str, Json]:
     return block
 
 
-def _model(model: Model, grouped: Grouped) -> dict[str, Json]:
+def _model(model: Model, submission: Submission, grouped: Grouped) -> dict[str, Json]:
+    datasets = {dataset.id: dataset for dataset in submission.datasets}
     rows = [
         finding.evidence
         for planned, finding in grouped.of_check("MODEL-METRIC-001")
@@ -94,6 +96,10 @@ def _model(model: Model, grouped: Grouped) -> dict[str, Json]:
         "title": model.title,
         "format": model.format,
         "network_type": model.network_type,
+        "training_data": [
+            {"id": name, "name": datasets[name].name, "items": datasets[name].items}
+            for name in model.training_data
+        ],
         "parameter_count": model.parameter_count,
         "counts": counts[0] if counts else None,
         "original_size": model.size,

@@ -11,8 +11,8 @@ import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from conformance.checks import CHECKS, Check, Over
 from conformance.evaluation.plan import Subject, subjects
@@ -33,7 +33,13 @@ class Planned:
     @property
     def test(self) -> str:
         """Return the end of the item's node id, which is the same wherever the package lies."""
-        return f"{self.check.module}.py::{self.check.test}[{self.subject.id}]"
+        return f"{self.check.module}.py::{self.check.test}[{self.subject.label}]"
+
+    @property
+    def test_alone(self) -> str:
+        """Return the test as ``pytest --pyargs`` takes it when its submission is judged alone."""
+        alone = replace(self.subject, target=self.subject.id.partition("/")[0])
+        return f"conformance.{self.check.module}::{self.check.test}[{alone.label}]"
 
 
 @dataclass(slots=True)
@@ -43,6 +49,8 @@ class Target:
     name: str
     loaded: Loaded
     planned: tuple[Planned, ...]
+    left_out: frozenset[str] = frozenset()
+    """Tests that this run was not asked for: the user selected others."""
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     costs: dict[str, Mapping[str, float]] = field(default_factory=dict)
     inference: dict[str, Mapping[str, Json]] = field(default_factory=dict)
@@ -65,9 +73,35 @@ class Target:
         waivers = tuple(waivers)
         for planned in self.planned:
             found = self.findings.get(planned.test)
-            findings = apply_waivers(found, waivers) if found else [_not_run(planned)]
+            findings = apply_waivers(found, waivers) if found else [self._not_run(planned)]
             for finding in findings:
                 yield planned, finding
+
+    def select(self, tests: Set[str]) -> bool:
+        """Keep in mind which planned tests were collected; return whether any was."""
+        planned = frozenset(planned.test for planned in self.planned)
+        self.left_out = planned - tests
+        return self.left_out != planned
+
+    @property
+    def selected(self) -> int | None:
+        """How many checks the user selected; None if all are to be run."""
+        return len(self.planned) - len(self.left_out) if self.left_out else None
+
+    def _not_run(self, planned: Planned) -> Finding:
+        left_out = planned.test in self.left_out
+        return Finding(
+            check=planned.check.id,
+            subject=planned.subject.id,
+            verdict=Verdict.NOT_RUN,
+            clause=planned.check.clause,
+            message="this check was not selected for this run"
+            if left_out
+            else "this check was not run: the run ended before it",
+            expected="every planned check is run",
+            found="no evidence",
+            mend="run all checks, without a selection" if left_out else "run all checks to the end",
+        )
 
     def timing(self) -> dict[str, Json]:
         """Return the timing block of the report.
@@ -91,17 +125,23 @@ def targets_of(submissions: Sequence[Loaded]) -> tuple[Target, ...]:
     """Return a target for each submission.
 
     It is named by its id; by its folder where two submissions share an id, or where the id is none:
-    reports are written to a folder of this name, so that it must not lead anywhere else.
+    reports are written to a folder of this name, so that it must not lead anywhere else. The ids of
+    its subjects, by which waivers name them, do not depend on what else is judged in the run.
     """
     ids = Counter(loaded.id for loaded in submissions)
-    wanted = [
-        s.id if ids[s.id] == 1 and _ID.fullmatch(s.id) else s.root.resolve().name or "submission"
-        for s in submissions
-    ]
+    wanted = [_own_name(s) if ids[s.id] == 1 else _folder_name(s) for s in submissions]
     return tuple(
-        Target(name, loaded, tuple(_plan(_subjects(name, loaded))))
+        Target(name, loaded, tuple(_plan(_subjects(_own_name(loaded), loaded), name)))
         for name, loaded in zip(_distinct(wanted), submissions, strict=True)
     )
+
+
+def _own_name(loaded: Loaded) -> str:
+    return loaded.id if _ID.fullmatch(loaded.id) else _folder_name(loaded)
+
+
+def _folder_name(loaded: Loaded) -> str:
+    return loaded.root.resolve().name or "submission"
 
 
 def _distinct(wanted: Iterable[str]) -> list[str]:
@@ -119,23 +159,10 @@ def _subjects(name: str, loaded: Loaded) -> Mapping[Over, tuple[Subject, ...]]:
     return {**listed, "importable": listed["submission"]} if loaded.advice else listed
 
 
-def _plan(by_kind: Mapping[Over, tuple[Subject, ...]]) -> Iterator[Planned]:
+def _plan(by_kind: Mapping[Over, tuple[Subject, ...]], name: str) -> Iterator[Planned]:
     for check in CHECKS:
         for subject in by_kind.get(check.over, ()):
-            yield Planned(check, subject)
-
-
-def _not_run(planned: Planned) -> Finding:
-    return Finding(
-        check=planned.check.id,
-        subject=planned.subject.id,
-        verdict=Verdict.NOT_RUN,
-        clause=planned.check.clause,
-        message="this check was not run: it was deselected, or the run ended before it",
-        expected="every planned check is run",
-        found="no evidence",
-        mend="run again without -k, -x, --lf or a selection of files",
-    )
+            yield Planned(check, subject.among(name))
 
 
 def _iso(seconds: float) -> str:

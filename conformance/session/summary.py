@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.caller import as_typed
 from conformance.text import one_line
-from conformance.verdicts import REFUSING, Finding, Json, Verdict
+from conformance.verdicts import REFUSING, Finding, Json, Verdict, command_to_repeat
 
 COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
 TOLD_AGAIN = (Verdict.UNDECIDED.value, Verdict.UNSUPPORTED.value)
@@ -19,19 +19,22 @@ INSTALL = "pip install"
 FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
 
 
-def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: Path) -> None:
-    """Print the verdict of one submission to pytest's ``terminal``."""
+def print_verdict(
+    terminal: Any, name: str, report: Mapping[str, Json], folder: Path, submission: Path
+) -> None:
+    """Print the verdict of one ``submission``, whose reports are in ``folder``, to ``terminal``."""
     counts = ", ".join(
         f"{count} {verdict}"
         for verdict, count in report["summary"].items()
         if count and verdict != "planned"
     )
     advisory = sum(_is_advice(finding) for finding in report["findings"])
+    planned, selected = report["summary"]["planned"], report.get("selected")
     partial = "" if report["complete"] else " (partial: the run was stopped)"
+    part = f" (selected: {selected} of {planned} checks)" if selected is not None else ""
     verdict = report["verdict"]
-    judged = f"{verdict.upper()}{partial} — {counts} of {report['summary']['planned']} checks"
     terminal.line(
-        f"{one_line(name)}: {judged}",
+        one_line(f"{name}: {verdict.upper()}{part}{partial} — {counts} of {planned} checks"),
         bold=True,
         **{COLOUR[verdict]: True},
     )
@@ -39,6 +42,8 @@ def print_verdict(terminal: Any, name: str, report: Mapping[str, Json], folder: 
         terminal.line(f"  {advisory} advisory: worth a look, and no part of the verdict")
     for finding in _told_again(report["findings"]):
         terminal.line(str(Finding.from_json({key: finding[key] for key in FIELDS})))
+        again = command_to_repeat(str(submission), [(finding["check"], finding["subject"])])
+        terminal.line(one_line(f"  to repeat {again}"))
     page = one_line(as_typed(str(folder / "report.html")))
     terminal.line(f"  reports: {page} (and report.json, report.md, junit.xml)")
 

@@ -1,10 +1,16 @@
-"""Write the reports of a run, also while it is under way, so that a killed run leaves them."""
+"""Write the reports of a run, also while it is under way, so that a killed run leaves them.
+
+A finished report of all checks is replaced only by another: what was selected goes to the folder
+``selected`` in its place, and what is not finished yet to ``unfinished``.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from conformance.report import FORMATS, ReportWriteError, append_step_summary, write_reports
@@ -19,6 +25,11 @@ REWRITE_SECONDS = 2.0
 REWRITE_SHARE = 10
 """Partial reports take at most one part in so many of a run's time."""
 
+SELECTED = "selected"
+"""Folder, in that of a submission, for the report of a run of selected checks."""
+UNFINISHED = "unfinished"
+"""Folder, in that of a submission, for a run under way while a finished report lies there."""
+
 
 class ReportWriter:
     """Keeps the reports of all targets, in ``folder``, up to date."""
@@ -32,21 +43,23 @@ class ReportWriter:
     ) -> None:
         self.folder = folder
         self.reports: dict[str, dict[str, Json]] = {}
+        self.places: dict[str, Path] = {}
         self._targets = targets
         self._waivers = waivers
         self._environment = environment
         self._written_findings: dict[str, int] = {}
         self._next = 0.0
 
-    def begin(self) -> None:
-        """Put a partial report in the place of any old one.
+    def begin(self, names: Iterable[str]) -> None:
+        """Write partial reports of the targets with these names; other targets get none.
 
         Raises :class:`~conformance.verdicts.ConformanceError` if the folder cannot be written to.
         """
         try:
-            for target in self._targets.values():
-                forget_old_reports(self.folder / target.name)
-                self._write(target, ("json",), complete=False)
+            for name in names:
+                self.places[name] = self._place(self._targets[name])
+                forget_old_reports(self.places[name])
+                self._write(name, ("json",), complete=False)
         except (OSError, ReportWriteError) as error:
             raise ConformanceError(
                 f"no report can be written to {self.folder}",
@@ -61,16 +74,21 @@ class ReportWriter:
         began = time.monotonic()
         if began < self._next:
             return
-        for target in self._targets.values():
-            if self._written_findings[target.name] != len(target.findings):
-                self._write(target, FORMATS, complete=False)
+        for name in self.places:
+            if self._written_findings[name] != len(self._targets[name].findings):
+                self._write(name, FORMATS, complete=False)
         now = time.monotonic()
         self._next = now + max(REWRITE_SECONDS, REWRITE_SHARE * (now - began))
 
     def finish(self, *, complete: bool) -> None:
         """Write every report in every form, and the step summary if the environment wants one."""
-        for target in self._targets.values():
-            self._write(target, FORMATS, complete=complete)
+        for name, place in self.places.items():
+            own = self.folder / name
+            if complete and place != own / SELECTED:
+                self.places[name] = own
+            self._write(name, FORMATS, complete=complete)
+            if self.places[name] == own:
+                shutil.rmtree(own / UNFINISHED, ignore_errors=True)
         for report in self.reports.values():
             try:
                 append_step_summary(report)
@@ -85,10 +103,28 @@ class ReportWriter:
             for finding in report["findings"]
         )
 
-    def _write(self, target: Target, formats: Sequence[str], *, complete: bool) -> None:
+    def _place(self, target: Target) -> Path:
+        """Return where the report goes for now: never where a finished one of all checks lies."""
+        own = self.folder / target.name
+        if target.selected is not None:
+            return own / SELECTED
+        return own / UNFINISHED if _is_finished(own / "report.json") else own
+
+    def _write(self, name: str, formats: Sequence[str], *, complete: bool) -> None:
+        target = self._targets[name]
         report = report_of(
             target, waivers=self._waivers, environment=self._environment, complete=complete
         )
-        self.reports[target.name] = report
-        self._written_findings[target.name] = len(target.findings)
-        write_reports(report, self.folder / target.name, formats)
+        self.reports[name] = report
+        self._written_findings[name] = len(target.findings)
+        write_reports(report, self.places[name], formats)
+
+
+def _is_finished(file: Path) -> bool:
+    """Return whether ``file`` is the report of a run of all checks that came to its end."""
+    try:
+        report = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    complete = isinstance(report, dict) and report.get("complete") is True
+    return complete and report.get("selected") is None

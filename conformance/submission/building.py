@@ -85,7 +85,7 @@ def _dataset(data: Json) -> Dataset:
         version=data["version"],
         license=data["license"],
         split=data["split"],
-        items=int(data["items"]),
+        items=None if data["items"] is None else int(data["items"]),
         description=data.get("description", ""),
         url=data.get("url"),
         doi=data.get("doi"),

@@ -23,6 +23,8 @@ from conformance.verdicts import ConformanceError, Json, Location
 
 _MODEL = "model"
 _VECTORS = "test"
+OUTPUT_TOLERANCE = (1e-5, 1e-4)
+"""The atol and rtol that two laboratories with the same settings need."""
 _METRIC = "quality"
 _TRAINING = "training-data"
 _TEST = "test-data"
@@ -72,11 +74,14 @@ def scaffold(
     title: str | None = None,
     license: str | None = None,
     batched: bool = True,
+    output_tolerance: tuple[float, float] = OUTPUT_TOLERANCE,
 ) -> Path:
     """Make a new submission in ``folder`` and return the path of its metadata.
 
     ``external_data`` are the files that the network file refers to; they keep their place
-    relative to it. Raise :exc:`ConformanceError` if the folder is not empty, an id is not valid,
+    relative to it. ``output_tolerance`` is atol and rtol.
+
+    Raise :exc:`ConformanceError` if the folder is not empty, an id is not valid,
     or a file is missing.
     """
     _check_ids([id, *(sample.id for sample in samples)])
@@ -90,7 +95,7 @@ def scaffold(
         "models": [_model(copier, model_file, external_data, description)],
         "datasets": [_dataset(_TRAINING, "training"), _dataset(_TEST, "tests")],
         "metrics": [_metric()],
-        "vectors": [_vector_set(copier, vectors, batched)],
+        "vectors": [_vector_set(copier, vectors, batched, output_tolerance)],
         "samples": [_sample(copier, sample) for sample in samples]
         or _blank("a list with one entry for each compressed network; see docs/fields.md"),
         "associated_files": [],
@@ -280,7 +285,7 @@ def _dataset(id: str, purpose: str) -> dict[str, Json]:
         "url": _blank("where it is found; or replace the key by doi"),
         "license": _blank("SPDX expression of its licence; LicenseRef-NAME if not listed"),
         "split": _blank(f"which part was used for {purpose}"),
-        "items": _blank("number of items in this part"),
+        "items": _blank("number of items in this part; null if not published"),
     }
 
 
@@ -299,13 +304,15 @@ def _metric() -> dict[str, Json]:
     }
 
 
-def _vector_set(copier: _Copier, shards: Sequence[ShardFiles], batched: bool) -> dict[str, Json]:
+def _vector_set(
+    copier: _Copier, shards: Sequence[ShardFiles], batched: bool, tolerance: tuple[float, float]
+) -> dict[str, Json]:
     return {
         "id": _VECTORS,
         "model": _MODEL,
         "dataset": _TEST,
         "batched": batched,
-        "output_tolerance": {"atol": 1e-5, "rtol": 1e-4},
+        "output_tolerance": dict(zip(("atol", "rtol"), tolerance, strict=True)),
         "shards": [_shard(copier, shard) for shard in shards]
         or _blank("a list with the files of the vectors; see docs/fields.md"),
     }

@@ -52,14 +52,17 @@ class UseCase:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A reference to training or test data (Call, Required test data, items 2 and 3)."""
+    """A reference to training or test data (Call, Required test data, items 2 and 3).
+
+    ``items`` is None where nobody published the number, or nothing was trained.
+    """
 
     id: str
     name: str
     version: str
     license: str
     split: str
-    items: int
+    items: int | None
     description: str = ""
     url: str | None = None
     doi: str | None = None

@@ -71,7 +71,7 @@ def open_file(path: Path, display: str) -> BinaryIO:
             where=Location(file=display),
             expected="a readable file",
             found=error.strerror or str(error),
-            mend="Put the file where the submission says it is, and make it readable.",
+            mend="Put the file in its place, or correct its path, and make it readable.",
         ) from error
     try:
         refuse_lfs_pointer(file.peek(LFS_BYTES), display)

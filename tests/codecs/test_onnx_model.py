@@ -219,6 +219,10 @@ def test_external_data_beyond_their_file_are_refused(
         decode(tmp_path, model([MATMUL], stored), "w.bin")
     assert "beyond the end of 'w.bin'" in caught.value.message
     assert "64 bytes" in caught.value.expected
+    where = caught.value.where
+    assert where is not None
+    numbers = offset.isdigit() and length.isdigit() and len(offset) < 20
+    assert where.file == ("w.bin" if numbers else "s/m.onnx")
 
 
 @pytest.mark.parametrize(

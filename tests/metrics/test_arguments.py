@@ -3,7 +3,7 @@
 import pytest
 
 from conformance.metrics import METRICS, Arg, metric, metric_class
-from conformance.metrics._arguments import REQUIRED
+from conformance.metrics._arguments import REQUIRED, check_arguments
 from conformance.verdicts import ConformanceError
 
 
@@ -66,6 +66,16 @@ def test_a_value_of_the_wrong_type_or_range_is_refused(kind, args, expected):
     assert expected in error.expected
     assert error.found == repr(args[name])
     assert expected in error.mend
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [("top-k-accuracy", "k"), ("f1", "num_classes"), ("mean-iou", "num_classes")],
+)
+def test_an_integer_may_be_written_with_a_point(kind, argument):
+    (whole,) = check_arguments(kind, [Arg(argument, "integer", "")], {argument: 2.0}).values()
+    assert (whole, type(whole)) == (2, int)
+    metric(kind, {argument: 2.0})
 
 
 def test_an_optional_argument_may_be_null():

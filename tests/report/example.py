@@ -10,30 +10,30 @@ from conformance.verdicts import Finding, Location, Verdict
 MODEL = "digits-cnn"
 ORIGINAL_SIZE = 154_321
 CHECKS = {
-    "SUBMISSION-SCHEMA-001": ("test_metadata.py::test_schema", "The metadata follow the schemas"),
-    "SUBMISSION-FILE-003": ("test_metadata.py::test_files", "Every file has its declared SHA-256"),
-    "SUBMISSION-LICENSE-001": ("test_metadata.py::test_licences", "Licences are SPDX expressions"),
-    "MODEL-OPEN-001": ("test_originals.py::test_opens", "The original network can be opened"),
+    "SUBMISSION-SCHEMA-001": ("test_metadata::test_schema", "The metadata follow the schemas"),
+    "SUBMISSION-FILE-003": ("test_metadata::test_files", "Every file has its declared SHA-256"),
+    "SUBMISSION-LICENSE-001": ("test_metadata::test_licences", "Licences are SPDX expressions"),
+    "MODEL-OPEN-001": ("test_originals::test_opens", "The original network can be opened"),
     "MODEL-METRIC-001": (
-        "test_originals.py::test_metric",
+        "test_originals::test_metric",
         "The original reproduces its declared metric value",
     ),
-    "SAMPLE-DECODE-001": ("test_decoding.py::test_decodes", "The sample can be decoded"),
+    "SAMPLE-DECODE-001": ("test_decoding::test_decodes", "The sample can be decoded"),
     "SAMPLE-TENSORS-001": (
-        "test_decoding.py::test_tensors",
+        "test_decoding::test_tensors",
         "The sample holds the whole network, in its shapes",
     ),
-    "SAMPLE-FINITE-001": ("test_decoding.py::test_finite", "Tensors hold no NaN or infinity"),
-    "SAMPLE-DIGEST-001": ("test_decoding.py::test_digests", "Tensors have their declared digests"),
-    "SAMPLE-SIZE-001": ("test_decoding.py::test_size", "Claimed sizes are the sizes on disk"),
-    "SAMPLE-FEATURES-001": ("test_decoding.py::test_features", "Declared features are in the file"),
+    "SAMPLE-FINITE-001": ("test_decoding::test_finite", "Tensors hold no NaN or infinity"),
+    "SAMPLE-DIGEST-001": ("test_decoding::test_digests", "Tensors have their declared digests"),
+    "SAMPLE-SIZE-001": ("test_decoding::test_size", "Claimed sizes are the sizes on disk"),
+    "SAMPLE-FEATURES-001": ("test_decoding::test_features", "Declared features are in the file"),
     "SAMPLE-LOSSLESS-001": (
-        "test_decoding.py::test_lossless",
+        "test_decoding::test_lossless",
         "A lossless sample equals the original bit by bit",
     ),
-    "METRIC-CLAIM-001": ("test_metrics.py::test_claim", "A claimed value is the measured one"),
+    "METRIC-CLAIM-001": ("test_metrics::test_claim", "A claimed value is the measured one"),
     "METRIC-DELTA-001": (
-        "test_metrics.py::test_delta_within_tolerance",
+        "test_metrics::test_delta_within_tolerance",
         "The metric lies within its tolerance of the original's",
     ),
 }
@@ -68,14 +68,14 @@ SAMPLES: list[tuple[Any, ...]] = [
 
 
 def finding(check: str, subject: str, verdict: str = "pass", **fields: Any) -> ReportedFinding:
-    path, title = CHECKS.get(check, ("test_other.py::test_other", check))
+    path, title = CHECKS.get(check, ("test_other::test_other", check))
     return ReportedFinding(
         finding=Finding(
             check, subject, Verdict(verdict), **{"clause": "MPEG Call for Test Data", **fields}
         ),
         required=fields.get("message", "") != "advisory",
         title=title,
-        test=f"conformance/{path}[{subject}]",
+        test=f"conformance.{path}[{subject}]",
     )
 
 
@@ -253,6 +253,7 @@ def model() -> dict[str, Any]:
         "network_type": "cnn",
         "parameter_count": 38_282,
         "original_size": ORIGINAL_SIZE,
+        "training_data": [{"id": "digits-train", "name": "Digits", "items": 1077}],
         "metrics": [
             {"metric": "top1", "vectors": "test", "declared": 0.9722, "measured": 0.9722222},
         ],
@@ -282,5 +283,6 @@ def build(**changes: Any) -> dict[str, Any]:
             "cases": {"digits-cnn/int8": {"decode": 0.02, "infer": 1.1}},
         },
         "complete": True,
+        "selected": None,
     }
     return build_report(**{**arguments, **changes})

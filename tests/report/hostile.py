@@ -40,7 +40,7 @@ def build(text: str) -> dict[str, Any]:
             ),
             required=True,
             title=text,
-            test=f"conformance/test_{text}.py::test_x[{text}]",
+            test=f"conformance.test_{text}::test_x[{text}]",
         )
         for verdict in Verdict
     ]

@@ -162,7 +162,7 @@ def test_the_allowance_grows_with_parameters_and_operators():
     assert allowed_content(0, 1000) == 96
     assert allowed_content(466, 60) == 96
     assert allowed_content(4660, 600) == 932
-    assert allowed_content(10_000_000, 500) == 4096 + 10_000 + 500
+    assert allowed_content(10_000_000, 500) == 8192 + 10_000 + 500
 
 
 def test_content_is_the_smaller_of_elements_and_compressed_bytes():

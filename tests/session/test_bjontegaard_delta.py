@@ -128,3 +128,39 @@ def test_nothing_of_the_library_reaches_the_terminal() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+EXTREME = [
+    ([(1, -1.0), (2, 0.0)], [(1, -1.07e295), (2, -1.4e-13), (457, 0.0)]),
+    ([(1, -1.7e308), (2, 1.7e308)], [(1, -1.7e308), (3, 1.7e308)]),
+    ([(1, 0.0), (2, 5e-324)], [(1, 0.0), (2, 5e-324), (3, 1.0)]),
+    ([(1, 0.1), (2**62, 0.2)], [(2**62 - 4096, 0.1), (2**62, 0.2)]),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), EXTREME)
+@pytest.mark.parametrize("direction", ["higher", "lower"])
+def test_extreme_points_give_a_number_or_a_reason(one, other, direction: str) -> None:
+    for anchor, test in ((one, other), (other, one)):
+        pair = [points(*pairs, direction=direction) for pairs in (anchor, test)]
+        assert_told(compared(*pair, direction))
+
+
+VALUE = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 1.7e308, -1.7e308, 1e-200, -1e-13, -1.07e295]),
+)
+CURVE = st.lists(st.tuples(st.integers(1, 2**62), VALUE), min_size=1, max_size=6)
+
+
+@given(CURVE, CURVE, st.sampled_from(["higher", "lower"]))
+def test_any_points_give_a_number_or_a_reason(one, other, direction: str) -> None:
+    assert_told(
+        compared(points(*one, direction=direction), points(*other, direction=direction), direction)
+    )
+
+
+def assert_told(found: Delta) -> None:
+    numbers = (found.rate_percent, found.metric_difference)
+    assert all(number is None or math.isfinite(number) for number in numbers)
+    assert (None in numbers) == bool(found.reason)

@@ -51,6 +51,13 @@ def test_dataset(folder):
     assert dataset.description == ""
 
 
+@pytest.mark.parametrize("items", [None, 1077])
+def test_number_of_training_items_may_be_unknown(folder, items):
+    loaded = load_changed(folder, lambda data: data["datasets"][0].update(items=items))
+    assert loaded.problems == ()
+    assert loaded.submission.datasets[0].items == items
+
+
 def test_metric_defaults(folder):
     metric = load_changed(folder, lambda data: data["metrics"][0].pop("args") and None)
     assert metric.submission.metric("top1") == Metric(

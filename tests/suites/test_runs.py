@@ -16,6 +16,12 @@ from conformance.jsonschemas import validator
 from tests import tiny_submission
 from tests.suites.conftest import Runner
 
+FAILED = {
+    "METRIC-DELTA-001 tiny/half/distance": "fail",
+    "METRIC-DELTA-001 tiny/half-onnx/distance": "fail",
+}
+"""The findings about a tiny submission of a strict tolerance."""
+
 
 def edit(folder: Path, change) -> Path:
     metadata = json.loads((folder / "submission.json").read_text(encoding="utf-8"))
@@ -66,11 +72,7 @@ def test_same_submission_gives_the_same_report(judge_folders: Runner, tiny: Path
 def test_metric_outside_its_tolerance_fails(judge_folders: Runner, tiny: Path) -> None:
     run = judge_folders(edit(tiny, strict_tolerance))
     assert run.code == 1
-    failed = {
-        "METRIC-DELTA-001 tiny/half/distance": "fail",
-        "METRIC-DELTA-001 tiny/half-onnx/distance": "fail",
-    }
-    assert run.verdicts() == failed
+    assert run.verdicts() == FAILED
     assert "test_delta_within_tolerance[tiny/half/distance]" in run.output
     assert "to mend" in run.output
 
@@ -101,14 +103,6 @@ def test_wrong_ratio_is_explained(
     (finding,) = [finding for finding in findings if finding["verdict"] == "fail"]
     assert finding["check"] == "SAMPLE-SIZE-001"
     assert meaning in finding["mend"]
-
-
-@pytest.mark.parametrize("options", [["-k", "half-onnx"], ["-k", "nothing_like_this"]])
-def test_selection_is_never_a_pass(judge_folders: Runner, tiny: Path, options: list[str]) -> None:
-    run = judge_folders(tiny, options=options)
-    assert run.code == 3
-    assert run.report()["verdict"] == "incomplete"
-    assert set(run.verdicts().values()) == {"not-run"}
 
 
 def test_stopping_at_the_first_failure_says_so(judge_folders: Runner, tiny: Path) -> None:
@@ -142,10 +136,25 @@ def test_several_submissions_are_judged_apart(
 def test_submissions_with_one_id_are_named_by_folder(
     judge_folders: Runner, tiny: Path, tmp_path: Path
 ) -> None:
-    tiny_submission.write(tmp_path / "twin")
-    run = judge_folders(tiny, tmp_path / "twin")
-    assert run.code == 0, run.output
-    assert run.report("twin")["findings"][0]["subject"].startswith("twin")
+    alone = judge_folders(edit(tiny, strict_tolerance)).report()
+    twin = tmp_path / "twin"
+    tiny_submission.write(twin)
+    waivers = [
+        {"check": check, "subject": subject, "reason": "agreed", "link": "https://example.org"}
+        for check, _, subject in (key.partition(" ") for key in FAILED)
+    ]
+    (tmp_path / "waivers.json").write_text(json.dumps(waivers), encoding="utf-8")
+    options = ["--waivers", str(tmp_path / "waivers.json")]
+    assert judge_folders(tiny, twin, options=options).code == 0
+    for more in ([], ["-n", "2"]):
+        run = judge_folders(tiny, twin, options=more)
+        assert run.code == 1, run.output
+        assert run.report("tiny")["findings"] == alone["findings"]
+        assert run.verdicts("tiny") == FAILED
+        assert run.verdicts("twin") == {}
+        assert run.report("twin")["selected"] is None
+        subjects = {finding["subject"] for finding in run.report("twin")["findings"]}
+        assert subjects == {finding["subject"] for finding in alone["findings"]}
 
 
 @pytest.mark.parametrize(
@@ -304,6 +313,37 @@ def test_killed_run_leaves_a_partial_report_and_resumes(
         reports / "report.html"
     ).read_text(encoding="utf-8")
     assert judge_folders(tiny).code == 0
+
+
+def test_outputs_and_values_of_other_settings_name_the_setting(
+    judge_folders: Runner, tiny: Path
+) -> None:
+    def move(metadata: dict) -> None:
+        metadata["vectors"][0]["output_tolerance"] = {"atol": 0.0, "rtol": 0.0}
+        for value in metadata["samples"][0]["claims"]["metric_values"]:
+            value["value"] += 5
+        for value in metadata["models"][0]["metric_values"]:
+            value["value"] += 5
+
+    findings = judge_folders(edit(tiny, move)).report()["findings"]
+    failed = {f["check"]: f["mend"] for f in findings if f["verdict"] == "fail"}
+    assert {"METRIC-CLAIM-001", "MODEL-METRIC-001"} <= failed.keys()
+    for mend in failed.values():
+        assert "ORT_ENABLE_BASIC" in mend
+        assert "session.disable_quant_qdq" in mend
+
+
+def test_many_undeclared_features_are_one_finding(judge_folders: Runner, tiny: Path) -> None:
+    def swap(metadata: dict) -> None:
+        metadata["samples"][0]["features"] = ["int8", "zstd"]
+
+    findings = judge_folders(edit(tiny, swap)).report()["findings"]
+    (finding,) = [finding for finding in findings if finding["verdict"] == "fail"]
+    assert finding["message"] == (
+        "features 'int8', 'zstd' are declared but not in the sample; "
+        "features 'float16', 'format:safetensors' are not declared but in the sample"
+    )
+    assert finding["mend"].startswith("remove 'int8', 'zstd' and add 'float16', 'format:safe")
 
 
 def test_sample_without_any_digest_is_told_once(judge_folders: Runner, tiny: Path) -> None:

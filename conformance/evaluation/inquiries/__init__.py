@@ -19,6 +19,7 @@ from conformance.verdicts import Json
 QUESTIONS: Mapping[str, str] = {
     "describe": "networks:describe",
     "start": "networks:start",
+    "spread": "outputs:spread",
     "digest": "tensors:digest",
     "nnc-inspect": "streams:inspect",
     "nnc-validate": "streams:validate",

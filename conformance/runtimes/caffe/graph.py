@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.runtimes.caffe.inputs import declared_inputs
-from conformance.runtimes.caffe.layers import KINDS, Inferred, Node, Shape, Weight, refusal
+from conformance.runtimes.caffe.layers import KINDS, REFUSED, Inferred, Node, Shape, Weight, refusal
 from conformance.runtimes.caffe.options import check_options
 from conformance.runtimes.caffe.phases import layers_to_test
 from conformance.runtimes.caffe.sizes import SizeCheck
@@ -78,6 +78,10 @@ def build_graph(net: Any, file: str, limit_bytes: int) -> Graph:
     for name, shape in declared_inputs(net, layers, file):
         builder.add_input(name, shape)
     for layer in layers:
+        # Before what such a layer is the cause of: that nothing makes the label which it takes.
+        if layer.type in REFUSED:
+            raise _refused(layer, file)
+    for layer in layers:
         if layer.type != "Input":
             builder.add_layer(layer)
     return builder.finished()
@@ -94,6 +98,18 @@ def _check_names(layers: Sequence[Any], file: str) -> None:
                 found=f"{longest} characters",
                 mend="Rename the layer or the blob.",
             )
+
+
+def _refused(layer: Any, file: str) -> UnsupportedError:
+    reason, mend = refusal(layer.type)
+    return UnsupportedError(
+        f"layer {layer.name!r} is of type {layer.type!r}: {reason}",
+        where=Location(file, element=f"layer {layer.name!r} ({layer.type})"),
+        expected="layers that compute outputs from inputs, of the types listed in "
+        "docs/runtimes-caffe.md",
+        found=layer.type or "no type",
+        mend=mend,
+    )
 
 
 class _Builder:
@@ -155,18 +171,9 @@ class _Builder:
         return self._current[name]
 
     def _node(self, message: Any, bottoms: Sequence[int]) -> Node:
-        where = Location(self._graph.file, element=f"layer {message.name!r} ({message.type})")
         known = KINDS.get(message.type)
         if known is None:
-            reason, mend = refusal(message.type)
-            raise UnsupportedError(
-                f"layer {message.name!r} is of type {message.type!r}: {reason}",
-                where=where,
-                expected="layers that compute outputs from inputs, of the types listed in "
-                "docs/runtimes-caffe.md",
-                found=message.type or "no type",
-                mend=mend,
-            )
+            raise _refused(message, self._graph.file)
         node = Node(
             file=self._graph.file,
             name=message.name,

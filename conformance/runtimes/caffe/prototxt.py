@@ -40,7 +40,7 @@ def read_prototxt(path: Path, display: str) -> Any:
             where=Location(file=display),
             expected="a file",
             found="a folder or a device" if path.exists() else "nothing",
-            mend="Put the file where the submission says it is.",
+            mend="Put the file in its place, or correct its path.",
         )
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)

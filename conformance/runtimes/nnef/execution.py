@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array, PortInfo
+from conformance.runtimes._protocol import FAILED_RUN, Array, PortInfo
 from conformance.runtimes.nnef.libraries import imported
 from conformance.runtimes.nnef.mended import mended_operators
 from conformance.runtimes.nnef.supported import DECLARATIONS, interpreter_operators
@@ -158,5 +158,6 @@ class Computation:
             where=where,
             expected="outputs",
             found=text,
-            mend="Correct the graph or the inputs, or write the operation in another way.",
+            mend=FAILED_RUN.format("nnef_tools") + " What its interpreter does not know can be "
+            "written in another way.",
         )

@@ -7,6 +7,7 @@ import re
 from onnx import ModelProto, NodeProto
 from onnxruntime.capi import onnxruntime_pybind11_state as _state
 
+from conformance.runtimes._protocol import FAILED_RUN
 from conformance.runtimes.onnx.functions import all_nodes
 from conformance.runtimes.onnx.opsets import newer_version
 from conformance.verdicts import (
@@ -87,7 +88,7 @@ def failed_run(error: Exception, file: str) -> ConformanceError:
         where=where,
         expected="outputs",
         found=text,
-        mend="Correct the inputs in the vectors, or the graph of the model.",
+        mend=FAILED_RUN.format("ONNX Runtime"),
     )
 
 

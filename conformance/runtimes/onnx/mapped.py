@@ -29,7 +29,7 @@ class MappedFile:
                 where=Location(file=display),
                 expected="a file",
                 found="a folder or a device" if path.exists() else "nothing",
-                mend="Put the file where the submission says it is.",
+                mend="Put the file in its place, or correct its path.",
             )
         self.size = path.stat().st_size
         if self.size == 0:

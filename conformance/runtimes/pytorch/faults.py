@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from conformance.runtimes._protocol import FAILED_RUN
 from conformance.verdicts import (
     ConformanceError,
     LimitError,
@@ -82,8 +83,7 @@ def failed_run(error: Exception, file: str, element: str) -> ConformanceError:
         where=where,
         expected="outputs",
         found=text,
-        mend="Correct the inputs in the vectors (number of axes, sizes, element type), or the "
-        "network.",
+        mend=FAILED_RUN.format("PyTorch"),
     )
 
 

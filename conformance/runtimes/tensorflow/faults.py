@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from conformance.runtimes._protocol import FAILED_RUN
 from conformance.verdicts import ConformanceError, LimitError, Location, MalformedError
 
 _MOST_TEXT = 400
@@ -74,7 +75,7 @@ def failed_run(file: str) -> _Explain:
             where=Location(file=file, element=element or "graph"),
             expected="outputs",
             found=found,
-            mend="Correct the inputs in the vectors, or the graph of the model.",
+            mend=FAILED_RUN.format("TensorFlow"),
         )
 
     return explain

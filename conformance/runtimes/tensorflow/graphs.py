@@ -99,8 +99,26 @@ def check_operators(places: Iterable[tuple[str, Any]], allowed: Collection[str],
             expected="operators that compute tensors from tensors: no state that is kept, no "
             "random numbers, no tables, no custom operators",
             found=node.op,
-            mend="Export the network for inference, with one signature and standard operators.",
+            mend=_without(node.op),
         )
+
+
+def _without(operator: str) -> str:
+    """Return how to export a network that does without an operator."""
+    if operator.startswith("Assign"):
+        return (
+            "Export a function that assigns nothing: leave out layers that augment training data "
+            "(RandomFlip and its like) or count, and call the others with training=False. If the "
+            "network keeps a state from call to call, make the state an input and an output."
+        )
+    if "Random" in operator or operator.endswith("Normal"):
+        return (
+            "Leave out the layers that draw random numbers, such as those that augment training "
+            "data, and call the others with training=False."
+        )
+    if "Table" in operator:
+        return "Look values up before the network: let the vectors hold what the table gives."
+    return "Export the network for inference, with one signature and standard operators."
 
 
 def check_settings(places: Iterable[tuple[str, Any]], file: str) -> None:

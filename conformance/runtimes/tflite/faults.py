@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from conformance.runtimes._protocol import FAILED_RUN
 from conformance.runtimes.tflite.graph import MAIN
 from conformance.runtimes.tflite.model import Model
 from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
@@ -53,7 +54,7 @@ def failed_run(error: Exception, model: Model, file: str) -> ConformanceError:
         where=Location(file=file, element=_node(text, model)),
         expected="outputs",
         found=text,
-        mend="Correct the inputs in the vectors, or the model.",
+        mend=FAILED_RUN.format("LiteRT"),
     )
 
 

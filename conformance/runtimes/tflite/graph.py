@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from conformance.runtimes.tflite.model import Model, Operator, Subgraph
-from conformance.runtimes.tflite.operators import FOREIGN, NAMES, OPTIONAL, RANDOM, RESOURCES
+from conformance.runtimes.tflite.operators import (
+    ASSIGN,
+    FOREIGN,
+    NAMES,
+    OPTIONAL,
+    RANDOM,
+    RESOURCES,
+)
 from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
 
 MAIN = 0
@@ -32,9 +39,10 @@ def graphs_in_use(model: Model, file: str) -> tuple[int, ...]:
 
 def check_graphs(model: Model, graphs: Sequence[int], file: str) -> None:
     """Raise UnsupportedError for operators that cannot be judged, MalformedError for lost data."""
-    for number in graphs:
-        for operator in model.subgraphs[number].operators:
-            _check_operator(operator, file)
+    operators = [each for number in graphs for each in model.subgraphs[number].operators]
+    keeps_state = any(operator.name == ASSIGN for operator in operators)
+    for operator in operators:
+        _check_operator(operator, file, keeps_state=keeps_state)
     for number in graphs:
         _check_flow(model.subgraphs[number], number == MAIN, file)
 
@@ -95,7 +103,7 @@ def _called(graph: Subgraph) -> Iterator[int]:
     return iter(dict.fromkeys(call for each in graph.operators for call in each.calls))
 
 
-def _check_operator(operator: Operator, file: str) -> None:
+def _check_operator(operator: Operator, file: str, *, keeps_state: bool) -> None:
     where = Location(file=file, element=operator.element)
     if operator.name in FOREIGN:
         raise _foreign(operator, where)
@@ -113,8 +121,7 @@ def _check_operator(operator: Operator, file: str) -> None:
             where=where,
             expected="parameters that are tensors of the model file, and no state between runs",
             found=f"operator {operator.name}",
-            mend="Freeze the variables before converting, as "
-            "tf.lite.TFLiteConverter.from_keras_model does for a Keras model.",
+            mend=_without_resources(operator.name, keeps_state=keeps_state),
         )
     if operator.name not in NAMES:
         raise UnsupportedError(
@@ -125,6 +132,22 @@ def _check_operator(operator: Operator, file: str) -> None:
             mend="Convert the model with an older converter, or update this tool.",
         )
     _check_inputs(operator, where)
+
+
+def _without_resources(name: str, *, keeps_state: bool) -> str:
+    if name.startswith("HASHTABLE"):
+        return "Look values up before the network: let the vectors hold what the table gives."
+    state = (
+        "make the state an input and an output of the network, each run given what the run before "
+        "gave, and convert it again; frozen, it would be another network"
+    )
+    if keeps_state:
+        return f"The network keeps a state from run to run, as streaming networks do: {state}."
+    return (
+        "If the variables hold weights, freeze them before converting, as "
+        "tf.lite.TFLiteConverter.from_keras_model does for a Keras model. If they hold a state "
+        f"that lasts from run to run, {state}."
+    )
 
 
 def _check_inputs(operator: Operator, where: Location) -> None:

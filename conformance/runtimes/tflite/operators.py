@@ -46,9 +46,10 @@ RANDOM = frozenset(
 )
 """Operators that draw random numbers: a seeded generator too goes on from run to run."""
 
+ASSIGN = "ASSIGN_VARIABLE"
 RESOURCES = frozenset(
     {
-        *("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"),
+        *("VAR_HANDLE", "READ_VARIABLE", ASSIGN, "CALL_ONCE"),
         *("HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE"),
     }
 )

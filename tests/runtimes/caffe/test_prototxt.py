@@ -55,6 +55,11 @@ CASES = {
         "reads training data",
     ),
     "loss": (X + layer("SoftmaxWithLoss"), UnsupportedError, "compares outputs with labels"),
+    "loss-of-a-label": (
+        X + RELU + 'layer { name: "l" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" }',
+        UnsupportedError,
+        "compares outputs with labels",
+    ),
     "unknown-bottom": (X + layer("ReLU", bottom="z"), MalformedError, "nothing makes before it"),
     "wrong-order": (
         X + layer("ReLU", bottom="z") + layer("ReLU", top="z", name="m"),

@@ -71,9 +71,9 @@ def open_files(source: ModelSource) -> ModelFiles:
             others.append(display)
     if not folder.is_relative_to(root):
         raise MalformedError(
-            "the graph lies outside the submission",
+            "the graph lies outside the folder that it is read from",
             where=Location(file=source.display[0]),
-            expected="a file inside the submission",
+            expected="a file inside that folder",
             found="a link that leads out of it",
             mend="Put the file itself in the place of the link.",
         )

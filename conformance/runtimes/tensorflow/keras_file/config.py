@@ -56,6 +56,15 @@ def read_config(data: npt.NDArray[np.uint8], file: str) -> Json:
     return config
 
 
+_REBUILD = "Rebuild the network without it, or export it as a SavedModel for inference."
+_STATE = (
+    "Save the layer with stateful=False, and make its state an input and an output of the network "
+    "if runs follow one another; a SavedModel that keeps it is refused as well."
+)
+_AUGMENTING = frozenset({"AugMix", "AutoContrast", "CutMix", "Equalization", "MixUp", "Pipeline"})
+_LOOKING_UP = frozenset({"Hashing", "IntegerLookup", "StringLookup", "TextVectorization"})
+
+
 class _Checker:
     def __init__(self, file: str) -> None:
         self._file = file
@@ -117,6 +126,7 @@ class _Checker:
                 else "an input is sparse",
                 f"{key} false",
                 f"{key} true",
+                _STATE if key == "stateful" else _REBUILD,
             )
         if key in _UNSET and value:
             self._unsupported(
@@ -160,6 +170,7 @@ class _Checker:
                 f"the model has a layer or an object that is not run here: {name[:80]}",
                 "layers that give the same outputs for the same inputs, saved by Keras 3",
                 f"{name} of {module}"[:200],
+                _instead_of(name),
             )
         if registered not in (None, name):
             self._custom(pointer, registered)
@@ -184,17 +195,32 @@ class _Checker:
             mend="Use activations and initializers of Keras, or export a SavedModel.",
         )
 
-    def _unsupported(self, pointer: str, message: str, expected: str, found: str) -> NoReturn:
+    def _unsupported(
+        self, pointer: str, message: str, expected: str, found: str, mend: str = _REBUILD
+    ) -> NoReturn:
         raise UnsupportedError(
             message,
             where=self._at(pointer),
             expected=expected,
             found=found[:200],
-            mend="Rebuild the network without it, or export it as a SavedModel for inference.",
+            mend=mend,
         )
 
     def _at(self, pointer: str) -> Location:
         return Location(self._file, element=f"{CONFIG} {pointer}".rstrip())
+
+
+def _instead_of(name: str) -> str:
+    """Return how to do without a class; no way that leads to the next refusal."""
+    if name.startswith("Random") or name in _AUGMENTING:
+        return (
+            "Save the network without the layers that augment training data: they do nothing in "
+            "inference, as in keras.Sequential([keras.Input(shape), *other_layers]). A SavedModel "
+            "that holds them is refused as well."
+        )
+    if name in _LOOKING_UP:
+        return "Look values up before the network: let the vectors hold what the layer gives."
+    return _REBUILD
 
 
 def _members(pointer: str, key: str, value: Any) -> Iterator[tuple[str, str, Any]]:
