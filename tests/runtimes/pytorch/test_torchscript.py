@@ -378,7 +378,7 @@ def test_edited_code_is_refused(tmp_path, old, new, error, message):
 
 
 def test_weights_in_the_code_are_found(tmp_path):
-    numbers = ", ".join(f"{i}.5" for i in range(40))
+    numbers = ", ".join(f"{i}.5" for i in range(140))
     new = f"return torch.add((fc).forward(x, ), torch.sum(torch.tensor([{numbers}])))"
     path = edited(saved(tmp_path, odd.Base()), "return (fc).forward(x, )", new)
     with files.open_file(path) as network:
@@ -388,7 +388,7 @@ def test_weights_in_the_code_are_found(tmp_path):
 
 def test_weights_in_large_integers_are_found(tmp_path):
     terms = "(fc).forward(x, )"
-    for index in range(20):
+    for index in range(110):
         terms = f"torch.add({terms}, {(1 << 40) + index})"
     path = edited(saved(tmp_path, odd.Base()), "return (fc).forward(x, )", f"return {terms}")
     assert "cannot take their place" in refused(path).message
