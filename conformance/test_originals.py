@@ -42,13 +42,14 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
             where=Location(METADATA, pointer=f"{subject.pointer}/files", element=file),
             mend="list the file under associated_files, or remove it",
         )
-    _require_used_parameters(subject, judge, measured["unused_parameters"])
+    _require_used_parameters(subject, judge, measured)
     _require_parameters_fill_files(subject, judge, measured)
     judge.passed("the network uses every one of its files and parameters")
 
 
-def _require_used_parameters(subject: Subject, judge: Judge, unused: list[str]) -> None:
+def _require_used_parameters(subject: Subject, judge: Judge, measured: Mapping[str, Json]) -> None:
     assert subject.model is not None
+    unused = measured["unused_parameters"]
     more = [f"and {len(unused) - MOST_NAMED} more"] if len(unused) > MOST_NAMED else []
     judge.require(
         not unused,
@@ -56,7 +57,8 @@ def _require_used_parameters(subject: Subject, judge: Judge, unused: list[str]) 
         expected="parameters that the network reads: their bytes are the original size",
         found=", ".join([*unused[:MOST_NAMED], *more]),
         where=Location(subject.model.files[0].rel_filepath, element=unused[0] if unused else None),
-        mend="remove them from the network: their bytes would count as its size",
+        mend=measured.get("unused_fix")
+        or "remove them from the network: their bytes would count as its size",
     )
 
 

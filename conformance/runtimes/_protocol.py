@@ -136,6 +136,10 @@ class Network(Protocol):
         """Names of the parameters that no output depends on."""
 
     @property
+    def unused_fix(self) -> str:
+        """How to save the model without its unused parameters; empty if that is not known."""
+
+    @property
     def unused_files(self) -> tuple[str, ...]:
         """The listed files, as displayed, that the network is not made of."""
 

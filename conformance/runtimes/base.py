@@ -20,7 +20,8 @@ class ParameterNetwork(ABC):
     """A network that runs with any set of parameters; see :class:`conformance.runtimes.Network`.
 
     A format derives from it, fills in the attributes, and says in :meth:`_compute_with` how its
-    library is run. The tensors of ``inventory`` are in the format's own layout.
+    library is run. The tensors of ``inventory`` are in the format's own layout. ``unused_fix`` says
+    how to save the model without its unused parameters, where the format knows.
     """
 
     inventory: Inventory
@@ -29,6 +30,7 @@ class ParameterNetwork(ABC):
     versions: Mapping[str, str]
     settings: Mapping[str, str]
     unused_files: tuple[str, ...] = ()
+    unused_fix: str = ""
 
     def __init__(self, file: str) -> None:
         self.file = file

@@ -43,8 +43,8 @@ def fit_tensors(
 ) -> dict[str, Fitted]:
     """Return ``convert(tensor, slot)`` of the parameters and scalars of ``replacement``, by name.
 
-    Parameters have to be there, under their name or an alias; scalars may be; topology may be, with
-    the values of the original. Tensors are read one at a time, and ``convert`` meets none that does
+    Parameters have to be there, under their name or an alias, unless no output depends on them (the
+    original's are given then); scalars may be; topology may be, with the values of the original. Tensors are read one at a time, and ``convert`` meets none that does
     not fit. One ConformanceError, at ``element`` of the file, names everything that does not fit.
     """
     problems = [f"{name} is missing" for name in missing_names(replacement, inventory)]
@@ -64,6 +64,9 @@ def fit_tensors(
             fitted[name] = convert(replacement[given], slot)
     if problems:
         raise _refusal(problems, inventory.file, element)
+    for name in inventory.unused_parameters:
+        if name not in fitted:
+            fitted[name] = convert(inventory.parameters[name], _slot(name, inventory))
     return fitted
 
 
@@ -73,9 +76,13 @@ def as_stored(array: Array, slot: Slot) -> Array:
 
 
 def missing_names(given: Mapping[str, object], inventory: Inventory) -> list[str]:
-    """Return the parameters that ``given`` has neither under their names nor under aliases."""
-    brought = {inventory.aliases.get(name, name) for name in given}
-    return [name for name in inventory.parameters if name not in brought]
+    """Return the parameters that ``given`` has neither under their names nor under aliases.
+
+    Those that no output depends on need not be brought: the copies and the optimiser's variables
+    that some exporters store are nobody's to compress.
+    """
+    known = {inventory.aliases.get(name, name) for name in given} | {*inventory.unused_parameters}
+    return [name for name in inventory.parameters if name not in known]
 
 
 def fits_shape(given: tuple[int, ...], wanted: tuple[int, ...], role: Role) -> bool:

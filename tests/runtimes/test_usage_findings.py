@@ -52,6 +52,12 @@ def test_unused_parameters_are_named_in_one_finding(tmp_path):
     assert finding.mend.startswith("remove them from the network")
 
 
+def test_the_call_that_saves_it_right_is_named_where_it_is_known(tmp_path):
+    known = {"unused_parameters": ["optimizer/vars/2"], "unused_fix": "model.optimizer = None"}
+    (finding,) = findings(tmp_path, **known)
+    assert finding.mend == "model.optimizer = None"
+
+
 @pytest.mark.parametrize(("count", "end"), [(8, "w7"), (9, "w7, and 1 more"), (99, "and 91 more")])
 def test_many_unused_parameters_are_counted(tmp_path, count, end):
     (finding,) = findings(tmp_path, unused_parameters=[f"w{i}" for i in range(count)])

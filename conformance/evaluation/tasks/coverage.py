@@ -22,14 +22,15 @@ UNTOLD = "a type and shape that the original's file does not tell"
 def coverage_of(survey: Survey, network: Network, file: str) -> Iterator[dict[str, Json]]:
     """Yield what keeps the tensors of a sample from taking the place of all parameters.
 
-    Scalars and topology may be in the sample, but need not be; nothing else may.
+    Scalars, topology and parameters that no output depends on may be in the sample, but need not
+    be; nothing else may.
     """
     tensors = survey.fitted
     parameters, optional = network.parameters, {**network.scalars, **network.constants}
     brought = {network.aliases.get(name, name) for name in tensors}
     known = {*parameters, *optional, *network.aliases}
     spare = {n: t["shape"] for n, t in tensors.items() if n not in parameters}
-    for name in sorted(parameters.keys() - brought):
+    for name in sorted(parameters.keys() - brought - set(network.unused_parameters)):
         entry = tensor_that_fits(name, parameters[name].shape, spare, optional)
         also = [alias for alias, first in network.aliases.items() if first == name]
         yield problem(

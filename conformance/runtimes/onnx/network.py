@@ -35,6 +35,8 @@ from conformance.runtimes.roles import Inventory
 class OnnxNetwork:
     """An opened ONNX model; see :class:`conformance.runtimes.Network`."""
 
+    unused_fix = ""
+
     def __init__(self, source: ModelSource) -> None:
         self._file = source.display[0]
         mapped = MappedFile(source.files[0], self._file)

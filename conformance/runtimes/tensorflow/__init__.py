@@ -7,8 +7,9 @@ Use it like this::
 
 How it is laid out: ``saved_model`` and ``keras_file`` read the formats, without TensorFlow as far
 as that goes, and end with the same things: a graph, and values for its variables. ``operators``
-says which operators a graph may have, ``graphs`` finds them, ``attached`` the values that a graph
-holds itself; ``pruning`` leaves out what outputs do not need; ``computing`` runs the rest.
+says which operators a graph may have, ``graphs`` finds them, ``constants`` the values that a graph
+holds itself, ``uses`` how operators read them, ``idle`` what nothing reads; ``pruning`` leaves out
+what outputs do not need; ``computing`` runs the rest.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numpy as np
 
 from conformance.runtimes._protocol import Array, PortInfo
 from conformance.runtimes.batching import Run
+from conformance.runtimes.tensorflow.constants import replaced
 from conformance.runtimes.tensorflow.engine import session_config, tensorflow_for
 from conformance.runtimes.tensorflow.faults import damaged, explained, failed_run
 from conformance.runtimes.tensorflow.graphs import node_of
@@ -37,6 +38,7 @@ class LoadedGraph:
 
     def __init__(self, graph_def: Any, signature: Signature, file: str, format: str) -> None:
         self._tf = tensorflow_for(format)
+        self._definition, self._format = graph_def, format
         self._file = file
         self._signature = signature
         self._graph = self._tf.Graph()
@@ -50,6 +52,16 @@ class LoadedGraph:
                 if node.op == "VarHandleOp":
                     self._assigned[node.name] = self._assignment(node)
             self._graph.finalize()
+
+    def with_constants(self, arrays: Mapping[str, Array]) -> LoadedGraph:
+        """Return the graph with other values in its constants, by key; itself if there are none.
+
+        They are put in before TensorFlow sees the graph: nothing is computed from the old ones.
+        """
+        if not arrays:
+            return self
+        graph = replaced(self._definition, arrays)
+        return LoadedGraph(graph, self._signature, self._file, self._format)
 
     def compute_with(self, values: Mapping[str, Array]) -> Run:
         """Return a function from inputs to outputs, of the graph with ``values`` by handle."""

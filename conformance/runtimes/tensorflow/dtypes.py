@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import ml_dtypes
 import numpy as np
 
@@ -27,10 +29,12 @@ _DTYPES: dict[int, DType] = {
     19: np.dtype(np.float16),
     22: np.dtype(np.uint32),
     23: np.dtype(np.uint64),
+    24: np.dtype(ml_dtypes.float8_e5m2),
+    25: np.dtype(ml_dtypes.float8_e4m3fn),
 }
 
-_SMALL = 16
-_COUNTING_BYTES = 4
+QUANTISED: Mapping[int, int] = {11: 6, 12: 4, 13: 3, 15: 5, 16: 17}
+"""TensorFlow's types of quantised integers, and the plain types with the same bytes."""
 
 
 def known_dtype(number: int) -> DType | None:
@@ -64,13 +68,3 @@ def named_dtype(name: str, where: Location) -> DType:
         found=name[:80],
         mend="Give the layer another dtype, such as float32.",
     )
-
-
-def is_counter(dtype: DType, shape: tuple[int, ...]) -> bool:
-    """Say whether a variable is a counter, a seed or a flag: part of the graph, not a parameter.
-
-    It is a scalar, or a list of fewer than 16 elements, of booleans or of integers of 32 or 64
-    bits. Narrower integers are quantised weights.
-    """
-    counting = dtype.kind == "b" or (dtype.kind in "iu" and dtype.itemsize >= _COUNTING_BYTES)
-    return counting and len(shape) <= 1 and (not shape or shape[0] < _SMALL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import final
 
 from conformance.runtimes._protocol import Array, ModelSource
@@ -10,7 +10,6 @@ from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.libraries import versions_of
 from conformance.runtimes.roles import Inventory
-from conformance.runtimes.tflite.dtypes import packed
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.graph import check_graphs, graphs_in_use, needed_tensors
 from conformance.runtimes.tflite.hidden import loose_values
@@ -75,16 +74,17 @@ class TfliteNetwork(ParameterNetwork):
         if tensors is None and (self._layout.is_plain or not replaceable):
             return self._session(self._path).run
         given = tensors or {}
-        contents = {name: packed(given.get(name, own), own.dtype) for name, own in self._own()}
+        contents = {
+            each.name: each.packed(self._array(each.name, given), self.file)
+            for each in self._stored
+        }
         # Tensors that share data have their own in the copy. The file is run as such a copy too:
         # where its data lie in memory may show in the last bits of an output.
         with written_copy(self._data, self._layout, contents) as path:
             return self._session(path).run
 
-    def _own(self) -> Iterator[tuple[str, Array]]:
-        """Yield every stored tensor with its name, one at a time."""
-        for each in self._stored:
-            yield each.name, self.inventory.stored(each.name).values()
+    def _array(self, name: str, given: Mapping[str, Array]) -> Array:
+        return given[name] if name in given else self.inventory.stored(name).values()
 
     def _session(self, path: str) -> Session:
         return Session(path, self._model, self._inputs, self._outputs, self.file)

@@ -7,15 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.dtypes import DType, is_floating
 from conformance.runtimes.roles import StoredTensor, Use
-from conformance.runtimes.tflite.dtypes import dtype_of, stored_bytes, type_name, unpacked
+from conformance.runtimes.tflite.dtypes import dtype_of, packed, stored_bytes, type_name, unpacked
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.graph import Place
 from conformance.runtimes.tflite.model import Model, Range, Tensor
-from conformance.verdicts import Location, UnsupportedError
+from conformance.runtimes.tflite.sparse import Positions, sparse_positions
+from conformance.verdicts import ConformanceError, Location, UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,8 @@ class Stored:
     """A stored tensor, unread.
 
     ``data`` is where its bytes are; ``buffer_place`` where the file says, as an unsigned number of
-    32 bits, which buffer that is. ``is_used`` says whether an output depends on it.
+    32 bits, which buffer that is. ``is_used`` says whether an output depends on it. The values of a
+    sparse tensor belong to ``positions`` of the dense one.
     """
 
     name: str
@@ -34,6 +37,35 @@ class Stored:
     buffer_place: int
     uses: frozenset[Use]
     is_used: bool
+    positions: Positions | None = None
+
+    def unpacked(self, data: npt.NDArray[np.uint8]) -> Array:
+        """Return the dense array that the bytes ``data`` hold."""
+        if self.positions is None:
+            return unpacked(data, self.dtype, self.shape)
+        dense = np.zeros(self.elements, self.dtype)
+        dense[self.positions] = unpacked(data, self.dtype, self.positions.shape)
+        return dense.reshape(self.shape)
+
+    def packed(self, array: Array, file: str) -> npt.NDArray[np.uint8]:
+        """Return the bytes that hold ``array``; ConformanceError if they cannot.
+
+        A sparse tensor has places for some values only: all others have to be zero.
+        """
+        if self.positions is None:
+            return packed(array, self.dtype)
+        flat = array.reshape(-1)
+        kept = flat[self.positions]
+        lost = np.count_nonzero(flat) - np.count_nonzero(kept)
+        if lost:
+            raise ConformanceError(
+                "the decoded tensors do not fit the model's parameters",
+                where=Location(file=file, element=f"{self.element} {self.name}"),
+                expected="zeros where the sparse tensor of the model stores no values",
+                found=f"{lost} other values in {self.name!r}",
+                mend="Keep zeros when compressing, or convert the model without sparsity.",
+            )
+        return packed(kept, self.dtype)
 
     @property
     def element(self) -> str:
@@ -57,7 +89,7 @@ def as_tensors(data: memoryview, stored: Sequence[Stored]) -> list[StoredTensor]
 
     def reading(tensor: Stored) -> Callable[[], Array]:
         span = whole[tensor.data.begin : tensor.data.end]
-        return lambda: unpacked(span, tensor.dtype, tensor.shape)
+        return lambda: tensor.unpacked(span)
 
     return [
         StoredTensor(
@@ -105,13 +137,16 @@ def _stored(
 ) -> Stored:
     assert tensor.data is not None  # noqa: S101 - only stored tensors come here
     dtype = dtype_of(tensor.code)
-    if dtype is None or tensor.table.table("sparsity") is not None:
-        raise _unreadable(reader, tensor, dtype)
-    if tensor.data.size != stored_bytes(dtype, tensor.elements):
+    if dtype is None:
+        raise _unreadable(reader, tensor)
+    sparsity = tensor.table.table("sparsity")
+    positions = sparse_positions(reader, tensor, sparsity) if sparsity is not None else None
+    elements = tensor.elements if positions is None else len(positions)
+    if tensor.data.size != stored_bytes(dtype, elements):
         raise reader.malformed(
             f"the data of tensor {name!r} has the wrong length",
             *(tensor.data.begin, f"{tensor.element} {tensor.name}"),
-            f"{stored_bytes(dtype, tensor.elements)} bytes for {dtype.name} of shape "
+            f"{stored_bytes(dtype, elements)} bytes for {elements} of {dtype.name}, shape "
             f"{list(tensor.shape)}",
             f"{tensor.data.size} bytes",
         )
@@ -124,6 +159,7 @@ def _stored(
         buffer_place=tensor.table.places["buffer"],
         uses=uses | {Use.QUANTISED} if tensor.scales and not is_floating(dtype) else uses,
         is_used=is_used,
+        positions=positions,
     )
 
 
@@ -140,7 +176,7 @@ def _names(places: Mapping[Place, Tensor]) -> dict[Place, str]:
     return names
 
 
-def _unreadable(reader: Reader, tensor: Tensor, dtype: DType | None) -> UnsupportedError:
+def _unreadable(reader: Reader, tensor: Tensor) -> UnsupportedError:
     return UnsupportedError(
         f"tensor {tensor.name!r} is stored in a way that cannot be replaced",
         where=Location(
@@ -148,7 +184,7 @@ def _unreadable(reader: Reader, tensor: Tensor, dtype: DType | None) -> Unsuppor
             byte_offset=tensor.table.position,
             element=f"{tensor.element} {tensor.name}",
         ),
-        expected="a dense tensor of numbers",
-        found="a sparse tensor" if dtype is not None else f"a tensor of {type_name(tensor.code)}",
-        mend="Convert the model again, without sparsity and without tensors of texts.",
+        expected="a tensor of numbers",
+        found=f"a tensor of {type_name(tensor.code)}",
+        mend="Convert the model again, without tensors of texts.",
     )

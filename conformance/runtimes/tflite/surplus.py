@@ -25,7 +25,8 @@ def check_surplus(
     parts of the file overlap: to replace one would change the other too.
     """
     data = {each.data for each in tensors}
-    found = list(_surplus(reader, model, data))
+    sparse = {each.element for each in tensors if each.positions is not None}
+    found = list(_surplus(reader, model, data, sparse))
     found += (
         (each.data.size, f"{each.element} {each.name}, which nothing uses")
         for each in tensors
@@ -39,11 +40,15 @@ def check_surplus(
         raise _too_much(reader.file, total, found)
 
 
-def _surplus(reader: Reader, model: Model, data: Collection[Range]) -> Iterator[tuple[int, str]]:
+def _surplus(
+    reader: Reader, model: Model, data: Collection[Range], sparse: Collection[str]
+) -> Iterator[tuple[int, str]]:
     """Yield the bytes that are too much in one place, and the place."""
     buffers = {each for each in model.buffers if each is not None}
     for (begin, end), (_, element) in reader.claimed.items():
         held = next((r for r in _held(begin, end) if r in buffers), None)
+        if element.partition(".sparsity.")[0] in sparse:
+            continue  # which values there are is part of the tensor, and was checked with it
         if held is None and end - begin > _FREE_BYTES:
             yield end - begin - _FREE_BYTES, element
         elif held is not None and held not in data:
@@ -60,9 +65,13 @@ def _gaps(reader: Reader) -> int:
                 *(begin, element, f"a {use} that begins at byte {after} or later"),
                 f"byte {begin}",
             )
-        gaps += begin - after
+        gaps += _gap(reader, after, begin)
         after = end
-    return gaps + len(reader.data) - after
+    return gaps + _gap(reader, after, len(reader.data))
+
+
+def _gap(reader: Reader, begin: int, end: int) -> int:
+    return max(0, end - begin - reader.padding.get(begin, 0))
 
 
 def _held(begin: int, end: int) -> tuple[Range, Range]:

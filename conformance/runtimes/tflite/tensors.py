@@ -1,4 +1,4 @@
-"""Tensors in use that no verdict can rest on: of texts, sparse, or quantised in unusual ways."""
+"""Tensors in use that cannot be judged: of texts, sparse ones, or quantised in unusual ways."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from conformance.runtimes.tflite.dtypes import dtype_of, stored_bytes, type_name
 from conformance.runtimes.tflite.flatbuffer import Reader, Table
-from conformance.runtimes.tflite.model import Model, Tensor
+from conformance.runtimes.tflite.model import Model, Subgraph, Tensor
 from conformance.verdicts import LimitError, Location, UnsupportedError
+
+_DENSIFY = "DENSIFY"
 
 
 def check_tensors(reader: Reader, model: Model, graphs: Sequence[int], limit_bytes: int) -> None:
@@ -17,21 +19,30 @@ def check_tensors(reader: Reader, model: Model, graphs: Sequence[int], limit_byt
     kinds of tensors that cannot be judged.
     """
     for number in graphs:
-        for tensor in model.subgraphs[number].tensors:
-            _check_kind(reader, tensor)
+        read_otherwise = _read_otherwise(model.subgraphs[number])
+        for index, tensor in enumerate(model.subgraphs[number].tensors):
+            _check_kind(reader, tensor, index in read_otherwise)
             _check_size(reader, tensor, limit_bytes)
             quantisation = tensor.table.table("quantization")
             if quantisation is not None:
                 _check_quantisation(reader, tensor, quantisation)
 
 
-def _check_kind(reader: Reader, tensor: Tensor) -> None:
+def _read_otherwise(graph: Subgraph) -> set[int]:
+    """Return the tensors of a graph that other operators read than DENSIFY, or nothing stores."""
+    read = {i for each in graph.operators if each.name != _DENSIFY for i in each.inputs}
+    made = {i for i, tensor in enumerate(graph.tensors) if tensor.data is None}
+    return read | made | set(graph.outputs)
+
+
+def _check_kind(reader: Reader, tensor: Tensor, is_read_otherwise: bool) -> None:
     if dtype_of(tensor.code) is None:
         raise _unsupported(
             reader, tensor, "a tensor of numbers", f"a tensor of {type_name(tensor.code)}"
         )
-    if tensor.table.table("sparsity") is not None:
-        raise _unsupported(reader, tensor, "dense tensors", "a sparse tensor")
+    if tensor.table.table("sparsity") is not None and is_read_otherwise:
+        expected = f"sparse tensors that are stored, and that {_DENSIFY} alone reads"
+        raise _unsupported(reader, tensor, expected, "a sparse tensor")
     if tensor.is_variable and tensor.data is not None:
         raise reader.malformed(
             "a variable has a stored content",

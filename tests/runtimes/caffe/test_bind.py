@@ -205,7 +205,7 @@ def mixed(coefficients):
     return text + 'layer { name: "b" type: "Bias" bottom: "j" top: "y" }'
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(2, HIDDEN), (9, HIDDEN // 8)])
+@pytest.mark.parametrize(("rows", "columns"), [(8, HIDDEN), (60, HIDDEN // 8)])
 def test_weights_written_into_the_prototxt_are_not_passed_over(rows, columns, tmp_path):
     text = mixed(np.random.default_rng(3).normal(size=(rows, columns)))
     bias = np.zeros(rows, np.float32)
@@ -213,7 +213,7 @@ def test_weights_written_into_the_prototxt_are_not_passed_over(rows, columns, tm
         network.bind().run(nets.inputs_of(network))
         with pytest.raises(UnsupportedError, match="cannot take their place") as caught:
             network.bind({"b/bias": bias})
-    assert caught.value.expected == "content of at most 16 outside the parameters"
+    assert caught.value.expected == "content of at most 96 outside the parameters"
     assert caught.value.where.file == "models/net.prototxt"
     assert "(Eltwise)" in caught.value.found
 

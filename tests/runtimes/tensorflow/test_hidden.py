@@ -5,14 +5,21 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
-from tensorflow.core.framework import attr_value_pb2, tensor_pb2, types_pb2
+from tensorflow.core.framework import (
+    attr_value_pb2,
+    tensor_pb2,
+    tensor_shape_pb2,
+    types_pb2,
+)
 
-from conformance.runtimes.tensorflow.attached import attached_values
-from conformance.verdicts import UnsupportedError
+from conformance.runtimes.roles import content_of
+from conformance.runtimes.tensorflow.constants import Constants
+from conformance.verdicts import MalformedError, UnsupportedError
 from tests.runtimes.tensorflow import nets
 
 tf = nets.tf
-OWN = np.random.default_rng(5).normal(size=(144, 3)).astype(np.float32)
+RNG = np.random.default_rng(5)
+OWN = RNG.normal(size=(144, 3)).astype(np.float32)
 
 
 def from_bytes():
@@ -22,13 +29,12 @@ def from_bytes():
     )
 
 
-def from_eight_bits():
-    return tf.cast(tf.constant(OWN.astype(ml_dtypes.float8_e5m2)), tf.float32)
-
-
 def from_sizes():
-    empty = tf.constant(np.zeros([0, *[1] * 30], np.float32))
-    return tf.reduce_sum(tf.cast(tf.raw_ops.Shape(input=empty), tf.float32))
+    found = 0.0
+    for _ in range(9):
+        empty = tf.constant(np.zeros([0, *[1] * 30], np.float32))
+        found += tf.reduce_sum(tf.cast(tf.raw_ops.Shape(input=empty), tf.float32))
+    return found
 
 
 def as_saved(meta):
@@ -64,8 +70,8 @@ def hiding(tmp_path, weights, change):
 
 @pytest.mark.parametrize(
     ("weights", "change"),
-    [(from_bytes, as_quantised), (from_eight_bits, as_saved), (from_sizes, as_saved)],
-    ids=["quantised-bytes", "float8", "sizes-of-an-empty-tensor"],
+    [(from_bytes, as_quantised), (from_sizes, as_saved)],
+    ids=["quantised-bytes", "sizes-of-empty-tensors"],
 )
 def test_constants_of_unusual_types_cannot_hide_the_original(tmp_path, weights, change):
     with nets.opened(hiding(tmp_path, weights, change)) as network:
@@ -96,21 +102,47 @@ def test_a_constant_that_the_call_of_its_function_brings_is_refused(tmp_path):
     assert "of function" in caught.value.where.element
 
 
-def constant(**fields):
-    node = tf.compat.v1.NodeDef(name="hiding", op="Const")
+def test_constants_of_eight_bits_are_parameters(tmp_path):
+    def from_eight_bits():
+        return tf.cast(tf.constant(OWN.astype(ml_dtypes.float8_e5m2)), tf.float32)
+
+    with nets.opened(hiding(tmp_path, from_eight_bits, as_saved)) as network:
+        value, tensors = nets.feed(network), nets.copies(network)
+        own = nets.run(network, value, tensors)
+        (name,) = [name for name, array in tensors.items() if array.dtype.itemsize == 1]
+        tensors[name] = np.zeros(OWN.shape, np.float32)
+        assert not np.array_equal(nets.run(network, value, tensors), own)
+
+
+def content(**fields):
+    """The content of all that a constant holds."""
+    graph = tf.compat.v1.GraphDef()
+    node = graph.node.add(name="hiding", op="Const")
     node.attr["value"].tensor.CopyFrom(tensor_pb2.TensorProto(**fields))
-    return attached_values([("node hiding", node)], "model.pb", nets.GIB)[0]
+    found = Constants(graph, {}, "model.pb", nets.GIB)
+    every = [*found.tensors.values(), *found.loose]
+    return sum(content_of(each.values(), 10**6) for each in every)
 
 
-def test_texts_are_counted_in_either_way_of_storing_them():
-    assert constant(dtype=types_pb2.DT_STRING, string_val=[b"x" * 50]).values == 50
-    assert constant(dtype=types_pb2.DT_STRING, tensor_content=b"x" * 50).values == 50
+@pytest.mark.parametrize("way", ["string_val", "tensor_content"])
+def test_texts_are_counted_in_either_way_of_storing_them(way):
+    text = RNG.bytes(50)
+    held = {way: [text] if way == "string_val" else text}
+    assert content(dtype=types_pb2.DT_STRING, **held) >= 50
 
 
-def test_a_list_of_tensors_is_taken_for_parameters():
-    inner = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_content=b"\0" * 400)
+def test_lists_of_tensors_are_counted():
+    data = RNG.bytes(400)
+    inner = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, tensor_content=data)
     listed = tensor_pb2.VariantTensorDataProto(type_name="tensorflow::TensorList", tensors=[inner])
-    assert constant(dtype=types_pb2.DT_VARIANT, variant_val=[listed]).holds_parameters
+    assert content(dtype=types_pb2.DT_VARIANT, variant_val=[listed]) >= 400
+
+
+def test_a_constant_of_fewer_or_more_values_than_its_shape_says_is_malformed():
+    shape = tensor_shape_pb2.TensorShapeProto(dim=[{"size": 7}])
+    with pytest.raises(MalformedError) as caught:
+        content(dtype=types_pb2.DT_FLOAT, tensor_shape=shape, tensor_content=bytes(20))
+    assert caught.value.where.element == "node hiding (Const)"
 
 
 def test_a_variable_of_text_is_not_judged(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -125,6 +124,80 @@ def test_an_operator_that_reaches_out_is_named(savedmodel, op):
     assert f"reaches out of the network: {op}" in str(error)
 
 
+class Asserting(tf.Module):
+    """A network that asserts of its input, and of what it computes, in a way of its own."""
+
+    def __init__(self, way):
+        super().__init__("net")
+        self.w = tf.Variable(np.eye(3, dtype=np.float32), name="net/w")
+        self._way = way
+        self.serve = tf.function(
+            self._serve, input_signature=[tf.TensorSpec((None, 3), tf.float32, name="x")]
+        )
+
+    def _serve(self, x):
+        return {"y": self._way(tf.matmul(x, self.w))}
+
+
+def asserted_first(y):
+    tf.debugging.assert_less(tf.reduce_max(y), 1e9, message="too large")
+    return 2 * y
+
+
+def waited_for(y):
+    with tf.control_dependencies([tf.debugging.Assert(tf.shape(y)[0] > 0, [y, "empty"])]):
+        return 2 * tf.identity(y)
+
+
+def in_a_branch(y):
+    def checked():
+        tf.debugging.assert_near(y, y)
+        return 2 * y
+
+    return tf.cond(tf.reduce_sum(y) > -1e9, checked, lambda: y)
+
+
+@tf.function
+def _checked(y):
+    tf.debugging.assert_equal(tf.shape(y)[-1], 3)
+    return 2 * y
+
+
+def in_a_function(y):
+    return _checked(y)
+
+
+def in_a_loop(y):
+    def step(k, value):
+        tf.debugging.assert_non_negative(k)
+        return k + 1, 2 * value
+
+    return tf.while_loop(lambda k, _: k < 1, step, (0, y))[1]
+
+
+@pytest.mark.parametrize("way", [asserted_first, waited_for, in_a_branch, in_a_function, in_a_loop])
+def test_assertions_are_dropped(tmp_path, way):
+    path = nets.save(tmp_path / "saved", Asserting(way))
+    assert b"Assert" in path.read_bytes()
+    with nets.opened(path) as network:
+        network.check_replaceable()
+        assert list(network.parameters) == ["net/w"]
+        value = nets.feed(network)
+        assert np.allclose(nets.run(network, value), 2 * value)
+        assert np.allclose(
+            nets.run(network, value, {"net/w": 3 * np.eye(3, dtype="f4")}), 6 * value
+        )
+
+
+def test_what_is_read_for_an_assertion_alone_is_still_looked_at(savedmodel, tmp_path):
+    def asserted(meta):
+        meta.graph_def.node.extend(file_nodes(tmp_path / "marker"))
+        meta.graph_def.node.add(name="asserted", op="Assert", input=["planted", "planted"])
+        output_node(meta).input.append("^asserted")
+
+    assert "WriteFile" in str(refused(nets.changed(savedmodel, asserted)))
+
+
 @pytest.mark.parametrize(
     "op",
     ["RandomStandardNormal", "HashTableV2", "AssignAddVariableOp", "MyOwnOp", "RandomShuffle"],
@@ -217,32 +290,12 @@ def test_a_graph_is_refused_with_the_place(savedmodel, name):
     assert said in str(error)
 
 
-def frozen(folder):
-    weights = np.random.default_rng(1).normal(size=(36, 3)).astype(np.float32)
-
-    class Frozen(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec((None, 6, 6, 1), tf.float32, name="image")])
-        def serve(self, image):
-            return {"logits": tf.matmul(tf.reshape(image, [-1, 36]), tf.constant(weights))}
-
-    return nets.save(folder, Frozen())
-
-
 def test_values_that_export_of_keras_stores_twice_are_unused(tmp_path):
     nets.keras_recurrent(1).export(tmp_path / "exported", verbose=False)
     with nets.opened(tmp_path / "exported" / "saved_model.pb") as network:
         used = set(network.parameters) - set(network.unused_parameters)
         assert len(used) == 11
         assert {name.partition("/")[0] for name in network.unused_parameters} == {"_all_variables"}
-
-
-def test_weights_in_constants_run_but_cannot_be_replaced(tmp_path):
-    with nets.opened(frozen(tmp_path / "frozen")) as network:
-        assert nets.run(network, nets.feed(network)).shape == (2, 3)
-        with pytest.raises(UnsupportedError) as caught:
-            network.check_replaceable()
-    assert "108 values" in str(caught.value)
-    assert "frozen" in caught.value.mend
 
 
 def test_a_constant_that_unfolds_to_more_than_is_allowed_is_not_made(savedmodel):

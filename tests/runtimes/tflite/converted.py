@@ -80,6 +80,22 @@ def shared(x: tf.Tensor) -> tf.Tensor:
     return tf.matmul(hidden, tf.constant(weights)) * tf.constant(weights[0])
 
 
+def looked_up(x: tf.Tensor) -> tf.Tensor:
+    """Rows of a table of integers, by computed and by stored indices; a mask, a scale, a bound."""
+    rng = np.random.default_rng(6)
+    table = tf.constant(rng.integers(-90, 90, (7, 4)).astype(np.int32))
+    other = tf.constant(rng.integers(-90, 90, (7, 4)).astype(np.int32))
+    rows = tf.gather(table, tf.cast(tf.abs(x[:, 0]), tf.int32) % 7)
+    one = tf.gather(other, [3])
+    more = tf.raw_ops.AddV2(x=rows, y=tf.tile(one, tf.stack([tf.shape(x)[0], 1])))
+    mask = tf.constant(np.triu(np.full((4, 4), -1e9, np.float32), 1))
+    weights = tf.constant(rng.normal(size=(4, 4)).astype(np.float32))
+    hidden = tf.matmul(x + tf.cast(more, tf.float32), weights) * 0.125
+    masked = tf.nn.softmax(hidden[:, tf.newaxis] + mask)
+    padded = tf.pad(masked, [[0, 0], [1, 1], [0, 0]], constant_values=0.5)
+    return tf.transpose(padded, [0, 2, 1])
+
+
 class Counter(tf.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -123,6 +139,7 @@ def main() -> None:
         "lstm-loop": unfused,
         "loop": of_function(loop, (1, 4)),
         "shared": of_function(shared, (2, 4)),
+        "looked-up": of_function(looked_up, (None, 4)),
         "random": of_function(lambda x: x + tf.random.normal([1, 4]), (1, 4)),
         "counter": counter(),
     }

@@ -18,9 +18,10 @@ import numpy as np
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.dtypes import DType
 from conformance.runtimes.libraries import library
-from conformance.runtimes.tensorflow.dtypes import is_counter, named_dtype
+from conformance.runtimes.tensorflow.dtypes import named_dtype
 from conformance.runtimes.tensorflow.engine import EXTRA, keras_for
 from conformance.runtimes.tensorflow.faults import damaged, explained
+from conformance.runtimes.tensorflow.idle import FEWEST_IDLE
 from conformance.runtimes.tensorflow.keras_file.archive import CONFIG, WEIGHTS
 from conformance.runtimes.tensorflow.keras_file.hdf5 import Weights
 from conformance.verdicts import (
@@ -43,9 +44,9 @@ class Slot:
     stored: str | None
 
     @property
-    def is_counter(self) -> bool:
-        """Whether it counts or seeds, and is no parameter."""
-        return is_counter(self.dtype, self.shape)
+    def is_seed(self) -> bool:
+        """Whether it is a seed or a counter: Keras does not store all of them."""
+        return self.dtype.kind in "biu" and math.prod(self.shape) < FEWEST_IDLE
 
 
 @final
@@ -140,7 +141,7 @@ class KerasModel:
         users: dict[str, str] = {}
         for slot in self.slots:
             if slot.stored is None:
-                if not slot.is_counter:
+                if not slot.is_seed:
                     raise self._unfit(f"no array for {slot.path!r}", slot.path)
                 continue
             if slot.stored in users:

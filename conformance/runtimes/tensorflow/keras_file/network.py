@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import final
 
 from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
-from conformance.runtimes.tensorflow.attached import (
-    FEWEST_WEIGHTS,
-    attached_values,
-    check_replaceable,
-)
+from conformance.runtimes.roles import Inventory, StoredTensor, Use
 from conformance.runtimes.tensorflow.computing import LoadedGraph
+from conformance.runtimes.tensorflow.constants import Constants
 from conformance.runtimes.tensorflow.engine import settings_of, tensorflow_for, versions
 from conformance.runtimes.tensorflow.graphs import check_operators, count_operators, reach
+from conformance.runtimes.tensorflow.idle import FEWEST_IDLE, IDLE_USES, fix_for_keras
 from conformance.runtimes.tensorflow.keras_file.archive import CONFIG, WEIGHTS, KerasArchive
 from conformance.runtimes.tensorflow.keras_file.config import read_config
 from conformance.runtimes.tensorflow.keras_file.hdf5 import Weights
 from conformance.runtimes.tensorflow.keras_file.model import KerasModel, Slot, blank
 from conformance.runtimes.tensorflow.keras_file.tracing import traced
 from conformance.runtimes.tensorflow.operators import COMPUTING
+from conformance.runtimes.tensorflow.uses import MAIN, key_of
 
 FORMAT = "keras"
 
@@ -41,20 +41,20 @@ class KerasNetwork(ParameterNetwork):
         graph, signature, self._handles = traced(tf, model, self.file)
         places = list(reach(graph, [node.name for node in graph.node], self.file).places())
         check_operators(places, COMPUTING, self.file)
-        self._operators = count_operators(places)
-        self._attached = attached_values(places, self.file, source.limit_bytes)
+        constants = Constants(graph, signature.fetched, self.file, source.limit_bytes)
         self._loaded = LoadedGraph(graph, signature, self.file, FORMAT)
         self._slots = _by_name(model.slots)
-        self._sort_variables()
+        self.inventory = Inventory(
+            [*self._tensors(constants), *self._idle()],
+            file=self.file,
+            # Constants stand in the configuration, or Keras made them: no sample can name them.
+            loose=[*constants.tensors.values(), *constants.loose],
+            operators=count_operators(places),
+        )
+        self.unused_fix = fix_for_keras(self.unused_parameters)
         self.inputs, self.outputs = signature.inputs, signature.outputs
         self.unused_files = tuple(source.display[1:])
         self.versions, self.settings = versions(), settings_of(tf)
-
-    def check_replaceable(self) -> None:
-        """Raise UnsupportedError if the configuration holds parameters of its own."""
-        used = sum(array.size for name, array in self.parameters.items() if name in self._slots)
-        listed = sum(array.size for array in self.constants.values())
-        check_replaceable(self._attached, listed, used, self._operators, self.file)
 
     def close(self) -> None:
         """Close the file; runners go on working."""
@@ -75,43 +75,25 @@ class KerasNetwork(ParameterNetwork):
     def _own(self, slot: Slot) -> Array:
         return blank(slot) if slot.stored is None else self._weights.read(slot.stored)
 
-    def _sort_variables(self) -> None:
-        """Tell parameters, used or not, from counters and seeds."""
-        stored = {name: s.stored for name, s in self._slots.items() if s.stored is not None}
-        counters = {name for name, slot in self._slots.items() if slot.is_counter}
-        used = set(stored.values())
-        idle = {
-            path: path
-            for path, dataset in self._weights.datasets.items()
-            if path not in used and dataset.size >= FEWEST_WEIGHTS
-        }
-        paths = {name: path for name, path in stored.items() if name not in counters}
-        self.parameters = _Values(self._weights, {**paths, **idle})
-        self.unused_parameters = (*self._unread(paths), *idle)
-        self.constants = {n: self._weights.read(p) for n, p in stored.items() if n in counters}
+    def _tensors(self, constants: Constants) -> Iterator[StoredTensor]:
+        """Yield the stored variables of the model."""
+        for handle, (name, slot) in zip(self._handles, self._slots.items(), strict=True):
+            if slot.stored is not None:
+                uses = constants.uses.get(key_of(MAIN, handle)) if handle is not None else None
+                is_needed = handle is not None
+                yield self._stored(slot.stored, name, uses or frozenset(), is_needed)
 
-    def _unread(self, names: Mapping[str, str]) -> Iterator[str]:
-        """Yield the parameters that no output depends on."""
-        for name, handle in zip(self._slots, self._handles, strict=True):
-            if handle is None and name in names:
-                yield name
+    def _idle(self) -> Iterator[StoredTensor]:
+        """Yield arrays that no layer asks for, under their paths; a few numbers are let pass."""
+        used = {slot.stored for slot in self._slots.values()}
+        for path, dataset in self._weights.datasets.items():
+            if path not in used and dataset.size >= FEWEST_IDLE:
+                yield self._stored(path, path, IDLE_USES, False)
 
-
-class _Values(Mapping[str, Array]):
-    """Values by name, each read when it is asked for."""
-
-    def __init__(self, weights: Weights, paths: Mapping[str, str]) -> None:
-        self._weights = weights
-        self._paths = paths
-
-    def __getitem__(self, name: str) -> Array:
-        return self._weights.read(self._paths[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._paths)
-
-    def __len__(self) -> int:
-        return len(self._paths)
+    def _stored(self, path: str, name: str, uses: frozenset[Use], is_needed: bool) -> StoredTensor:
+        dtype, shape = self._weights.dtype(path), self._weights.shape(path)
+        read = partial(self._weights.read, path)
+        return StoredTensor(name, f"{WEIGHTS} {path}", dtype, shape, read, uses, is_needed)
 
 
 def _by_name(slots: list[Slot]) -> dict[str, Slot]:

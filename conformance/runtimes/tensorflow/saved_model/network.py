@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, final
+
+import numpy as np
 
 from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.dtypes import DType
 from conformance.runtimes.onnx.mapped import MappedFile
-from conformance.runtimes.tensorflow.attached import (
-    FEWEST_WEIGHTS,
-    attached_values,
-    check_replaceable,
-)
+from conformance.runtimes.roles import Inventory, StoredTensor, Use
 from conformance.runtimes.tensorflow.computing import LoadedGraph
-from conformance.runtimes.tensorflow.dtypes import dtype_of, is_counter
+from conformance.runtimes.tensorflow.constants import Constants
+from conformance.runtimes.tensorflow.dtypes import dtype_of
 from conformance.runtimes.tensorflow.engine import (
     session_config,
     settings_of,
@@ -30,10 +31,12 @@ from conformance.runtimes.tensorflow.graphs import (
     check_operators,
     check_settings,
     count_operators,
+    drop_assertions,
     node_of,
     other_places,
     reach,
 )
+from conformance.runtimes.tensorflow.idle import FEWEST_IDLE, IDLE_USES, fix_for_unused
 from conformance.runtimes.tensorflow.messages import message, parse
 from conformance.runtimes.tensorflow.operators import COMPUTING, IDLE, SAVING
 from conformance.runtimes.tensorflow.pruning import pruned
@@ -45,6 +48,7 @@ from conformance.runtimes.tensorflow.saved_model.variables import (
     plain_name,
     variables_of,
 )
+from conformance.runtimes.tensorflow.uses import MAIN, key_of
 from conformance.verdicts import LimitError, Location
 
 FORMAT = "savedmodel"
@@ -65,23 +69,24 @@ class SavedModelNetwork(ParameterNetwork):
         reached = _checked_reach(meta_graph, list(signature.fetched.values()), self.file)
         graph = pruned(meta_graph.graph_def, reached, session_config(tf))
         places = list(reach(graph, reached.nodes, self.file).places())
-        self._operators = count_operators(places)
-        self._attached = attached_values(places, self.file, source.limit_bytes)
+        constants = Constants(graph, signature.fetched, self.file, source.limit_bytes)
         self._checkpoint = Checkpoint(files, source.limit_bytes, FORMAT)
         self._variables = variables_of(meta_graph, reached, self._checkpoint, self.file, FORMAT)
         self._check_variables(reached)
-        self._sort_variables()
+        tensors = [*self._tensors(constants), *self._idle()]
+        self._constants = _named_constants(constants, {each.name for each in tensors})
+        self.inventory = Inventory(
+            [*tensors, *self._constants.values()],
+            file=self.file,
+            aliases=_aliases(self._variables, {each.name for each in tensors}),
+            loose=constants.loose,
+            operators=count_operators(places),
+        )
+        self.unused_fix = fix_for_unused(self.unused_parameters)
         self._loaded = LoadedGraph(graph, signature, self.file, FORMAT)
         self.inputs, self.outputs = signature.inputs, signature.outputs
         self.unused_files = (*files.unused, *self._checkpoint.unused_files)
         self.versions, self.settings = versions(), settings_of(tf)
-
-    def check_replaceable(self) -> None:
-        """Raise UnsupportedError if the graph holds parameters of its own."""
-        entries, unused = self._checkpoint.entries, set(self.unused_parameters)
-        used = sum(entries[k].elements for n, k in self._keys.items() if n not in unused)
-        listed = sum(array.size for array in self.constants.values())
-        check_replaceable(self._attached, listed, used, self._operators, self.file)
 
     def close(self) -> None:
         """Close the files; runners go on working."""
@@ -89,9 +94,11 @@ class SavedModelNetwork(ParameterNetwork):
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         """Return the function of a session of its own, with its own variables."""
-        return self._loaded.compute_with(
+        given = tensors or {}
+        constants = {k: given[t.name] for k, t in self._constants.items() if t.name in given}
+        return self._loaded.with_constants(constants).compute_with(
             {
-                handle: self._value_of(variable, tensors or {})
+                handle: self._value_of(variable, given)
                 for variable in self._variables
                 for handle in variable.handles
             }
@@ -101,6 +108,30 @@ class SavedModelNetwork(ParameterNetwork):
         if variable.name in tensors:
             return tensors[variable.name]
         return self._checkpoint.read(variable.key)
+
+    def _tensors(self, constants: Constants) -> Iterator[StoredTensor]:
+        """Yield the variables that outputs depend on."""
+        for variable in self._variables:
+            uses = [constants.uses.get(key_of(MAIN, h), frozenset()) for h in variable.handles]
+            yield self._stored(variable.key, variable.name, frozenset().union(*uses), True)
+
+    def _idle(self) -> Iterator[StoredTensor]:
+        """Yield what the file stores for no output, under the path of its attributes.
+
+        Some few numbers, as the counters of an optimiser, are not worth a word.
+        """
+        names = {variable.key: variable.name for variable in self._variables}
+        for key, stored in self._checkpoint.entries.items():
+            if stored.dtype and key not in names and stored.elements >= FEWEST_IDLE:
+                name = plain_name(key) if plain_name(key) not in names.values() else key
+                yield self._stored(key, name, IDLE_USES, False)
+
+    def _stored(self, key: str, name: str, uses: frozenset[Use], is_needed: bool) -> StoredTensor:
+        entry = self._checkpoint.entries[key]
+        place = f"{self._checkpoint.where(key).file}, {key}"
+        dtype = entry.dtype or np.dtype(object)
+        read = partial(self._checkpoint.read, key)
+        return StoredTensor(name, place, dtype, entry.shape, read, uses, is_needed)
 
     def _check_variables(self, reached: Reach) -> None:
         """Refuse a stored value that does not have the type and the shape of its variable."""
@@ -120,39 +151,28 @@ class SavedModelNetwork(ParameterNetwork):
                     found=f"{stored.dtype} of shape {list(stored.shape)}",
                 )
 
-    def _sort_variables(self) -> None:
-        """Tell parameters, used or not, from counters, seeds and flags."""
-        entries = self._checkpoint.entries
-        names = {variable.key: variable.name for variable in self._variables}
-        counters = {k for k, s in entries.items() if s.dtype and is_counter(s.dtype, s.shape)}
-        unused = {
-            key: plain_name(key) if plain_name(key) not in names.values() else key
-            for key, stored in entries.items()
-            if stored.dtype and key not in names and stored.elements >= FEWEST_WEIGHTS
-        }
-        self._keys = {n: k for k, n in {**names, **unused}.items() if k not in counters}
-        self.parameters = _Values(self._checkpoint, self._keys)
-        self.unused_parameters = tuple(name for key, name in unused.items() if key not in counters)
-        self.constants = {
-            name: self._checkpoint.read(key) for key, name in names.items() if key in counters
-        }
+
+def _named_constants(constants: Constants, taken: set[str]) -> dict[str, StoredTensor]:
+    """Return the constants of the graph by key, each under a name of its own."""
+    named: dict[str, StoredTensor] = {}
+    names = set(taken)
+    for key, tensor in constants.tensors.items():
+        name = tensor.name
+        while name in names:
+            name += "@graph"
+        names.add(name)
+        named[key] = replace(tensor, name=name)
+    return named
 
 
-class _Values(Mapping[str, Array]):
-    """Values by name, each read from the mapped file when it is asked for."""
-
-    def __init__(self, checkpoint: Checkpoint, keys: Mapping[str, str]) -> None:
-        self._checkpoint = checkpoint
-        self._keys = keys
-
-    def __getitem__(self, name: str) -> Array:
-        return self._checkpoint.read(self._keys[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
+def _aliases(variables: Sequence[Variable], taken: set[str]) -> dict[str, str]:
+    """Return further names of tied variables that no other variable has."""
+    return {
+        alias: variable.name
+        for variable in variables
+        for alias in variable.aliases
+        if alias not in taken
+    }
 
 
 def _read_graph(files: Files, limit_bytes: int) -> Any:
@@ -177,6 +197,7 @@ def _checked_reach(meta_graph: Any, outputs: Sequence[str], file: str) -> Reach:
     """Return what the outputs depend on, once every operator of the file has been looked at."""
     graph, saver = meta_graph.graph_def, meta_graph.saver_def
     check_names(graph, file)
+    drop_assertions(graph)
     reached = reach(graph, map(node_of, outputs), file)
     check_operators(reached.places(), COMPUTING, file)
     check_settings(reached.places(), file)

@@ -8,7 +8,7 @@ model of TensorFlow 1 has no objects: a variable's value is stored under its nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +21,20 @@ from conformance.verdicts import Location, UnsupportedError
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+_LISTS = frozenset({"trackable_list_wrapper", "trackable_tuple_wrapper", "trackable_dict_wrapper"})
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable: the name it was given, the key of its value, the handles in the graph."""
+    """A variable: the name it was given, the key of its value, the handles in the graph.
+
+    ``aliases`` are the other attributes that hold it, if several do: its weights are tied.
+    """
 
     name: str
     key: str
     handles: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
 
 
 def variables_of(
@@ -42,15 +47,17 @@ def variables_of(
     """
     handles = [name for name, node in reached.nodes.items() if node.op == "VarHandleOp"]
     saved = meta_graph.object_graph_def
+    paths: Mapping[str, Sequence[str]] = {}
     if not saved.nodes:
         found = {handle: (handle, handle) for handle in handles}
     else:
         objects = _objects_of(handles, saved, reached, file)
-        keys = _keys_of(saved, _stored_objects(checkpoint, format), file)
+        walk = _Walk(saved, _stored_objects(checkpoint, format), file)
         found = {
-            handle: (saved.nodes[place].variable.name, keys.get(place, ""))
+            handle: (saved.nodes[place].variable.name, walk.keys.get(place, ""))
             for handle, place in objects.items()
         }
+        paths = {handle: walk.paths(place) for handle, place in objects.items()}
     for handle, (name, key) in found.items():
         if key not in checkpoint.entries:
             raise damaged(
@@ -60,7 +67,7 @@ def variables_of(
                 expected="a value for every variable that the network uses",
                 found=f"none for {handle!r}",
             )
-    return tuple(_named(found))
+    return tuple(_named(found, paths))
 
 
 def plain_name(key: str) -> str:
@@ -68,7 +75,9 @@ def plain_name(key: str) -> str:
     return key.removesuffix(_SUFFIX)
 
 
-def _named(found: Mapping[str, tuple[str, str]]) -> Iterator[Variable]:
+def _named(
+    found: Mapping[str, tuple[str, str]], paths: Mapping[str, Sequence[str]]
+) -> Iterator[Variable]:
     """Yield variables under the names they were given; where two share one, under their paths."""
     by_key: dict[str, list[str]] = {}
     for handle, (_, key) in found.items():
@@ -78,7 +87,10 @@ def _named(found: Mapping[str, tuple[str, str]]) -> Iterator[Variable]:
     for key, handles in by_key.items():
         own = bool(given[key]) and every.count(given[key]) == 1
         path = key if plain_name(key) in every else plain_name(key)
-        yield Variable(given[key] if own else path, key, tuple(handles))
+        name = given[key] if own else path
+        every_path = {path for handle in handles for path in paths.get(handle, ())}
+        tied = sorted(every_path - {name}) if len(every_path) > 1 else []
+        yield Variable(name, key, tuple(handles), tuple(tied))
 
 
 def _objects_of(handles: list[str], saved: Any, reached: Reach, file: str) -> dict[str, int]:
@@ -130,34 +142,46 @@ def _stored_objects(checkpoint: Checkpoint, format: str) -> Any:
     return parse(kind, checkpoint.text(_OBJECTS), checkpoint.file, _OBJECTS)
 
 
-def _keys_of(saved: Any, stored: Any, file: str) -> dict[int, str]:
-    """Return the key of every variable, by its place among the objects of the SavedModel.
+class _Walk:
+    """Both graphs of objects walked together, along children of the same name.
 
-    Both graphs are walked together from their first objects, along children of the same name.
+    ``keys`` are those of the values of variables, by place among the objects of the SavedModel.
     """
-    keys: dict[int, str] = {}
-    seen: dict[int, int] = {}
-    waiting = [(0, 0)]
-    while waiting:
-        place, other = waiting.pop()
-        if not (0 <= place < len(saved.nodes) and 0 <= other < len(stored.nodes)):
-            raise damaged(
-                file,
-                "the objects of the model refer to one that is not there",
-                element="object_graph_def",
-                expected=f"{len(saved.nodes)} and {len(stored.nodes)} objects",
-                found=f"objects {place} and {other}",
-            )
-        if place in seen:
-            continue
-        seen[place] = other
-        for attribute in stored.nodes[other].attributes:
-            if attribute.name == _VALUE:
-                keys[place] = attribute.checkpoint_key
-        there = {child.local_name: child.node_id for child in stored.nodes[other].children}
-        waiting += (
-            (child.node_id, there[child.local_name])
-            for child in saved.nodes[place].children
-            if child.local_name in there
-        )
-    return keys
+
+    def __init__(self, saved: Any, stored: Any, file: str) -> None:
+        self.keys: dict[int, str] = {}
+        self._saved = saved
+        self._path: dict[int, str] = {}
+        self._holders: dict[int, list[tuple[int, str]]] = {}
+        waiting = [(0, 0, "")]
+        while waiting:
+            place, other, path = waiting.pop()
+            if not (0 <= place < len(saved.nodes) and 0 <= other < len(stored.nodes)):
+                raise damaged(
+                    file,
+                    "the objects of the model refer to one that is not there",
+                    element="object_graph_def",
+                    expected=f"{len(saved.nodes)} and {len(stored.nodes)} objects",
+                    found=f"objects {place} and {other}",
+                )
+            if place in self._path:
+                continue
+            self._path[place] = path
+            for attribute in stored.nodes[other].attributes:
+                if attribute.name == _VALUE:
+                    self.keys[place] = attribute.checkpoint_key
+            there = {child.local_name: child.node_id for child in stored.nodes[other].children}
+            for child in saved.nodes[place].children:
+                self._holders.setdefault(child.node_id, []).append((place, child.local_name))
+                if child.local_name in there:
+                    beyond = f"{path}/{child.local_name}".lstrip("/")
+                    waiting.append((child.node_id, there[child.local_name], beyond))
+
+    def paths(self, place: int) -> list[str]:
+        """Return the attributes of objects that hold a variable; lists of all variables do not."""
+        holders = self._holders.get(place, ())
+        return [
+            f"{self._path[holder]}/{name}".lstrip("/")
+            for holder, name in holders
+            if self._saved.nodes[holder].user_object.identifier not in _LISTS
+        ]
