@@ -175,14 +175,16 @@ def test_none_of_them_may_be_left_out(tmp_path, build, tensors):
         assert set(caught.value.found.split("; ")) == {f"{n} is missing" for n in needed}
 
 
+KEYS = models.random(3).permutation(1000)[:200].tolist()
+WORDS = [str(number) for number in KEYS]
+
+
 @pytest.mark.parametrize(
     ("attributes", "element"),
     [
+        pytest.param({"keys_int64s": KEYS, "values_floats": [0.5] * 200}, "keys_int64s", id="keys"),
         pytest.param(
-            {"keys_int64s": list(range(40)), "values_floats": [0.5] * 40}, "keys_int64s", id="keys"
-        ),
-        pytest.param(
-            {"keys_int64s": list(range(40)), "values_strings": ["12"] * 40},
+            {"keys_int64s": KEYS, "values_strings": WORDS},
             "values_strings",
             id="words",
         ),

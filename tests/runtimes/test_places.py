@@ -139,12 +139,12 @@ def test_the_role_of_a_constant(tmp_path, array, role):
 
 @pytest.mark.parametrize("dtype", [np.int64, np.bool_])
 def test_more_values_than_a_graph_needs_are_hidden_parameters(tmp_path, dtype):
-    hidden = models.random(3).integers(0, 2, 640).astype(dtype)
+    hidden = models.random(3).integers(0, 2, 6400).astype(dtype)
     with models.opened(tmp_path, adding(hidden)) as network:
         network.bind()
         with pytest.raises(UnsupportedError) as caught:
             network.bind({})
-    assert "content of at most 16 outside the parameters" in caught.value.expected
+    assert "content of at most 96 outside the parameters" in caught.value.expected
     assert "graph.node[0] Constant k.value (" in caught.value.found
     assert caught.value.where.element == "graph.node[0] Constant k.value"
 
@@ -164,10 +164,10 @@ def pieces(values, attribute):
 
 
 PIECES = {
-    "value_float": [0.5 + i for i in range(30)],
-    "value_int": list(range(30)),
-    "value_string": [f"{i:02}" for i in range(30)],
-    "value_ints": [[i] for i in range(30)],
+    "value_float": [0.5 + i for i in range(120)],
+    "value_int": list(range(120)),
+    "value_string": [f"{i:03}" for i in range(120)],
+    "value_ints": [[i] for i in range(120)],
 }
 
 
@@ -177,12 +177,12 @@ def test_weights_in_many_small_pieces_are_found(tmp_path, attribute):
         network.bind().run({"x": models.floats(2, 4)})
         with pytest.raises(UnsupportedError) as caught:
             network.bind({"W": models.floats(4)})
-        assert "and 20 more" in caught.value.found
+        assert "and 110 more" in caught.value.found
 
 
 @pytest.mark.parametrize("attribute", PIECES)
 def test_one_number_in_many_places_counts_once(tmp_path, attribute):
-    made = pieces([PIECES[attribute][7]] * 30, attribute)
+    made = pieces([PIECES[attribute][7]] * 120, attribute)
     with models.opened(tmp_path, made) as network:
         network.bind({"W": models.floats(4)})
 

@@ -151,6 +151,11 @@ def test_weights_that_a_sample_does_not_replace_are_refused(kind):
     assert "outside the parameters" in caught.value.expected or kind.startswith("floats")
 
 
+def test_many_tensors_are_sorted_and_counted_in_linear_time():
+    many = [tensor(np.float32([n, n]), name=str(n)) for n in range(30_000)]
+    Inventory(many, file="net").check_replaceable()
+
+
 def test_parameters_that_no_output_needs_allow_nothing():
     left = [tensor(np.int64(n), name=str(n)) for n in range(200)]
     idle = tensor(WEIGHTS, name="idle", is_needed=False)
