@@ -402,3 +402,16 @@ def test_image_starts_outside_the_submission() -> None:
     entrypoint = (root / "container" / "entrypoint").read_text(encoding="utf-8").splitlines()
     first = next(line for line in entrypoint if line and not line.startswith(("#", "set ")))
     assert first == "cd /"
+
+
+def test_run_in_a_checkout_passes_each_time(tiny: Path, start: Started) -> None:
+    (tiny / ".git").mkdir()
+    for name in (".git/config", ".gitignore", ".gitlab-ci.yml"):
+        (tiny / name).write_text("?", encoding="utf-8")
+    before = listed(tiny)
+    for _ in range(2):
+        ended = start(tiny, COMMAND, "run", ".")
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert listed(tiny) == before
+    report = report_of(tiny.parent / "reports")
+    assert report["submission"]["ignored"] == [".git", ".gitignore", ".gitlab-ci.yml"]

@@ -156,3 +156,14 @@ def test_the_report_shares_nothing_with_its_arguments():
 def test_arguments_are_named():
     with pytest.raises(TypeError):
         build_report({}, "call-2018")
+
+
+def test_what_was_ignored_is_named_in_every_page() -> None:
+    from conformance.report import render_html, render_markdown, validate_report
+
+    plain = example.build()
+    assert "ignored" not in plain["submission"]
+    report = {**plain, "submission": {**plain["submission"], "ignored": [".git", ".gitignore"]}}
+    validate_report(report)
+    assert ".git, .gitignore" in render_html(report)
+    assert "Ignored" in render_markdown(report)

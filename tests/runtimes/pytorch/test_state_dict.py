@@ -180,11 +180,7 @@ def test_weights_that_the_graph_stores_are_parameters_too(tmp_path, kind):
 
 
 def test_many_integers_of_the_graph_are_hidden_parameters(tmp_path):
-<<<<<<< HEAD
-    hidden = np.random.default_rng(3).integers(0, 1000, 140)
-=======
     hidden = np.random.default_rng(3).integers(0, 1000, 400)
->>>>>>> wt-b1
     more = [
         helper.make_node("Cast", ["k"], ["f"], to=TensorProto.FLOAT),
         helper.make_node("ReduceSum", ["f"], ["s"], keepdims=0),
@@ -194,11 +190,7 @@ def test_many_integers_of_the_graph_are_hidden_parameters(tmp_path):
         assert network.bind().run(x())
         with pytest.raises(UnsupportedError, match="stores parameters where") as caught:
             network.bind(state())
-<<<<<<< HEAD
-    assert "graph.initializer[0] of net.onnx (140 of content)" in caught.value.found
-=======
     assert "graph.initializer[0] of net.onnx (400 of content)" in caught.value.found
->>>>>>> wt-b1
 
 
 def test_a_tensor_of_the_graph_under_a_name_of_the_state_dict_is_malformed(tmp_path):
