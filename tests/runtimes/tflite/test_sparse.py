@@ -80,7 +80,9 @@ def sparse(pattern, block):
 
 def dense(pattern):
     def change(model):
-        model.buffers[weights(model).buffer].data = np.where(pattern, DENSE, 0).reshape(-1).view(np.uint8)
+        model.buffers[weights(model).buffer].data = (
+            np.where(pattern, DENSE, 0).reshape(-1).view(np.uint8)
+        )
 
     return change
 
