@@ -46,6 +46,12 @@ Dimensions = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--dimensions", help='Shapes that are not in the stream: {"name": [64, 3]}.'),
 ]
+UnaryLength = Annotated[
+    int,
+    typer.Option(
+        "--cabac-unary-length", min=1, max=256, help="That of units that do not state theirs."
+    ),
+]
 
 
 Said = ParamSpec("Said")
@@ -92,6 +98,7 @@ def inspect(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    cabac_unary_length: UnaryLength = 10,
 ) -> None:
     """Show every unit, element and tensor of a stream; of a damaged one all up to the damage.
 
@@ -105,7 +112,7 @@ def inspect(
 
     if as_json and as_tree:
         raise typer.BadParameter("--json and --tree are two forms: choose one")
-    options = _options(dialect, dimensions)
+    options = _options(dialect, dimensions, cabac_unary_length)
     data = file.read_bytes()
     examination = examine(data, options, _state_after(after, options))
     document = _only_unit(document_of(examination, bits=bits), unit)
@@ -126,6 +133,7 @@ def validate(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    cabac_unary_length: UnaryLength = 10,
 ) -> None:
     """Hold a stream against every rule; each violation says what, where, and how to see it.
 
@@ -135,7 +143,7 @@ def validate(
     from conformance.nnc.inspection.rules import validate as violations_of
     from conformance.nnc.inspection.verdict import verdict_facts, verdict_lines
 
-    options = _options(dialect, dimensions)
+    options = _options(dialect, dimensions, cabac_unary_length)
     data = file.read_bytes()
     found = violations_of(data, options, _state_after(after, options), file=_quoted(file))
     if as_json:
@@ -157,12 +165,13 @@ def features(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    cabac_unary_length: UnaryLength = 10,
 ) -> None:
     """List the tools that a stream uses, one a line, as samples declare them."""
     from conformance.nnc.inspection.document import document_of
     from conformance.nnc.inspection.examination import examine
 
-    options = _options(dialect, dimensions)
+    options = _options(dialect, dimensions, cabac_unary_length)
     data = file.read_bytes()
     examination = examine(data, options, _state_after(after, options))
     document = document_of(examination)
@@ -190,6 +199,7 @@ def decode(
     after: After = None,
     dialect: Dialect = "nncodec-2",
     dimensions: Dimensions = None,
+    cabac_unary_length: UnaryLength = 10,
     apply_local_scaling: Annotated[
         bool, typer.Option("--apply-local-scaling", help="Multiply weights by their scaling.")
     ] = False,
@@ -211,7 +221,7 @@ def decode(
     if tensor is not None and after:
         raise typer.BadParameter("a tensor alone is decoded from one stream", param_hint="--after")
     options = replace(
-        _options(dialect, dimensions),
+        _options(dialect, dimensions, cabac_unary_length),
         apply_local_scaling=apply_local_scaling,
         multiply_decomposition=multiply_decomposition,
     )
@@ -271,7 +281,7 @@ def _decode_one(file: Path, options: Options, name: str) -> tuple[dict[str, Any]
         _end(f"{file}: {error}", _code_of(error))
 
 
-def _options(dialect: str, dimensions: Path | None) -> Options:
+def _options(dialect: str, dimensions: Path | None, unary_length: int) -> Options:
     from typing import cast
 
     from conformance.nnc.options import Dialect as KnownDialect
@@ -282,6 +292,7 @@ def _options(dialect: str, dimensions: Path | None) -> Options:
     return Options(
         interpretation=Interpretation(dialect=cast("KnownDialect", dialect)),
         dimensions={} if dimensions is None else _read_dimensions(dimensions),
+        cabac_unary_length=unary_length,
     )
 
 

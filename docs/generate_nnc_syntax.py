@@ -53,6 +53,7 @@ An element is there when its condition holds; an empty condition always holds. O
 value behind `:=`, if there is one. `[n]` behind a name is the number of entries of an array.
 Lines with `=` derive a value that later lines use; lines in italics say where a parser stops.
 Conditions are in Python's notation. `out_of_band` stands for the dimensions that the caller knows,
+`out_of_band_unary_length` for the unary length (10 unless the caller says otherwise),
 `map_count_excess` is 1 unless the caller says that the counts of performance maps are those of
 their entries, `index` is the number of an entry, from 0. The functions are Python's own and these:
 """

@@ -59,6 +59,13 @@ class Fields:
             return value
         raise self._wrong(key, "an integer, 0 or more", value)
 
+    def within(self, key: str, first: int, last: int) -> int:
+        """Take an integer from ``first`` to ``last``."""
+        value = self._take(key)
+        if type(value) is int and first <= value <= last:
+            return value
+        raise self._wrong(key, f"an integer from {first} to {last}", value)
+
     def flag(self, key: str) -> bool:
         """Take true or false."""
         value = self._take(key)

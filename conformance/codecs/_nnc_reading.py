@@ -15,13 +15,19 @@ from conformance.codecs._protocol import Source
 from conformance.nnc import Interpretation, Limits, Options
 from conformance.nnc.active import active_parameters
 from conformance.nnc.names import unit_names
-from conformance.nnc.options import Dialect, MapEntries
+from conformance.nnc.options import (
+    LARGEST_UNARY_LENGTH,
+    USUAL_UNARY_LENGTH,
+    Dialect,
+    MapEntries,
+)
 from conformance.nnc.stream import Stream
 from conformance.tensorfiles import Array, open_file
 from conformance.verdicts import LimitError, Location, MalformedError
 
 CodebookType: TypeAlias = Literal["float64", "float32"]
 """``float64`` as the format reconstructs values of a codebook, or rounded to ``float32``."""
+_RAW_FLOAT = 2
 _PARAMETERS = Location(file="submission.json", element="codec.params")
 
 
@@ -31,6 +37,7 @@ class Params:
 
     options: Options
     codebook_dtype: CodebookType
+    gives_unary_length: bool
 
     def typed(self, array: Array) -> Array:
         """Return an array of a codebook in the type that is asked for, any other as it is."""
@@ -59,10 +66,14 @@ def read_params(source: Source) -> Params:
     dialect: Dialect = fields.choice("dialect", get_args(Dialect), "nncodec-2")
     entries: MapEntries = fields.choice("map_entries", get_args(MapEntries), "count-minus-1")
     codebook: CodebookType = fields.choice("codebook_dtype", get_args(CodebookType), "float64")
+    unary_length = None
+    if fields.has("cabac_unary_length"):
+        unary_length = fields.within("cabac_unary_length", 1, LARGEST_UNARY_LENGTH)
     options = Options(
         interpretation=Interpretation(dialect=dialect, map_entries=entries),
         limits=Limits(decoded_bytes=source.limit_bytes, free_bytes=source.limit_bytes),
         dimensions=fields.shapes("dimensions"),
+        cabac_unary_length=USUAL_UNARY_LENGTH if unary_length is None else unary_length,
         threads=1,
         apply_local_scaling=fields.has("apply_local_scaling")
         and fields.flag("apply_local_scaling"),
@@ -70,10 +81,34 @@ def read_params(source: Source) -> Params:
         and fields.flag("multiply_decomposition"),
     )
     fields.finish()
-    return Params(options, codebook)
+    return Params(options, codebook, gives_unary_length=unary_length is not None)
 
 
-def check_dimensions(stream: Stream, dimensions: Mapping[str, Sequence[int]]) -> None:
+def check_outside(stream: Stream, params: Params) -> None:
+    """Refuse what the parameters give and the stream states itself, or does not hold at all."""
+    _check_dimensions(stream, params.options.dimensions)
+    if params.gives_unary_length:
+        _check_unary_length(stream, params.options.cabac_unary_length)
+
+
+def _check_unary_length(stream: Stream, given: int) -> None:
+    coded = [
+        unit
+        for unit, _ in active_parameters(stream)
+        if unit.values["nnr_compressed_data_unit_payload_type"] != _RAW_FLOAT
+    ]
+    stated = sorted({unit.values["cabac_unary_length_minus1"] + 1 for unit in coded})  # type: ignore[operator]
+    if all(unit.values["cabac_unary_length_flag"] for unit in coded):
+        raise MalformedError(
+            "'cabac_unary_length' is given, which the stream does not ask for",
+            where=_PARAMETERS,
+            expected="no value: every coded unit states its own",
+            found=f"{given}; in the stream: {', '.join(map(str, stated)) or 'no coded unit'}",
+            mend="Leave it out of the codec's parameters.",
+        )
+
+
+def _check_dimensions(stream: Stream, dimensions: Mapping[str, Sequence[int]]) -> None:
     """Refuse dimensions of tensors that the stream has not, or has with their dimensions."""
     if not dimensions:
         return

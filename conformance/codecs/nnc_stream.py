@@ -22,7 +22,7 @@ from conformance.codecs._nnc_chain import (
 )
 from conformance.codecs._nnc_reading import (
     Params,
-    check_dimensions,
+    check_outside,
     only_file,
     read,
     read_params,
@@ -58,7 +58,7 @@ class NncCodec:
         data = read(path, display, source.limit_bytes)
         with explained(display):
             stream = parse_stream(data, params.options)
-            check_dimensions(stream, params.options.dimensions)
+            check_outside(stream, params)
             return _decode(stream, params, None, display)
 
     def decode_one(self, source: Source, name: str) -> DecodedTensors:
@@ -84,7 +84,7 @@ class NncCodec:
         with explained(display):
             shapes = base.shapes if base is not None else {}
             stream = parse_stream(data, options_upon(params.options, shapes))
-            check_dimensions(stream, params.options.dimensions)
+            check_outside(stream, params)
             nodes = base.memory.nodes if base is not None else {}
             identity = identity_of(stream, nodes, display)
             if base is None and identity.named:

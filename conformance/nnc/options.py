@@ -9,6 +9,8 @@ from typing import Literal, TypeAlias
 Dialect: TypeAlias = Literal["nncodec-2", "nncodec-1.0"]
 MapEntries: TypeAlias = Literal["count-minus-1", "count"]
 
+USUAL_UNARY_LENGTH, LARGEST_UNARY_LENGTH = 10, 256
+
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
@@ -44,15 +46,23 @@ class Limits:
 class Options:
     """How :func:`conformance.nnc.decode` decodes.
 
-    ``dimensions`` are the shapes of tensors whose dimensions are not in the stream. ``threads``
-    of None takes every CPU this process may use. ``apply_local_scaling`` multiplies each weight by
-    its local scaling and drops the scaling; ``multiply_decomposition`` replaces G and H by their
-    product.
+    ``dimensions`` are the shapes of tensors whose dimensions are not in the stream.
+    ``cabac_unary_length`` is the ``cabac_unary_length_minus1`` + 1 of data units that do not state
+    it: 1 to 256, ValueError otherwise. ``threads`` of None takes every CPU this process may use.
+    ``apply_local_scaling`` multiplies each weight by its local scaling and drops the scaling;
+    ``multiply_decomposition`` replaces G and H by their product.
     """
 
     interpretation: Interpretation = Interpretation()
     limits: Limits = Limits()
     dimensions: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    cabac_unary_length: int = USUAL_UNARY_LENGTH
     threads: int | None = None
     apply_local_scaling: bool = False
     multiply_decomposition: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.cabac_unary_length <= LARGEST_UNARY_LENGTH:
+            raise ValueError(
+                f"cabac_unary_length is 1 to {LARGEST_UNARY_LENGTH}: {self.cabac_unary_length}"
+            )

@@ -114,7 +114,7 @@ class UnitReader:
 
     def _read(self, coder: Reader) -> Unit:
         _check_number(self.index, coder, self._options)
-        scope = self._context.scope(self._known_dimensions)
+        scope = self._context.scope(self._known_dimensions, self._options.cabac_unary_length)
         values = walk(UNIT_SIZE, coder, scope, {})
         coder.limit_to(scope["nnr_unit_size"])
         values |= walk(UNIT_HEADER, coder, scope, {})

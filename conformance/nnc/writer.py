@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from conformance.nnc.bits import BitWriter
-from conformance.nnc.options import Interpretation
+from conformance.nnc.options import USUAL_UNARY_LENGTH, Interpretation
 from conformance.nnc.stream import Scalar
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Field, Group, Item, Refusal
 from conformance.nnc.syntax.context import Context
@@ -57,7 +57,12 @@ class StreamWriter:
         body = BitWriter()
         coder = _Writer(body)
         scope = self._context.scope(lambda name: _dimensions(values))  # noqa: ARG005
-        supplied = {"independently_decodable_flag": 1, "nnr_unit_type": syntax.unit_type, **values}
+        supplied = {
+            "independently_decodable_flag": 1,
+            "nnr_unit_type": syntax.unit_type,
+            "cabac_unary_length_minus1": USUAL_UNARY_LENGTH - 1,
+            **values,
+        }
         walk(items, coder, scope, supplied)
         coder.finish()
         self._context.update(syntax, scope)

@@ -195,7 +195,9 @@ class Inventory:
         if stuck:
             found = [(t.place, f"{t.elements} elements") for t in stuck]
             raise _unreachable(found, self.file, "parameters that a sample can bring")
-        left = [t for t in every if t not in learned or not t.is_replaceable]
+        left = [
+            t for t in every if self.roles[t.name] is not Role.PARAMETER or not t.is_replaceable
+        ]
         allowed = allowed_content(used, self._operators)
         counted = list(_contents([*left, *self._loose], allowed))
         total = sum(content for _, content in counted)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from conformance.evaluation.tasks.control import ITEMS, control_rows
+from conformance.evaluation.tasks.control import ITEMS, Control
 from conformance.evaluation.tasks.vectors import ShardArrays
 from conformance.runtimes import ModelSource, runtime
-from conformance.submission.values import Metric, OutputTolerance, Tolerance, VectorSet
+from conformance.submission.values import Metric, OutputTolerance, Shard, Tolerance, VectorSet
 
 WEIGHT = np.full((2, 2), 3.0, np.float32)
 
@@ -49,7 +49,9 @@ def rows(folder: Path, *metrics: Metric, items: int = 4, hidden: bool = False) -
     shard = ShardArrays(0, items, {"x": x}, {}, {}, {})
     with opened(folder, hidden) as network:
         outputs = network.bind().run_batched({"x": x}, items)
-        return control_rows(network, metrics, vectors, shard, outputs)
+        control = Control(network, metrics, vectors)
+        control.add(shard, outputs)
+        return control.rows()
 
 
 def test_output_of_the_parameters_changes_and_another_does_not(tmp_path: Path) -> None:
@@ -79,9 +81,27 @@ def test_items_of_a_sorted_data_set_are_taken_from_all_of_it(tmp_path: Path) -> 
     with opened(tmp_path) as network:
         outputs = network.bind().run_batched({"x": x}, items)
         outputs["z"] = np.where(labels[:, None] == [[0, 1]], 1, 0)
-        found = control_rows(network, [accuracy], vectors, shard, outputs)["top1"]
+        control = Control(network, [accuracy], vectors)
+        control.add(shard, outputs)
+        found = control.rows()["top1"]
     assert found["items"] == ITEMS
     assert found["reference"] == 1.0
+
+
+def test_runs_that_are_items_are_taken_from_all_shards(tmp_path: Path) -> None:
+    """An empty network is right about a single item of its class; not about all of them."""
+    shards = (Shard(1, (), (), ()),) * (2 * ITEMS)
+    vectors = VectorSet("test", "m", "d", False, shards, OutputTolerance(1e-5, 1e-4))
+    x = np.ones((1, 2), np.float32)
+    with opened(tmp_path) as network:
+        outputs = network.bind().run({"x": x})
+        control = Control(network, [metric("y")], vectors)
+        for index in range(len(shards)):
+            # Only the second half differs from what the empty network gives.
+            original = outputs if index >= ITEMS else {**outputs, "y": np.zeros((1, 2), np.float32)}
+            control.add(ShardArrays(index, 1, {"x": x}, {}, {}, {}), original)
+        found = control.rows()["distance-y"]
+    assert found == {"items": ITEMS, "reference": 0.0, "value": 18.0}
 
 
 def test_network_that_hides_weights_has_a_control_all_the_same(tmp_path: Path) -> None:

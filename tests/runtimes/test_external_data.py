@@ -1,4 +1,5 @@
 import numpy as np
+import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
@@ -55,6 +56,27 @@ def test_data_beyond_two_gigabytes_is_reached(tmp_path):
         np.testing.assert_array_equal(network.parameters["W"], weights)
         x = models.floats(3, 16)
         np.testing.assert_allclose(network.bind().run({"x": x})["y"], x @ weights, rtol=1e-4)
+
+
+@pytest.mark.parametrize("entries", [{}, {"length": "0"}, {"offset": "64", "length": "0"}])
+def test_a_length_of_0_or_none_is_that_of_the_shape(tmp_path, entries):
+    weights = models.floats(16, 32)
+    (tmp_path / "w.bin").write_bytes(bytes(int(entries.get("offset", 0))) + weights.tobytes())
+    made = with_external(location="w.bin", **entries)
+    models.save(tmp_path, made)
+    x = models.floats(3, 16)
+    with RUNTIME.open(models.source(tmp_path, "model.onnx", "w.bin")) as network:
+        np.testing.assert_array_equal(network.parameters["W"], weights)
+        own = network.bind().run({"x": x})["y"]
+    plain = onnxruntime.InferenceSession(str(tmp_path / "model.onnx")).run(None, {"x": x})[0]
+    np.testing.assert_allclose(own, plain, rtol=1e-5)
+
+
+def test_a_length_of_0_does_not_reach_past_the_file(tmp_path):
+    (tmp_path / "w.bin").write_bytes(bytes(2047))
+    error = refusal(tmp_path, with_external(location="w.bin", length="0"), "w.bin")
+    assert isinstance(error, MalformedError)
+    assert error.expected == "bytes 0 to 2048"
 
 
 @pytest.mark.parametrize(

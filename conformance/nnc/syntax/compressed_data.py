@@ -219,7 +219,7 @@ _INPUT_PARAMETERS = (
         "u(8)",
         "The number of unary flags of a level before its Exp-Golomb part, less 1.",
         when="cabac_unary_length_flag == 1",
-        inferred="9",
+        inferred="out_of_band_unary_length - 1",
     ),
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from conformance.nnc.errors import NncMalformedError, Position
-from conformance.nnc.options import Interpretation
+from conformance.nnc.options import USUAL_UNARY_LENGTH, Interpretation
 from conformance.nnc.syntax.items import UnitSyntax
 
 
@@ -23,12 +23,18 @@ class Context:
             "map_count_excess": 1 if interpretation.map_entries == "count-minus-1" else 0,
         }
 
-    def scope(self, out_of_band: Callable[[str | None], Sequence[int] | None]) -> dict[str, Any]:
+    def scope(
+        self,
+        out_of_band: Callable[[str | None], Sequence[int] | None],
+        unary_length: int = USUAL_UNARY_LENGTH,
+    ) -> dict[str, Any]:
         """Return the names that expressions of the next unit may refer to.
 
-        ``out_of_band`` gives the dimensions that are known of a tensor by its name.
+        ``out_of_band`` gives the dimensions that are known of a tensor by its name;
+        ``unary_length`` is that of units that do not state theirs.
         """
-        return {**self._values, "out_of_band": out_of_band}
+        outside = {"out_of_band": out_of_band, "out_of_band_unary_length": unary_length}
+        return {**self._values, **outside}
 
     def update(self, syntax: UnitSyntax, scope: Mapping[str, Any]) -> None:
         """Take over what the unit exports."""

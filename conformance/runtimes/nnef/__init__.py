@@ -8,8 +8,8 @@ Use it like this::
 How it is laid out, from bytes to outputs: ``files`` unpacks an archive, says which file is what
 and checks tensor files; ``text`` reads the graph, hands it to the native parser, and has fragments
 written out in a process of their own; ``quantisation`` and ``variables`` say what tensors mean;
-``supported``, ``shapes`` and ``inline`` check the graph; ``activations`` and ``mended`` make it one
-that the interpreter runs as it is written; ``execution`` runs it.
+``supported`` and ``shapes`` check the graph, ``stored`` says what it stores; ``activations`` and
+``mended`` make it one that the interpreter runs as it is written; ``execution`` runs it.
 """
 
 from __future__ import annotations

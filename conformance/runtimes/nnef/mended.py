@@ -57,22 +57,26 @@ def mended_operators(torch: Any, operators: Mapping[str, Operator]) -> dict[str,
         "softplus": softplus,
         "nearest_upsample": nearest_upsample,
         "batch_normalization": batch_normalization,
-        **_deconvolutions(torch, operators),
+        **_biased(torch, operators),
         **_quantisations(operators),
     }
 
 
-def _deconvolutions(torch: Any, operators: Mapping[str, Operator]) -> dict[str, Operator]:
-    """Return deconvolutions whose bias is everywhere.
+def _biased(torch: Any, operators: Mapping[str, Operator]) -> dict[str, Operator]:
+    """Return ``linear`` with one bias per channel, and deconvolutions whose bias is everywhere.
 
-    Where an output reaches beyond what the filter does, the interpreter puts zeros around a result
-    that holds the bias already; NNEF has the bias there too.
+    The interpreter aligns a bias of shape [channels] with the batch. Where an output reaches beyond
+    what the filter does, it puts zeros around a result that holds the bias already; NNEF has the
+    bias there too.
     """
+
+    def linear(input: Any, filter: Any, bias: Any) -> Any:
+        return operators["linear"](input, filter, _per_channel(bias))
 
     def deconv(input: Any, filter: Any, bias: Any, **attributes: Any) -> Any:
         zero = torch.zeros((), dtype=input.dtype)
         output = operators["deconv"](input, filter, zero, **attributes)
-        return output + _aligned(bias, output.ndim)
+        return output + _aligned(_per_channel(bias), output.ndim)
 
     def separable_deconv(
         input: Any, plane_filter: Any, point_filter: Any, bias: Any, **attributes: Any
@@ -80,9 +84,9 @@ def _deconvolutions(torch: Any, operators: Mapping[str, Operator]) -> dict[str, 
         zero = torch.zeros((), dtype=input.dtype)
         separable = operators["separable_deconv"]
         output = separable(input, plane_filter, point_filter, zero, **attributes)
-        return output + _aligned(bias, output.ndim)
+        return output + _aligned(_per_channel(bias), output.ndim)
 
-    return {"deconv": deconv, "separable_deconv": separable_deconv}
+    return {"linear": linear, "deconv": deconv, "separable_deconv": separable_deconv}
 
 
 def _quantisations(operators: Mapping[str, Operator]) -> dict[str, Operator]:
@@ -105,6 +109,11 @@ def _quantisations(operators: Mapping[str, Operator]) -> dict[str, Operator]:
         "min_max_linear_quantize": min_max_linear_quantize,
         "zero_point_linear_quantize": zero_point_linear_quantize,
     }
+
+
+def _per_channel(bias: Any) -> Any:
+    """Return a bias of shape [channels] as [1, channels], which the shape rules take it for."""
+    return bias.reshape(1, -1) if bias.ndim == 1 else bias
 
 
 def _aligned(tensor: Any, rank: int) -> Any:

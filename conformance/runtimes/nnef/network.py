@@ -11,19 +11,19 @@ from conformance.runtimes.batching import Run
 from conformance.runtimes.nnef.activations import quantised
 from conformance.runtimes.nnef.execution import SETTINGS, Computation
 from conformance.runtimes.nnef.files.model_files import TENSOR, ModelFiles, open_files
-from conformance.runtimes.nnef.inline import check_replaceable, inline_values, used_tensors
 from conformance.runtimes.nnef.libraries import versions
 from conformance.runtimes.nnef.quantisation import read_quantisation
 from conformance.runtimes.nnef.shapes import DTYPES, infer_shapes, shape_of
+from conformance.runtimes.nnef.stored import constants_of, inventory_of, with_variables
 from conformance.runtimes.nnef.supported import check_names, check_operations
 from conformance.runtimes.nnef.text.document import parsed, read_document
-from conformance.runtimes.nnef.variables import Values, labels_in, read_variables
+from conformance.runtimes.nnef.variables import labels_in, read_variables
 from conformance.verdicts import MalformedError
 
 
 @final
 class NnefNetwork(ParameterNetwork):
-    """An opened NNEF model; parameters are its variables, by label."""
+    """An opened NNEF model; parameters are its variables and constants."""
 
     def __init__(self, source: ModelSource) -> None:
         super().__init__(source.display[0])
@@ -33,21 +33,6 @@ class NnefNetwork(ParameterNetwork):
         except BaseException:
             self.close()
             raise
-
-    @property
-    def parameter_count(self) -> int:
-        """Elements of all parameters."""
-        return sum(v.file.elements for v in self._variables if v.is_parameter)
-
-    def check_replaceable(self) -> None:
-        """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
-        used = sum(
-            variable.file.elements
-            for variable in self._variables
-            if variable.is_parameter and variable.label not in self.unused_parameters
-        )
-        listed = sum(v.file.elements for v in self._variables if not v.is_parameter)
-        check_replaceable(self._inline, listed, used, self.file)
 
     def close(self) -> None:
         """Remove what was unpacked; runners go on working."""
@@ -63,33 +48,35 @@ class NnefNetwork(ParameterNetwork):
         infer_shapes(graph, document, source.limit_bytes)
         found = read_quantisation(files.quantisation) if files.quantisation else {}
         self._variables = read_variables(graph, document, files, found, source.limit_bytes)
-        self._graph = quantised(graph, document, found)
+        labels = {variable.label for variable in self._variables}
+        self._constants = constants_of(graph, document, labels)
+        self._graph = with_variables(quantised(graph, document, found), self._constants)
         stored = {name for variable in self._variables for name in variable.tensors}
-        self._inline = inline_values(
-            graph, document, [found[name] for name in found if name not in stored]
+        activations = [found[name] for name in found if name not in stored]
+        self.inventory = inventory_of(
+            graph, document, self._variables, self._constants, activations, self.file
         )
         self._describe(files)
 
     def _describe(self, files: ModelFiles) -> None:
-        graph, used = self._graph, used_tensors(self._graph)
+        graph = self._graph
         self.inputs = tuple(self._port(name) for name in graph.inputs)
         self.outputs = tuple(self._port(name) for name in graph.outputs)
-        self.parameters = Values([v for v in self._variables if v.is_parameter])
-        self.constants = Values([v for v in self._variables if not v.is_parameter])
-        self.unused_parameters = tuple(
-            v.label for v in self._variables if v.is_parameter and not used & set(v.tensors)
-        )
         self.unused_files = self._unused_files(files)
         self.versions = versions()
         self.settings = SETTINGS
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
-        tensors = tensors or {}
+        given = tensors or {}
         values = {
-            name: tensors[variable.label] if variable.label in tensors else variable.read()
+            name: given[variable.label] if variable.label in given else variable.read()
             for variable in self._variables
             for name in variable.tensors
         }
+        for constant in self._constants:
+            if constant.is_replaceable:
+                own = given.get(constant.name, constant.values)
+                values[constant.tensor] = constant.spread_out(own)
         return Computation(self._graph, self._document, values, self.outputs)
 
     def _port(self, name: str) -> PortInfo:

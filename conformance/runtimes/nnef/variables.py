@@ -6,7 +6,7 @@ Here it only picks one of the files that belong to the model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -48,35 +48,10 @@ class Variable:
         """The element type of :meth:`read`: float32 for what is quantised."""
         return np.dtype(np.float32) if self.quantisation else self.file.dtype
 
-    @property
-    def is_parameter(self) -> bool:
-        """Whether it is learned: not a list or scalar of wide integers or truth values."""
-        small = len(self.file.shape) <= 1
-        index = self.dtype in (np.int64, np.bool_) or (
-            self.dtype == np.int32 and not self.file.shape
-        )
-        return not (small and index)
-
     def read(self) -> Array:
         """Return the values, dequantised if need be; MalformedError if integers do not fit."""
         items = self.file.read()
         return self.quantisation.dequantised(items) if self.quantisation else items
-
-
-class Values(Mapping[str, Array]):
-    """Variables by label, each read when it is asked for."""
-
-    def __init__(self, variables: Sequence[Variable]) -> None:
-        self._variables = {variable.label: variable for variable in variables}
-
-    def __getitem__(self, label: str) -> Array:
-        return self._variables[label].read()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._variables)
-
-    def __len__(self) -> int:
-        return len(self._variables)
 
 
 def labels_in(document: Document) -> dict[str, Location]:

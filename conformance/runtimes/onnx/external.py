@@ -58,12 +58,14 @@ def confined_location(record: TensorRecord, display: str) -> str:
 def span_in(record: TensorRecord, size: int, display: str, model: str) -> Span:
     """Return the data of ``record`` in the external file ``display`` of ``size`` bytes.
 
+    A length of 0 is one that is left out: ONNX Runtime derives both from the shape.
+
     Raises MalformedError if offset or length are not numbers, contradict the shape, or leave the
     file; ``model`` names the model file.
     """
     entries = record.external or {}
     offset = _number(record, entries, "offset", 0, model)
-    length = _number(record, entries, "length", record.nbytes, model)
+    length = _number(record, entries, "length", record.nbytes, model) or record.nbytes
     if length != record.nbytes:
         raise MalformedError(
             f"the external data of tensor {record.name!r} has the wrong length",

@@ -286,4 +286,4 @@ def _value(node: ast.AST) -> object:
     if isinstance(node, ast.UnaryOp) and _is_literal(node):
         return -ast.literal_eval(node.operand)
     path = _path_of(node) if isinstance(node, ast.Name | ast.Attribute) else ()
-    return path or id(node)
+    return path or (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))

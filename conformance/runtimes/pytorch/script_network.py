@@ -163,13 +163,11 @@ class TorchScriptNetwork(ParameterNetwork):
         objects = self._archive.objects
         others = (*objects.kept, *objects.constants)
         replaced = {n: given[self._first(n)] for n in others if self._first(n) in given}
-        if replaced:
+        # The graph was checked without folding tensors: it is the same whatever their values are.
+        if replaced or self._spare is None:
             module = self._blank(replaced)
-            # Branches that depend on constants may now be others than those that were looked at.
-            self._inspected(module)
         else:
-            module = self._spare if self._spare is not None else self._blank({})
-            self._spare = None
+            module, self._spare = self._spare, None
         state = self._state_of(module)
         for name, tensor in state.items():
             first = self._first(name)

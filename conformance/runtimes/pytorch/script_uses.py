@@ -149,7 +149,7 @@ def _argument_names(torch: Any, schema: str) -> tuple[str, ...]:
 
 def _tensors_in(torch: Any, value: Any) -> Iterator[Any]:
     """Yield the tensors of a constant, those in lists, tuples and dictionaries too."""
-    if value.type().kind() in ("IntType", "FloatType", "BoolType", "StringType", "NoneType"):
+    if value.type().kind() not in ("TensorType", "ListType", "TupleType", "DictType"):
         return
     waiting = [value.toIValue()]
     while waiting:
@@ -179,6 +179,6 @@ _EXTENDED = {
 
 def _fingerprint(array: Array) -> tuple[object, ...]:
     """Return what is equal for tensors of one shape, size of element, and values."""
-    data: Array = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    data: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     digest = hashlib.sha256(memoryview(data)).digest()
     return array.shape, array.dtype.itemsize, digest

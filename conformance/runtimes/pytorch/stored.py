@@ -35,10 +35,6 @@ class StoredTensors(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.tensors)
 
-    def only(self, names: Mapping[str, object]) -> StoredTensors:
-        """Return those with these names."""
-        return StoredTensors({n: t for n, t in self.tensors.items() if n in names}, self._data)
-
 
 @dataclass(frozen=True, slots=True)
 class Sorted:

@@ -53,6 +53,16 @@ _TABLES = {
 }
 """Operators that look up rows: the arguments that hold the rows, and which of them."""
 
+_LOOKING = frozenset(
+    word
+    for line in (
+        "size sym_size stride sym_stride numel sym_numel dim is_floating_point dtype device layout",
+        "_shape_as_tensor _assert_tensor_metadata",
+    )
+    for word in line.split()
+)
+"""Operators that read the shape or type of a tensor, and none of its elements."""
+
 _SHAPED = frozenset({"self", "input"})
 _ROWS = 2
 
@@ -106,7 +116,7 @@ def uses_of(
 
 
 def _hands_on(step: Step) -> bool:
-    return step.operator == HANDS_ON or step.plain in _PASSING
+    return step.operator == HANDS_ON or bool({step.operator, step.plain} & _PASSING)
 
 
 def _passed(step: Step) -> Iterator[tuple[str, str]]:
@@ -123,6 +133,8 @@ def _handed_on(step: Step) -> list[str]:
 
 def _read(step: Step, computed: Mapping[str, object]) -> Iterator[tuple[str, Use]]:
     """Yield what a step reads, but for what it hands on, and how."""
+    if step.operator in _LOOKING:
+        return
     handed_on = _handed_on(step) if _hands_on(step) else []
     shapes = handed_on or _SHAPING.fullmatch(step.plain)
     table = _table(step, computed)

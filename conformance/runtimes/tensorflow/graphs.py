@@ -55,6 +55,22 @@ def reach(graph: Any, roots: Iterable[str], file: str) -> Reach:
     return Reach(found, _functions(found.values(), library, file))
 
 
+def drop_assertions(graph: Any) -> None:
+    """Make every Assert of a GraphDef and its functions a NoOp that reads nothing.
+
+    It computes no output: it ends a run whose inputs are not as expected, and what it says then is
+    not part of a network. Nodes that wait for it, and functions that end with it, keep it by name.
+    """
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+        for node in nodes:
+            if node.op == "Assert":
+                waits = [each for each in node.input if each.startswith("^")]
+                name = node.name
+                node.Clear()
+                node.name, node.op = name, "NoOp"
+                node.input.extend(waits)
+
+
 def node_of(reference: str) -> str:
     """Return the node that an input refers to: ``name``, ``name:0`` or ``^name``."""
     return reference.removeprefix("^").partition(":")[0]

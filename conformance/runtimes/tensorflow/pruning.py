@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.runtimes.tensorflow.graphs import Reach
+from conformance.runtimes.tensorflow.graphs import Reach, node_of
 
 _KEPT = frozenset(
     {"_lower_using_switch_merge", "_num_original_outputs", "_read_only_resource_inputs"}
@@ -33,15 +33,30 @@ def pruned(graph: Any, reached: Reach, config: Any) -> Any:
 
 
 def _plain_function(copy: Any, function: Any, config: Any) -> None:
-    """Fill ``copy`` with a function, but not with its attributes and those of its arguments."""
+    """Fill ``copy`` with what a function's results need, but not with its attributes."""
     copy.signature.CopyFrom(function.signature)
     copy.signature.ClearField("attr")
+    needed = _needed(function)
     for node in function.node_def:
-        _plain(copy.node_def.add(), node, config)
+        if node.name in needed:
+            _plain(copy.node_def.add(), node, config)
     for name, value in function.ret.items():
         copy.ret[name] = value
     for name, value in function.control_ret.items():
         copy.control_ret[name] = value
+
+
+def _needed(function: Any) -> set[str]:
+    """Return the names of the nodes that the results of a function depend on, and its arguments."""
+    nodes = {node.name: node for node in function.node_def}
+    needed: set[str] = set()
+    waiting = [*map(node_of, function.ret.values()), *function.control_ret.values()]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += map(node_of, nodes[name].input) if name in nodes else ()
+    return needed
 
 
 def _plain(copy: Any, node: Any, config: Any) -> None:

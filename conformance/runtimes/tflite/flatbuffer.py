@@ -24,6 +24,8 @@ from conformance.verdicts import LimitError, Location, MalformedError, Unsupport
 _MOST_ENTRIES = 2_000_000
 _FEWEST_BYTES = 8
 _HEADER, _OFFSET, _SLOT = 4, 4, 2
+_MOST_PADDING = 7
+"""Bytes before a number of 8 bytes."""
 _TEXT = "text"
 _DAMAGED = "Convert the model again: the file is damaged or was cut short."
 
@@ -84,12 +86,14 @@ class Reader:
     """Reads tables from ``data``; ``file`` names it in messages.
 
     ``claimed`` are the ranges of bytes that have been walked: what for, and the element there.
+    ``padding`` are the bytes that tables may have behind their last field, by where it ends.
     """
 
     def __init__(self, data: memoryview, file: str) -> None:
         self.data = data
         self.file = file
         self.claimed: dict[tuple[int, int], tuple[str, str]] = {}
+        self.padding: dict[int, int] = {}
         self._entries = 0
         self._known: dict[tuple[str, int], Table] = {}
 
@@ -132,20 +136,34 @@ class Reader:
     def _table(self, kind: str, position: int, element: str) -> Table:
         if (kind, position) in self._known:
             return self._known[kind, position]
-        vtable, fields, size = self._vtable(kind, position, element)
+        vtable, fields, size = self._vtable(position, element)
         table = Table(kind, position, element)
         known = FIELDS[kind]
         self._spend(1 + len(known), position, element)
+        end = position + _OFFSET
         for slot in range(fields):
             offset = self._number("H", vtable + _HEADER + _SLOT * slot, element)
-            if offset and slot >= len(known):
+            if not offset:
+                continue
+            if slot >= len(known):
                 raise self._newer(position, element, f"field {slot} of {kind}")
-            if offset and known[slot].kind is not Kind.UNUSED:
+            end = max(end, position + offset + _width(known[slot]))
+            if known[slot].kind is not Kind.UNUSED:
                 self._read(table, known[slot], position + offset, position + size)
+        self._claim_table(kind, position, end, position + size, element)
         self._known[kind, position] = table
         return table
 
-    def _vtable(self, kind: str, position: int, element: str) -> tuple[int, int, int]:
+    def _claim_table(self, kind: str, position: int, end: int, padded: int, element: str) -> None:
+        """Claim a table up to the end of its last field.
+
+        A vtable says how long the table is that it was written for, with the bytes that align what
+        is behind. Builders share it between tables with the same fields, which may have fewer.
+        """
+        self.claim(position, end, element, kind)
+        self.padding[end] = min(max(padded - end, 0), _MOST_PADDING)
+
+    def _vtable(self, position: int, element: str) -> tuple[int, int, int]:
         """Return where the vtable of a table is, how many fields it has, and the table's size."""
         vtable = position - self._number("i", position, element)
         length = self._number("H", vtable, element)
@@ -157,12 +175,11 @@ class Reader:
                 f"{length} bytes, for a table of {size} bytes",
             )
         self.claim(vtable, vtable + length, element, "vtable")
-        self.claim(position, position + size, element, kind)
         return vtable, (length - _HEADER) // _SLOT, size
 
     def _read(self, table: Table, spec: Field, place: int, end: int) -> None:
         element = f"{table.element}.{spec.name}"
-        width = struct.calcsize(f"<{spec.of}") if spec.kind is Kind.NUMBER else _OFFSET
+        width = _width(spec)
         if place + width > end:
             raise self.malformed(
                 "a field does not fit into its table",
@@ -287,3 +304,10 @@ class Reader:
             found=found,
             mend="Convert the model with an older converter, or update this tool.",
         )
+
+
+def _width(spec: Field) -> int:
+    """Return the bytes that a field takes in its table; at least 1 for one that is not read."""
+    if spec.kind is Kind.UNUSED:
+        return 1
+    return struct.calcsize(f"<{spec.of}") if spec.kind is Kind.NUMBER else _OFFSET

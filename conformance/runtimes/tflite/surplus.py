@@ -65,9 +65,13 @@ def _gaps(reader: Reader) -> int:
                 *(begin, element, f"a {use} that begins at byte {after} or later"),
                 f"byte {begin}",
             )
-        gaps += begin - after
+        gaps += _gap(reader, after, begin)
         after = end
-    return gaps + len(reader.data) - after
+    return gaps + _gap(reader, after, len(reader.data))
+
+
+def _gap(reader: Reader, begin: int, end: int) -> int:
+    return max(0, end - begin - reader.padding.get(begin, 0))
 
 
 def _held(begin: int, end: int) -> tuple[Range, Range]:

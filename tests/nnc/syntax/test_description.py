@@ -24,6 +24,7 @@ CODES = {"u", "i", "ue", "ie", "flt", "st", "hex", "bytes", "align"}
 SHARED_SCOPE = {
     *("general_profile_idc", "mps_topology_indexed_reference_flag", "reference_list"),
     *("mps_parent_signalling_enabled_flag", "map_count_excess", "out_of_band", "index"),
+    "out_of_band_unary_length",
 }
 
 every_unit = pytest.mark.parametrize("unit", UNITS.values(), ids=lambda unit: unit.name)

@@ -73,7 +73,7 @@ def test_archive_and_folder_give_the_same(tmp_path, kind):
     archive = m.source(folder, "model.tgz")
     with m.opened(source) as one, m.opened(archive) as other:
         assert list(one.parameters) == list(other.parameters)
-        assert one.parameter_count == other.parameter_count
+        assert one.counts == other.counts
         assert other.unused_files == ()
         for label, array in one.parameters.items():
             assert np.array_equal(other.parameters[label], array)

@@ -121,7 +121,7 @@ def test_integers_of_old_files_are_signed_by_a_flag(tmp_path):
     data[48], data[52] = 1, 1
     text = m.graph("y = gather(x, places, axis = 1);", {"x": X.shape}, ("y",), {"places": places})
     with m.opened(m.save(tmp_path, text, {"places": bytes(data)})) as opened:
-        assert opened.parameters["places"].dtype == np.int32
+        assert opened.constants["places"].dtype == np.int32
         assert np.array_equal(opened.bind().run({"x": X})["y"], X[:, [1, 0]])
 
 

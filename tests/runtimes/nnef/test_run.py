@@ -261,6 +261,49 @@ def test_the_bias_of_a_separable_deconvolution_is_everywhere(tmp_path):
     assert np.allclose(found[..., -1], b[..., None], atol=1e-6)
 
 
+BIASED = {
+    "linear": ("linear(x, w, b)", (6,), {"w": (3, 6)}),
+    "conv": ("conv(x, w, b)", (2, 5, 5), {"w": (3, 2, 3, 3)}),
+    "separable_conv": (
+        "separable_conv(x, v, w, b)",
+        (2, 5, 5),
+        {"v": (2, 1, 3, 3), "w": (3, 2, 1, 1)},
+    ),
+    "deconv": ("deconv(x, w, b)", (2, 5, 5), {"w": (2, 3, 3, 3)}),
+    "separable_deconv": (
+        "separable_deconv(x, v, w, b)",
+        (2, 5, 5),
+        {"v": (3, 1, 3, 3), "w": (2, 3, 1, 1)},
+    ),
+}
+
+
+@pytest.mark.parametrize("items", [1, 2, 3])
+@pytest.mark.parametrize("operation", BIASED)
+def test_a_bias_of_one_axis_is_one_of_channels(tmp_path, operation, items):
+    """Whether there is one item, another number than of channels, or as many."""
+    call, shape, filters = BIASED[operation]
+    x = m.floats(items, *shape, seed=6)
+    tensors = {name: m.floats(*size, seed=7) for name, size in filters.items()}
+    bias = m.floats(3, seed=8)
+    found = [
+        computed(tmp_path / str(b.ndim), f"y = {call};", x, {**tensors, "b": b})
+        for b in (bias, bias.reshape(1, 3))
+    ]
+    assert found[0].shape[:2] == (items, 3)
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("operation", ["linear", "conv", "deconv"])
+def test_a_bias_of_another_length_is_malformed(tmp_path, operation):
+    call, shape, filters = BIASED[operation]
+    tensors = {name: m.floats(*size) for name, size in filters.items()}
+    with pytest.raises(ConformanceError) as caught:
+        computed(tmp_path, f"y = {call};", m.floats(2, *shape), {**tensors, "b": m.floats(2)})
+    assert "'bias' channels (2)" in caught.value.found
+    assert caught.value.where.file == "graph.nnef"
+
+
 @pytest.mark.parametrize("operation", ["min_max_linear_quantize", "linear_quantize"])
 def test_bounds_of_quantisation_belong_to_the_first_axes(tmp_path, operation):
     x = 9 * m.floats(1, 4, 4, 4)

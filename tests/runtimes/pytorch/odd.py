@@ -1,5 +1,7 @@
 """Small networks of PyTorch, each with one property that a runtime has to handle or refuse."""
 
+import hashlib
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -198,8 +200,25 @@ class Asserts(Base):
         return z
 
 
+SWITCH = torch.tensor(1.0)
+
+
+@torch.jit.script_if_tracing
+def _switched(x: Tensor, switch: Tensor) -> Tensor:
+    if not bool(switch):
+        print("here")  # noqa: T201 - what is tested
+    return x * switch
+
+
+class ConstantBranch(Base):
+    """Traced, it has a constant that says which branch is taken."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _switched(self.fc(x), SWITCH)
+
+
 class Indices(Base):
-    """A table of indices: no list, so a sample has to bring it."""
+    """A table of indices, and a list of them."""
 
     def __init__(self):
         super().__init__()
@@ -225,7 +244,7 @@ class Listed(Base):
 
     def __init__(self):
         super().__init__()
-        self.numbers: list[float] = [each / 7 for each in range(40)]
+        self.numbers: list[float] = [each / 7 for each in range(140)]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x) + torch.tensor(self.numbers)[:4]
@@ -236,7 +255,7 @@ class Text(Base):
 
     def __init__(self):
         super().__init__()
-        self.text = "\x01abc" * 100
+        self.text = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(7))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x) + float(ord(self.text[0]))
@@ -247,7 +266,7 @@ class Integers(Base):
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("bits", torch.arange(64))
+        self.register_buffer("bits", torch.arange(300) ** 3 % 251)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x) + self.bits[:4].to(torch.float32)

@@ -183,7 +183,7 @@ def test_members_that_the_format_has_not_are_refused(copied, reopen, form):
 def test_extra_files_count_as_size_of_the_original(copied, reopen, form):
     small, large = bytes(BALLAST_BYTES // 2), bytes(4 * BALLAST_BYTES)
     with reopen(files.changed(copied(form), members={"extra/notes": small}), form) as network:
-        assert network.parameter_count
+        assert network.counts.parameters
     with pytest.raises(ConformanceError, match="much that is no part of the network") as caught:
         reopen(files.changed(copied(form), members={"extra/notes": large}), form)
     assert "extra/notes" in str(caught.value.where)
@@ -198,7 +198,7 @@ def test_padding_counts_as_size_of_the_original(copied, reopen, form):
             info = zipfile.ZipInfo(f"net/{name}")
             archive.writestr(info, data)
     data = bytearray(path.read_bytes())
-    assert reopen(path, form).parameter_count
+    assert reopen(path, form).counts.parameters
     path.write_bytes(_padded(data, 60_000, 6))
     with pytest.raises(ConformanceError, match="much that is no part of the network"):
         reopen(path, form)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from conformance.runtimes import runtime
 from conformance.tensorfiles import write_tensors
 from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
-from tests.runtimes import models
+from tests.runtimes import honest, models
 from tests.runtimes.pytorch import files, graphs, nets
 
 FORM = "torch-state-dict"
@@ -199,8 +199,10 @@ def test_a_tensor_of_the_graph_under_a_name_of_the_state_dict_is_malformed(tmp_p
         helper.make_node("Add", ["z", "module.fc.bias"], ["output"]),
     ]
     given = {f"module.{name}": array for name, array in state().items()}
-    with pytest.raises(MalformedError, match="two stored tensors are called 'module.fc.bias'"):
+    with pytest.raises(MalformedError, match="two stored tensors are called") as caught:
         opened(tmp_path, linear(more=more), given)
+    assert caught.value.where.element == "module.fc.bias"
+    assert "of net.onnx" in caught.value.found
 
 
 @pytest.mark.parametrize(
@@ -467,3 +469,75 @@ def test_describe_takes_the_only_graph_beside_the_weights(tmp_path):
     with pytest.raises(ConformanceError, match="holds no network") as caught:
         runtime(FORM).describe(tmp_path / "net.pt")
     assert "net.onnx" in caught.value.mend
+
+
+# The same network as an ONNX model, and as a state dict beside its graph
+
+
+def without_values(made, names):
+    """The graph with the initializers of these names as inputs."""
+    graph = ModelProto()
+    graph.CopyFrom(made)
+    kept = [tensor for tensor in graph.graph.initializer if tensor.name not in names]
+    for tensor in graph.graph.initializer:
+        if tensor.name in names:
+            graph.graph.input.append(models.value(tensor.name, tensor.dims, tensor.data_type))
+    del graph.graph.initializer[:]
+    graph.graph.initializer.extend(kept)
+    return graph
+
+
+@pytest.mark.parametrize("kind", honest.HONEST)
+@pytest.mark.parametrize("name", ["net.pt", "net.safetensors"])
+@pytest.mark.parametrize("held", ["all", "learnt"])
+@pytest.mark.parametrize("stored", ["initializers", "Constant nodes with lists"])
+def test_buffers_and_constants_of_the_graph_are_sorted_alike(tmp_path, kind, name, held, stored):
+    written, made = honest.made(kind)
+    buffers = written.tensors if held == "all" else {n: written.tensors[n] for n in written.learnt}
+    graph = honest.STORED[stored](without_values(made, buffers))
+    with models.opened(tmp_path, made) as network:
+        wanted = [sorted(each) for each in (network.parameters, network.scalars, network.constants)]
+        counts = network.counts
+    with opened(tmp_path, graph, dict(buffers), name=name) as network:
+        found = [sorted(each) for each in (network.parameters, network.scalars, network.constants)]
+        assert (found, network.counts) == (wanted, counts)
+        network.check_replaceable()
+        network.bind({name: written.tensors[name] for name in written.learnt})
+
+
+@pytest.mark.filterwarnings("ignore")  # the exporter warns of itself, and of the batch of an LSTM
+def test_a_small_lstm_as_pytorch_exports_it_is_replaced(tmp_path):
+    """Its graph holds many axes, shapes and single numbers; its parameters are 466 numbers."""
+    torch.manual_seed(0)
+    net = Recurrent().eval()
+    torch.onnx.export(
+        net,
+        (torch.zeros(1, 5, 4),),
+        str(tmp_path / "net.onnx"),
+        dynamo=False,
+        do_constant_folding=False,
+        export_params=False,
+        input_names=["x"],
+        output_names=["output"],
+        dynamic_axes={"x": {0: "N"}},
+    )
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    inputs = {"x": models.floats(3, 5, 4)}
+    with files.opened(FORM, files.source(tmp_path, "net.pt", "net.onnx")) as network:
+        assert list(network.parameters) == list(net.state_dict())
+        assert network.counts.parameters == 466
+        halved = {name: array / 2 for name, array in network.parameters.items()}
+        found = network.bind(halved).run(inputs)["output"]
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in halved.items()})
+    expected = net(torch.from_numpy(inputs["x"])).detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+class Recurrent(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = torch.nn.LSTM(4, 8, batch_first=True)
+        self.fc = torch.nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0][:, -1])

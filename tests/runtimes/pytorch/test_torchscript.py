@@ -115,7 +115,6 @@ def test_a_module_that_was_saved_in_training_mode_runs_in_inference(tmp_path):
         (odd.Printer, "an operator that is not run here: prim::Print"),
         (odd.Scale, "input 'scale' is not a tensor"),
         (odd.Many, "the network returns something that cannot be judged"),
-        (odd.Hidden, "stores parameters where a sample's cannot take their place"),
         (odd.Listed, "stores parameters where a sample's cannot take their place"),
         (odd.Text, "stores parameters where a sample's cannot take their place"),
         (odd.Integers, "stores parameters where a sample's cannot take their place"),
@@ -167,28 +166,39 @@ def test_an_attribute_that_only_the_code_declares_is_missed(tmp_path):
     assert refused(path, MalformedError).message.startswith("the model has no 'fc.weight'")
 
 
-def test_a_small_loose_tensor_is_no_parameter(tmp_path):
-    with opened(tmp_path, odd.Hidden(size=4)) as network:
-        assert set(network.parameters) == {"fc.weight", "fc.bias"}
-        assert network.bind(nets.own(network)).run(X)
-
-
-def test_a_frozen_network_runs_as_it_is_but_takes_no_replacement(tmp_path):
+def test_a_frozen_network_takes_a_replacement(tmp_path):
+    """Its parameters are constants of the code, and have the names of such."""
     net = odd.Submodules().eval()
     torch.jit.save(torch.jit.freeze(torch.jit.script(net)), path := tmp_path / "net.pt")
     with files.open_file(path) as network:
-        assert network.parameter_count == 0
+        own, given = nets.own(network), nets.own(network)
+        assert network.counts.parameters == sum(t.numel() for t in net.parameters())
+        assert set(own) == {f"CONSTANTS.c{index}" for index in range(10)}
         found = network.bind().run(X)["output"]
         np.testing.assert_allclose(found, nets.expected(net, X), rtol=1e-5)
-        with pytest.raises(UnsupportedError, match="cannot take their place"):
+        for name, array in given.items():
+            given = {**own, name: array * np.float32(0.5)}
+            assert not np.array_equal(network.bind(given).run(X)["output"], found)
+        assert np.array_equal(network.bind(own).run(X)["output"], found)
+        assert not network.bind_empty().run(X)["output"].any()
+        with pytest.raises(ConformanceError, match="do not fit the model's parameters"):
             network.bind({})
+
+
+def test_both_branches_on_a_constant_are_looked_at(tmp_path):
+    """The branch that the network's own constant leads to does not print; a sample's might."""
+    path = saved(tmp_path, odd.ConstantBranch(), example=odd.X)
+    assert "not run here: prim::Print" in refused(path).message
 
 
 def test_what_lies_beside_a_tensor_in_its_storage_is_not_kept(tmp_path):
     """Thousands of weights would fit there, and as_strided reaches them."""
     with opened(tmp_path, odd.BesideSlice()) as network:
-        found = network.bind_empty().run(X)["output"]
-    assert np.array_equal(found, np.broadcast_to(np.arange(4.0), (2, 4)))
+        own = nets.own(network)
+        given = {n: a if n == "loose" else np.zeros_like(a) for n, a in own.items()}
+        for loose in (own["loose"], own["loose"] + 7):
+            found = network.bind({**given, "loose": loose}).run(X)["output"]
+            assert np.array_equal(found, np.broadcast_to(loose, (2, 4)))
 
 
 def test_a_constant_does_not_hide_an_attribute_of_its_name(tmp_path):
@@ -202,9 +212,9 @@ def test_a_constant_does_not_hide_an_attribute_of_its_name(tmp_path):
     assert b"CONSTANTS.c0" in found[outer]
     own |= {code_of(inner): code}
     own |= {n: data for n, data in found.items() if n.startswith("constants")}
-    error = refused(files.write_members(tmp_path / "both.pt", own))
-    assert "cannot take their place" in error.message
-    assert "4000 elements" in error.found
+    with files.open_file(files.write_members(tmp_path / "both.pt", own)) as network:
+        assert network.parameters["CONSTANTS.0"].shape == (4000,)
+        assert network.parameters["CONSTANTS.c0"].shape == (4,)
 
 
 def test_a_split_is_run_where_nothing_is_written(tmp_path):
@@ -226,14 +236,17 @@ def test_what_a_network_raises_is_an_error_of_the_run(tmp_path):
         assert "negative" in caught.value.found
 
 
-def test_tables_of_integers_are_parameters_and_lists_are_not(tmp_path):
+def test_tables_of_indices_are_topology(tmp_path):
     with opened(tmp_path, odd.Indices()) as network:
-        assert network.parameters["table"].dtype == np.int64
-        assert network.topology_constants == ("shift",)
+        assert tuple(network.constants) == ("table", "shift")
         given = nets.own(network)
-        own = network.bind(given).run(X)["output"]
+        own = network.bind().run(X)["output"]
+        given["table"] = network.constants["table"].astype(np.int32)
+        assert np.array_equal(network.bind(given).run(X)["output"], own)
         given["table"] = np.zeros_like(given["table"])
-        assert not np.array_equal(network.bind(given).run(X)["output"], own)
+        with pytest.raises(ConformanceError) as caught:
+            network.bind(given)
+        assert "table belongs to the topology" in caught.value.found
 
 
 @pytest.mark.parametrize("example", [None, odd.given((2, 5, 8))], ids=["scripted", "traced"])
@@ -282,7 +295,7 @@ def test_tied_weights_are_one_parameter(tmp_path):
     with opened(tmp_path, net) as network:
         first = set(network.parameters)
         assert len(first) == 3
-        assert first | set(network.topology_constants) == set(net.state_dict())
+        assert first | network.aliases.keys() == set(net.state_dict())
         given = {n: a * np.float32(0.5) for n, a in nets.own(network).items()}
         found = network.bind(given).run(X)["output"]
         state = net.state_dict()
@@ -293,8 +306,9 @@ def test_tied_weights_are_one_parameter(tmp_path):
         net.load_state_dict({n: torch.from_numpy(a) for n, a in given.items()})
         np.testing.assert_allclose(found, nets.expected(net, X), rtol=1e-5)
         given["other.weight"] = given["other.weight"] * 2
-        with pytest.raises(UnsupportedError, match="are one parameter in the network"):
+        with pytest.raises(ConformanceError) as caught:
             network.bind(given)
+        assert "are one parameter of the model" in caught.value.found
 
 
 def test_inputs_that_do_not_fit_are_an_error_of_the_inputs(tmp_path):

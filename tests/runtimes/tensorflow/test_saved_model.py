@@ -124,6 +124,80 @@ def test_an_operator_that_reaches_out_is_named(savedmodel, op):
     assert f"reaches out of the network: {op}" in str(error)
 
 
+class Asserting(tf.Module):
+    """A network that asserts of its input, and of what it computes, in a way of its own."""
+
+    def __init__(self, way):
+        super().__init__("net")
+        self.w = tf.Variable(np.eye(3, dtype=np.float32), name="net/w")
+        self._way = way
+        self.serve = tf.function(
+            self._serve, input_signature=[tf.TensorSpec((None, 3), tf.float32, name="x")]
+        )
+
+    def _serve(self, x):
+        return {"y": self._way(tf.matmul(x, self.w))}
+
+
+def asserted_first(y):
+    tf.debugging.assert_less(tf.reduce_max(y), 1e9, message="too large")
+    return 2 * y
+
+
+def waited_for(y):
+    with tf.control_dependencies([tf.debugging.Assert(tf.shape(y)[0] > 0, [y, "empty"])]):
+        return 2 * tf.identity(y)
+
+
+def in_a_branch(y):
+    def checked():
+        tf.debugging.assert_near(y, y)
+        return 2 * y
+
+    return tf.cond(tf.reduce_sum(y) > -1e9, checked, lambda: y)
+
+
+@tf.function
+def _checked(y):
+    tf.debugging.assert_equal(tf.shape(y)[-1], 3)
+    return 2 * y
+
+
+def in_a_function(y):
+    return _checked(y)
+
+
+def in_a_loop(y):
+    def step(k, value):
+        tf.debugging.assert_non_negative(k)
+        return k + 1, 2 * value
+
+    return tf.while_loop(lambda k, _: k < 1, step, (0, y))[1]
+
+
+@pytest.mark.parametrize("way", [asserted_first, waited_for, in_a_branch, in_a_function, in_a_loop])
+def test_assertions_are_dropped(tmp_path, way):
+    path = nets.save(tmp_path / "saved", Asserting(way))
+    assert b"Assert" in path.read_bytes()
+    with nets.opened(path) as network:
+        network.check_replaceable()
+        assert list(network.parameters) == ["net/w"]
+        value = nets.feed(network)
+        assert np.allclose(nets.run(network, value), 2 * value)
+        assert np.allclose(
+            nets.run(network, value, {"net/w": 3 * np.eye(3, dtype="f4")}), 6 * value
+        )
+
+
+def test_what_is_read_for_an_assertion_alone_is_still_looked_at(savedmodel, tmp_path):
+    def asserted(meta):
+        meta.graph_def.node.extend(file_nodes(tmp_path / "marker"))
+        meta.graph_def.node.add(name="asserted", op="Assert", input=["planted", "planted"])
+        output_node(meta).input.append("^asserted")
+
+    assert "WriteFile" in str(refused(nets.changed(savedmodel, asserted)))
+
+
 @pytest.mark.parametrize(
     "op",
     ["RandomStandardNormal", "HashTableV2", "AssignAddVariableOp", "MyOwnOp", "RandomShuffle"],

@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.verdicts import (
     ConformanceError,
     LimitError,
@@ -314,6 +315,41 @@ def test_one_table_that_stands_for_two_tensors_is_malformed(converted, tmp_path)
     error = refused(tmp_path, bytes(content))
     assert type(error) is MalformedError
     assert "two tensors are one" in str(error)
+
+
+@pytest.mark.parametrize("more", [4, 7, 60])
+def test_tables_that_share_a_vtable_may_have_less_padding_than_it_says(
+    converted, tmp_path, expected, more
+):
+    """A vtable says how long one table is, padding included; what is behind another one's last
+    field may be the next part already."""
+    content = (converted / "cnn.tflite").read_bytes()
+    reader = Reader(memoryview(content), "cnn.tflite")
+    reader.root("Model", b"TFL3")
+    longer = bytearray(content)
+    vtables = [begin for (begin, _), (use, _) in reader.claimed.items() if use == "vtable"]
+    for begin in vtables:
+        (size,) = struct.unpack_from("<H", longer, begin + 2)
+        struct.pack_into("<H", longer, begin + 2, size + more)
+    assert len(vtables) > 10
+    with m.opened_bytes(tmp_path, bytes(longer)) as network:
+        np.testing.assert_allclose(m.run(network, expected["images"]), expected["cnn"], atol=1e-4)
+
+
+def test_a_field_in_the_next_part_of_the_file_is_malformed(converted, tmp_path):
+    content = bytearray((converted / "cnn.tflite").read_bytes())
+    reader = Reader(memoryview(bytes(content)), "cnn.tflite")
+    tensor = reader.root("Model", b"TFL3").tables("subgraphs")[0].tables("tensors")[1]
+    vtable = tensor.position - struct.unpack_from("<i", content, tensor.position)[0]
+    (size,) = struct.unpack_from("<H", content, vtable + 2)
+    slot = vtable + 4 + 2 * 8
+    assert struct.unpack_from("<H", content, slot) == (tensor.places["has_rank"] - tensor.position,)
+    struct.pack_into("<H", content, vtable + 2, size + 4)
+    struct.pack_into("<H", content, slot, size)
+    error = refused(tmp_path, bytes(content))
+    assert isinstance(error, MalformedError)
+    assert error.message == "two parts of the file overlap"
+    assert "quantization" in error.where.element or "tensors[" in error.where.element
 
 
 def test_a_file_of_too_many_entries_is_beyond_a_limit(converted, tmp_path):

@@ -9,7 +9,7 @@ from conformance.runtimes.tensorflow.computing import Signature
 from conformance.runtimes.tensorflow.dtypes import named_dtype
 from conformance.runtimes.tensorflow.engine import session_config
 from conformance.runtimes.tensorflow.faults import explained
-from conformance.runtimes.tensorflow.graphs import node_of, reach
+from conformance.runtimes.tensorflow.graphs import drop_assertions, node_of, reach
 from conformance.runtimes.tensorflow.keras_file.archive import CONFIG
 from conformance.runtimes.tensorflow.keras_file.model import KerasModel
 from conformance.runtimes.tensorflow.pruning import pruned
@@ -30,6 +30,7 @@ def traced(tf: Any, model: KerasModel, file: str) -> tuple[Any, Signature, tuple
         graph = concrete.graph.as_graph_def()
         feeds = [tensor.name for tensor in concrete.inputs]
         fetches = {name: each.name for name, each in concrete.structured_outputs.items()}
+    drop_assertions(graph)
     places, fed = feeds[: len(values)], feeds[len(values) :]
     reached = reach(graph, {node_of(name) for name in fetches.values()}, file)
     part = pruned(graph, reached, session_config(tf))
