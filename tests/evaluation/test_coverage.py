@@ -23,13 +23,14 @@ OTHERS = {
 
 
 class Fixed(ParameterNetwork):
-    """A network that holds tensors and cannot be run; ``w`` is tied to ``head.w``."""
+    """A network that cannot be run; ``w`` is tied to ``head.w``, and nothing reads ``idle``."""
 
     def __init__(self, held: dict[str, np.ndarray]) -> None:
         super().__init__("net.onnx")
+        uses = frozenset({Use.VALUE})
         self.inventory = Inventory(
             [
-                StoredTensor(n, n, a.dtype, a.shape, lambda a=a: a, frozenset({Use.VALUE}))
+                StoredTensor(n, n, a.dtype, a.shape, lambda a=a: a, uses, n != "idle")
                 for n, a in held.items()
             ],
             file=self.file,
@@ -117,6 +118,12 @@ def test_scalars_and_topology_may_be_there_or_not(name: str) -> None:
     held = {**PARAMETERS, **OTHERS}
     assert problems(PARAMETERS, held) == []
     assert problems({**PARAMETERS, name: OTHERS[name]}, held) == []
+
+
+def test_what_no_output_depends_on_may_be_there_or_not() -> None:
+    held = {**PARAMETERS, "idle": np.ones(4, np.float32)}
+    assert problems(PARAMETERS, held) == []
+    assert problems({**held, "idle": np.zeros(4, np.float32)}, held) == []
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
