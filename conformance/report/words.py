@@ -133,8 +133,13 @@ def count(amount: int, noun: str) -> str:
 
 def counts(classes: Mapping[str, int]) -> str:
     """Return the elements of each class of stored tensors: ``13 parameters, 2 scalars``."""
-    named = {"parameters": "parameter", "scalars": "scalar", "topology": "topology element"}
-    shown = [count(classes[key], noun) for key, noun in named.items() if classes[key]]
+    named = {
+        "parameters": "parameter",
+        "scalars": "scalar",
+        "topology": "topology element",
+        "unused": "unused element",
+    }
+    shown = [count(classes[key], noun) for key, noun in named.items() if classes.get(key)]
     return ", ".join(shown) or "nothing stored"
 
 

@@ -66,16 +66,15 @@ class PortInfo:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Elements of a network's stored tensors, by role (see :mod:`conformance.runtimes.roles`)."""
+    """Elements of a network's stored tensors, by role (see :mod:`conformance.runtimes.roles`).
+
+    ``unused`` are those of parameters that no output depends on; ``parameters`` the others.
+    """
 
     parameters: int
     scalars: int = 0
     topology: int = 0
-
-    @property
-    def stored(self) -> int:
-        """Elements of all stored tensors."""
-        return self.parameters + self.scalars + self.topology
+    unused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,10 +165,13 @@ class Inventory:
     @property
     def counts(self) -> Counts:
         """Elements of all tensors of each role, whether a sample can bring them or not."""
-        found = dict.fromkeys(Role, 0)
+        found, unused = dict.fromkeys(Role, 0), 0
         for name, tensor in self._tensors.items():
-            found[self.roles[name]] += tensor.elements
-        return Counts(found[Role.PARAMETER], found[Role.SCALAR], found[Role.TOPOLOGY])
+            if self.roles[name] is Role.PARAMETER and not tensor.is_needed:
+                unused += tensor.elements
+            else:
+                found[self.roles[name]] += tensor.elements
+        return Counts(found[Role.PARAMETER], found[Role.SCALAR], found[Role.TOPOLOGY], unused)
 
     def stored(self, name: str) -> StoredTensor:
         """Return one tensor by its name."""
