@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test verdicts lint lock bench image image-test clean
+.PHONY: help conformance test test-fast verdicts lint lock bench image image-test clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,6 +31,9 @@ conformance: $(READY) ## judge SUBMISSION and write reports
 
 test: $(READY) ## run the project's own tests
 	$(BIN)/pytest tests -n 2 --dist loadfile
+
+test-fast: $(READY) ## run the tests that need no framework: a minute
+	$(BIN)/pytest tests -m fast -n 2 --dist loadfile
 
 verdicts: $(READY) ## judge all that is bundled (or ONLY), compare with tests/reference
 	@$(BIN)/python -m tests.reference $(ONLY)

@@ -9,10 +9,31 @@ import hypothesis
 import pytest
 
 from tests import tiny_submission
+from tests.fast import MARKER, TESTS, NoFrameworks, is_fast
 
 # The time that an example takes is the machine's.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
+
+
+def only_fast(config: pytest.Config) -> bool:
+    return bool(config.getoption("markexpr") == MARKER)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if only_fast(config):
+        NoFrameworks.watch()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the others in a run of the quick part."""
+    is_other = collection_path != TESTS and not is_fast(collection_path)
+    return True if only_fast(config) and is_other else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if is_fast(item.path):
+        item.add_marker(MARKER)
 
 
 @pytest.fixture(scope="session")

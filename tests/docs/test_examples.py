@@ -25,6 +25,8 @@ from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import ConformanceError, LimitError, MalformedError
 from tests import tiny_submission
 from tests.docs.pages import COMMAND, ROOT, Block, blocks, read
+from tests.reference import facts
+from tests.reference.__main__ import HERE
 
 BUNDLED = ROOT / "vectors" / "submissions" / "digits-cnn"
 SUBMITTERS = read(ROOT / "docs" / "submitters.md")
@@ -139,6 +141,25 @@ def test_the_readme_shows_the_bundled_submission_as_it_is() -> None:
         if row is not None:
             assert f"| {original / sample.size:.2f} |" in row
             assert f"| {sample.size / original * 100:.2f} % |" in row
+
+
+def test_the_values_in_the_readme_are_those_of_the_reference() -> None:
+    text = read(ROOT / "README.md")
+    known = facts.read(HERE / "submissions" / "digits-cnn.json")
+    rows = [row.split(" | ") for row in text.splitlines() if " | top1 | " in row]
+    assert len(rows) == 4
+    for name, _, _, metric, *shown, _, verdict in rows:
+        begins = f"samples {name.strip('| ')}@digits-cnn metrics {metric}@test"
+        values = [known[f"{begins} {each}"] for each in ("reference", "value", "delta")]
+        assert [float(each) for each in shown[:3]] == [float(f"{each:.5g}") for each in values]
+        assert verdict.strip(" |") == known[f"{begins} verdict"]
+    [finding] = [block.text for block in blocks(text, "text") if "METRIC-DELTA-001" in block.text]
+    of_sample = "samples int4-tensors@digits-cnn metrics top1@test"
+    value = {each: known[f"{of_sample} {each}"] for each in ("reference", "value", "delta", "loss")}
+    assert f"loss {value['loss']:.6g} is beyond" in finding
+    assert f"original {value['reference']:.10g}, sample {value['value']:.10g}," in finding
+    low, high = (known[f"{of_sample} interval {each}"] for each in ("low", "high"))
+    assert f"delta {value['delta']:.6g} (95% interval {low:+.6g} to {high:+.6g})" in finding
 
 
 # --- docs/coordinators.md

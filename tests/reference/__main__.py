@@ -67,7 +67,12 @@ def judged(chosen: Collection[str], work: Path) -> dict[str, Facts]:
     bases = {case["base"] for case in cases.values()}
     bundled = [VECTORS / "submissions" / n for n in SUBMISSIONS if n in bases or n in chosen]
     good = _judge(bundled, work / "good", work / "store")
-    copies = _judge(_rejected(cases, work / "rejected"), work / "copies", work / "store")
+    copies = _judge(
+        _rejected(cases, work / "rejected"),
+        work / "copies",
+        work / "store",
+        "tests.vectors.judging",
+    )
     found = {
         path.name: good[path.name] | _digests(path, work / "store")
         for path in bundled
@@ -77,16 +82,19 @@ def judged(chosen: Collection[str], work: Path) -> dict[str, Facts]:
     return {**found, BITSTREAMS: _bitstreams()} if BITSTREAMS in chosen else found
 
 
-def _judge(folders: Iterable[Path], reports: Path, store: Path) -> dict[str, Facts]:
+def _judge(
+    folders: Iterable[Path], reports: Path, store: Path, program: str = "conformance"
+) -> dict[str, Facts]:
     """Judge submissions, all in one run, by the names of their folders."""
     folders = list(folders)
     if not folders:
         return {}
     print(f"judging {', '.join(folder.name for folder in folders)}", file=sys.stderr)
-    command = [sys.executable, "-m", "conformance", "run", *map(str, folders)]
-    command += ["--report", str(reports)]
+    command = [sys.executable, "-m", program, "run", *map(str, folders), "--report", str(reports)]
     environment = {**os.environ, STORE: str(store)}
-    subprocess.run(command, stdout=subprocess.DEVNULL, env=environment, check=False)
+    subprocess.run(
+        command, stdout=subprocess.DEVNULL, env=environment, cwd=HERE.parents[1], check=False
+    )
     return {folder.name: _facts(folder, reports) for folder in folders}
 
 
@@ -108,10 +116,10 @@ def _id(folder: Path) -> str:
 
 
 def _rejected(cases: Mapping[str, Any], root: Path) -> Iterator[Path]:
-    import mutate
-
     root.mkdir()
     for name, case in cases.items():
+        import mutate
+
         mutate.write_rejected(case, root / name)
         yield root / name
 

@@ -9,8 +9,8 @@
 - ``PATH``: everything else. In a path, an object of a list is named by what identifies it
   (``samples fp16 metrics top1@test value``), so that an entry that is added moves no other.
 
-Texts for readers, times, memory and the machine are no facts. Whatever a later report holds in
-addition is one.
+Texts for readers, times, memory, counts of the kernel and the machine are no facts. Whatever a
+later report holds in addition is one.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ NOT_FACTS = frozenset({"environment", "timing", "tool", "summary", "schema_versi
 """Sections of a report about the run and the machine, and the counts of what is listed anyway."""
 TEXTS = frozenset({"title", "method", "reason", "software", "versions", "contributor", "license"})
 """Keys, at any depth, of texts that the submission or the suite writes for readers."""
+INEXACT = frozenset({"bytes_read"})
+"""Keys of what a machine measures otherwise every time: what the kernel counts of a process."""
 NAMES = (
     *("id", "name", "tensor", "sample", "family", "anchor", "test", "layer", "model", "root"),
     *("metric", "vectors", "unit", "check", "subject"),
@@ -55,7 +57,7 @@ def facts(report: Mapping[str, Any]) -> Facts:
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Facts:
     """Return the values of nested ``value``, each by its path; a list of plain values is one."""
     if isinstance(value, Mapping):
-        parts = [(key, each) for key, each in value.items() if key not in TEXTS]
+        parts = [(key, each) for key, each in value.items() if key not in TEXTS | INEXACT]
     elif isinstance(value, Sequence) and any(isinstance(each, Mapping) for each in value):
         parts = list(_named(value))
     else:

@@ -21,11 +21,10 @@ def readable(base):
 
 
 def run(folders, out, cache):
+    command = [sys.executable, "-m", "tests.vectors.judging", "run", *map(str, folders)]
     return subprocess.run(
-        [
-            *(sys.executable, "-m", "conformance", "run", *map(str, folders)),
-            *("--report", str(out)),
-        ],
+        [*command, "--report", str(out)],
+        cwd=mutate.VECTORS.parent,
         env={**os.environ, "NNR_CONFORMANCE_CACHE": str(cache)},
         capture_output=True,
         text=True,

@@ -1,0 +1,42 @@
+"""``nnr-conformance run`` of many submissions that are ours, with the same workers for all.
+
+    python -m tests.vectors.judging run DIR ... --report OUT
+
+A run ends its workers with each submission and starts new ones for the next: most of what hundreds
+of small copies cost is the import of a framework, once for each. All else is as in any run.
+"""
+
+from __future__ import annotations
+
+import atexit
+
+from conformance.cli import main
+from conformance.evaluation import executor
+from conformance.evaluation.limits import Limits
+from conformance.evaluation.process import Worker
+from conformance.evaluation.workers import Workers
+
+
+class KeptWorkers(Workers):
+    """Workers that outlive the submission."""
+
+    def stop(self) -> None:
+        """Keep them."""
+
+
+def keep_workers() -> None:
+    """Give every submission to come the workers of the first."""
+    kept: list[KeptWorkers] = []
+
+    def workers(limits: Limits, spare: Worker | None = None) -> Workers:
+        if not kept:
+            kept.append(KeptWorkers(limits, spare))
+            atexit.register(Workers.stop, kept[0])
+        return kept[0]
+
+    executor.Workers = workers
+
+
+if __name__ == "__main__":
+    keep_workers()
+    main()
