@@ -161,10 +161,17 @@ def test_file_that_is_no_report_is_refused(tmp_path, content):
 
 def test_report_nested_too_deeply_is_cut_before_it_is_used(tmp_path):
     report = example.build()
-    text = json.dumps(report).replace('"isolation": "rlimits"', f'"deep": {"[" * 500}{"]" * 500}')
+    text = json.dumps(report).replace('"isolation": "rlimits"', f'"deep": {"[" * 50}{"]" * 50}')
     path = tmp_path / "report.json"
     path.write_text(text)
     assert "…" in str(read_report(path)["environment"]["deep"])
+
+
+def test_report_nested_beyond_all_reports_is_refused(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text("[" * 500 + "]" * 500)
+    with pytest.raises(InvalidReportError, match="nested deeper than 64 levels"):
+        read_report(path)
 
 
 def test_missing_file_is_an_os_error(tmp_path):

@@ -127,7 +127,7 @@ def test_it_decodes_to_its_tensors(case):
             continue
         with pytest.raises(NncError) as raised:
             decode(path, case.options, state)
-        assert type(raised.value) is ERRORS[entry["error"]["kind"]]
+        assert isinstance(raised.value, ERRORS[entry["error"]["kind"]])
         assert raised.value.position.field == entry["error"]["field"]
         assert raised.value.mend
 

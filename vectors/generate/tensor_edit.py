@@ -93,6 +93,33 @@ def set_operator(folder: Path, file: str, node: str, operator: str, domain: str 
     onnx.save(model, folder / file)
 
 
+def hide_initializer(folder: Path, file: str, name: str, bits: int) -> None:
+    """Store an initializer of an ONNX model as integers, from which its graph computes the values.
+
+    They are multiples of 2 to the power of ``-bits``, so that the network stays what it was.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load(folder / file)
+    (stored,) = (each for each in model.graph.initializer if each.name == name)
+    step = np.float32(2.0**-bits)
+    levels = np.rint(numpy_helper.to_array(stored) / step).astype(np.int32)
+    model.graph.initializer.remove(stored)
+    model.graph.initializer.extend(
+        [
+            numpy_helper.from_array(levels, f"{name}.levels"),
+            numpy_helper.from_array(step, f"{name}.step"),
+        ]
+    )
+    cast = helper.make_node("Cast", [f"{name}.levels"], [f"{name}.cast"], to=1)
+    scale = helper.make_node("Mul", [f"{name}.cast", f"{name}.step"], [name])
+    nodes = [cast, scale, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, folder / file)
+
+
 def _entries(header: Mapping[str, Any]) -> dict[str, Any]:
     return {name: entry for name, entry in header.items() if name != "__metadata__"}
 
