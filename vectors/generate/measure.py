@@ -85,7 +85,9 @@ class _Measuring:
         if "cumulative_size" in claims:
             claims["cumulative_size"] = cumulative_sizes(self.submission)[sample["id"]]
         claims["tensor_digests"] = {
-            name: facts["sha256"] for name, facts in sorted(decoded["tensors"].items())
+            name: facts["sha256"]
+            for name, facts in sorted(decoded["tensors"].items())
+            if "optional" not in facts
         }
         if sample["metrics"]:
             case = Case("reconstruction", model, sample["id"], vectors)
