@@ -152,7 +152,6 @@ def test_sound_submission_is_in_order(call: Cli, tiny: Path) -> None:
     ("name", "command"),
     [
         ("two words", "`nnr-conformance run 'two words'`"),
-        ("-dash", "`nnr-conformance run ./-dash`"),
         ("x\nforged: PASS", r"`nnr-conformance run 'x\nforged: PASS'`"),
     ],
 )

@@ -142,8 +142,7 @@ def check_metadata(folder: Path) -> tuple[str, int]:
         f"{len(loaded.files)} files{ignored}, metadata version {loaded.submission.schema_version}"  # type: ignore[union-attr]
     )
     verdict = f"{folder}: metadata and files are in order ({checked})"
-    typed = f"./{folder}" if str(folder).startswith("-") else str(folder)
-    more = one_line(f"{verdict}; `{command_to_repeat(typed, ())}` judges the samples")
+    more = one_line(f"{verdict}; `{command_to_repeat(str(folder), ())}` judges the samples")
     return f"{advice}{more}", ExitCode.PASS
 
 
