@@ -33,6 +33,7 @@ _ENUMERATION = "nodes_modes"
 _LEARNED = "ai.onnx.ml"
 _VALUES = ("default_", "values_", "keys_", "cats_", "classlabels_", "string_vocabulary")
 _FEWEST_NUMBERS, _FEWEST_LETTERS = 16, 64
+_SWITCHES = (-1, 0, 1)
 _FIELDS = {
     _KIND.FLOAT: "f",
     _KIND.INT: "i",
@@ -78,7 +79,7 @@ class Sites:
     tensors: list[Site] = field(default_factory=list)
     loose: list[StoredTensor] = field(default_factory=list)
     usage: Usage = field(init=False)
-    _settings: dict[tuple[int, ...], None] = field(default_factory=dict)
+    _settings: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.usage = Usage(self.model)
@@ -93,7 +94,7 @@ class Sites:
             for default in function.attribute_proto:
                 name, element = f"{scope}{default.name}", f"{place}.{default.name}"
                 self._attribute(default, NodeProto(), (name, element), live)
-        numbers = np.array([number for each in self._settings for number in each], np.int64)
+        numbers = np.array(self._settings, np.int64)
         self.loose.append(_loose_tensor("integers that are settings of operators", numbers))
 
     def _graph(self, graph: GraphProto, scope: str, place: str, live: bool) -> None:
@@ -146,8 +147,8 @@ class Sites:
             self.tensors.append(Site(full, name, place, live, holder, attribute))
         self.loose += (_loose_tensor(element, array) for array in _loose(attribute, node))
         if not is_constant(node) and not _is_tree(node):
-            # Layers share their settings: numbers that are all different may be weights.
-            self._settings.update(dict.fromkeys(_integers(attribute)))
+            # Layers repeat the settings of others, weights do not: in order they are packed well.
+            self._settings += _integers(attribute)
 
 
 def value_name(node: NodeProto, index: int) -> str:
@@ -224,12 +225,12 @@ def _loose(attribute: AttributeProto, node: NodeProto) -> Iterator[Array]:
         yield np.array(words, object)
 
 
-def _integers(attribute: AttributeProto) -> Iterator[tuple[int, ...]]:
-    """Yield the short list of integers that an attribute holds; of single ones, no switches."""
-    if _is(attribute, _KIND.INTS) and 0 < len(attribute.ints) < _FEWEST_NUMBERS:
-        yield tuple(attribute.ints)
-    if _is(attribute, _KIND.INT) and attribute.i not in (0, 1):
-        yield (attribute.i,)
+def _integers(attribute: AttributeProto) -> Iterator[int]:
+    """Yield the integer or the short list of them that an attribute holds, but for switches."""
+    if _is(attribute, _KIND.INTS) and len(attribute.ints) < _FEWEST_NUMBERS:
+        yield from (number for number in attribute.ints if number not in _SWITCHES)
+    if _is(attribute, _KIND.INT) and attribute.i not in _SWITCHES:
+        yield attribute.i
 
 
 def _loose_tensor(element: str, array: Array) -> StoredTensor:
