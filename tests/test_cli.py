@@ -149,6 +149,24 @@ def test_sound_submission_is_in_order(call: Cli, tiny: Path) -> None:
     assert "nnr-conformance run" in ended.out
 
 
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("two words", "`nnr-conformance run 'two words'`"),
+        ("x\nforged: PASS", r"`nnr-conformance run 'x\nforged: PASS'`"),
+    ],
+)
+def test_check_prints_a_command_for_any_name_of_a_folder(
+    call: Cli, tiny: Path, monkeypatch: pytest.MonkeyPatch, name: str, command: str
+) -> None:
+    tiny.rename(tiny.parent / name)
+    monkeypatch.chdir(tiny.parent)
+    ended = call("check", "--", name)
+    assert ended.code == 0
+    assert command in ended.out
+    assert len(ended.out.splitlines()) == 1
+
+
 def test_every_problem_is_told_with_its_place_and_how_to_mend_it(call: Cli, tiny: Path) -> None:
     edit(tiny, lambda metadata: metadata.update(license="no such licence", titel="misspelt"))
     (tiny / "notes.txt").write_text("left over", encoding="utf-8")

@@ -18,6 +18,7 @@ from conformance.verdicts import (
     Finding,
     Json,
     Location,
+    command_to_repeat,
 )
 
 if TYPE_CHECKING:
@@ -134,16 +135,14 @@ def check_metadata(folder: Path) -> tuple[str, int]:
     if loaded.problems:
         count = f"{len(loaded.problems)} problem{'s' if len(loaded.problems) > 1 else ''}"
         found = "\n\n".join(str(problem) for problem in loaded.problems)
-        return (
-            f"{advice}{found}\n\n{folder}: {count} found in the metadata and files",
-            ExitCode.FAIL,
-        )
+        more = one_line(f"{folder}: {count} found in the metadata and files")
+        return f"{advice}{found}\n\n{more}", ExitCode.FAIL
     ignored = f", without {', '.join(loaded.ignored)}" if loaded.ignored else ""
     checked = (
         f"{len(loaded.files)} files{ignored}, metadata version {loaded.submission.schema_version}"  # type: ignore[union-attr]
     )
     verdict = f"{folder}: metadata and files are in order ({checked})"
-    more = f"{verdict}; `nnr-conformance run {folder}` judges the samples"
+    more = one_line(f"{verdict}; `{command_to_repeat(str(folder), ())}` judges the samples")
     return f"{advice}{more}", ExitCode.PASS
 
 
@@ -154,7 +153,7 @@ def fix_metadata(folder: Path) -> str:
     _require_folder(folder)
     repairs = plan_repairs(folder)
     if not repairs.changes:
-        return f"{folder}: sizes and hashes are right already; nothing was changed"
+        return one_line(f"{folder}: sizes and hashes are right already; nothing was changed")
     difference = repairs.diff
     backup = apply(repairs)
     return f"{difference}\n{len(repairs.changes)} values were changed; the backup is {backup}\n"

@@ -106,12 +106,34 @@ def test_two_definitions_of_a_function_are_malformed(tmp_path):
     assert "mine.F0 is defined twice" in error.message
 
 
-@pytest.mark.parametrize("domain", ["", "ai.onnx"])
-def test_a_function_in_the_place_of_a_standard_operator_is_unsupported(tmp_path, domain):
-    taken = places.function("Constant", [relu()], domain=domain)
+@pytest.mark.parametrize(
+    ("domain", "name"),
+    [
+        ("", "Constant"),
+        ("ai.onnx", "Constant"),
+        ("ai.onnx.ml", "Scaler"),
+        ("com.microsoft", "FusedMatMul"),
+        ("com.microsoft.nchwc", "Conv"),
+        ("ai.onnx.preview.training", "Adam"),
+    ],
+)
+def test_a_function_in_the_place_of_an_operator_is_unsupported(tmp_path, domain, name):
+    """ONNX Runtime would run its own, which may read what the function does not."""
+    taken = places.function(name, [relu()], domain=domain)
     error = refusal(tmp_path, with_functions(calling("F0", "Relu"), taken))
     assert isinstance(error, UnsupportedError)
-    assert "Constant" in error.message
+    assert f"operator {name}" in error.message
+
+
+def test_a_function_in_a_domain_of_the_runtime_may_have_a_name_of_its_own(tmp_path):
+    call = helper.make_node("MatMul", ["x"], ["y"], domain="com.microsoft")
+    function = places.function("MatMul", [relu()], domain="com.microsoft")
+    made = models.model(
+        [call], places.X4, places.Y4, domains=["com.microsoft"], functions=[function]
+    )
+    x = models.floats(2, 4)
+    with models.opened(tmp_path, made) as network:
+        np.testing.assert_array_equal(network.bind().run({"x": x})["y"], np.maximum(x, 0))
 
 
 def test_random_numbers_in_a_function_are_found(tmp_path):

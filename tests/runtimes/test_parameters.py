@@ -103,7 +103,7 @@ def test_shapes_axes_and_strings_belong_to_the_topology(tmp_path):
         assert list(network.constants) == ["shape", "axis", "flag", "narrow"]
         assert list(network.parameters) == ["quantised", "zero_points", "bias"]
         assert list(network.scalars) == ["scale", "zero_point"]
-        assert network.counts == Counts(parameters=11, scalars=2, topology=10)
+        assert network.counts == Counts(parameters=0, scalars=2, topology=10, unused=11)
         assert "shape" not in network.parameters
 
 

@@ -177,7 +177,7 @@ def test_weights_in_many_small_pieces_are_found(tmp_path, attribute):
         network.bind().run({"x": models.floats(2, 4)})
         with pytest.raises(UnsupportedError) as caught:
             network.bind({"W": models.floats(4)})
-        assert "and 110 more" in caught.value.found
+        assert "and 111 more" in caught.value.found  # the settings of operators are one
 
 
 @pytest.mark.parametrize("attribute", PIECES)
@@ -185,6 +185,72 @@ def test_one_number_in_many_places_counts_once(tmp_path, attribute):
     made = pieces([PIECES[attribute][7]] * 120, attribute)
     with models.opened(tmp_path, made) as network:
         network.bind({"W": models.floats(4)})
+
+
+def encoded(numbers):
+    """A LabelEncoder for every 15 numbers gives them."""
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    nodes += [
+        helper.make_node(
+            "LabelEncoder",
+            ["k"],
+            [f"h{begin}"],
+            domain="ai.onnx.ml",
+            keys_int64s=list(range(15)),
+            values_int64s=numbers[begin : begin + 15],
+        )
+        for begin in range(0, len(numbers), 15)
+    ]
+    return nodes
+
+
+def padded(numbers):
+    """The sizes of a tensor without elements are numbers that a graph can read."""
+    return [
+        helper.make_node("Identity", ["x"], ["y"]),
+        *(
+            helper.make_node("Pad", ["x"], [f"h{begin}"], pads=[0, 0, *numbers[begin : begin + 2]])
+            for begin in range(0, len(numbers), 2)
+        ),
+    ]
+
+
+@pytest.mark.parametrize("hidden", [encoded, padded])
+def test_weights_in_many_short_lists_of_integers_are_found(tmp_path, hidden):
+    numbers = models.random().integers(1, 1 << 20, 150).tolist()
+    made = models.model(hidden(numbers), places.X4, places.Y4, opset=10, domains=["ai.onnx.ml"])
+    with models.opened(tmp_path, made) as network, pytest.raises(UnsupportedError) as caught:
+        network.check_replaceable()
+    assert "integers that are settings of operators" in caught.value.found
+
+
+def test_layers_may_share_their_settings(tmp_path):
+    numbers = [7, 8] * 75
+    made = models.model(padded(numbers), places.X4, places.Y4, opset=10)
+    with models.opened(tmp_path, made) as network:
+        network.check_replaceable()
+
+
+@pytest.mark.parametrize("attribute", ["default_string", "values_strings"])
+def test_weights_in_words_that_an_operator_gives_are_found(tmp_path, attribute):
+    words = [f"{number:.6}" for number in models.random().normal(size=60).tolist()]
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    for index, word in enumerate(words):
+        given = {attribute: word if attribute.startswith("default") else [word]}
+        nodes.append(
+            helper.make_node(
+                "LabelEncoder",
+                ["k"],
+                [f"h{index}"],
+                domain="ai.onnx.ml",
+                keys_int64s=[0],
+                **{"values_strings": ["-"], **given},
+            )
+        )
+    made = models.model(nodes, places.X4, places.Y4, domains=["ai.onnx.ml"])
+    with models.opened(tmp_path, made) as network, pytest.raises(UnsupportedError) as caught:
+        network.check_replaceable()
+    assert attribute in caught.value.found
 
 
 def resized(scales):

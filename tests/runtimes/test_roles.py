@@ -197,7 +197,8 @@ def test_a_type_holds_the_numbers_that_it_can_write(given_type, wanted, number):
     exact = int(array[0])
     with np.errstate(all="ignore"):
         there = array.astype(wanted)[0]
-    written = int(there) if np.isfinite(np.float64(there)) else None
+    there = np.float64(there) if there.dtype.kind not in "iub" else there
+    written = int(there) if np.isfinite(there) else None
     if np.dtype(wanted).kind in "iu":
         bounds = np.iinfo(wanted)
         expected = bounds.min <= exact <= bounds.max

@@ -8,9 +8,11 @@ before the runtime sees them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import TypeAlias
 
 from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, defs
+from onnxruntime.capi import onnxruntime_pybind11_state as _state
 
 from conformance.verdicts import LimitError, Location, MalformedError, UnsupportedError
 
@@ -65,7 +67,7 @@ def check_functions(model: ModelProto, file: str) -> None:
     Raises MalformedError for one that is defined twice or calls itself and for an attribute that
     is both a reference to the caller's and something itself, LimitError for calls that
     are nested too deeply or stand for too many nodes, UnsupportedError for one that takes the name
-    of a standard operator.
+    of an operator of ONNX or ONNX Runtime, which would run in its place.
     """
     functions: dict[FunctionKey, FunctionProto] = {}
     for function in model.functions:
@@ -78,9 +80,9 @@ def check_functions(model: ModelProto, file: str) -> None:
                 found="another function of the same domain, name and overload",
                 mend="Rename one of them, or remove it.",
             )
-        if function.domain in STANDARD and defs.has(function.name, ""):
+        if _is_operator(function):
             raise UnsupportedError(
-                f"a local function takes the name of the standard operator {function.name}",
+                f"a local function takes the name of the operator {function.name}",
                 where=Location(file=file, element=f"function {function.name}"),
                 expected="local functions in a domain of their own",
                 found=f"domain {function.domain or 'ai.onnx'}",
@@ -101,6 +103,17 @@ def check_functions(model: ModelProto, file: str) -> None:
             found=f"{total} nodes" if total < 1 << 53 else "more than 2^53 nodes",
             mend="Let functions call fewer others, or export the network without functions.",
         )
+
+
+def _is_operator(function: FunctionProto) -> bool:
+    """Return whether ONNX Runtime has an operator of this name: it runs that, whatever is here."""
+    domain = "" if function.domain in STANDARD else function.domain
+    return (domain, function.name) in _operators() or defs.has(function.name, domain)
+
+
+@cache
+def _operators() -> frozenset[tuple[str, str]]:
+    return frozenset((each.domain, each.name) for each in _state.get_all_operator_schema())
 
 
 def _check_references(nodes: Iterable[NodeProto], file: str) -> None:

@@ -31,7 +31,9 @@ _KIND = AttributeProto.AttributeType
 _TREES = frozenset({"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 _ENUMERATION = "nodes_modes"
 _LEARNED = "ai.onnx.ml"
+_VALUES = ("default_", "values_", "keys_", "cats_", "classlabels_", "string_vocabulary")
 _FEWEST_NUMBERS, _FEWEST_LETTERS = 16, 64
+_SWITCHES = (-1, 0, 1)
 _FIELDS = {
     _KIND.FLOAT: "f",
     _KIND.INT: "i",
@@ -77,6 +79,7 @@ class Sites:
     tensors: list[Site] = field(default_factory=list)
     loose: list[StoredTensor] = field(default_factory=list)
     usage: Usage = field(init=False)
+    _settings: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.usage = Usage(self.model)
@@ -91,6 +94,8 @@ class Sites:
             for default in function.attribute_proto:
                 name, element = f"{scope}{default.name}", f"{place}.{default.name}"
                 self._attribute(default, NodeProto(), (name, element), live)
+        numbers = np.array(self._settings, np.int64)
+        self.loose.append(_loose_tensor("integers that are settings of operators", numbers))
 
     def _graph(self, graph: GraphProto, scope: str, place: str, live: bool) -> None:
         needed = self.usage.of_graph(graph) if live else frozenset()
@@ -141,6 +146,9 @@ class Sites:
             full, place = name + suffix, element + suffix
             self.tensors.append(Site(full, name, place, live, holder, attribute))
         self.loose += (_loose_tensor(element, array) for array in _loose(attribute, node))
+        if not is_constant(node) and not _is_tree(node):
+            # Layers repeat the settings of others, weights do not: in order they are packed well.
+            self._settings += _integers(attribute)
 
 
 def value_name(node: NodeProto, index: int) -> str:
@@ -199,8 +207,9 @@ def _loose(attribute: AttributeProto, node: NodeProto) -> Iterator[Array]:
     """Yield what an attribute of an operator holds that could be weights in disguise.
 
     Single floats count once for each value: all layers of a network have one epsilon or slope, and
-    a thousand of them may be weights. Short lists of integers and words are the settings that
-    operators have, and those of a tree are its graph.
+    a thousand of them may be weights. Short lists of integers are counted together, see above; a
+    few words are the settings that operators have, unless an operator gives them as its values.
+    Those of a tree are its graph.
     """
     if is_constant(node):
         return
@@ -211,8 +220,17 @@ def _loose(attribute: AttributeProto, node: NodeProto) -> Iterator[Array]:
     words = [attribute.s, *attribute.strings]
     if len(attribute.ints) >= _FEWEST_NUMBERS:
         yield np.array(attribute.ints, np.int64)
-    if sum(len(word) for word in words) >= _FEWEST_LETTERS:
+    is_value = node.domain == _LEARNED and attribute.name.startswith(_VALUES)
+    if (is_value and any(words)) or sum(len(word) for word in words) >= _FEWEST_LETTERS:
         yield np.array(words, object)
+
+
+def _integers(attribute: AttributeProto) -> Iterator[int]:
+    """Yield the integer or the short list of them that an attribute holds, but for switches."""
+    if _is(attribute, _KIND.INTS) and len(attribute.ints) < _FEWEST_NUMBERS:
+        yield from (number for number in attribute.ints if number not in _SWITCHES)
+    if _is(attribute, _KIND.INT) and attribute.i not in _SWITCHES:
+        yield attribute.i
 
 
 def _loose_tensor(element: str, array: Array) -> StoredTensor:

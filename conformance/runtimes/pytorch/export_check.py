@@ -12,7 +12,7 @@ from conformance.runtimes.pytorch.export_schema import (
     references,
 )
 from conformance.runtimes.pytorch.export_targets import HIGHER_ORDER, is_arithmetic, operator_name
-from conformance.runtimes.pytorch.literals import MAX_LISTED, loose, may_be_learned
+from conformance.runtimes.pytorch.literals import MAX_LISTED, loose, may_be_learned, sizes_among
 from conformance.runtimes.pytorch.operators import (
     HIDING,
     UNKNOWN,
@@ -78,8 +78,9 @@ def needed_names(torch: Any, graph: Graph) -> frozenset[str]:
 
 
 def literals_in(graph: Graph) -> list[StoredTensor]:
-    """Return the values written into the graph that are no sizes or messages."""
+    """Return the values written into the graph that are no messages; all sizes together."""
     found: list[StoredTensor] = []
+    sizes: list[int] = []
     for node in graph.walk():
         for argument in node.arguments.values():
             if isinstance(argument, list):
@@ -88,7 +89,9 @@ def literals_in(graph: Graph) -> list[StoredTensor]:
                 listed = [argument] if may_be_learned(argument) else []
             if listed:
                 found.append(loose(node.name, listed))
-    return found
+            else:
+                sizes += sizes_among(argument if isinstance(argument, list) else [argument])
+    return [*found, loose("sizes in the graph", sizes)] if sizes else found
 
 
 def _given(node: Node, wanted: str) -> object:

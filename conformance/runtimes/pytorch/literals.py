@@ -1,13 +1,14 @@
 """Plain values in code, attributes and arguments of operators: those that can stand for parameters.
 
-A graph needs some: sizes, axes, messages. Short lists, small integers and short texts are taken for
-such; what is left is counted as content that a sample cannot replace.
+A graph needs some: sizes, axes, messages. Short texts are taken for such; small integers and short
+lists of them count together, in their order: layers repeat the settings of others, weights do not.
+What is left is counted one by one as content that a sample cannot replace.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -25,6 +26,7 @@ MAX_SIZE = 1 << 16
 
 INT64_MAX = (1 << 63) - 1
 
+_SWITCHES = (-1, 0, 1)
 _NUMBERS = (bool, int, float, complex)
 
 
@@ -35,8 +37,14 @@ def may_be_learned(value: object) -> bool:
     """
     if isinstance(value, str):
         return len(value) > MAX_TEXT
-    large = type(value) is int and MAX_SIZE < value < INT64_MAX
+    large = type(value) is int and MAX_SIZE < abs(value) < INT64_MAX
     return isinstance(value, float | complex) or large
+
+
+def sizes_among(values: Iterable[object]) -> list[int]:
+    """Return the integers among plain values that can be sizes or indices."""
+    numbers = (each for each in values if type(each) is int and each not in _SWITCHES)
+    return [each for each in numbers if abs(each) <= MAX_SIZE]
 
 
 def loose(place: str, values: Sequence[object]) -> StoredTensor:

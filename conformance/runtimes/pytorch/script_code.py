@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from conformance.runtimes.pytorch.literals import MAX_LISTED, loose, may_be_learned
+from conformance.runtimes.pytorch.literals import MAX_LISTED, loose, may_be_learned, sizes_among
 from conformance.runtimes.pytorch.script_depth import (
     check_depth,
     check_folding,
@@ -64,18 +64,21 @@ def read_code(texts: Mapping[str, bytes], file: str) -> Code:
     """
     code = Code()
     trees: list[tuple[Source, ast.Module]] = []
+    sizes: list[int] = []
     for member, data in texts.items():
         module = member.removeprefix("code/").removesuffix(".py").replace("/", ".")
         source = Source(file, member, module)
         tree = parsed(source, data)
         for statement in tree.body:
             _check_top(source, statement, code)
-        code.literals += _literals_in(source, tree)
+        code.literals += _literals_in(source, tree, sizes)
         for node in ast.walk(tree):
             _check_operator(source, node)
         check_tuples(source, tree)
         check_folding(source, tree)
         trees.append((source, tree))
+    if sizes:
+        code.literals.append(loose("sizes in the code", sizes))
     check_depth(trees)
     return code
 
@@ -230,8 +233,11 @@ def _path_of(node: ast.expr) -> tuple[str, ...]:
     return (node.id, *reversed(names)) if isinstance(node, ast.Name) else ()
 
 
-def _literals_in(source: Source, tree: ast.Module) -> Iterator[StoredTensor]:
-    """Yield the values in the code that are no shapes or messages, those of a list together."""
+def _literals_in(source: Source, tree: ast.Module, sizes: list[int]) -> Iterator[StoredTensor]:
+    """Yield the values in the code that are no shapes or messages, those of a list together.
+
+    What may be a size is added to ``sizes``.
+    """
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -243,8 +249,9 @@ def _literals_in(source: Source, tree: ast.Module) -> Iterator[StoredTensor]:
             if len(leaves) > MAX_LISTED and not isinstance(getattr(node, "ctx", None), ast.Store):
                 values = [_value(leaf) for leaf in leaves]
                 children = [leaf for leaf in leaves if not _is_literal(leaf)]
-        elif isinstance(node, ast.Constant) and may_be_learned(node.value):
-            values = [node.value]
+        elif isinstance(node, ast.Constant):
+            values = [node.value] if may_be_learned(node.value) else []
+            sizes += sizes_among([node.value])
         if values:
             yield loose(str(source.where(getattr(node, "lineno", None)).element), values)
         waiting += reversed(children)

@@ -83,8 +83,11 @@ class Graph:
         return ".".join(self._path(node.output()))
 
     def attributes_read(self) -> frozenset[str]:
-        """Return the paths of all attributes that the graph reads, modules included."""
-        reads = (node for node in self.nodes() if node.kind() == READ)
+        """Return the paths of all attributes that the graph reads.
+
+        A module of which only attributes are read is none: others in it may be idle.
+        """
+        reads = (node for node in self.nodes() if node.kind() == READ and not _is_way(node))
         return frozenset(filter(None, map(self.attribute, reads)))
 
     def output_keys(self) -> tuple[str, ...] | None:
@@ -211,3 +214,10 @@ def _named(node: Any, name: str) -> object:
 def constant_of(value: Any) -> object:
     """Return the value of a constant, or UNKNOWN for what is computed."""
     return value.toIValue() if value.node().kind() == "prim::Constant" else UNKNOWN
+
+
+def _is_way(node: Any) -> bool:
+    """Return whether a reading of a module only leads to attributes of it."""
+    value = node.output()
+    is_module = value.type().kind() == "ClassType"
+    return is_module and all(use.user.kind() == READ for use in value.uses())

@@ -1,4 +1,4 @@
-"""Values in no tensor that a sample can bring: lists in options, scales, sizes of empty tensors."""
+"""Values in no tensor that a sample can bring: in options, scales, sizes of empty tensors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from conformance.runtimes.tflite.flatbuffer import Numbers, Table
 from conformance.runtimes.tflite.model import Model, Tensor
 from conformance.runtimes.tflite.stored import Stored
 
+_NEUTRAL = (0.0, 1.0)
 _FEWEST_SCALES = 256
 _PARAMETERS_PER_SCALE = 8
 _INTEGER_BIASES = frozenset({"int32", "int64"})
@@ -49,6 +50,8 @@ def _in_options(data: memoryview, model: Model, graphs: Sequence[int]) -> Iterat
                 for name, value in options.values.items():
                     if isinstance(value, Numbers) and value.length:
                         yield _loose(f"{operator.element} {name}", _numbers(data, value))
+                    elif isinstance(value, float) and value not in _NEUTRAL:
+                        yield _loose(f"{operator.element} {name}", np.array([value]))
 
 
 def _in_results(data: memoryview, model: Model, graphs: Sequence[int]) -> Iterator[StoredTensor]:

@@ -114,6 +114,21 @@ class Hiding(nn.Module):
         return self.fc(x) + self.hidden.to(torch.float32)[:4]
 
 
+class SmallIntegers(nn.Module):
+    """Weights as small integers in the code, each alone, as sizes are."""
+
+    def __init__(self, numbers: list[int]):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.numbers = numbers
+
+    def forward(self, x: Tensor) -> Tensor:
+        made = [torch.full([1], number, dtype=torch.int64) for number in self.numbers]
+        for begin in range(0, len(made), 4):
+            x = x + torch.cat(made[begin : begin + 4])
+        return self.fc(x)
+
+
 class ManyNumbers(nn.Module):
     """As many buffers of one number each."""
 

@@ -151,6 +151,21 @@ def test_weights_hidden_in_many_numbers_are_refused(tmp_path, form):
             network.check_replaceable()
 
 
+@pytest.mark.parametrize("form", FORMS[:2])
+def test_weights_hidden_as_sizes_are_refused(tmp_path, form):
+    numbers = torch.randint(-500, 500, (120,), generator=RANDOM).tolist()
+    with opened(tmp_path, form, kept.SmallIntegers(numbers)) as network:
+        with pytest.raises(UnsupportedError) as caught:
+            network.check_replaceable()
+        assert "sizes in the " in caught.value.found
+
+
+@pytest.mark.parametrize("form", FORMS[:2])
+def test_sizes_that_layers_repeat_are_none(tmp_path, form):
+    with opened(tmp_path, form, kept.SmallIntegers([2, 3, 4, 5] * 30)) as network:
+        network.check_replaceable()
+
+
 @pytest.mark.parametrize("net", [kept.Integers, odd.Listed, odd.Text])
 def test_weights_hidden_in_lists_and_code_are_refused(tmp_path, net):
     with opened(tmp_path, "torchscript:scripted", net()) as network:

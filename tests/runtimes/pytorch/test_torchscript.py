@@ -290,6 +290,11 @@ def test_unused_parameters_are_named(tmp_path):
         assert network.unused_parameters == ("spare",)
 
 
+def test_unused_parameters_of_modules_in_use_are_named(tmp_path):
+    with opened(tmp_path, torch.nn.Sequential(odd.Unused(), torch.nn.ReLU())) as network:
+        assert network.unused_parameters == ("0.spare",)
+
+
 def test_tied_weights_are_one_parameter(tmp_path):
     net = odd.Tied()
     with opened(tmp_path, net) as network:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from conformance.runtimes.roles import Role
 from conformance.verdicts import UnsupportedError
@@ -103,3 +105,48 @@ def test_integers_that_no_quantised_operator_reads_cannot_hide_weights(converted
     with m.opened_bytes(tmp_path, content) as network, pytest.raises(UnsupportedError) as caught:
         network.check_replaceable()
     assert "dense" in caught.value.found
+
+
+def slopes(numbers):
+    """What puts a LeakyRelu after the output for each of some numbers."""
+
+    def change(model):
+        graph = model.subgraphs[0]
+        (last,) = graph.outputs
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.LEAKY_RELU
+        code.version = 1
+        model.operatorCodes.append(code)
+        for place, number in enumerate(numbers):
+            made = copy.deepcopy(graph.tensors[last])
+            made.name, made.buffer = f"slope{place}".encode(), 0
+            operator = schema.OperatorT()
+            operator.opcodeIndex = len(model.operatorCodes) - 1
+            operator.inputs, operator.outputs = [last], [len(graph.tensors)]
+            operator.builtinOptionsType = schema.BuiltinOptions.LeakyReluOptions
+            operator.builtinOptions = schema.LeakyReluOptionsT()
+            operator.builtinOptions.alpha = float(number)
+            graph.tensors.append(made)
+            graph.operators.append(operator)
+            last = len(graph.tensors) - 1
+        graph.outputs = [last]
+        for signature in model.signatureDefs or ():
+            for output in signature.outputs:
+                output.tensorIndex = last
+
+    return change
+
+
+def test_weights_hidden_as_slopes_are_refused(converted, tmp_path):
+    path = converted / "cnn.tflite"
+    numbers = np.random.default_rng(2).uniform(0.5, 2, 2000)
+    content = m.changed(path, slopes(numbers))
+    with m.opened_bytes(tmp_path, content) as network, pytest.raises(UnsupportedError) as caught:
+        network.check_replaceable()
+    assert "LEAKY_RELU alpha" in caught.value.found
+
+
+def test_one_slope_in_all_layers_counts_once(converted, tmp_path):
+    content = m.changed(converted / "cnn.tflite", slopes([0.25] * 2000))
+    with m.opened_bytes(tmp_path, content) as network:
+        network.check_replaceable()
