@@ -233,7 +233,7 @@ def init_submission(
         said.append(proposal.text)
     return (
         f"{' '.join(said)}\n\nStill to be filled in:\n\n{blanks}\n\n"
-        f"`nnr-conformance check {folder}` tells what is left; once it is content, "
+        f"`nnr-conformance check {folder}` lists what is left; when nothing is, "
         f"`nnr-conformance measure {folder} SAMPLE` prints the claims and features of a sample."
     )
 
