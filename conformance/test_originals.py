@@ -93,8 +93,8 @@ def _require_parameters_fill_files(
         f"{topology} bytes of masks and index tables",
         found=f"{size} bytes",
         where=Location(subject.model.files[0].rel_filepath),
-        mend="remove what is no part of the network (documentation strings, metadata, unused "
-        "tensors), and store its parameters as initializers",
+        mend="remove what the outputs do not need (documentation strings, metadata, unused "
+        "tensors, functions for training), and store the parameters as tensors",
     )
 
 
@@ -279,8 +279,9 @@ def test_metric_notices_an_empty_network(judge: Judge) -> None:
         expected="a network with every parameter zero lies outside the tolerance",
         found=control.found,
         where=Location(METADATA, pointer=judge.subject.pointer),
-        mend="bind an output that depends on the parameters, or declare a tolerance that means "
-        "something in the use case",
+        mend="bind an output that depends on the parameters, choose a metric that sees its values "
+        "(cosine-similarity sees only the sign of a single number), or declare a tolerance that "
+        "means something in the use case",
     )
     judge.passed(f"{judge.metric.id} notices an empty network", found=control.found)
 

@@ -97,7 +97,8 @@ class CosineSimilarity(AdditiveMetric):
     kind = "cosine-similarity"
     about = About(
         summary="Mean over items of the cosine of the angle between prediction and target, each "
-        "taken as one vector. It is 0 where one of them is all zeros.",
+        "taken as one vector. It is 0 where one of them is all zeros; of an item that is a single "
+        "number it tells only the sign.",
         inputs=_INPUTS,
         unit="none",
         range="-1 to 1",

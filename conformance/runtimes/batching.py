@@ -15,7 +15,7 @@ from conformance.verdicts import ConformanceError, UnsupportedError
 
 Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
-_UNBATCHED = 'Declare "batched": false for these vectors, with one item or batch per shard.'
+_UNBATCHED = 'Declare "batched": false, and "items": 1 for each shard, which is then one run.'
 
 
 def run_in_batches(

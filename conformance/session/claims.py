@@ -10,6 +10,7 @@ from pathlib import Path
 from conformance.evaluation.executor import Executor
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.plan import Subject, subjects
+from conformance.session.causes import by_cause, problem_of
 from conformance.session.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.session.sizes import compressed_percent, compression_factor
 from conformance.submission import Loaded
@@ -93,16 +94,16 @@ def _layers(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Js
 
 
 def _require_whole(coverage: Sequence[Json], sample: str) -> None:
-    """Refuse a sample that lacks parameters, with the first of the reasons."""
+    """Refuse a sample that lacks parameters, with the first of the causes."""
     if coverage:
-        first, more = coverage[0], len(coverage) - 1
+        first, *others = by_cause(map(problem_of, coverage))
         raise ConformanceError(
-            f"sample {sample!r} is not the whole network: {first['message']}",
-            where=Location(first["file"], element=first["tensor"]),
-            expected=first["expected"],
-            found=first["found"],
-            mend=first["mend"]
-            + (f"; `nnr-conformance run` lists this and {more} more" if more else ""),
+            f"sample {sample!r} is not the whole network: {first.message}",
+            where=first.where,
+            expected=first.expected,
+            found=first.found,
+            mend=first.mend
+            + (f"; `nnr-conformance run` lists this and {len(others)} more" if others else ""),
         )
 
 

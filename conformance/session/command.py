@@ -192,7 +192,7 @@ def init_submission(
     vectors = {"inputs": inputs, "outputs": outputs, "targets": targets}
     require_files([model, *inputs, *outputs, *targets, *samples])
     paths = {side: [str(each.absolute()) for each in files] for side, files in vectors.items()}
-    question = {"model": str(model.absolute()), "format": name, **paths}
+    question: dict[str, Json] = {"model": str(model.absolute()), "format": name, **paths}
     with answered("start", question, limits) as answer:
         _text_of(answer)
         found = answer.facts
@@ -207,6 +207,7 @@ def init_submission(
     proposal = None
     if inputs and outputs:
         question["files"] = [str(each.absolute()) for each in (model, *external_data)]
+        question["items"] = None if found["unbatched"] else found["items"]
         proposal = proposed_tolerance(question, limits)
     metadata = scaffold(
         folder,
@@ -218,13 +219,20 @@ def init_submission(
             SampleFiles(_id_of(sample.stem), (sample,), _codec_of(sample)) for sample in samples
         ],
         external_data=external_data,
+        batched=not found["unbatched"],
         output_tolerance=proposal.tolerance if proposal else OUTPUT_TOLERANCE,
     )
     blanks = "\n".join(_blanks(load(folder).problems))
-    said = f"{proposal.text}\n\n" if proposal else ""
+    said = [f"{metadata} was written."]
+    if found["unbatched"]:
+        said.append(
+            f'The vectors are declared as one run ("batched": false): {found["unbatched"]}.'
+        )
+    if proposal is not None:
+        said.append(proposal.text)
     return (
-        f"{metadata} was written. {said}Still to be filled in:\n\n{blanks}\n\n"
-        f"`nnr-conformance check {folder}` tells what is left; once it is content, "
+        f"{' '.join(said)}\n\nStill to be filled in:\n\n{blanks}\n\n"
+        f"`nnr-conformance check {folder}` lists what is left; when nothing is, "
         f"`nnr-conformance measure {folder} SAMPLE` prints the claims and features of a sample."
     )
 

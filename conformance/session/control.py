@@ -32,7 +32,8 @@ def judge_control(
     ``reference`` of the original and ``value`` of the empty network on them.
     """
     reference, value = float(control["reference"]), float(control["value"])
-    said = f"original {reference:.6g}, empty network {value:.6g} on {control['items']} items"
+    items = "1 item" if control["items"] == 1 else f"{control['items']} items"
+    said = f"original {reference:.6g}, empty network {value:.6g} on {items}"
     for tolerance in subject.tolerances or (metric.tolerance,):
         plain = replace(tolerance, confidence=None)
         judgement = judge(plain, direction, reference, value)

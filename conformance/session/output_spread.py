@@ -33,8 +33,8 @@ class Proposal:
 def proposed_tolerance(question: Json, limits: Limits) -> Proposal:
     """Let a worker run a network on inputs, and propose a tolerance that given outputs keep.
 
-    ``question`` names the ``format``, and the ``files`` of the network, of ``inputs`` and of
-    ``outputs``.
+    ``question`` names the ``format``, the ``files`` of the network, of ``inputs`` and of
+    ``outputs``, and the number of ``items`` that axis 0 counts, None for one run.
     """
     try:
         with answered("spread", {**question, "rtol": RTOL}, limits) as answer:

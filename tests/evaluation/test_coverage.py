@@ -69,7 +69,7 @@ def test_a_type_that_the_parameter_cannot_hold_is_named() -> None:
 def test_rounding_can_be_declared_for_half_precision() -> None:
     held = {"w": np.zeros((2, 3), np.float16)}
     (problem,) = problems({"w": np.full((2, 3), 0.1, np.float32)}, held)
-    assert '"dtype": "float16"' in problem["mend"]
+    assert 'may declare "dtype": "float16" in its entry, next to codec' in problem["mend"]
 
 
 def test_missing_parameter_says_what_is_there() -> None:

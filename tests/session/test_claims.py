@@ -97,6 +97,19 @@ def test_sample_that_is_not_the_whole_network_says_what_is_missing(tiny: Path) -
     assert caught.value.mend.endswith("`nnr-conformance run` lists this and 1 more")
 
 
+def test_a_common_prefix_of_the_names_is_named(tiny: Path) -> None:
+    metadata = tiny_submission.write(tiny)
+    prefixed = {f"module.{name}": array for name, array in tiny_submission.weights().items()}
+    write_tensors(tiny / "half.safetensors", prefixed)
+    metadata["samples"][0]["files"] = [tiny_submission.entry(tiny, "half.safetensors")]
+    tiny_submission.save(tiny, metadata)
+    with pytest.raises(ConformanceError) as caught:
+        measured(tiny)
+    assert "the names of the sample's tensors begin with 'module.'" in caught.value.message
+    assert "save model.module.state_dict()" in caught.value.mend
+    assert "more" not in caught.value.mend
+
+
 def test_sample_that_is_not_finite_names_the_tensor(tiny: Path) -> None:
     metadata = tiny_submission.write(tiny)
     weights = tiny_submission.weights()

@@ -9,10 +9,10 @@ from conformance.submission.values import Metric, Tolerance
 SUBJECT = Subject("tiny/linear@test/top1", "tiny")
 
 
-def judged(value: object, *tolerances: Tolerance, direction: str = "higher"):
+def judged(value: object, *tolerances: Tolerance, direction: str = "higher", items: int = 40):
     metric = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.1))
     subject = Subject(SUBJECT.id, "tiny", tolerances=tolerances)
-    control = {"items": 40, "reference": 0.9, "value": value}
+    control = {"items": items, "reference": 0.9, "value": value}
     return judge_control(subject, metric, direction, control)  # type: ignore[arg-type]
 
 
@@ -20,6 +20,7 @@ def test_empty_network_outside_the_tolerance_is_noticed() -> None:
     control = judged(0.3)
     assert control.noticed
     assert control.found == "original 0.9, empty network 0.3 on 40 items"
+    assert judged(0.3, items=1).found.endswith(" on 1 item")
 
 
 @pytest.mark.parametrize("value", [0.9, 0.8, 1.0])

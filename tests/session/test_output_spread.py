@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import ModelProto, TensorProto, helper
 
 from conformance.runtimes import RUNTIMES
 from conformance.session.asking import limits_for
@@ -38,8 +39,11 @@ def give(material: Path, difference: float) -> None:
 def started(material: Path) -> tuple[dict, str]:
     files = [material / "in.npz"], [], [material / "out.npz"], []
     said = init_submission(material / "new", material / "m.onnx", *files, None, limits_for())
-    metadata = json.loads((material / "new" / "submission.json").read_text(encoding="utf-8"))
-    return metadata["vectors"][0]["output_tolerance"], said
+    return metadata_of(material)["vectors"][0]["output_tolerance"], said
+
+
+def metadata_of(material: Path) -> dict:
+    return json.loads((material / "new" / "submission.json").read_text(encoding="utf-8"))
 
 
 def test_outputs_of_the_same_settings_need_no_more_than_the_usual(material: Path) -> None:
@@ -72,6 +76,66 @@ def test_outputs_of_another_shape_are_told(material: Path) -> None:
     assert "The outputs could not be compared: output 'logits' has the shape [8, 99]" in said
 
 
+def recurrent(*, rate: bool) -> ModelProto:
+    """Like voice detectors: a state [layers, N, 4] in and out, and perhaps a sampling rate []."""
+    nodes = [
+        helper.make_node("MatMul", ["state", "W"], ["next"]),
+        helper.make_node("ReduceSum", ["next", "axis"], ["summed"], keepdims=0),
+        helper.make_node("Add", ["x", "summed"], ["y"]),
+    ]
+    inputs = [models.value("x", ["N", 4]), models.value("state", [2, "N", 4])]
+    outputs = [models.value("next", [2, "N", 4]), models.value("y", ["N", 4])]
+    if rate:
+        nodes[2].output[0] = "sum"
+        nodes.append(helper.make_node("Cast", ["rate"], ["real"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Mul", ["sum", "real"], ["y"]))
+        inputs.append(models.value("rate", [], TensorProto.INT64))
+    tensors = {"W": models.floats(4, 4), "axis": np.array([0], np.int64)}
+    return models.model(nodes, inputs, outputs, tensors)
+
+
+@pytest.mark.parametrize(
+    ("rate", "reason"),
+    [
+        (True, "input 'rate' is a single number"),
+        (False, "axis 0 has 2 entries in input 'state', 3 in input 'x'"),
+    ],
+)
+def test_arrays_without_a_common_axis_of_items_are_one_run(
+    tmp_path: Path, rate: bool, reason: str
+) -> None:
+    made = recurrent(rate=rate)
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+    given = {"x": models.floats(3, 4), "state": models.floats(2, 3, 4)}
+    given |= {"rate": np.array(2)} if rate else {}
+    theirs = models.plain_run(made, given)
+    write_tensors(tmp_path / "in.npz", given)
+    write_tensors(tmp_path / "out.npz", dict(zip(["next", "y"], theirs, strict=True)))
+    tolerance, said = started(tmp_path)
+    vectors = metadata_of(tmp_path)["vectors"][0]
+    assert (vectors["batched"], vectors["shards"][0]["items"]) == (False, 1)
+    assert f'declared as one run ("batched": false): {reason}.' in said
+    assert "The given outputs differ by at most 0 from" in said
+    assert tolerance == {"atol": 1e-5, "rtol": 1e-4}
+
+
+def test_targets_of_another_length_do_not_make_the_vectors_one_run(material: Path) -> None:
+    write_tensors(material / "targets.npz", {"label": np.arange(7)})
+    files = [material / "in.npz"], [material / "targets.npz"], [material / "out.npz"], []
+    init_submission(material / "new", material / "m.onnx", *files, None, limits_for())
+    vectors = metadata_of(material)["vectors"][0]
+    assert (vectors["batched"], vectors["shards"][0]["items"]) == (True, 8)
+
+
+def test_without_vectors_the_network_says_whether_it_takes_batches(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(recurrent(rate=True).SerializeToString())
+    said = init_submission(
+        tmp_path / "new", tmp_path / "m.onnx", [], [], [], [], None, limits_for()
+    )
+    assert metadata_of(tmp_path)["vectors"][0]["batched"] is False
+    assert "input 'rate' is a single number" in said
+
+
 def test_framework_defaults_of_a_quantised_network_are_measured(tmp_path: Path) -> None:
     """ONNX Runtime as it comes fuses quantised operators: the spread is that of its rounding."""
     import onnxruntime
@@ -87,6 +151,7 @@ def test_framework_defaults_of_a_quantised_network_are_measured(tmp_path: Path) 
     theirs = session.run(names, {port.name: x})
     write_tensors(tmp_path / "out.npz", dict(zip(names, theirs, strict=True)))
     question = {"format": "onnx", "files": [str(file)], "inputs": [str(tmp_path / "in.npz")]}
+    question["items"] = len(x)
     limits = limits_for()
     made = proposed_tolerance({**question, "outputs": [str(tmp_path / "out.npz")]}, limits)
     options = onnxruntime.SessionOptions()

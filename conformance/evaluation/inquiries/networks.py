@@ -57,12 +57,23 @@ def start(asked: Asked) -> Json:
     """
     found = runtime(asked.arguments["format"]).describe(asked.path("model"))
     sides = {"inputs": found.inputs, "outputs": found.outputs}
-    files = [file for name in ("inputs", "outputs", "targets") for file in asked.paths(name)]
+    ports = {side: _told(side, given, asked) for side, given in sides.items()}
+    shapes = {
+        f"{side.removesuffix('s')} {name!r}": shape
+        for side in ("inputs", "outputs", "targets")
+        for name, shape in _shapes(asked.paths(side), asked)
+    }
+    # Targets of another length are a mistake, not a network that takes no batches.
+    compared = {each: shape for each, shape in shapes.items() if not each.startswith("target")}
+    declared = {f"input {port.name!r}": port.shape for port in found.inputs}
+    unbatched = _unbatched(compared or declared)
+    items = next((shape[0] if shape else 1 for shape in shapes.values()), 1)
     return {
-        **{side: _told(side, ports, asked) for side, ports in sides.items()},
+        **ports,
         "parameter_count": found.parameter_count,
         "external_files": list(found.external_files),
-        "items": _items(files, asked),
+        "items": 1 if unbatched else items,
+        "unbatched": unbatched,
     }
 
 
@@ -120,12 +131,22 @@ def _completed(port: PortInfo, array: tuple[Path, Port] | None) -> Port:
     return Port(port.name, port.dtype, port.shape)
 
 
-def _items(files: Sequence[Path], asked: Asked) -> int:
-    """Return how many items the vectors hold: the size of axis 0 of the first array."""
+def _shapes(files: Sequence[Path], asked: Asked) -> Iterator[tuple[str, tuple[int, ...]]]:
     for file in files:
         limit = asked.limits.tensor_bytes
         with open_tensors(file, display=file.name, limit_bytes=limit) as tensors:
             for name in tensors:
-                shape = tensors.stored(name).shape
-                return shape[0] if shape else 1
-    return 1
+                yield name, tensors.stored(name).shape
+
+
+def _unbatched(shapes: Mapping[str, Sequence[Dim]]) -> str:
+    """Return why axis 0 of the arrays, or of ports, cannot count items; empty if it can."""
+    flat = next((name for name, shape in shapes.items() if not shape), None)
+    if flat is not None:
+        return f"{flat} is a single number"
+    sizes = {name: shape[0] for name, shape in shapes.items() if isinstance(shape[0], int)}
+    (first, size), *others = [*sizes.items()] or [("", 0)]
+    for name, other in others:
+        if other != size:
+            return f"axis 0 has {size} entries in {first}, {other} in {name}"
+    return ""

@@ -15,7 +15,10 @@ from conformance.verdicts import ConformanceError, Json
 
 
 def spread(asked: Asked) -> Json:
-    """Return the ``largest`` difference, the largest ``beyond`` rtol, and the largest output."""
+    """Return the ``largest`` difference, the largest ``beyond`` rtol, and the largest output.
+
+    Without ``items`` the inputs are those of one run.
+    """
     files, rtol = asked.paths("files"), float(asked.arguments["rtol"])
     shown = tuple(file.name for file in files)
     source = ModelSource(tuple(files), shown, files[0].parent, asked.limits.tensor_bytes)
@@ -24,8 +27,8 @@ def spread(asked: Asked) -> Json:
         network = opened.enter_context(runtime(asked.arguments["format"]).open(source))
         given = _arrays(asked, "inputs", [port.name for port in network.inputs])
         declared = _arrays(asked, "outputs", [port.name for port in network.outputs])
-        items = min((array.shape[0] for array in given.values() if array.ndim), default=1)
-        computed = network.bind().run_batched(given, items)
+        runner, items = network.bind(), asked.arguments["items"]
+        computed = runner.run_batched(given, items) if items else runner.run(given)
     for name, array in declared.items():
         wanted, found = array.astype(np.float64), computed[name].astype(np.float64)
         if wanted.shape != found.shape:

@@ -84,7 +84,8 @@ def _values(survey: Survey, network: Network, file: str) -> Iterator[dict[str, J
         stored = _stored(network.aliases.get(name, name), network)
         held = stored.dtype.name if stored is not None else ""
         rounding = (
-            f'; a sample that was compressed in higher precision may declare "dtype": "{held}"'
+            f'; a sample that was compressed in higher precision may declare "dtype": "{held}" '
+            "in its entry, next to codec"
             if held in ROUNDED
             else ""
         )

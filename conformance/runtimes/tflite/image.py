@@ -3,7 +3,9 @@
 What has the length of the old data is put in its place. A tensor that shares its data with another
 one, as converters let equal constants do, gets data of its own, at the end of the copy: a new list
 of buffers is there, in which old ones are named by their position in the file (the schema's
-``offset`` and ``size``, meant for large models).
+``offset`` and ``size``, meant for large models). So does a sparse tensor, whose places may not be
+those of another tensor's zeros: in the copy it is one whose every level is dense, and `DENSIFY`
+unpacks all of its values.
 """
 
 from __future__ import annotations
@@ -29,6 +31,12 @@ _ALIGNMENT = 64
 _TABLE = struct.Struct("<i4xQQ")
 _VTABLE = struct.pack("<5H", 10, _TABLE.size, 0, 8, 16)
 _VTABLE_BYTES = 16
+_SPARSITY = struct.Struct("<5H2x4Hi2I")
+"""The vtables of SparsityParameters (without a block map) and of a dense level; then the former."""
+_SPARSITY_TABLE = 20
+"""Where the table begins behind its vtables."""
+_LEVEL = struct.Struct("<2i")
+"""A dense level: how far back its vtable is, and its size."""
 _NUMBER = struct.Struct("<I")
 
 
@@ -57,7 +65,7 @@ def plan_layout(model: Model, tensors: Sequence[Stored], size: int) -> Layout:
     taken: set[Range] = set()
     moved: list[Stored] = []
     for tensor in tensors:
-        if tensor.data in taken:
+        if tensor.data in taken or tensor.sparsity_place is not None:
             moved.append(tensor)
         else:
             taken.add(tensor.data)
@@ -67,13 +75,20 @@ def plan_layout(model: Model, tensors: Sequence[Stored], size: int) -> Layout:
     begin = _aligned(size)
     buffers = [each or Range(0, 0) for each in model.buffers]
     end = begin + len(_buffer_list([*buffers, *(each.data for each in moved)]))
+    patches: dict[int, bytes] = {}
     for tensor in moved:
         start = _aligned(end)
-        end = start + tensor.data.size
+        end = start + tensor.dense_bytes
         places[tensor.name] = Range(start, end)
+        if tensor.sparsity_place is not None:
+            table = _aligned(end)
+            patches[table] = _all_dense(tensor.shape)
+            offset = table + _SPARSITY_TABLE - tensor.sparsity_place
+            patches[tensor.sparsity_place] = _NUMBER.pack(offset)
+            end = table + len(patches[table])
     added = [places[each.name] for each in moved]
     root = model.table.places["buffers"]
-    patches = {root: _NUMBER.pack(begin - root), begin: _buffer_list([*buffers, *added])}
+    patches |= {root: _NUMBER.pack(begin - root), begin: _buffer_list([*buffers, *added])}
     for index, tensor in enumerate(moved, len(buffers)):
         patches[tensor.buffer_place] = _NUMBER.pack(index)
     return Layout(size, end, places, patches)
@@ -139,6 +154,25 @@ def _buffer_list(buffers: Sequence[Range]) -> bytes:
         vector += _NUMBER.pack(position - _NUMBER.size * (1 + index))
         tables += _TABLE.pack(position - vtable, buffer.begin, buffer.size)
     return bytes(vector.ljust(header, b"\0") + _VTABLE.ljust(_VTABLE_BYTES, b"\0") + tables)
+
+
+def _all_dense(shape: Sequence[int]) -> bytes:
+    """Return the two vtables, and the sparsity of a tensor of which every element is stored."""
+    rank = len(shape)
+    order = _NUMBER.size * (1 + rank)
+    first = _SPARSITY.size + 2 * order
+    table = _SPARSITY.pack(10, 12, 4, 0, 8, 8, 8, 0, 4, _SPARSITY_TABLE, 8, order + 4)
+    levels = [first + dim * _LEVEL.size for dim in range(rank)]
+    vector = _SPARSITY.size + order + _NUMBER.size
+    offsets = [place - vector - dim * _NUMBER.size for dim, place in enumerate(levels)]
+    return b"".join(
+        [
+            table,
+            struct.pack(f"<{1 + rank}I", rank, *range(rank)),
+            struct.pack(f"<{1 + rank}I", rank, *offsets),
+            *(_LEVEL.pack(place - 12, size) for place, size in zip(levels, shape, strict=True)),
+        ]
+    )
 
 
 def _aligned(position: int) -> int:

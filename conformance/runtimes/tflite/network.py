@@ -10,6 +10,7 @@ from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.libraries import versions_of
 from conformance.runtimes.roles import Inventory
+from conformance.runtimes.tflite.dtypes import packed
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.graph import check_graphs, graphs_in_use, needed_tensors
 from conformance.runtimes.tflite.hidden import loose_values
@@ -62,11 +63,11 @@ class TfliteNetwork(ParameterNetwork):
         super().check_replaceable()
         if not self._layout.is_plain and self._layout.total > LARGEST_TABLES:
             raise UnsupportedError(
-                "tensors of a large model share their data",
+                "tensors of a large model share their data, or are sparse",
                 where=Location(file=self.file, element="model.buffers"),
-                expected="data of its own for each tensor of a model beyond 2 GiB",
-                found="buffers that several tensors refer to",
-                mend="Convert the model without sharing equal constants.",
+                expected="dense data of its own for each tensor of a model beyond 2 GiB",
+                found="buffers that several tensors refer to, or sparse tensors",
+                mend="Convert the model without sparsity, and without sharing equal constants.",
             )
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
@@ -75,10 +76,10 @@ class TfliteNetwork(ParameterNetwork):
             return self._session(self._path).run
         given = tensors or {}
         contents = {
-            each.name: each.packed(self._array(each.name, given), self.file)
-            for each in self._stored
+            each.name: packed(self._array(each.name, given), each.dtype) for each in self._stored
         }
-        # Tensors that share data have their own in the copy. The file is run as such a copy too:
+        # Tensors that share data, and sparse ones, have their own in the copy. The file is run as
+        # such a copy too:
         # where its data lie in memory may show in the last bits of an output.
         with written_copy(self._data, self._layout, contents) as path:
             return self._session(path).run

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.dtypes import DType, is_floating
 from conformance.runtimes.roles import StoredTensor, Use
-from conformance.runtimes.tflite.dtypes import dtype_of, packed, stored_bytes, type_name, unpacked
+from conformance.runtimes.tflite.dtypes import dtype_of, stored_bytes, type_name, unpacked
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.graph import Place
 from conformance.runtimes.tflite.model import Model, Range, Tensor
 from conformance.runtimes.tflite.sparse import Positions, sparse_positions
-from conformance.verdicts import ConformanceError, Location, UnsupportedError
+from conformance.verdicts import Location, UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Stored:
 
     ``data`` is where its bytes are; ``buffer_place`` where the file says, as an unsigned number of
     32 bits, which buffer that is. ``is_used`` says whether an output depends on it. The values of a
-    sparse tensor belong to ``positions`` of the dense one.
+    sparse tensor belong to ``positions`` of the dense one, and ``sparsity_place`` is where the file
+    says where these are.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Stored:
     uses: frozenset[Use]
     is_used: bool
     positions: Positions | None = None
+    sparsity_place: int | None = None
 
     def unpacked(self, data: npt.NDArray[np.uint8]) -> Array:
         """Return the dense array that the bytes ``data`` hold."""
@@ -46,26 +48,6 @@ class Stored:
         dense = np.zeros(self.elements, self.dtype)
         dense[self.positions] = unpacked(data, self.dtype, self.positions.shape)
         return dense.reshape(self.shape)
-
-    def packed(self, array: Array, file: str) -> npt.NDArray[np.uint8]:
-        """Return the bytes that hold ``array``; ConformanceError if they cannot.
-
-        A sparse tensor has places for some values only: all others have to be zero.
-        """
-        if self.positions is None:
-            return packed(array, self.dtype)
-        flat = array.reshape(-1)
-        kept = flat[self.positions]
-        lost = np.count_nonzero(flat) - np.count_nonzero(kept)
-        if lost:
-            raise ConformanceError(
-                "the decoded tensors do not fit the model's parameters",
-                where=Location(file=file, element=f"{self.element} {self.name}"),
-                expected="zeros where the sparse tensor of the model stores no values",
-                found=f"{lost} other values in {self.name!r}",
-                mend="Keep zeros when compressing, or convert the model without sparsity.",
-            )
-        return packed(kept, self.dtype)
 
     @property
     def element(self) -> str:
@@ -81,6 +63,11 @@ class Stored:
     def elements(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+    @property
+    def dense_bytes(self) -> int:
+        """Number of bytes that all its elements take."""
+        return stored_bytes(self.dtype, self.elements)
 
 
 def as_tensors(data: memoryview, stored: Sequence[Stored]) -> list[StoredTensor]:
@@ -160,6 +147,7 @@ def _stored(
         uses=uses | {Use.QUANTISED} if tensor.scales and not is_floating(dtype) else uses,
         is_used=is_used,
         positions=positions,
+        sparsity_place=tensor.table.places["sparsity"] if sparsity is not None else None,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
+from conformance.verdicts import MalformedError, UnsupportedError
 from tests.runtimes.tflite import models as m
 
 SHAPE = (20, 64)
@@ -107,16 +107,22 @@ def test_a_sparse_tensor_is_the_dense_one_with_zeros(converted, expected, tmp_pa
         assert not np.array_equal(found, m.run(two, images))
 
 
-def test_a_value_where_none_is_stored_is_refused(converted, tmp_path):
-    with m.opened_bytes(
-        tmp_path, m.changed(converted / "cnn.tflite", sparse(SINGLE, 1))
-    ) as network:
-        own = {name: np.array(array) for name, array in network.parameters.items()}
-        name = next(name for name, array in own.items() if array.shape == SHAPE)
-        own[name][~SINGLE] = 1
-        with pytest.raises(ConformanceError, match="stores no values") as caught:
-            network.bind(own)
-    assert f"{np.count_nonzero(~SINGLE)} other values" in caught.value.found
+@pytest.mark.parametrize("kind", PATTERNS)
+def test_a_sample_may_have_values_where_the_file_stores_none(converted, expected, tmp_path, kind):
+    """A quantiser on a trellis does not keep every zero."""
+    pattern, block = PATTERNS[kind]
+    path, images = converted / "cnn.tflite", expected["images"]
+    (tmp_path / "dense").mkdir()
+    one = m.opened_bytes(tmp_path / "dense", m.changed(path, dense(pattern)))
+    two = m.opened_bytes(tmp_path, m.changed(path, sparse(pattern, block)))
+    with one, two:
+        given = {name: np.array(array) for name, array in two.parameters.items()}
+        before = m.run(two, images, given)
+        name = next(name for name, array in given.items() if array.shape == SHAPE)
+        given[name][~pattern] = 0.25
+        found = m.run(two, images, given)
+        assert np.array_equal(found, m.run(one, images, given))
+        assert not np.array_equal(found, before)
 
 
 def no_order(sparsity):
