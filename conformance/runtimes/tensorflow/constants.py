@@ -18,6 +18,7 @@ from conformance.runtimes.tensorflow.faults import damaged, explained
 from conformance.runtimes.tensorflow.uses import MAIN, key_of, uses_of
 from conformance.verdicts import ConformanceError, LimitError, Location
 
+_NEUTRAL = (0.0, 1.0)
 _SETTING = 16
 _LONG_TEXT = 64
 
@@ -137,8 +138,13 @@ def _reading(tensor: Any, dtype: DType, file: str, place: str) -> Callable[[], A
 
 
 def _settings(value: Any, place: str) -> Iterator[StoredTensor]:
-    """Yield what an attribute holds, if it is more than strides, an equation or the like."""
-    if len(value.list.f) > 1:
+    """Yield what an attribute holds, if it is more than strides, an equation or the like.
+
+    Single numbers count once for each value: all layers share an epsilon or a slope.
+    """
+    if value.f not in _NEUTRAL:
+        yield _loose(place, np.array(value.f, np.float32))
+    if value.list.f:
         yield _loose(place, np.array(value.list.f, np.float32))
     if len(value.list.i) > _SETTING:
         yield _loose(place, np.array(value.list.i, np.int64))

@@ -194,6 +194,25 @@ def test_many_single_numbers_are_refused(tmp_path):
         network.check_replaceable()
 
 
+@pytest.mark.parametrize("number", [600, 1])
+def test_many_single_numbers_in_attributes_are_refused(tmp_path, number):
+    """Layers that share one count once."""
+    slopes = RNG.uniform(0.5, 2, number).tolist() * (600 // number)
+
+    def more(_, x):
+        for slope in slopes:
+            x = tf.nn.leaky_relu(x, slope)
+        return x
+
+    with computing(tmp_path, more) as network:
+        if number == 1:
+            network.check_replaceable()
+            return
+        with pytest.raises(UnsupportedError) as caught:
+            network.check_replaceable()
+        assert "(LeakyRelu)" in caught.value.found
+
+
 def trained(model):
     model.compile("adam", "mse")
     items = np.zeros((4, *model.inputs[0].shape[1:]), np.float32)
