@@ -24,14 +24,14 @@ from conformance.verdicts import Json, Verdict, command_to_repeat
 
 _MAX_NESTING = 3
 REPEATED = 10
-"""How many findings one command makes again: a command that nobody can read helps nobody."""
+"""How many findings one command names: for more, the whole submission is judged again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """Findings that say the same, shown once: ``entry`` is the first of them.
 
-    ``command`` makes them again, at most :data:`REPEATED` of them.
+    ``command`` makes them again; of more than :data:`REPEATED` it names none, and runs all checks.
     """
 
     entry: Mapping[str, Json]
@@ -157,7 +157,7 @@ def repeated(entries: Sequence[Mapping[str, Json]], folder: str | None) -> str:
     if not folder:
         return ""
     findings = dict.fromkeys((entry["check"], entry["subject"]) for entry in entries)
-    return command_to_repeat(str(folder), list(findings)[:REPEATED])
+    return command_to_repeat(str(folder), findings if len(findings) <= REPEATED else ())
 
 
 def _sameness(entry: Mapping[str, Json]) -> str:

@@ -131,8 +131,13 @@ def count(amount: int, noun: str) -> str:
     return f"{amount:,} {noun}" + ("" if amount == 1 else "s")
 
 
-def counts(classes: Mapping[str, int]) -> str:
-    """Return the elements of each class of stored tensors: ``13 parameters, 2 scalars``."""
+def counts(classes: Mapping[str, int] | None, declared: int) -> str:
+    """Return the elements of each class of stored tensors: ``13 parameters, 2 scalars``.
+
+    Nothing if that says no more than the ``declared`` number of parameters next to it.
+    """
+    if not classes or {key: n for key, n in classes.items() if n} == {"parameters": declared}:
+        return ""
     named = {
         "parameters": "parameter",
         "scalars": "scalar",

@@ -109,24 +109,32 @@ class PytestRun:
             self._executor.close()
             self._executor = None
 
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Repeat each check over its subjects, named by stable ids."""
-        check = BY_TEST.get(metafunc.function.__name__)
-        if check is None or metafunc.definition.path.parent != SUITES:
-            return
-        subjects = [
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str) -> list[Any] | None:
+        """Collect nothing for a check without a subject, so that what is counted is what is run."""
+        idle = name in BY_TEST and collector.path.parent == SUITES and not self._subjects(name)
+        return [] if idle else None
+
+    def _subjects(self, test: str) -> list[Subject]:
+        return [
             planned.subject
             for target in self.targets.values()
             for planned in target.planned
-            if planned.check == check
+            if planned.check == BY_TEST[test]
         ]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Repeat each check over its subjects, named by stable ids."""
+        test = metafunc.function.__name__
+        if test not in BY_TEST or metafunc.definition.path.parent != SUITES:
+            return
+        subjects = self._subjects(test)
         metafunc.parametrize("subject", subjects, ids=[subject.label for subject in subjects])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Drop checks without a subject; go through one submission after the other, in order."""
+        """Keep what is selected; go through one submission after the other, in order."""
         targets = {name: position for position, name in enumerate(self.targets)}
-        ours = [item for item in items if isinstance(_subject(item), Subject)]
+        ours = [item for item in items if item.path.parent == SUITES]
         rest = [item for item in items if item.path.parent != SUITES]
         if self._only is not None:
             left_out = [item for item in ours if _planned(item).test not in self._only]

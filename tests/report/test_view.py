@@ -1,4 +1,6 @@
-from conformance.report.view import view_of
+import pytest
+
+from conformance.report.view import REPEATED, view_of
 from tests.report import example
 
 
@@ -35,6 +37,17 @@ def test_equal_failures_of_one_check_are_one_card():
         *(example.finding("SAMPLE-SIZE-001", f"m/{n}", "fail", message="Same.") for n in range(9))
     ).groups
     assert [len(card.entries) for card in group.cards] == [9]
+
+
+@pytest.mark.parametrize(("findings", "named"), [(1, 1), (REPEATED, REPEATED), (REPEATED + 1, 0)])
+def test_a_card_of_many_findings_is_repeated_by_running_all(findings, named):
+    same = [not_run("SAMPLE-SIZE-001", f"m/{n}") for n in range(findings)]
+    (group,) = view(
+        *same, environment={**example.build()["environment"], "submission": "/s"}
+    ).groups
+    (card,) = group.cards
+    assert card.command.startswith("nnr-conformance run /s")
+    assert card.command.count(" --only ") == named
 
 
 def test_failures_that_differ_in_anything_stay_apart():

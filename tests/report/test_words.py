@@ -127,3 +127,22 @@ def test_ratio():
     assert words.ratio(1, 3) == "0.333"
     assert words.ratio(1, 0) == "—"
     assert words.ratio("inf", 2) == "inf"
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        (None, ""),
+        ({"parameters": 13, "scalars": 0}, ""),
+        ({"parameters": 12}, "12 parameters"),
+        (
+            {"parameters": 13, "scalars": 1, "topology": 4},
+            "13 parameters, 1 scalar, 4 topology elements",
+        ),
+        ({"parameters": 0}, "nothing stored"),
+    ],
+)
+def test_classes_of_tensors_are_shown_where_they_say_more_than_the_number(
+    classes: dict[str, int] | None, said: str
+) -> None:
+    assert words.counts(classes, 13) == said

@@ -107,6 +107,11 @@ def test_collecting_lists_the_checks_and_judges_nothing(judge_folders: Runner, t
     assert "PASS" not in run.output
 
 
+def test_what_is_counted_as_collected_is_what_is_planned(judge_folders: Runner, tiny: Path) -> None:
+    run = judge_folders(tiny)
+    assert f"collected {run.report()['summary']['planned']} items\n" in run.output
+
+
 def test_checks_come_in_the_order_of_the_catalogue(judge_folders: Runner, tiny: Path) -> None:
     run = judge_folders(tiny, options=["--collect-only", "-q"])
     tests = [line.partition("::")[2].partition("[")[0] for line in run.output.splitlines()]

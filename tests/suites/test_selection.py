@@ -22,7 +22,7 @@ DELTA = "test_metrics.py::test_delta_within_tolerance[tiny/half/top1]"
 SELECTIONS = {
     "keyword": ["-k", "half-onnx"],
     "keyword-distributed": ["-k", "half-onnx", "-n", "2"],
-    "deselected": ["--deselect", f"conformance/{DELTA}"],
+    "deselected": ["--deselect", DELTA],
     "test-id": [f"{SUITES}/{DELTA}"],
     "file": [f"{SUITES}/test_metrics.py"],
 }
