@@ -137,6 +137,14 @@ class Network(Protocol):
         """Elements of all stored tensors, by role."""
 
     @property
+    def everything(self) -> Mapping[str, Array]:
+        """Every stored tensor of numbers, also those that no sample can bring."""
+
+    @property
+    def topology_bytes(self) -> int:
+        """Bytes of the topology that outputs depend on."""
+
+    @property
     def unused_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that no output depends on."""
 

@@ -156,6 +156,18 @@ class Inventory:
         self.parameters: Mapping[str, Array] = self._only(Role.PARAMETER)
         self.scalars: Mapping[str, Array] = self._only(Role.SCALAR)
         self.constants: Mapping[str, Array] = self._only(Role.TOPOLOGY)
+        self.everything: Mapping[str, Array] = _Tensors(
+            {name: each for name, each in self._tensors.items() if each.dtype.kind not in "OUS"}
+        )
+
+    @property
+    def topology_bytes(self) -> int:
+        """Bytes of the topology that outputs depend on, without strings."""
+        return sum(
+            tensor.elements * tensor.dtype.itemsize
+            for name, tensor in self._tensors.items()
+            if self.roles[name] is Role.TOPOLOGY and tensor.is_needed and name in self.everything
+        )
 
     @property
     def unused_parameters(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from conformance.codecs import Memory
 from conformance.evaluation.tasks.merging import merged
 from conformance.evaluation.tasks.network_state import State, keep_state
 
-NETWORK: Any = SimpleNamespace(parameters={}, scalars={}, constants={})
+NETWORK: Any = SimpleNamespace(parameters={}, scalars={}, constants={}, everything={})
 FLOATS = [np.float16, np.float32, np.float64, ml_dtypes.bfloat16]
 NUMBERS = st.floats(-1e4, 1e4, width=16)
 

@@ -27,7 +27,7 @@ from conformance.tensorfiles import network_digest, tensor_digest
 from conformance.verdicts import UnsupportedError
 from tests.evaluation.bench import LIMITS
 
-NETWORK: Any = SimpleNamespace(parameters={}, scalars={}, constants={})
+NETWORK: Any = SimpleNamespace(parameters={}, scalars={}, constants={}, everything={})
 ANY_NAMES = st.text(max_size=8) | st.just("x" * 2000) | st.just("__metadata__")
 NAMES = st.text("abc.:/ é", min_size=1, max_size=8).filter(lambda name: name.strip() == name)
 VALUES = st.sampled_from([np.float32, np.float16, np.int8, np.int64, np.bool_]).flatmap(

@@ -109,6 +109,22 @@ def test_a_sum_that_overflows_is_told_of_its_terms(tiny: Path) -> None:
     assert not measured["usable"]
 
 
+def test_a_sample_that_is_a_network_is_looked_at_whole(tiny: Path) -> None:
+    """A tensor that nobody can replace, as one that is stored sparsely, is one of its tensors."""
+    weights = tiny_submission.weights()
+    made = models.onnx.load_from_string(tiny_submission.model_bytes(weights))
+    (dense,) = (each for each in made.graph.initializer if each.name == "fc.weight")
+    made.graph.initializer.remove(dense)
+    values = from_array(np.array([INF], np.float32), "fc.weight")
+    places = from_array(np.array([4], np.int64), "places")
+    sparse = helper.make_sparse_tensor(values, places, list(weights["fc.weight"].shape))
+    made.graph.sparse_initializer.append(sparse)
+    add_sample(tiny, "odd", made)
+    measured = Bench(tiny).evaluate("decode", sample="odd")
+    assert measured["tensors"]["fc.weight"]["non_finite"] == 1
+    assert not measured["usable"]
+
+
 def test_tflite_sample_is_compared_with_the_original(tmp_path: Path) -> None:
     root = tmp_path / "submission"
     shutil.copytree(Path(__file__).parents[2] / "vectors/submissions/digits-formats", root)

@@ -215,3 +215,11 @@ def test_values_are_compared_across_types():
     assert not same_values(mask, mask.astype(np.int32) * 2)
     assert not same_values(np.int64([2**62 + 1]), np.float32([2**62]))
     assert same_values(np.float32([-np.inf, np.nan]), np.float64([-np.inf, np.nan]))
+
+
+def test_only_topology_that_outputs_depend_on_counts_as_bytes_of_the_network():
+    read = tensor(np.arange(10), Use.VALUE, name="read")
+    padding = tensor(np.zeros(10**6, np.int64), name="padding", is_needed=False)
+    words = tensor(np.array(["a"], object), Use.VALUE, name="words")
+    inventory = Inventory([tensor(WEIGHTS), read, padding, words], file="net")
+    assert inventory.topology_bytes == 80

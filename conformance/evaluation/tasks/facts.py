@@ -32,10 +32,7 @@ def tensor_facts(array: Array, original: Array | None) -> Facts:
 
 def original_tensor(original: Network, name: str) -> Array | None:
     """Return the stored tensor of the original with this name, None without one."""
-    for held in (original.parameters, original.scalars, original.constants):
-        if name in held:
-            return held[name]
-    return None
+    return original.everything.get(name)
 
 
 def tensor_text(facts: Mapping[str, Json]) -> str:
@@ -76,7 +73,7 @@ def model_facts(network: Network, original: Network) -> dict[str, Facts]:
     Its tools may have given a mask another name than the original's: one that has the shape, and
     the same NaN and infinities at the same places, as a tensor of the original is not counted.
     """
-    own = {**network.parameters, **network.scalars, **network.constants}
+    own = network.everything
     facts = {name: tensor_facts(own[name], original_tensor(original, name)) for name in sorted(own)}
     for name in facts.keys() - network.parameters.keys():
         facts[name]["optional"] = True
@@ -91,8 +88,7 @@ def model_facts(network: Network, original: Network) -> dict[str, Facts]:
 
 def _masks(original: Network) -> set[str | None]:
     """Return the digest of each tensor of the original that is not finite everywhere."""
-    held = original.parameters, original.scalars, original.constants
-    return {_mask(arrays[name]) for arrays in held for name in arrays} - {None}
+    return {_mask(array) for array in original.everything.values()} - {None}
 
 
 def _mask(array: Array) -> str | None:

@@ -31,7 +31,7 @@ def open_model(work: Work) -> Json:
         "outputs": [_port(port) for port in network.outputs],
         "counts": asdict(counts),
         "parameter_bytes": sum(sizes.values()),
-        "topology_bytes": sum(array.nbytes for array in network.constants.values()),
+        "topology_bytes": network.topology_bytes,
         "used_parameter_bytes": sum(sizes.values()) - sum(sizes[name] for name in unused),
         "unused_parameters": list(unused),
         "unused_fix": network.unused_fix,

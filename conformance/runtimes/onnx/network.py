@@ -85,6 +85,16 @@ class OnnxNetwork:
         return self.inventory.counts
 
     @property
+    def everything(self) -> Mapping[str, Array]:
+        """Every stored tensor of numbers, also those that no sample can bring."""
+        return self.inventory.everything
+
+    @property
+    def topology_bytes(self) -> int:
+        """Bytes of the topology that outputs depend on."""
+        return self.inventory.topology_bytes
+
+    @property
     def unused_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that no output of the graph depends on."""
         return self.inventory.unused_parameters
