@@ -55,7 +55,10 @@ def test_facts_and_digest_are_those_of_the_parameters() -> None:
 def test_values_that_the_original_has_not_finite_either_do_not_count() -> None:
     masked = np.array([-np.inf, 1.0], np.float32)
     network: Any = SimpleNamespace(
-        parameters={"mask": masked}, scalars={}, constants={"low": masked[:1]}
+        parameters={"mask": masked},
+        scalars={},
+        constants={"low": masked[:1]},
+        everything={"mask": masked, "low": masked[:1]},
     )
     assert original_state(network).facts["mask"]["non_finite"] == 0
     assert state_of({"low": masked[:1]}, Memory(), network).facts["low"]["non_finite"] == 0

@@ -24,12 +24,12 @@ def decode_derived(work: Work) -> Json:
     name, last = last_step(sample)
     results = [kept_result(work.states[key_of((name, part))]) for part in range(last + 1)]
     parameters, facts = final_parameters(work), results[-1]["tensors"]
-    own = original.parameters
+    own = original.everything
     errors, lossless = {}, {}
     if sample.lossless:
-        lossless = lossless_comparison(facts, own, original.scalars)
+        lossless = lossless_comparison(facts, original.parameters, original.scalars)
     else:
-        held = {name: array for name, array in parameters.items() if name in own}
+        held = {n: a for n, a in parameters.items() if n in own and n not in original.constants}
         errors = {name: tensor_error(array, own[name], None) for name, array in held.items()}
     whole = _whole_file(work) if any(part.units for part in sample.parts) else None
     features = {feature for result in results for feature in result["features"]}

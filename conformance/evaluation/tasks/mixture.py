@@ -29,7 +29,8 @@ def run_mixture(work: Work) -> Json:
         raise ValueError(f"{work.case.name} was asked for without the original's evidence")
     with ExitStack() as opened:
         mapped = _decoded(work, opened)
-        runner = network.bind(_Mixture(network.parameters, mapped, work.case.swapped))
+        own = {**network.parameters, **network.scalars}
+        runner = network.bind(_Mixture(own, mapped, work.case.swapped))
     measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):

@@ -31,8 +31,7 @@ class Survey:
         stored_bits: Mapping[str, int],
     ) -> None:
         self._mapped = mapped
-        self._parameters = network.parameters
-        self._scalars = network.scalars
+        self._stored = network.everything
         self._constants = network.constants
         self._stored_bits = stored_bits
         self._with_errors = False
@@ -84,8 +83,7 @@ class Survey:
             if original.shape == array.shape and not same_values(original, array):
                 self.other_values.add(parameter)
             return
-        learned = self._parameters if parameter in self._parameters else self._scalars
-        own = learned.get(parameter)
+        own = self._stored.get(parameter)
         self.fitted[parameter] = tensor_facts(array, own)
         if own is None:
             return
@@ -93,7 +91,7 @@ class Survey:
             self.other_types.add(parameter)
         elif not self._with_errors and own.dtype != array.dtype and own.size == array.size:
             self.converted[parameter] = tensor_digest(array.astype(own.dtype).reshape(own.shape))
-        if self._with_errors and learned is self._parameters:
+        if self._with_errors:
             self.errors[parameter] = tensor_error(array, own, self._bits_of(parameter))
 
     def _bits_of(self, parameter: str) -> int | None:
