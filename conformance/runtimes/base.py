@@ -1,4 +1,4 @@
-"""The part of a network that is the same in every format whose parameters are read into arrays."""
+"""The parts of a network that are the same in every format, or in most."""
 
 from __future__ import annotations
 
@@ -16,35 +16,14 @@ from conformance.runtimes.roles import Inventory
 from conformance.runtimes.running import FunctionRunner
 
 
-class ParameterNetwork(ABC):
-    """A network that runs with any set of parameters; see :class:`conformance.runtimes.Network`.
+class StoringNetwork:
+    """What every network says of its stored tensors, by its ``inventory``, and its ends.
 
-    A format derives from it, fills in the attributes, and says in :meth:`_compute_with` how its
-    library is run. The tensors of ``inventory`` are in the format's own layout. ``unused_fix`` says
-    how to save the model without its unused parameters, where the format knows.
+    ``unused_fix`` says how to save the model without its unused parameters, where the format knows.
     """
 
     inventory: Inventory
-    inputs: tuple[PortInfo, ...]
-    outputs: tuple[PortInfo, ...]
-    versions: Mapping[str, str]
-    settings: Mapping[str, str]
-    unused_files: tuple[str, ...] = ()
     unused_fix: str = ""
-    foreign_classes: tuple[str, ...] = ()
-    """Classes that the format's own loader needs and its library does not have; never used."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-
-    @abstractmethod
-    def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
-        """Return a function from inputs to outputs, of the network that holds ``tensors``.
-
-        They are every parameter and, where a sample brought them, scalars, each in the type and
-        shape of the network's own; None stands for the network's own. What is left of an earlier
-        call must not show: neither its tensors nor any state of a run.
-        """
 
     @property
     def parameters(self) -> Mapping[str, Array]:
@@ -90,6 +69,48 @@ class ParameterNetwork(ABC):
         """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
         self.inventory.check_replaceable()
 
+    def close(self) -> None:
+        """Give back what the network holds."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class ParameterNetwork(StoringNetwork, ABC):
+    """A network that runs with any set of parameters; see :class:`conformance.runtimes.Network`.
+
+    A format derives from it, fills in the attributes, and says in :meth:`_compute_with` how its
+    library is run. The tensors of ``inventory`` are in the format's own layout.
+    """
+
+    inputs: tuple[PortInfo, ...]
+    outputs: tuple[PortInfo, ...]
+    versions: Mapping[str, str]
+    settings: Mapping[str, str]
+    unused_files: tuple[str, ...] = ()
+    foreign_classes: tuple[str, ...] = ()
+    """Classes that the format's own loader needs and its library does not have; never used."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    @abstractmethod
+    def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
+        """Return a function from inputs to outputs, of the network that holds ``tensors``.
+
+        They are every parameter and, where a sample brought them, scalars, each in the type and
+        shape of the network's own; None stands for the network's own. What is left of an earlier
+        call must not show: neither its tensors nor any state of a run.
+        """
+
     def bind(self, replacement: Mapping[str, Array] | None = None) -> FunctionRunner:
         """Return a runner with the network's own parameters, or with all of them replaced.
 
@@ -107,20 +128,6 @@ class ParameterNetwork(ABC):
         """Return a runner with every parameter zero, whatever else the graph holds."""
         zeros = {n: np.zeros(a.shape, a.dtype) for n, a in self.parameters.items()}
         return self._runner(zeros)
-
-    def close(self) -> None:  # noqa: B027 - most formats keep no file open
-        """Give back what the network holds."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _runner(self, tensors: Mapping[str, Array] | None) -> FunctionRunner:
         return FunctionRunner(self._compute_with(tensors), self.inputs, self.file)

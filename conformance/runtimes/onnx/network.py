@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from types import TracebackType
-from typing import Self, final
+from typing import final
 
 from onnx import TensorProto
 
-from conformance.runtimes._protocol import Array, Counts, ModelSource
+from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes.base import StoringNetwork
 from conformance.runtimes.batching import fixed_batch, takes_batches
 from conformance.runtimes.fitting import fit_tensors
 from conformance.runtimes.onnx.batch_size import free_batch
@@ -32,10 +32,8 @@ from conformance.runtimes.roles import Inventory
 
 
 @final
-class OnnxNetwork:
+class OnnxNetwork(StoringNetwork):
     """An opened ONNX model; see :class:`conformance.runtimes.Network`."""
-
-    unused_fix = ""
 
     def __init__(self, source: ModelSource) -> None:
         self._file = source.display[0]
@@ -58,46 +56,6 @@ class OnnxNetwork:
             name: version(name) for name in ("onnx", "onnxruntime", "numpy", "ml_dtypes")
         }
         self.settings = SETTINGS
-
-    @property
-    def parameters(self) -> Mapping[str, Array]:
-        """The parameters by name, as read-only views of the files."""
-        return self.inventory.parameters
-
-    @property
-    def scalars(self) -> Mapping[str, Array]:
-        """The scalars by name."""
-        return self.inventory.scalars
-
-    @property
-    def constants(self) -> Mapping[str, Array]:
-        """The topology by name."""
-        return self.inventory.constants
-
-    @property
-    def aliases(self) -> Mapping[str, str]:
-        """None: a tensor of an ONNX model has one name."""
-        return self.inventory.aliases
-
-    @property
-    def counts(self) -> Counts:
-        """Elements of all stored tensors, by role."""
-        return self.inventory.counts
-
-    @property
-    def everything(self) -> Mapping[str, Array]:
-        """Every stored tensor of numbers, also those that no sample can bring."""
-        return self.inventory.everything
-
-    @property
-    def topology_bytes(self) -> int:
-        """Bytes of the topology that outputs depend on."""
-        return self.inventory.topology_bytes
-
-    @property
-    def unused_parameters(self) -> tuple[str, ...]:
-        """Names of the parameters that no output of the graph depends on."""
-        return self.inventory.unused_parameters
 
     def bind(self, replacement: Mapping[str, Array] | None = None) -> OnnxRunner:
         """Return a runner with the model's own parameters, or with all of them replaced.
@@ -142,24 +100,9 @@ class OnnxNetwork:
         size = self._batch_size(skeleton.model)
         return OnnxRunner(session, skeleton, self.inputs, size, self._file)
 
-    def check_replaceable(self) -> None:
-        """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""
-        self.inventory.check_replaceable()
-
     def close(self) -> None:
         """Close the files; runners go on working."""
         self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _forget(self) -> None:
         """Let the kernel take back the parameters' pages: they are about to be replaced."""
