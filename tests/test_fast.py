@@ -34,7 +34,7 @@ def test_a_file_belongs_to_it_by_its_place(name, expected):
 @pytest.mark.parametrize("name", sorted(FRAMEWORKS))
 def test_a_framework_cannot_be_imported_in_it(name, monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [NoFrameworks(), *sys.meta_path])
-    monkeypatch.setattr(sys, "modules", {})
+    monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(AssertionError, match=f"imports {name}"):
         __import__(name)
 

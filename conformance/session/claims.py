@@ -50,7 +50,7 @@ def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
             "tensor_digests": {
                 name: facts["sha256"]
                 for name, facts in decoded["tensors"].items()
-                if "optional" not in facts
+                if "optional" not in facts or "scalar" in facts
             },
         },
         **layers,

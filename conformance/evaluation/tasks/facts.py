@@ -69,7 +69,8 @@ def lossless_comparison(
 def model_facts(network: Network, original: Network) -> dict[str, Facts]:
     """Return the facts of every stored tensor of a sample that is itself a network.
 
-    Those that are no parameters are ``optional``: their digests need not be claimed.
+    Those that are no parameters are ``optional``: their digests need not be claimed. Those of
+    scalars are worth it.
     Its tools may have given a mask another name than the original's: one that has the shape, and
     the same NaN and infinities at the same places, as a tensor of the original is not counted.
     """
@@ -77,6 +78,8 @@ def model_facts(network: Network, original: Network) -> dict[str, Facts]:
     facts = {name: tensor_facts(own[name], original_tensor(original, name)) for name in sorted(own)}
     for name in facts.keys() - network.parameters.keys():
         facts[name]["optional"] = True
+    for name in network.scalars:
+        facts[name]["scalar"] = True
     renamed = [name for name, each in facts.items() if each["non_finite"]]
     if renamed:
         masks = _masks(original)
