@@ -177,7 +177,8 @@ def test_wrong_turns_that_nothing_notices_fail_no_run(
     chain.update("a", named=False)
     chain.update("b", "a", named=False)
     run = judge_folders(chain.save(), options=["-k", "wrong_turn"])
-    findings = run.report()["findings"]
+    report = run.reports / "tiny" / "selected" / "report.json"
+    findings = json.loads(report.read_text("utf-8"))["findings"]
     unnoticed = [
         f for f in findings if f["check"] == "UPDATE-MUTATION-001" and f["verdict"] == "fail"
     ]
