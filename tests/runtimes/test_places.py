@@ -442,6 +442,8 @@ def damaged(**changes):
         sparse.dims[:] = changes["dims"]
     if "indices" in changes:
         sparse.indices.CopyFrom(places.tensor(changes["indices"]))
+    if "index_type" in changes:
+        sparse.indices.data_type = changes["index_type"]
     if "values" in changes:
         sparse.values.CopyFrom(places.tensor(changes["values"], "S"))
     return sparse
@@ -455,11 +457,12 @@ def damaged(**changes):
         ({"indices": np.full((8, 2), 4)}, "one outside"),
         ({"indices": np.array([0, 1])}, "int64 indices [2]"),
         ({"indices": np.arange(8, dtype=np.int32)}, "int32 indices"),
+        ({"index_type": 39}, "element type 39"),
         ({"values": np.ones((2, 4), np.float32)}, "values [2, 4]"),
         ({"dims": [-4, 4]}, "[-4, 4]"),
         ({"dims": [1 << 40, 1 << 40]}, "1099511627776"),
     ],
-    ids=["past the end", "negative", "per axis", "too few", "type", "values", "size", "huge"],
+    ids=["beyond", "negative", "per axis", "too few", "type", "no type", "values", "size", "huge"],
 )
 def test_a_sparse_tensor_that_contradicts_itself_is_malformed(tmp_path, changes, found):
     with pytest.raises(MalformedError) as caught:

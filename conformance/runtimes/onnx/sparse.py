@@ -79,9 +79,14 @@ def is_mostly_zero(sparse: SparseTensorProto, dtype: DType) -> bool:
 
 def unfolded(sparse: SparseTensorProto, record: TensorRecord, file: str) -> Array:
     """Return the whole tensor; MalformedError if values and positions do not fit its shape."""
+    index_type = sparse.indices.data_type
+    if index_type and dtype_of(index_type) is None:
+        raise _malformed(
+            record.element, file, "int64 indices", f"indices of element type {index_type}"
+        )
     try:
         values = numpy_helper.to_array(sparse.values)
-        indices = numpy_helper.to_array(sparse.indices) if sparse.indices.data_type else _NONE
+        indices = numpy_helper.to_array(sparse.indices) if index_type else _NONE
     except (DecodeError, ValueError, TypeError, OverflowError) as error:
         raise _malformed(record.element, file, "values and indices", str(error)[:200]) from error
     shape, rank = record.dims, len(record.dims)

@@ -184,7 +184,7 @@ def _record(value: ValueInfoProto, file: str) -> TensorRecord:
             f"the parameter {value.name!r} of the graph has no fixed type and shape",
             where=Location(file, element=value.name),
             expected="an element type and the size of every axis",
-            found=TensorProto.DataType.Name(tensor.elem_type) + f" {dims}",
+            found=f"{dtype.name if dtype is not None else f'type {tensor.elem_type}'} {dims}",
             mend="Export the graph with the types and shapes of its parameters.",
         )
     return TensorRecord(

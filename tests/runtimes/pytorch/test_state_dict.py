@@ -125,6 +125,18 @@ def test_an_input_that_the_state_dict_lacks_is_an_input(tmp_path):
         assert [port.name for port in network.inputs] == ["x", "fc.bias"]
 
 
+@pytest.mark.parametrize(
+    ("elem_type", "shape", "found"),
+    [(39, (2, 4), "type 39 [2, 4]"), (TensorProto.FLOAT, ("N", 4), "float32 [-1, 4]")],
+)
+def test_a_parameter_without_a_type_or_a_size_is_refused(tmp_path, elem_type, shape, found):
+    graph = linear()
+    graph.graph.input[1].CopyFrom(models.value("fc.weight", shape, elem_type))
+    with pytest.raises(UnsupportedError, match="no fixed type and shape") as caught:
+        opened(tmp_path, graph)
+    assert caught.value.found == found
+
+
 def test_values_in_the_graph_are_never_used(tmp_path):
     """A graph that brings values of its own (few): the state dict's count."""
     own, other = nets.tensors("cnn"), nets.tensors("cnn", 1)
