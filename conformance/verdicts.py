@@ -136,7 +136,8 @@ def command_to_repeat(folder: str, findings: Iterable[tuple[str, str]]) -> str:
     ``folder`` is the submission; as an absolute path, the command works wherever it is typed.
     """
     only = (("--only", f"{check}:{subject}") for check, subject in findings)
-    return shlex.join(["nnr-conformance", "run", folder, *(word for pair in only for word in pair)])
+    named = f"./{folder}" if folder.startswith("-") else folder  # or it would be an option
+    return shlex.join(["nnr-conformance", "run", named, *(word for pair in only for word in pair)])
 
 
 class ConformanceError(Exception):

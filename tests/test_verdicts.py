@@ -25,6 +25,7 @@ from conformance.verdicts import (
     NotRunError,
     UnsupportedError,
     Verdict,
+    command_to_repeat,
     error_from_json,
     overall,
 )
@@ -305,3 +306,11 @@ def test_exit_codes_are_the_promised_ones() -> None:
     codes = (ExitCode.PASS, ExitCode.FAIL, ExitCode.USAGE, ExitCode.INCOMPLETE, ExitCode.INTERNAL)
     assert codes == (0, 1, 2, 3, 4)
     assert EXIT_OF_OVERALL == {"pass": 0, "fail": 1, "incomplete": 3}
+
+
+@pytest.mark.parametrize(
+    ("folder", "named"), [("-dash", "./-dash"), ("/a b/-dash", "'/a b/-dash'"), ("sub", "sub")]
+)
+def test_a_folder_is_no_option_of_the_command_to_repeat(folder: str, named: str) -> None:
+    only = command_to_repeat(folder, [("SAMPLE-SIZE-001", "net/half")])
+    assert only == f"nnr-conformance run {named} --only SAMPLE-SIZE-001:net/half"

@@ -28,7 +28,7 @@ def _tests(selected: str, targets: Sequence[Target]) -> list[str]:
     if check is None or not colon:
         raise _unknown(
             f"{name!r} is not the id of a check" if check is None else f"{name} needs a subject",
-            "CHECK:SUBJECT, where CHECK is one of",
+            "CHECK:SUBJECT, with a CHECK such as",
             selected,
             BY_ID,
             "`nnr-conformance checks` lists the checks, a report their subjects",
