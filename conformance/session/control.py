@@ -1,36 +1,46 @@
 """Judge the controls: whether a tolerance tells the original from a network that has lost it.
 
 A tolerance is *blind* if it accepts a control, or if its bound is more than half of what the weaker
-control loses: the one that loses least. Confidence is ignored: a control that only chance lets
-fail is not noticed. ``docs/metrics.md`` has the rule at length.
+control loses: the one that loses least. Its confidence and its upper bound are ignored: a control
+that nothing but chance, or an improvement, keeps out is not noticed. ``docs/metrics.md`` has the
+rule at length.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from conformance.metrics import judge
+from conformance.metrics.tolerance import EQUAL
 from conformance.submission.values import Tolerance
-from conformance.verdicts import ConformanceError, Json, NotRunError, Verdict, error_from_json
+from conformance.verdicts import ConformanceError, Json, NotRunError, error_from_json
 
 SHARE = 0.5
 """Of what the weaker control loses, the greatest bound."""
 
 Direction: TypeAlias = Literal["higher", "lower"]
 
-_WORDS = {"zeros": "a network of zeros", "shuffled": "a network with shuffled parameters"}
+_WORDS = {"zeros": "a network of zeros", "shuffled": "a network of shuffled parameters"}
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What a metric says of a control: its value, and how much worse that is; NaN loses all."""
+    """What a metric says of a control: its value, and how much worse that is than ``reference``.
+
+    A value that is no number is infinitely worse.
+    """
 
     name: str
     value: float
     loss: float
+    reference: float
+
+    @property
+    def loses(self) -> bool:
+        """Whether the value is worse at all: by more than the tolerance rule takes for equal."""
+        return self.loss > 2 * EQUAL * max(1.0, abs(self.reference))
 
     @property
     def words(self) -> str:
@@ -57,7 +67,6 @@ class Controls:
     """
 
     reference: float
-    direction: Direction
     items: int
     shuffles: int
     measured: tuple[Control, ...]
@@ -82,29 +91,18 @@ class Controls:
             return
         weaker = min(self.measured, key=lambda control: control.loss)
         for tolerance in tolerances:
-            plain = replace(tolerance, confidence=None)
-            judged = {
-                each.name: judge(plain, self.direction, self.reference, each.value)
-                for each in self.measured
-            }
-            bound = next(iter(judged.values())).bound
-            accepted = [c for c in self.measured if judged[c.name].verdict is Verdict.PASS]
-            if accepted:
-                message = f"a tolerance of metric {metric!r} accepts {accepted[0].words} as well"
-            elif weaker.loss <= 0:
-                message = f"metric {metric!r} does not get worse with {weaker.words}"
-            elif bound > SHARE * weaker.loss:
-                message = (
-                    f"a tolerance of metric {metric!r} allows more than half of what "
-                    f"{weaker.words} loses"
-                )
-            else:
+            scale = abs(self.reference) if tolerance.type == "relative" else 1.0
+            bound = tolerance.bound * scale
+            if weaker.loses and bound <= SHARE * weaker.loss:
                 continue
+            message = f"metric {metric!r} accepts {weaker.words} as well"
+            if bound < weaker.loss:
+                message = f"metric {metric!r} allows more than half of what {weaker.words} loses"
             yield Blind(
                 message,
                 expected=_allowed(weaker),
                 found=f"{self.said}; bound {bound:.6g}{_as_declared(tolerance)}",
-                mend=_mend(weaker, tolerance, abs(self.reference)),
+                mend=_mend(weaker, scale),
             )
 
     def require_all(self) -> None:
@@ -138,8 +136,8 @@ def controls_of(
             values = [float(cell["value"]) for cell in found]
             pairs = sorted((_loss(reference, value, direction), value) for value in values)
             loss, value = pairs[len(pairs) // 2]
-            measured.append(Control(name, value, loss))
-    return Controls(reference, direction, items, len(row["shuffled"]), tuple(measured), failure)
+            measured.append(Control(name, value, loss, reference))
+    return Controls(reference, items, len(row["shuffled"]), tuple(measured), failure)
 
 
 def _loss(reference: float, value: float, direction: Direction) -> float:
@@ -150,8 +148,8 @@ def _loss(reference: float, value: float, direction: Direction) -> float:
 
 
 def _allowed(weaker: Control) -> str:
-    if weaker.loss <= 0:
-        return f"a metric that gets worse with {weaker.words}"
+    if not weaker.loses:
+        return f"a metric that {weaker.words} makes worse"
     return (
         f"a bound of at most {weaker.loss * SHARE:.6g}: half of {weaker.loss:.6g}, which "
         f"{weaker.words} loses"
@@ -162,14 +160,13 @@ def _as_declared(tolerance: Tolerance) -> str:
     return f" ({tolerance.bound:g} of the original)" if tolerance.type == "relative" else ""
 
 
-def _mend(weaker: Control, tolerance: Tolerance, reference: float) -> str:
-    if weaker.loss <= 0:
+def _mend(weaker: Control, scale: float) -> str:
+    if not weaker.loses:
         return (
             "no bound would do: bind an output that depends on the parameters, choose a metric "
             "that sees its values (cosine-similarity sees only the sign of a single number), or "
             "vectors whose items are not right without the network"
         )
-    scale = reference if tolerance.type == "relative" else 1.0
     return (
         f'declare "bound": {_rounded_down(SHARE * weaker.loss / scale)} or less, whatever the use '
         "case asks for; where no such bound is useful, choose a metric or vectors that tell good "
