@@ -4,10 +4,11 @@
 
 Files are read with NumPy, safetensors and onnx, samples of the codecs ``tensors`` and ``nnc`` are
 decoded by this project's own decoders, parameters are put into a copy of the model, ONNX Runtime
-runs it with this project's settings, and each metric is computed once. No hash is checked, no claim
+runs it with this project's settings, and each metric is computed once. So are they for the four
+controls of each original, on the vectors that a sample names. No hash is checked, no claim
 compared, no interval computed, nothing isolated, stored or reported. The values go to standard
 output as JSON: of a network, by ``metric@vectors``; of a lossless sample, whether it equals its
-original.
+original; of a control, under the name of its model, a space and its own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from safetensors.numpy import load_file
 from conformance import nnc
 from conformance.codecs import Source
 from conformance.codecs.tensors import TensorsCodec
+from conformance.evaluation.tasks.control import SEEDS, shuffled, zeroed
+from conformance.runtimes import Change
 
 Arrays: TypeAlias = Mapping[str, Any]
 Json: TypeAlias = Mapping[str, Any]
@@ -34,6 +37,10 @@ Json: TypeAlias = Mapping[str, Any]
 BATCH = 256
 """Items in one run: what the project takes for small networks."""
 LIMIT_BYTES = 1 << 34
+CONTROLS: Mapping[str, Change] = {
+    "zeros": zeroed,
+    **{f"shuffled {seed}": shuffled(seed) for seed in SEEDS},
+}
 CONFIG = {
     "session.disable_quant_qdq": "1",
     "session.disable_prepacking": "1",
@@ -55,9 +62,16 @@ def values_of(folder: Path) -> dict[str, dict[str, float | bool]]:
         original = {name: run(session, vectors[name]) for name in of_model}
         uses = wanted(declared["metric_values"])
         values[declared["id"]] = measure(uses, metrics, original, original, vectors)
-        for sample in submission["samples"]:
-            if sample["model"] != declared["id"]:
-                continue
+        samples = [each for each in submission["samples"] if each["model"] == declared["id"]]
+        judged = wanted([use for sample in samples for use in uses_of(sample)])
+        named = {name for _, name in judged}
+        uses = [use for use in dict.fromkeys([*uses, *judged]) if use[1] in named]
+        for control, change in CONTROLS.items():
+            changed = open_session(inject(changed_parameters(model, change), model))
+            outputs = {name: run(changed, vectors[name]) for name in named}
+            name = f"{declared['id']} {control}"
+            values[name] = measure(uses, metrics, outputs, original, vectors)
+        for sample in samples:
             values[sample["id"]] = sample_values(folder, sample, model, metrics, original, vectors)
     return values
 
@@ -80,9 +94,24 @@ def sample_values(
             return {"lossless": same(tensors, model)}
         reconstructed = inject(tensors, model)
     session = open_session(reconstructed)
-    uses = wanted([*sample["metrics"], *sample["claims"].get("metric_values", [])])
+    uses = wanted(uses_of(sample))
     outputs = {name: run(session, vectors[name]) for name in {name for _, name in uses}}
     return measure(uses, metrics, outputs, original, vectors)
+
+
+def uses_of(sample: Json) -> list[Json]:
+    """Return what a sample is judged by, and what it claims."""
+    return [*sample["metrics"], *sample["claims"].get("metric_values", [])]
+
+
+def changed_parameters(model: onnx.ModelProto, change: Change) -> dict[str, Any]:
+    """Return the parameters of a control, by name."""
+    arrays = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    return {
+        name: change(name, array)
+        for name, array in arrays.items()
+        if array.dtype.kind == "f" and array.size > 1
+    }
 
 
 def wanted(uses: list[Json]) -> list[tuple[str, str]]:
@@ -203,7 +232,8 @@ def cosine(ours: Any, theirs: Any) -> float:
     """Return the mean cosine of the angle between items."""
     a, b = (x.reshape(len(x), -1).astype(np.float64) for x in (ours, theirs))
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return float(((a * b).sum(axis=1) / lengths).mean())
+    products = (a * b).sum(axis=1)
+    return float(np.divide(products, lengths, np.zeros_like(lengths), where=lengths > 0).mean())
 
 
 def kl_divergence(ours: Any, theirs: Any, inputs: str = "logits") -> float:

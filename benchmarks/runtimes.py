@@ -2,10 +2,11 @@
 
     python benchmarks/runtimes.py [--parameters N] [--repetitions N] [FORMAT ...]
 
-For each format a network of 25 million parameters is written (see ``stacks.py``). The case that
-opens the original, runs it on its reference vectors, measures a metric and tries a network of zeros
-is evaluated in a worker that has served a small network of the same format, as in any run with more
-than one case. ``bare_runtimes.py`` loads and runs the same files with nothing around. Both in turn.
+For each format a network of 25 million parameters is written (see ``stacks.py``). The cases that
+open the original, run it and its four controls on the reference vectors, and measure a metric, are
+evaluated in a worker that has served a small network of the same format, as in any run with more
+than one case. ``bare_runtimes.py`` loads and runs the same files as often, with nothing around.
+Both in turn.
 
 The vectors are 1,024 items, in batches of 32. A matrix is used once for each item, so that all of
 them together are about as much work as a dozen images are for ResNet-50, which has as many
@@ -108,7 +109,7 @@ def _name_model(metadata: Any, folder: Path, files: list[Path], kind: str, width
 
 
 def case_seconds(small: Path, large: Path, scratch: Path) -> float:
-    """Return what the original's case takes in a worker that has served a small network."""
+    """Return what the original and its controls take in a worker that has served a small one."""
     limits = Limits.for_machine()
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         store, worker = EvidenceStore(Path(folder)), Worker(limits)
@@ -116,7 +117,7 @@ def case_seconds(small: Path, large: Path, scratch: Path) -> float:
             for submission in (small, large):
                 executor = Executor(load(submission), store, limits, reuse=False, worker=worker)
                 started = time.perf_counter()
-                evidence = executor.evidence(Case("original", MODEL, vectors=VECTORS))
+                evidence = executor.evidence(Case("control", MODEL, vectors=VECTORS))
                 taken = time.perf_counter() - started
                 if evidence.error is not None:
                     raise evidence.error

@@ -16,6 +16,7 @@ Over: TypeAlias = Literal[
     "vectors",
     "agreement",
     "measure",
+    "controlled",
     "declared_value",
     "replaced",
     "sample",
@@ -241,9 +242,9 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "METRIC-CONTROL-001",
         "test_originals",
-        "test_metric_notices_an_empty_network",
-        "measure",
-        "The metric tells the original from an empty network",
+        "test_tolerances_notice_controls",
+        "controlled",
+        "Tolerances tell the original from networks that have lost what they learned",
         f"{CALL}, item 4; {FRAMEWORK}: lossy",
     ),
     Check(

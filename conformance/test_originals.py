@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 
 from conformance.evaluation.plan import Subject
-from conformance.session.control import judge_control
+from conformance.session.control import controls_of
 from conformance.session.framework_defaults import unlike_defaults
 from conformance.session.judge import Judge
 from conformance.session.ports import port_differences
-from conformance.verdicts import Json, Location, error_from_json
+from conformance.verdicts import Json, Location, NotRunError, error_from_json
 
 METADATA = "submission.json"
 WIDEST = 0.05
@@ -269,21 +269,33 @@ def test_metric_measured(judge: Judge) -> None:
     judge.passed(f"{judge.metric.id} is {row['value']}", evidence={"details": row["details"]})
 
 
-def test_metric_notices_an_empty_network(judge: Judge) -> None:
-    """No tolerance of the metric would accept a network in which every parameter is zero."""
-    row = judge.measured("original")
-    control = judge_control(judge.subject, judge.metric, row["better"], row["control"])
-    judge.require(
-        control.noticed,
-        f"metric {judge.metric.id!r} accepts an empty network as well",
-        expected="a network with every parameter zero lies outside the tolerance",
-        found=control.found,
-        where=Location(METADATA, pointer=judge.subject.pointer),
-        mend="bind an output that depends on the parameters, choose a metric that sees its values "
-        "(cosine-similarity sees only the sign of a single number), or declare a tolerance that "
-        "means something in the use case",
+def test_tolerances_notice_controls(judge: Judge) -> None:
+    """No tolerance accepts, or comes near to, a network that has lost what it had learned."""
+    row, metric = judge.measured("original"), judge.metric
+    if not math.isfinite(float(row["value"])):
+        raise NotRunError(
+            f"{metric.id!r} of the original is not a finite number",
+            expected="METRIC-MEASURE-001 passes",
+            found=str(row["value"]),
+            mend="fix the finding of METRIC-MEASURE-001 first",
+        )
+    measured = judge.evidence("control")
+    controls = controls_of(
+        float(row["value"]), row["better"], measured["items"], measured["metrics"][metric.id]
     )
-    judge.passed(f"{judge.metric.id} notices an empty network", found=control.found)
+    blind = list(controls.blind(metric.id, judge.subject.tolerances))
+    for tolerance in blind:
+        judge.require(
+            False,
+            tolerance.message,
+            expected=tolerance.expected,
+            found=tolerance.found,
+            where=Location(METADATA, pointer=judge.subject.pointer),
+            mend=tolerance.mend,
+        )
+    if not blind:
+        controls.require_all()
+    judge.passed(f"{metric.id} notices both controls", found=controls.said)
 
 
 def test_metric_value_reproduced(judge: Judge) -> None:

@@ -43,6 +43,7 @@ OVER: dict[Over, str] = {
     "vectors": "each vector set, with its model",
     "agreement": "each vector set that equals that of another format",
     "measure": "each metric that is used on a vector set",
+    "controlled": "each metric that is used on a vector set that a sample names",
     "declared_value": "each metric value declared for a model",
     "replaced": "each model that the tensors of a sample are put into",
     "sample": "each sample",
@@ -158,9 +159,11 @@ FAILURES = {
         "bindings do not fit, or the value is not finite."
     ),
     "METRIC-CONTROL-001": (
-        "A network with every parameter zero would be accepted too: the metric looks at an output "
-        "that the parameters do not reach, or its tolerance accepts any loss. Such a metric cannot "
-        "tell a good sample from a bad one."
+        "A tolerance is blind: it accepts a network with every parameter zero, or one with the "
+        "elements of every parameter shuffled, or its bound is more than half of what the weaker "
+        "of the two loses. The metric looks at an output that the parameters do not reach, or the "
+        "bound allows almost any loss: it cannot tell a good sample from a bad one. If one of the "
+        "two could not be measured, the check was not run. [Controls](metrics.md#controls)."
     ),
     "MODEL-METRIC-001": ("The original does not perform as declared on the reference vectors."),
     "SAMPLE-DECODE-001": (

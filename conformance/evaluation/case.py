@@ -19,6 +19,7 @@ from conformance.verdicts import Json
 Kind: TypeAlias = Literal[
     "model",
     "original",
+    "control",
     "agreement",
     "decode",
     "reconstruction",
@@ -29,7 +30,8 @@ Kind: TypeAlias = Literal[
     "layering",
     "mutation",
 ]
-"""``model``: open the original; ``original``: run it on one vector set; ``agreement``: compare its
+"""``model``: open the original; ``original``: run it on one vector set; ``control``: run it there
+with parameters that say nothing; ``agreement``: compare its
 outputs with those of the same network in another format; ``decode``: decode a sample;
 ``reconstruction``: run the decoded sample on one vector set; ``mixture``: run the original with
 some parameters of the sample; ``state``: the parameters after one part of a sample that others
@@ -95,12 +97,12 @@ class Case:
         """The case whose evidence this one is compared with, or None."""
         if self.kind == "agreement" and self.other_model is not None:
             return Case("original", self.other_model, vectors=self.other_vectors)
-        return self.own if self.kind in ("reconstruction", "mixture") else None
+        return self.own if self.kind in ("control", "reconstruction", "mixture") else None
 
     @property
     def own(self) -> Case | None:
         """The case that ran the original on the same vectors, if its evidence is needed."""
-        if self.kind not in ("agreement", "reconstruction", "mixture"):
+        if self.kind not in ("control", "agreement", "reconstruction", "mixture"):
             return None
         return Case("original", self.model, vectors=self.vectors)
 
@@ -198,6 +200,10 @@ def _declared(case: Case, submission: Submission) -> dict[str, Json]:
         vectors = submission.vector_set(case.vectors)
         declared["vectors"] = asdict(vectors)
         metrics = metrics_on(vectors.id, submission, model)
+        if case.kind == "control":
+            # What a bound is does not matter: who corrects one need not run the controls again.
+            declared["metrics"] = [_measured_of(metric) for metric in metrics]
+            return declared
         declared["metrics"] = [asdict(metric) for metric in metrics]
         declared["levels"] = confidence_levels(case, submission)
         declared["keeps_outputs"] = keeps_outputs(vectors, metrics, submission)
@@ -205,6 +211,12 @@ def _declared(case: Case, submission: Submission) -> dict[str, Json]:
         other = submission.vector_set(case.other_vectors)
         declared["other"] = [asdict(other), _declared_of(submission.model(other.model))]
     return declared
+
+
+def _measured_of(metric: Metric) -> dict[str, Json]:
+    """Return what the values of a metric depend on."""
+    names = ("id", "kind", "args", "bindings", "against")
+    return {name: value for name, value in asdict(metric).items() if name in names}
 
 
 def _declared_of(model: Model) -> dict[str, Json]:

@@ -21,7 +21,7 @@ def prerequisites(case: Case, submission: Submission) -> tuple[Case, ...]:
     if case.kind == "access":
         return (Case("decode", case.model, case.sample),)
     needed: list[Case] = [Case("model", case.model)]
-    if case.kind in ("agreement", "reconstruction", "mixture"):
+    if case.kind in ("control", "agreement", "reconstruction", "mixture"):
         needed = [each for each in (case.own, case.reference) if each is not None]
     if case.kind in ("reconstruction", "mixture"):
         sample = sample_of(case, submission)

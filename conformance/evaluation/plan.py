@@ -110,7 +110,7 @@ MODEL_CODECS = frozenset({"onnx", "tflite"})
 """Codecs whose samples are networks that run as they are."""
 
 _NO_LABEL = re.compile(r"[^!-Z^-~]")
-_ON_VECTORS = ("original", "agreement", "reconstruction", "compressed-run")
+_ON_VECTORS = ("original", "control", "agreement", "reconstruction", "compressed-run")
 _OF_SAMPLES = ("decode", "reconstruction", "compressed-run", "access")
 
 
@@ -127,6 +127,10 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["vectors"] = tuple(_vectors(name, submission))
     listed["agreement"] = tuple(_agreements(name, submission))
     listed["measure"] = tuple(_measures(name, submission))
+    named = _named_vectors(submission)
+    listed["controlled"] = tuple(
+        s for s in listed["measure"] if s.vectors and s.vectors.id in named
+    )
     listed["replaced"] = tuple(_replaced(name, submission))
     listed["declared_value"] = tuple(_declared_values(name, submission))
     samples = list(_samples(name, submission))
@@ -239,10 +243,23 @@ def _measures(name: str, submission: Submission) -> Iterator[Subject]:
 
 
 def _tolerances(submission: Submission, vectors: str, metric: Metric) -> tuple[Tolerance, ...]:
-    """Return every tolerance by which some sample is judged with ``metric`` on ``vectors``."""
+    """Return every tolerance by which some sample is judged with ``metric`` on ``vectors``.
+
+    Where there is none it is the metric's own.
+    """
     uses = (use for sample in submission.samples for use in sample.metrics)
     own = [u.tolerance for u in uses if (u.metric, u.vectors) == (metric.id, vectors)]
-    return tuple(dict.fromkeys([metric.tolerance, *own]))
+    return tuple(dict.fromkeys(own or [metric.tolerance]))
+
+
+def _named_vectors(submission: Submission) -> set[str]:
+    """Return the vector sets that some sample, or a layer of one, is judged or claimed on."""
+    named: set[str] = set()
+    for sample in submission.samples:
+        named |= {use.vectors for use in sample.metrics}
+        named |= {value.vectors for value in sample.claims.metric_values}
+        named |= {v.vectors for layer in sample.layers for v in layer.claims.metric_values}
+    return named
 
 
 def _declared_values(name: str, submission: Submission) -> Iterator[Subject]:

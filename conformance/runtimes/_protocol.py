@@ -6,7 +6,7 @@ network gives a :class:`Runner`, which computes outputs from inputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "npt.NDArray[Any]"
 """An array of any element type."""
+
+Change: TypeAlias = Callable[[str, Array], Array]
+"""Takes the name and the values of a parameter; returns others of the same type and shape."""
 
 Dim: TypeAlias = int | str | None
 """One dimension: a size, the name of a dynamic axis, or None where it is free and unnamed."""
@@ -176,8 +179,12 @@ class Network(Protocol):
         is not valid, UnsupportedError for one that cannot be run or replaced here.
         """
 
-    def bind_empty(self) -> Runner:
-        """Return a runner with every parameter zero, whatever else the graph holds."""
+    def bind_changed(self, change: Change) -> Runner:
+        """Return a runner in which every parameter is what ``change`` makes of the network's own.
+
+        Whatever else the graph holds stays. Parameters are changed one after the other: memory is
+        needed for those of the runner, and for the largest of them besides.
+        """
 
     def __enter__(self) -> Self: ...
 

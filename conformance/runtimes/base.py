@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
-from conformance.runtimes._protocol import Array, Counts, PortInfo
+from conformance.runtimes._protocol import Array, Change, Counts, PortInfo
 from conformance.runtimes.batching import Run
 from conformance.runtimes.fitting import as_stored, fit_tensors
-from conformance.runtimes.roles import Inventory
+from conformance.runtimes.roles import Inventory, MadeLate
 from conformance.runtimes.running import FunctionRunner
 
 
@@ -107,8 +105,9 @@ class ParameterNetwork(StoringNetwork, ABC):
         """Return a function from inputs to outputs, of the network that holds ``tensors``.
 
         They are every parameter and, where a sample brought them, scalars, each in the type and
-        shape of the network's own; None stands for the network's own. What is left of an earlier
-        call must not show: neither its tensors nor any state of a run.
+        shape of the network's own; None stands for the network's own. One may be made only when
+        it is asked for: to ask late, and for one after the other, saves memory. What is left of an
+        earlier call must not show: neither its tensors nor any state of a run.
         """
 
     def bind(self, replacement: Mapping[str, Array] | None = None) -> FunctionRunner:
@@ -124,10 +123,13 @@ class ParameterNetwork(StoringNetwork, ABC):
             fit_tensors(replacement, self.inventory, as_stored, element="parameters")
         )
 
-    def bind_empty(self) -> FunctionRunner:
-        """Return a runner with every parameter zero, whatever else the graph holds."""
-        zeros = {n: np.zeros(a.shape, a.dtype) for n, a in self.parameters.items()}
-        return self._runner(zeros)
+    def bind_changed(self, change: Change) -> FunctionRunner:
+        """Return a runner in which every parameter is what ``change`` makes of the network's own.
+
+        Whatever else the graph holds stays.
+        """
+        own = self.parameters
+        return self._runner(MadeLate(own, lambda name: change(name, own[name])))
 
     def _runner(self, tensors: Mapping[str, Array] | None) -> FunctionRunner:
         return FunctionRunner(self._compute_with(tensors), self.inputs, self.file)

@@ -30,7 +30,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import final
+from typing import Generic, TypeVar, final
 
 import numpy as np
 
@@ -45,6 +45,8 @@ _FEWEST_WEIGHTS = 16
 _MOST_SHOWN = 10
 _MASKED = -1e4
 _CHUNK = 1 << 20
+
+_Value = TypeVar("_Value")
 
 
 class Role(StrEnum):
@@ -156,8 +158,8 @@ class Inventory:
         self.parameters: Mapping[str, Array] = self._only(Role.PARAMETER)
         self.scalars: Mapping[str, Array] = self._only(Role.SCALAR)
         self.constants: Mapping[str, Array] = self._only(Role.TOPOLOGY)
-        self.everything: Mapping[str, Array] = _Tensors(
-            {name: each for name, each in self._tensors.items() if each.dtype.kind not in "OUS"}
+        self.everything: Mapping[str, Array] = self._read_late(
+            name for name, each in self._tensors.items() if each.dtype.kind not in "OUS"
         )
 
     @property
@@ -223,13 +225,12 @@ class Inventory:
             raise _unreachable(found, self.file, expected, f"{total} in all: ")
 
     def _only(self, role: Role) -> Mapping[str, Array]:
-        return _Tensors(
-            {
-                name: tensor
-                for name, tensor in self._tensors.items()
-                if self.roles[name] is role and self.can_bring(name)
-            }
+        return self._read_late(
+            name for name in self._tensors if self.roles[name] is role and self.can_bring(name)
         )
+
+    def _read_late(self, names: Iterable[str]) -> Mapping[str, Array]:
+        return MadeLate(names, lambda name: self._tensors[name].values())
 
 
 def allowed_content(parameters: int, operators: int) -> int:
@@ -331,20 +332,23 @@ def _unreachable(
 
 
 @final
-class _Tensors(Mapping[str, Array]):
-    """Arrays by name, each read when it is asked for."""
+class MadeLate(Mapping[str, _Value], Generic[_Value]):
+    """Values by name, each made by ``make`` whenever it is asked for, and not kept."""
 
-    def __init__(self, tensors: Mapping[str, StoredTensor]) -> None:
-        self._tensors = tensors
+    def __init__(self, names: Iterable[str], make: Callable[[str], _Value]) -> None:
+        self._names = dict.fromkeys(names)
+        self._make = make
 
-    def __getitem__(self, name: str) -> Array:
-        return self._tensors[name].values()
+    def __getitem__(self, name: str) -> _Value:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._make(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._tensors)
+        return len(self._names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._tensors
+        return name in self._names

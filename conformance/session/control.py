@@ -1,42 +1,180 @@
-"""Judge the control: whether a metric notices that a network is empty."""
+"""Judge the controls: whether a tolerance tells the original from a network that has lost it.
+
+A tolerance is *blind* if it accepts a control, or if its bound is more than half of what the weaker
+control loses: the one that loses least. Its confidence and its upper bound are ignored: a control
+that nothing but chance, or an improvement, keeps out is not noticed. ``docs/metrics.md`` has the
+rule at length.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-from conformance.evaluation.plan import Subject
-from conformance.metrics import judge
-from conformance.submission.values import Metric
-from conformance.verdicts import Json, Verdict
+from conformance.metrics.tolerance import EQUAL
+from conformance.submission.values import Tolerance
+from conformance.verdicts import ConformanceError, Json, NotRunError, error_from_json
+
+SHARE = 0.5
+"""Of what the weaker control loses, the greatest bound."""
+
+Direction: TypeAlias = Literal["higher", "lower"]
+
+_WORDS = {"zeros": "a network of zeros", "shuffled": "a network of shuffled parameters"}
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedControl:
-    """Whether the empty network was noticed, and the numbers in words."""
+class Control:
+    """What a metric says of a control: its value, and how much worse that is than ``reference``.
 
-    noticed: bool
-    found: str
-
-
-def judge_control(
-    subject: Subject,
-    metric: Metric,
-    direction: Literal["higher", "lower"],
-    control: Mapping[str, Json],
-) -> JudgedControl:
-    """Judge the empty network by every tolerance that the metric is used with.
-
-    ``direction`` is the one of the metric's kind, ``control`` has ``items``, and the values
-    ``reference`` of the original and ``value`` of the empty network on them.
+    A value that is no number is infinitely worse.
     """
-    reference, value = float(control["reference"]), float(control["value"])
-    items = "1 item" if control["items"] == 1 else f"{control['items']} items"
-    said = f"original {reference:.6g}, empty network {value:.6g} on {items}"
-    for tolerance in subject.tolerances or (metric.tolerance,):
-        plain = replace(tolerance, confidence=None)
-        judgement = judge(plain, direction, reference, value)
-        if judgement.verdict is Verdict.PASS:
-            return JudgedControl(False, f"{said}: {judgement.explanation}")
-    return JudgedControl(True, said)
+
+    name: str
+    value: float
+    loss: float
+    reference: float
+
+    @property
+    def loses(self) -> bool:
+        """Whether the value is worse at all: by more than the tolerance rule takes for equal."""
+        return self.loss > 2 * EQUAL * max(1.0, abs(self.reference))
+
+    @property
+    def words(self) -> str:
+        """What the control is."""
+        return _WORDS[self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Blind:
+    """A tolerance that does not tell the original from a control."""
+
+    message: str
+    expected: str
+    found: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """The controls of one metric on one vector set, beside the original's value, ``reference``.
+
+    ``shuffles`` counts the shuffled networks; there are none if no permutation changes anything.
+    ``failure`` is why one of the controls has no value.
+    """
+
+    reference: float
+    items: int
+    shuffles: int
+    measured: tuple[Control, ...]
+    failure: ConformanceError | None
+
+    @property
+    def said(self) -> str:
+        """All values in words."""
+        items = "1 item" if self.items == 1 else f"{self.items} items"
+        several = f", median of {self.shuffles}" if self.shuffles > 1 else ""
+        values = "".join(
+            f"; {each.name} {each.value:.6g} (loss {each.loss:.6g}"
+            f"{several if each.name == 'shuffled' else ''})"
+            for each in self.measured
+        )
+        without = "" if self.shuffles else "; shuffled not applicable: no permutation matters"
+        return f"original {self.reference:.6g}{values}{without}; on {items}"
+
+    def blind(self, metric: str, tolerances: Sequence[Tolerance]) -> Iterator[Blind]:
+        """Yield what is wrong with each blind tolerance that ``metric`` is used with."""
+        if not self.measured:
+            return
+        weaker = min(self.measured, key=lambda control: control.loss)
+        for tolerance in tolerances:
+            scale = abs(self.reference) if tolerance.type == "relative" else 1.0
+            bound = tolerance.bound * scale
+            if weaker.loses and bound <= SHARE * weaker.loss:
+                continue
+            message = f"metric {metric!r} accepts {weaker.words} as well"
+            if bound < weaker.loss:
+                message = f"metric {metric!r} allows more than half of what {weaker.words} loses"
+            yield Blind(
+                message,
+                expected=_allowed(weaker),
+                found=f"{self.said}; bound {bound:.6g}{_as_declared(tolerance)}",
+                mend=_mend(weaker, scale),
+            )
+
+    def require_all(self) -> None:
+        """Raise NotRunError if a control has no value: only positive evidence passes."""
+        if self.failure is not None:
+            raise NotRunError(
+                "a control could not be measured",
+                where=self.failure.where,
+                expected="a value of the metric for a network of zeros and for shuffled ones",
+                found=self.failure.message,
+                mend="let the network run with any values of its parameters; or waive this check, "
+                "and say in the reason why the tolerances are strict enough",
+            )
+
+
+def controls_of(
+    reference: float, direction: Direction, items: int, row: Mapping[str, Json]
+) -> Controls:
+    """Return the controls of a metric; ``row`` is what :mod:`..tasks.control` measured of it.
+
+    Of the shuffled networks the median counts. ``direction`` is that of the metric's kind.
+    """
+    cells = {"zeros": [row["zeros"]], "shuffled": row["shuffled"]}
+    measured: list[Control] = []
+    failure: ConformanceError | None = None
+    for name, found in cells.items():
+        errors = [cell["error"] for cell in found if "error" in cell]
+        if errors:
+            failure = failure or error_from_json(errors[0])
+        elif found:
+            values = [float(cell["value"]) for cell in found]
+            pairs = sorted((_loss(reference, value, direction), value) for value in values)
+            loss, value = pairs[len(pairs) // 2]
+            measured.append(Control(name, value, loss, reference))
+    return Controls(reference, items, len(row["shuffled"]), tuple(measured), failure)
+
+
+def _loss(reference: float, value: float, direction: Direction) -> float:
+    """Return how much worse ``value`` is; a value that is no number is infinitely worse."""
+    if math.isnan(value):
+        return math.inf
+    return (reference - value if direction == "higher" else value - reference) + 0.0
+
+
+def _allowed(weaker: Control) -> str:
+    if not weaker.loses:
+        return f"a metric that {weaker.words} makes worse"
+    return (
+        f"a bound of at most {weaker.loss * SHARE:.6g}: half of {weaker.loss:.6g}, which "
+        f"{weaker.words} loses"
+    )
+
+
+def _as_declared(tolerance: Tolerance) -> str:
+    return f" ({tolerance.bound:g} of the original)" if tolerance.type == "relative" else ""
+
+
+def _mend(weaker: Control, scale: float) -> str:
+    if not weaker.loses:
+        return (
+            "no bound would do: bind an output that depends on the parameters, choose a metric "
+            "that sees its values (cosine-similarity sees only the sign of a single number), or "
+            "vectors whose items are not right without the network"
+        )
+    return (
+        f'declare "bound": {_rounded_down(SHARE * weaker.loss / scale)} or less, whatever the use '
+        "case asks for; where no such bound is useful, choose a metric or vectors that tell good "
+        "networks from bad ones"
+    )
+
+
+def _rounded_down(number: float) -> str:
+    """Return two digits of a positive number that are not more than it is."""
+    step = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return f"{math.floor(number / step) * step:.2g}"

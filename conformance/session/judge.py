@@ -34,6 +34,7 @@ from conformance.verdicts import (
 OWNER: Mapping[Kind, str] = {
     "model": "MODEL-OPEN-001",
     "original": "MODEL-RUN-001",
+    "control": "METRIC-CONTROL-001",
     "agreement": "MODEL-AGREEMENT-001",
     "decode": "SAMPLE-DECODE-001",
     "reconstruction": "SAMPLE-RUN-001",

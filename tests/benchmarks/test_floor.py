@@ -31,6 +31,14 @@ def test_the_floor_sees_that_a_lossless_sample_is_one(values):
     assert values["lossless-xz"] == {"lossless": True}
 
 
+def test_the_floor_measures_every_control(values):
+    controls = [name for name in values if name.startswith("digits-cnn ")]
+    assert controls == ["digits-cnn zeros", *(f"digits-cnn shuffled {n}" for n in (1, 2, 3))]
+    for name in controls:
+        assert values[name].keys() == values["digits-cnn"].keys()
+        assert values[name]["logits-mse@test"] > 10
+
+
 def test_the_original_equals_itself(values):
     assert values["digits-cnn"]["logits-mse@test"] == 0
     assert values["digits-cnn"]["logits-cosine@test"] == pytest.approx(1)

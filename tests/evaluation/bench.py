@@ -43,10 +43,11 @@ class Bench:
         self.desk = Desk(LIMITS)
 
     def evaluate(self, kind: Kind, *, sample: str | None = None) -> dict[str, Any]:
-        """Return what the case measured; a reconstruction runs the original before."""
-        on_vectors = kind in ("original", "reconstruction")
+        """Return what the case measured; some run the original before."""
+        compared = kind in ("reconstruction", "control")
+        on_vectors = kind == "original" or compared
         case = Case(kind, "linear", sample=sample, vectors="test" if on_vectors else None)
-        return self.at_the_desk(case, self.reference() if sample and on_vectors else None)[0]
+        return self.at_the_desk(case, self.reference() if compared else None)[0]
 
     def reference(self) -> Path:
         """Run the original and return the folder of its evidence."""

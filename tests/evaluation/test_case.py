@@ -23,7 +23,8 @@ from tests.tiny_chain import TinyChain, difference
 DECODE = Case("decode", "linear", sample="half")
 ORIGINAL = Case("original", "linear", vectors="test")
 RECONSTRUCTION = Case("reconstruction", "linear", sample="half", vectors="test")
-CASES = [Case("model", "linear"), ORIGINAL, DECODE, RECONSTRUCTION]
+CONTROL = Case("control", "linear", vectors="test")
+CASES = [Case("model", "linear"), ORIGINAL, CONTROL, DECODE, RECONSTRUCTION]
 
 Change = Callable[[dict], None]
 
@@ -46,6 +47,7 @@ def test_names_are_readable() -> None:
     assert names == [
         "model linear",
         "original linear@test",
+        "control linear@test",
         "decode half",
         "reconstruction half@test",
     ]
@@ -99,10 +101,10 @@ def test_key_changes_with_the_declared_ports(tmp_path: Path) -> None:
     ("change", "changed"),
     [
         (_sample_size, [DECODE, RECONSTRUCTION]),
-        (_metric_argument, [ORIGINAL, RECONSTRUCTION]),
+        (_metric_argument, [ORIGINAL, CONTROL, RECONSTRUCTION]),
         (_codec_parameter, [DECODE, RECONSTRUCTION]),
         (_name_map, [DECODE, RECONSTRUCTION]),
-        (_output_tolerance, [ORIGINAL, RECONSTRUCTION]),
+        (_output_tolerance, [ORIGINAL, CONTROL, RECONSTRUCTION]),
         (_confidence, [ORIGINAL, RECONSTRUCTION]),
     ],
     ids=["file", "metric-args", "codec-params", "name-map", "output-tolerance", "confidence"],

@@ -22,6 +22,7 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
         "model": ["tiny/linear"],
         "vectors": ["tiny/linear@test"],
         "measure": ["tiny/linear@test/top1", "tiny/linear@test/distance"],
+        "controlled": ["tiny/linear@test/top1", "tiny/linear@test/distance"],
         "declared_value": ["tiny/linear/top1"],
         "replaced": ["tiny/linear"],
         "sample": ["tiny/half", "tiny/half-onnx", "tiny/exact"],

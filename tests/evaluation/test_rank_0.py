@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from conformance.evaluation.tasks.control import shuffled
 from conformance.evaluation.tasks.measuring import Measuring
 from conformance.metrics import Measurement
 from conformance.runtimes import ModelSource, runtime
@@ -100,7 +101,7 @@ def test_original_and_sample_are_measured_run_by_run(tmp_path: Path) -> None:
     assert original["outputs"]["y"]["values"] == RUNS
     assert original["metrics"]["error"]["items"] == RUNS
     assert original["metrics"]["error"]["value"] == pytest.approx(np.abs(means(WEIGHT)).mean())
-    assert original["metrics"]["error"]["control"]["value"] == 0
+    assert bench.evaluate("control")["metrics"]["error"]["zeros"] == {"value": 0}
     row = bench.evaluate("reconstruction", sample="doubled")["metrics"]
     assert row["error"]["value"] == pytest.approx(2 * np.abs(means(WEIGHT)).mean())
     assert row["error"]["items"] == row["error"]["interval"]["items"] == RUNS
@@ -223,7 +224,12 @@ def test_every_format_gives_single_numbers(tmp_path: Path, format: str) -> None:
     with runtime(format).open(write(tmp_path)) as network:
         (given,), (made,) = network.inputs, network.outputs
         output = network.bind().run({given.name: ROWS[0]})[made.name]
+        changed = network.bind_changed(shuffled(1)).run({given.name: ROWS[0]})[made.name]
+        (name, weight), *_ = network.parameters.items()
+        permuted = shuffled(1)(name, weight)
     assert isinstance(output, np.ndarray)
     assert output.shape == ()
     assert output == pytest.approx(means(WEIGHT)[0], rel=1e-5)
+    own = permuted if permuted.shape == WEIGHT.shape else permuted.T
+    assert changed == pytest.approx(means(own)[0], rel=1e-5)
     assert json.dumps(list(made.shape)) in ("[]", '["..."]')

@@ -1,50 +1,153 @@
+"""The rule of blind tolerances: what is noticed of a control, and what bound would do."""
+
 from __future__ import annotations
 
 import pytest
 
-from conformance.evaluation.plan import Subject
-from conformance.session.control import judge_control
-from conformance.submission.values import Metric, Tolerance
+from conformance.session.control import Blind, Controls, controls_of
+from conformance.submission.values import Tolerance
+from conformance.verdicts import MalformedError, NotRunError, Verdict
 
-SUBJECT = Subject("tiny/linear@test/top1", "tiny")
-
-
-def judged(value: object, *tolerances: Tolerance, direction: str = "higher", items: int = 40):
-    metric = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.1))
-    subject = Subject(SUBJECT.id, "tiny", tolerances=tolerances)
-    control = {"items": items, "reference": 0.9, "value": value}
-    return judge_control(subject, metric, direction, control)  # type: ignore[arg-type]
+FAILED = {"error": MalformedError("division by 0", mend="Export it again.").to_json()}
 
 
-def test_empty_network_outside_the_tolerance_is_noticed() -> None:
-    control = judged(0.3)
-    assert control.noticed
-    assert control.found == "original 0.9, empty network 0.3 on 40 items"
-    assert judged(0.3, items=1).found.endswith(" on 1 item")
+def cell(value: float | str) -> dict:
+    return {"value": value}
 
 
-@pytest.mark.parametrize("value", [0.9, 0.8, 1.0])
-def test_empty_network_within_the_tolerance_is_not_noticed(value: float) -> None:
-    control = judged(value)
-    assert not control.noticed
-    assert "within the bound 0.1" in control.found
+def controls(
+    zeros: float | str, *shuffled: float | str, reference: float = 0.9, direction: str = "higher"
+) -> Controls:
+    row = {"zeros": cell(zeros), "shuffled": [cell(value) for value in shuffled]}
+    return controls_of(reference, direction, 40, row)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-def test_value_that_is_no_number_is_noticed(value: str) -> None:
-    assert judged(value).noticed
+def blind(made: Controls, *tolerances: Tolerance) -> list[Blind]:
+    return list(made.blind("top1", tolerances))
 
 
-def test_one_loose_tolerance_among_several_is_enough() -> None:
-    strict, loose = Tolerance("absolute", 0.01), Tolerance("absolute", 5.0)
-    assert judged(0.3, strict).noticed
-    assert not judged(0.3, strict, loose).noticed
+def absolute(bound: float, **more: object) -> Tolerance:
+    return Tolerance("absolute", bound, **more)  # type: ignore[arg-type]
 
 
-def test_confidence_does_not_blur_the_control() -> None:
-    assert judged(0.3, Tolerance("absolute", 0.1, confidence=0.95)).noticed
+def test_a_bound_of_half_of_what_the_weaker_control_loses_is_the_widest() -> None:
+    found = controls(0.1, 0.5, 0.5, 0.5)
+    assert blind(found, absolute(0.2)) == []
+    (wide,) = blind(found, absolute(0.21))
+    assert wide.message == (
+        "metric 'top1' allows more than half of what a network of shuffled parameters loses"
+    )
+    assert wide.expected.startswith("a bound of at most 0.2: half of 0.4")
+    assert wide.found == (
+        "original 0.9; zeros 0.1 (loss 0.8); shuffled 0.5 (loss 0.4, median of 3); on 40 items; "
+        "bound 0.21"
+    )
+    assert 'declare "bound": 0.2 or less' in wide.mend
 
 
-def test_direction_is_that_of_the_kind() -> None:
-    assert judged(5.0, direction="lower").noticed
-    assert not judged(5.0, direction="higher").noticed
+@pytest.mark.parametrize("bound", [0.4, 0.5, 1000.0])
+def test_a_tolerance_that_accepts_a_control_says_so(bound: float) -> None:
+    (found,) = blind(controls(0.5, 0.1, 0.1, 0.1), absolute(bound))
+    assert found.message == "metric 'top1' accepts a network of zeros as well"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"confidence": 0.95},
+        {"confidence": 0.999999},
+        {"inclusive": False},
+        {"upper_bound": 0.01},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("value", [0.9, 0.89, 0.95], ids=["no loss", "a loss", "an improvement"])
+def test_nothing_but_the_bound_counts(more: dict, value: float) -> None:
+    """Neither chance, nor an edge, nor a bound on improvements keeps a control out."""
+    assert len(blind(controls(value, 0.1, 0.1, 0.1), absolute(0.1, **more))) == 1
+    assert blind(controls(0.1, 0.1, 0.1, 0.1), absolute(0.1, **more)) == []
+
+
+@pytest.mark.parametrize("bound", [0.0, 1e-300])
+def test_no_bound_is_narrow_enough_for_a_control_that_loses_nothing(bound: float) -> None:
+    (found,) = blind(controls(0.1, 0.9, 0.9, 0.9), absolute(bound, inclusive=False))
+    assert found.expected == "a metric that a network of shuffled parameters makes worse"
+    assert found.mend.startswith("no bound would do")
+
+
+@pytest.mark.parametrize(
+    ("shuffled", "weaker"),
+    [
+        ((0.9, 0.1, 0.1), 0.1),
+        ((0.1, 0.9, 0.9), 0.9),
+        (("nan", 0.9, 0.2), 0.2),
+        (("nan", "nan", 0.9), float("nan")),
+    ],
+    ids=str,
+)
+def test_the_median_of_the_losses_of_three_counts(shuffled: tuple, weaker: float) -> None:
+    """A value that is no number is the greatest loss."""
+    (_, median) = controls(0.0, *shuffled).measured
+    assert median.value == pytest.approx(weaker, nan_ok=True)
+
+
+@pytest.mark.parametrize("value", ["nan", "-inf"])
+def test_a_value_that_is_no_number_loses_everything(value: str) -> None:
+    assert blind(controls(value, value, value, value), absolute(1e300)) == []
+
+
+def test_a_value_that_is_infinitely_good_loses_nothing() -> None:
+    assert len(blind(controls("inf", 0.1, 0.1, 0.1), absolute(0.01))) == 1
+    assert len(blind(controls("-inf", 9, 9, 9, direction="lower"), absolute(0.01))) == 1
+
+
+def test_a_relative_bound_counts_in_the_units_of_the_metric() -> None:
+    """A PSNR over an absurd range: the same losses, and a bound ten times as wide."""
+    honest = controls(2.0, 1.0, 1.0, 1.0, reference=30.0)
+    absurd = controls(272.0, 271.0, 271.0, 271.0, reference=300.0)
+    assert blind(honest, Tolerance("relative", 0.1)) == []
+    (found,) = blind(absurd, Tolerance("relative", 0.1))
+    assert found.found.endswith("bound 30 (0.1 of the original)")
+    assert 'declare "bound": 0.046 or less' in found.mend
+
+
+def test_less_is_better_in_the_other_direction() -> None:
+    assert blind(controls(5.0, 6.0, 6.0, 6.0, direction="lower"), absolute(2.0)) == []
+    assert len(blind(controls(5.0, 6.0, 6.0, 6.0, direction="lower"), absolute(2.1))) == 1
+    assert len(blind(controls(5.0, 6.0, 6.0, 6.0, direction="higher"), absolute(2.0))) == 1
+
+
+def test_each_blind_tolerance_is_a_finding() -> None:
+    found = blind(controls(0.1, 0.1, 0.1, 0.1), absolute(0.01), absolute(5.0), absolute(6.0))
+    assert [each.found[-7:] for each in found] == ["bound 5", "bound 6"]
+
+
+def test_without_shuffled_networks_zeros_decide() -> None:
+    made = controls(0.1)
+    assert blind(made, absolute(0.4)) == []
+    assert len(blind(made, absolute(0.41))) == 1
+    assert "shuffled not applicable" in made.said
+    made.require_all()
+
+
+@pytest.mark.parametrize(
+    ("zeros", "shuffled"),
+    [
+        (FAILED, [cell(0.1)] * 3),
+        (cell(0.1), [cell(0.1), cell(0.1), FAILED]),
+        (FAILED, [FAILED] * 3),
+    ],
+)
+def test_a_control_without_a_value_is_no_evidence(zeros: dict, shuffled: list) -> None:
+    made = controls_of(0.9, "higher", 1, {"zeros": zeros, "shuffled": shuffled})
+    assert blind(made, absolute(0.01)) == []
+    with pytest.raises(NotRunError) as caught:
+        made.require_all()
+    assert caught.value.verdict is Verdict.NOT_RUN
+    assert caught.value.found == "division by 0"
+    assert "waive" in caught.value.mend
+
+
+def test_a_control_with_a_value_counts_though_the_other_has_none() -> None:
+    made = controls_of(0.9, "higher", 1, {"zeros": FAILED, "shuffled": [cell(0.9)] * 3})
+    assert len(blind(made, absolute(0.01))) == 1

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import blind_networks
 import chain_edit
 import format_edit
 import json_edit
@@ -190,6 +191,7 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "hardlink-out": link_hard,
     "rehash": rehash,
     "redigest": redigest,
+    "put-network": blind_networks.put_network,
     "keep-model": one_model.keep_model,
     "keep-samples": chain_edit.keep_samples,
     "recount": chain_edit.recount,

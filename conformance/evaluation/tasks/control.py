@@ -1,103 +1,112 @@
-"""The control: what metrics say of an empty network, in which every parameter is zero.
+"""The controls: what metrics say of networks that have lost what the original has learned.
 
-A metric that cannot tell the original from an empty network (because it looks at an output that no
-parameter reaches, or accepts any loss) cannot tell it from a bad sample either.
+Two kinds: *zeros*, in which every parameter is zero, and *shuffled*, in which the elements of every
+parameter are permuted, once for each of three seeds. A tolerance that accepts one of them, or
+comes near to it, cannot tell the original from a bad sample either.
+
+Each of the four networks is bound, run on every item of the vector set, and given back before the
+next: there are never two of them. All metrics are measured on the outputs of one run. A parameter
+is permuted when the runtime asks for it, so that memory is needed for the network that is bound, as
+for the original, and for the largest parameter besides.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import final
+import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
+from conformance.evaluation.case import metrics_on
+from conformance.evaluation.tasks.kept import kept_outputs
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import run_shard
-from conformance.evaluation.tasks.vectors import ShardArrays
-from conformance.runtimes import Network, Runner
-from conformance.submission.values import Metric, VectorSet
+from conformance.evaluation.tasks.vectors import read_shards
+from conformance.evaluation.tasks.work import Work
+from conformance.runtimes import Change, Network
+from conformance.submission.values import Metric
 from conformance.tensorfiles import Array
 from conformance.verdicts import ConformanceError, Json
 
-ITEMS = 64
-"""Items that are enough for the control."""
+SEEDS = (1, 2, 3)
+"""Seeds of the shuffled networks: the median of their losses counts."""
 
 
-@final
-class Control:
-    """Measures the original and the empty network on some items of a vector set.
+def run_controls(work: Work) -> Json:
+    """Return, by metric, ``value`` or ``error`` of every control: zeros, and one for each seed.
 
-    They lie in the first shard; of vectors that are not batched, of which a shard is one item, some
-    shards are taken.
+    There are no shuffled networks if no permutation changes anything.
     """
-
-    def __init__(self, network: Network, metrics: Sequence[Metric], vectors: VectorSet) -> None:
-        self._network, self._vectors = network, vectors
-        count = 1 if vectors.batched else len(vectors.shards)
-        some = min(count, ITEMS)
-        self._chosen = {number * count // some for number in range(some)}
-        self._original, self._empty = Measuring(metrics), Measuring(metrics)
-        self._runner: Runner | None = None
-        self._failed = False
-        self._items = 0
-
-    def add(self, shard: ShardArrays, outputs: Mapping[str, Array]) -> None:
-        """Take in a shard, and the original's outputs on it."""
-        if shard.index not in self._chosen:
-            return
-        part, original = shard, outputs
-        if self._vectors.batched:
-            part, original = _some_items(shard, outputs)
-        self._items += part.items
-        self._original.add(original, part.targets, original)
-        empty = self._run(part)
-        if empty is not None:
-            self._empty.add(empty, part.targets, original)
-        if shard.index == max(self._chosen):
-            self._runner = None  # its parameters take as much memory as the original's
-
-    def rows(self) -> dict[str, Json]:
-        """Return, by metric, the values of both; one that cannot be had is ``"nan"``."""
-        reference = _values(self._original)
-        found = dict.fromkeys(reference, "nan") if self._failed else _values(self._empty)
-        return {
-            name: {"items": self._items, "reference": reference[name], "value": found[name]}
-            for name in reference
-        }
-
-    def _run(self, part: ShardArrays) -> Mapping[str, Array] | None:
-        """Return the outputs of the empty network; None once it could not be run."""
-        if self._failed:
-            return None
-        try:
-            self._runner = self._runner or self._network.bind_empty()
-            return run_shard(self._runner, self._vectors, part)
-        except ConformanceError:
-            self._failed = True
-            return None
-
-
-def _some_items(
-    shard: ShardArrays, outputs: Mapping[str, Array]
-) -> tuple[ShardArrays, Mapping[str, Array]]:
-    """Return a part of the shard, and its outputs.
-
-    The items lie evenly in the whole: many data sets are sorted by class, and an empty network is
-    right about every item of one class.
-    """
-    count = min(shard.items, ITEMS)
-    chosen = np.arange(count) * shard.items // count
-    part = dataclasses.replace(
-        shard,
-        items=count,
-        inputs={name: array[chosen] for name, array in shard.inputs.items()},
-        targets={name: array[chosen] for name, array in shard.targets.items()},
-    )
-    return part, {name: array[chosen] for name, array in outputs.items()}
-
-
-def _values(measuring: Measuring) -> dict[str, Json]:
+    network = work.original()
+    metrics = metrics_on(work.vectors.id, work.submission, work.model)
+    zeros = _rows(work, network, metrics, zeroed)
+    seeds = SEEDS if _can_be_shuffled(network) else ()
+    shuffles = [_rows(work, network, metrics, shuffled(seed)) for seed in seeds]
     return {
-        metric.id: row_of(outcome).get("value", "nan") for metric, _, outcome in measuring.results()
+        "items": work.vectors.items,
+        "metrics": {
+            metric.id: {
+                "zeros": zeros[metric.id],
+                "shuffled": [rows[metric.id] for rows in shuffles],
+            }
+            for metric in metrics
+        },
     }
+
+
+def zeroed(_: str, array: Array) -> Array:
+    """Return zeros in the place of a parameter; quantised ones are zero as they are stored."""
+    return np.zeros(array.shape, array.dtype)
+
+
+def shuffled(seed: int) -> Change:
+    """Return what permutes the elements of a parameter, as they are stored.
+
+    The permutation follows from the seed and the name, so that tensors of one shape are not all
+    permuted alike. It changes the tensor if any permutation does.
+    """
+
+    def change(name: str, array: Array) -> Array:
+        made = np.array(array, order="C").reshape(-1)
+        key = zlib.crc32(name.encode(errors="surrogatepass"))
+        np.random.default_rng([seed, key]).shuffle(made)
+        if np.array_equal(made, array.reshape(-1)):
+            # Of values that are not all equal, this moves one at least.
+            made = np.roll(made, 1)
+        return made.reshape(array.shape)
+
+    return change
+
+
+def _can_be_shuffled(network: Network) -> bool:
+    """Return whether a parameter that outputs depend on has two distinct values."""
+    used = network.parameters.keys() - set(network.unused_parameters)
+    return any(_varies(network.parameters[name]) for name in sorted(used))
+
+
+def _varies(array: Array) -> bool:
+    flat = array.reshape(-1)
+    return bool(np.any(flat[1:] != flat[:1]))
+
+
+def _rows(
+    work: Work, network: Network, metrics: Sequence[Metric], change: Change
+) -> dict[str, Json]:
+    """Return what every metric says of the network with changed parameters; its values or errors.
+
+    A network that cannot be run has no values.
+    """
+    vectors, measuring = work.vectors, Measuring(metrics)
+    names = [port.name for port in network.inputs], [port.name for port in network.outputs]
+    try:
+        runner = network.bind_changed(change)
+        for shard in read_shards(vectors, work.submission.root, *names, work.limits):
+            original = kept_outputs(work.reference_folder, shard.index, work.limits)
+            measuring.add(run_shard(runner, vectors, shard), shard.targets, original)
+    except ConformanceError as error:
+        return {metric.id: {"error": error.to_json()} for metric in metrics}
+    return {metric.id: _value_of(row_of(outcome)) for metric, _, outcome in measuring.results()}
+
+
+def _value_of(row: dict[str, Json]) -> Json:
+    return {part: row[part] for part in ("value", "error") if part in row}

@@ -14,6 +14,7 @@ from conformance.evaluation.limits import Limits
 from conformance.evaluation.tasks.access import access_tensors
 from conformance.evaluation.tasks.agreement import compare_formats
 from conformance.evaluation.tasks.compressed_run import run_compressed
+from conformance.evaluation.tasks.control import run_controls
 from conformance.evaluation.tasks.decode import decode_sample
 from conformance.evaluation.tasks.layering import decode_layers
 from conformance.evaluation.tasks.mixture import run_mixture
@@ -31,6 +32,7 @@ from conformance.verdicts import ConformanceError, EvaluationError, Json
 TASKS: Mapping[Kind, Callable[[Work], Json]] = {
     "model": open_model,
     "original": run_original,
+    "control": run_controls,
     "agreement": compare_formats,
     "decode": decode_sample,
     "reconstruction": run_reconstruction,

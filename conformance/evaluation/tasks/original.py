@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 from conformance.evaluation.case import keeps_outputs, metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison
-from conformance.evaluation.tasks.control import Control
 from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
@@ -54,7 +53,6 @@ def run_original(work: Work) -> Json:
     measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
-    control = Control(network, metrics, vectors)
     declared: Mapping[str, str] | None = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
@@ -65,20 +63,17 @@ def run_original(work: Work) -> Json:
         for name, array in shard.outputs.items():
             comparison.add(name, shard.sources[name], outputs[name], array)
         measuring.add(outputs, shard.targets, outputs)
-        control.add(shard, outputs)
         if keeps_outputs(vectors, metrics, work.submission):
             keep_outputs(work.out, shard.index, outputs)
         items += shard.items
     results = list(measuring.results())
-    controlled = control.rows()
     keep_statistics(work.out, {m.id: r for m, _, r in results if isinstance(r, Measurement)})
     return {
         "items": items,
         "batch_size": runner.batch_size if vectors.batched else None,
         "outputs": comparison.to_json(),
         "metrics": {
-            metric.id: row_of(outcome) | _better(kind) | {"control": controlled[metric.id]}
-            for metric, kind, outcome in results
+            metric.id: row_of(outcome) | _better(kind) for metric, kind, outcome in results
         },
     }
 

@@ -32,7 +32,7 @@ def run_reconstruction(work: Work) -> Json:
 
 
 def _run(work: Work, network: Network, runner: Runner) -> Json:
-    vectors, folder = work.vectors, _reference(work)
+    vectors, folder = work.vectors, work.reference_folder
     measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
@@ -46,12 +46,6 @@ def _run(work: Work, network: Network, runner: Runner) -> Json:
         "casts": dict(runner.casts),
         "metrics": _compared(work, measuring, folder),
     }
-
-
-def _reference(work: Work) -> Path:
-    if work.reference is None:
-        raise ValueError(f"{work.case.name} was asked for without the original's evidence")
-    return work.reference
 
 
 def _reconstructed(work: Work, opened: ExitStack) -> tuple[Network, Runner]:

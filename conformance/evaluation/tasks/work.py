@@ -97,6 +97,13 @@ class Work:
             raise ValueError(f"{self.case.name} is not about two formats")
         return self.submission.vector_set(self.case.other_vectors)
 
+    @property
+    def reference_folder(self) -> Path:
+        """The folder of the evidence to compare with."""
+        if self.reference is None:
+            raise ValueError(f"{self.case.name} was asked for without the original's evidence")
+        return self.reference
+
     def original(self) -> Network:
         """Return the opened original."""
         model, place = self.model, self.submission.models.index(self.model)

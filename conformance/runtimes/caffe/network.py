@@ -23,7 +23,7 @@ from conformance.runtimes.caffe.stored import (
 from conformance.runtimes.caffe.translation import OnnxEngine
 from conformance.runtimes.libraries import versions_of
 from conformance.runtimes.onnx.mapped import MappedFile
-from conformance.runtimes.roles import Inventory, StoredTensor
+from conformance.runtimes.roles import Inventory, MadeLate, StoredTensor
 from conformance.verdicts import ConformanceError, Location
 
 _FILES = 2
@@ -68,7 +68,10 @@ class CaffeNetwork(ParameterNetwork):
         self._mapped.close()
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
-        return self._engine.load(self._blobs if tensors is None else {**self.scalars, **tensors})
+        own, given = self._blobs, tensors or {}
+        return self._engine.load(
+            MadeLate(own, lambda name: given[name] if name in given else own[name])
+        )
 
 
 def _check_files(source: ModelSource) -> None:

@@ -68,11 +68,10 @@ class NnefNetwork(ParameterNetwork):
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         given = tensors or {}
-        values = {
-            name: given[variable.label] if variable.label in given else variable.read()
-            for variable in self._variables
-            for name in variable.tensors
-        }
+        values: dict[str, Array] = {}
+        for variable in self._variables:
+            own = given[variable.label] if variable.label in given else variable.read()
+            values |= dict.fromkeys(variable.tensors, own)
         for constant in self._constants:
             if constant.is_replaceable:
                 own = given.get(constant.name, constant.values)

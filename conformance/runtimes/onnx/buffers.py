@@ -48,15 +48,7 @@ def aligned(data: Buffer) -> Buffer:
     return buffer
 
 
-def zeros(size: int) -> Buffer:
-    """Return ``size`` zero bytes, which take memory only where they are written to."""
-    return _within(np.zeros(size + _ALIGNMENT, np.uint8), size)
-
-
 def _empty(size: int) -> Buffer:
-    return _within(np.empty(size + _ALIGNMENT, np.uint8), size)
-
-
-def _within(memory: Buffer, size: int) -> Buffer:
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
     begin = -memory.ctypes.data % _ALIGNMENT
     return memory[begin : begin + size]

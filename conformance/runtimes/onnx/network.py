@@ -8,12 +8,12 @@ from typing import final
 
 from onnx import TensorProto
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, Change, ModelSource
 from conformance.runtimes.base import StoringNetwork
 from conformance.runtimes.batching import fixed_batch, takes_batches
 from conformance.runtimes.fitting import fit_tensors
 from conformance.runtimes.onnx.batch_size import free_batch
-from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of, zeros
+from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of
 from conformance.runtimes.onnx.contents import Contents
 from conformance.runtimes.onnx.external import external_locations
 from conformance.runtimes.onnx.faults import FAULTS, refused_model
@@ -28,7 +28,7 @@ from conformance.runtimes.onnx.session import SETTINGS, open_session
 from conformance.runtimes.onnx.skeleton import build_skeleton
 from conformance.runtimes.onnx.store import TensorStore
 from conformance.runtimes.onnx.topology import read_topology
-from conformance.runtimes.roles import Inventory
+from conformance.runtimes.roles import Inventory, MadeLate
 
 
 @final
@@ -77,12 +77,20 @@ class OnnxNetwork(StoringNetwork):
             )
         return self._bind(buffers)
 
-    def bind_empty(self) -> OnnxRunner:
-        """Return a runner with every parameter zero, whatever else the graph holds."""
-        parameters = [r for r in self._contents.records if r.name in self.parameters]
-        # One run of zeros, as long as the longest parameter, serves them all.
-        blank = zeros(max((record.nbytes for record in parameters), default=0))
-        return self._bind({record.name: blank[: record.nbytes] for record in parameters})
+    def bind_changed(self, change: Change) -> OnnxRunner:
+        """Return a runner in which every parameter is what ``change`` makes of the model's own.
+
+        Whatever else the graph holds stays.
+        """
+
+        def changed(name: str) -> Buffer:
+            buffer = buffer_of(
+                change(name, self.parameters[name]), self.inventory.stored(name).dtype
+            )
+            self._store.forget(name)
+            return buffer
+
+        return self._bind(MadeLate(self.parameters, changed))
 
     def _bind(self, buffers: Mapping[str, Buffer]) -> OnnxRunner:
         """Return a runner with these data in the place of the model's own."""

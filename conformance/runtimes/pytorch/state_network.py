@@ -52,10 +52,14 @@ class StateDictNetwork(ParameterNetwork):
         self._state.close()
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
-        given = tensors or {}
-        values = dict(given)
+        given, stored = tensors or {}, self._state.tensors
+        own = [each.name for each in self._topology.tensors]
+        values = {name: given[name] for name in own if name in given}
+        made: dict[str, Array] = {}
         for slot, name in self._names.items():
-            values[slot] = given[name] if name in given else self._state.tensors[name]
+            if name not in made:
+                made[name] = given[name] if name in given else stored[name]
+            values[slot] = made[name]
         return self._topology.runner(values).run
 
     def _matched(self) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ its own, so that nothing of one set of values is left for the next.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -19,6 +19,9 @@ from conformance.runtimes.tensorflow.engine import session_config, tensorflow_fo
 from conformance.runtimes.tensorflow.faults import damaged, explained, failed_run
 from conformance.runtimes.tensorflow.graphs import node_of
 from conformance.verdicts import ConformanceError, MalformedError
+
+_GROUP_BYTES = 64 << 20
+"""Bytes of values that are assigned to variables at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,9 @@ class LoadedGraph:
         """Return a function from inputs to outputs, of the graph with ``values`` by handle."""
         with explained(self._refused):
             session = self._tf.compat.v1.Session(graph=self._graph, config=session_config(self._tf))
-            feed = {self._assigned[handle][0]: array for handle, array in values.items()}
-            session.run([self._assigned[handle][1] for handle in values], feed)
+            for group in _groups(values):
+                feed = {self._assigned[handle][0]: array for handle, array in group.items()}
+                session.run([self._assigned[handle][1] for handle in group], feed)
 
         def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
             with explained(failed_run(self._file)):
@@ -115,6 +119,20 @@ class LoadedGraph:
             mend="Correct the graph, or export the model again.",
         )
         return made
+
+
+def _groups(values: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+    """Yield all values, some at a time: the session copies them, and memory is for one group."""
+    group: dict[str, Array] = {}
+    room = _GROUP_BYTES
+    for handle, array in values.items():
+        group[handle] = array
+        room -= array.nbytes
+        if room <= 0:
+            yield group
+            group, room = {}, _GROUP_BYTES
+    if group:
+        yield group
 
 
 def _plain(array: Array) -> Array:

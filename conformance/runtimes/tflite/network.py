@@ -9,7 +9,7 @@ from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.libraries import versions_of
-from conformance.runtimes.roles import Inventory
+from conformance.runtimes.roles import Inventory, MadeLate
 from conformance.runtimes.tflite.dtypes import packed
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.graph import check_graphs, graphs_in_use, needed_tensors
@@ -75,9 +75,8 @@ class TfliteNetwork(ParameterNetwork):
         if tensors is None and (self._layout.is_plain or not replaceable):
             return self._session(self._path).run
         given = tensors or {}
-        contents = {
-            each.name: packed(self._array(each.name, given), each.dtype) for each in self._stored
-        }
+        dtypes = {each.name: each.dtype for each in self._stored}
+        contents = MadeLate(dtypes, lambda name: packed(self._array(name, given), dtypes[name]))
         # Tensors that share data, and sparse ones, have their own in the copy. The file is run as
         # such a copy too:
         # where its data lie in memory may show in the last bits of an output.

@@ -5,6 +5,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
+from conformance.evaluation.tasks.control import zeroed
 from conformance.verdicts import ConformanceError, UnsupportedError
 from tests.runtimes.caffe import files, nets
 
@@ -77,7 +78,7 @@ def test_the_order_of_bindings_does_not_matter(network, kind):
     before = network.bind().run(inputs)
     runner = network.bind(other(kind, 3))
     first = runner.run(inputs)
-    network.bind_empty().run(inputs)
+    network.bind_changed(zeroed).run(inputs)
     assert nets.same(network.bind().run(inputs), before)
     assert nets.same(runner.run(inputs), first)
     assert nets.same(network.bind(other(kind, 3)).run(inputs), first)
@@ -100,7 +101,7 @@ def test_a_network_of_zeros_is_that(network, kind, tmp_path):
     inputs = nets.inputs_of(network)
     zeros = {layer: [np.zeros(s, np.float32) for s in of] for layer, of in shapes.items()}
     expected = nets.run(tmp_path / "zeros", text, zeros, inputs)
-    assert nets.same(network.bind_empty().run(inputs), expected)
+    assert nets.same(network.bind_changed(zeroed).run(inputs), expected)
     assert all(np.isfinite(array).all() for array in expected.values())
 
 

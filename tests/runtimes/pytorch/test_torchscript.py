@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from conformance.evaluation.tasks.control import zeroed
 from conformance.runtimes import runtime
 from conformance.runtimes._protocol import ANY_DTYPE, ANY_SHAPE
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
@@ -180,7 +181,7 @@ def test_a_frozen_network_takes_a_replacement(tmp_path):
             given = {**own, name: array * np.float32(0.5)}
             assert not np.array_equal(network.bind(given).run(X)["output"], found)
         assert np.array_equal(network.bind(own).run(X)["output"], found)
-        assert not network.bind_empty().run(X)["output"].any()
+        assert not network.bind_changed(zeroed).run(X)["output"].any()
         with pytest.raises(ConformanceError, match="do not fit the model's parameters"):
             network.bind({})
 

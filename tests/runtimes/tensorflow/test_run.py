@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from conformance.evaluation.tasks.control import zeroed
 from conformance.runtimes import runtime
 from conformance.verdicts import ConformanceError, NotRunError
 from tests.runtimes.tensorflow import nets
@@ -100,7 +101,7 @@ def test_a_network_of_zeros_is_that(saved, kind):
     with nets.opened(saved[f"{kind}-1"]) as network:
         value, port = nets.feed(network), network.inputs[0].name
         zeros = {name: np.zeros_like(array) for name, array in nets.copies(network).items()}
-        (empty,) = network.bind_empty().run({port: value}).values()
+        (empty,) = network.bind_changed(zeroed).run({port: value}).values()
         assert np.array_equal(empty, nets.run(network, value, zeros))
         assert not empty.any()
 

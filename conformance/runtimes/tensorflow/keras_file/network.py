@@ -10,7 +10,7 @@ from typing import final
 from conformance.runtimes._protocol import Array, ModelSource
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
-from conformance.runtimes.roles import Inventory, StoredTensor, Use
+from conformance.runtimes.roles import Inventory, MadeLate, StoredTensor, Use
 from conformance.runtimes.tensorflow.computing import LoadedGraph
 from conformance.runtimes.tensorflow.constants import Constants
 from conformance.runtimes.tensorflow.engine import settings_of, tensorflow_for, versions
@@ -64,13 +64,17 @@ class KerasNetwork(ParameterNetwork):
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         """Return the function of a session of its own, with its own variables."""
         given = tensors or {}
-        return self._loaded.compute_with(
-            {
-                handle: given[name] if name in given else self._own(slot)
-                for handle, (name, slot) in zip(self._handles, self._slots.items(), strict=True)
-                if handle is not None
-            }
-        )
+        names = {
+            handle: name
+            for handle, name in zip(self._handles, self._slots, strict=True)
+            if handle is not None
+        }
+
+        def value(handle: str) -> Array:
+            name = names[handle]
+            return given[name] if name in given else self._own(self._slots[name])
+
+        return self._loaded.compute_with(MadeLate(names, value))
 
     def _own(self, slot: Slot) -> Array:
         return blank(slot) if slot.stored is None else self._weights.read(slot.stored)

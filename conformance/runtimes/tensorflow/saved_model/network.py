@@ -14,7 +14,7 @@ from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.dtypes import DType
 from conformance.runtimes.onnx.mapped import MappedFile
-from conformance.runtimes.roles import Inventory, StoredTensor, Use
+from conformance.runtimes.roles import Inventory, MadeLate, StoredTensor, Use
 from conformance.runtimes.tensorflow.computing import LoadedGraph
 from conformance.runtimes.tensorflow.constants import Constants
 from conformance.runtimes.tensorflow.dtypes import dtype_of
@@ -97,14 +97,11 @@ class SavedModelNetwork(ParameterNetwork):
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         """Return the function of a session of its own, with its own variables."""
         given = tensors or {}
-        constants = {k: given[t.name] for k, t in self._constants.items() if t.name in given}
-        return self._loaded.with_constants(constants).compute_with(
-            {
-                handle: self._value_of(variable, given)
-                for variable in self._variables
-                for handle in variable.handles
-            }
-        )
+        names = {k: t.name for k, t in self._constants.items() if t.name in given}
+        variables = {handle: each for each in self._variables for handle in each.handles}
+        return self._loaded.with_constants(
+            MadeLate(names, lambda key: given[names[key]])
+        ).compute_with(MadeLate(variables, lambda handle: self._value_of(variables[handle], given)))
 
     def _value_of(self, variable: Variable, tensors: Mapping[str, Array]) -> Array:
         if variable.name in tensors:
