@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ import pytest
 from conformance.checks import CHECKS
 from conformance.session.scheduling import SubjectScheduling
 from tests import tiny_submission
-from tests.suites.conftest import Runner
+from tests.forking import run_module
+from tests.suites.conftest import Run, Runner
 from tests.suites.test_runs import edit
 
 OF_TINY = [
@@ -45,13 +45,7 @@ def test_failing():
 
 
 def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
+    return run_module("pytest", "-p", "no:cacheprovider", *arguments, cwd=folder)
 
 
 @pytest.fixture
@@ -107,9 +101,8 @@ def test_collecting_lists_the_checks_and_judges_nothing(judge_folders: Runner, t
     assert "PASS" not in run.output
 
 
-def test_what_is_counted_as_collected_is_what_is_planned(judge_folders: Runner, tiny: Path) -> None:
-    run = judge_folders(tiny)
-    assert f"collected {run.report()['summary']['planned']} items\n" in run.output
+def test_what_is_counted_as_collected_is_what_is_planned(judged: Run) -> None:
+    assert f"collected {judged.report()['summary']['planned']} items\n" in judged.output
 
 
 def test_checks_come_in_the_order_of_the_catalogue(judge_folders: Runner, tiny: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from conformance.jsonschemas import validator
 from tests import tiny_submission
-from tests.suites.conftest import Runner
+from tests.suites.conftest import SUITES, Run, Runner
 
 FAILED = {
     "METRIC-DELTA-001 tiny/half/distance": "fail",
@@ -44,8 +45,8 @@ def test_sound_submission_passes(judge_folders: Runner, tiny: Path) -> None:
     assert str(run.reports / "tiny" / "report.html") in run.output
 
 
-def test_every_form_of_the_report_is_written(judge_folders: Runner, tiny: Path) -> None:
-    run = judge_folders(tiny)
+def test_every_form_of_the_report_is_written(judged: Run) -> None:
+    run = judged
     validator("report").validate(run.report())
     folder = run.reports / "tiny"
     assert "<!doctype html" in (folder / "report.html").read_text(encoding="utf-8")[:40].lower()
@@ -77,8 +78,8 @@ def test_metric_outside_its_tolerance_fails(judge_folders: Runner, tiny: Path) -
     assert "to mend" in run.output
 
 
-def test_samples_carry_what_was_measured(judge_folders: Runner, tiny: Path) -> None:
-    half = judge_folders(tiny).report()["samples"][0]
+def test_samples_carry_what_was_measured(judged: Run) -> None:
+    half = judged.report()["samples"][0]
     original, compressed = half["original_size"], half["compressed_size"]
     assert half["compression_factor"] == pytest.approx(original / compressed)
     assert half["compressed_percent"] == pytest.approx(compressed / original * 100)
@@ -294,12 +295,14 @@ def test_step_summary_is_written(judge_folders: Runner, tiny: Path, tmp_path: Pa
 
 
 def test_killed_run_leaves_a_partial_report_and_resumes(
-    command, judge_folders: Runner, tiny: Path, tmp_path: Path
+    judge_folders: Runner, tiny: Path, tmp_path: Path, evidence_folder: Path
 ) -> None:
     reports = tmp_path / "reports" / "tiny"
     reports.mkdir(parents=True)
     (reports / "report.html").write_text("an old pass", encoding="utf-8")
-    arguments = command([tiny], "--no-cache")
+    options = [f"--submission={tiny}", f"--report={reports.parent}", "--no-cache"]
+    arguments = [sys.executable, "-m", "pytest", SUITES, "-p", "no:cacheprovider", *options]
+    arguments.append(f"--evidence={evidence_folder}")
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, cwd=tmp_path) as process:
         deadline = time.monotonic() + 600
         while not (reports / "report.json").exists() and time.monotonic() < deadline:

@@ -33,23 +33,12 @@ def finished(reports: Path) -> dict[str, bytes]:
     return {name: (reports / "tiny" / name).read_bytes() for name in FORMS}
 
 
-def selected(command, tiny: Path, tmp_path: Path, options: list[str]) -> Run:
-    """Run the selection; a test's id stands in the place of the suites."""
-    arguments = command([tiny], *options)
-    if options[0].startswith(str(SUITES)):
-        arguments.remove(str(SUITES))
-    ended = subprocess.run(
-        arguments, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
-    )
-    return Run(ended.returncode, ended.stdout + ended.stderr, tmp_path / "reports")
-
-
 @pytest.mark.parametrize("options", SELECTIONS.values(), ids=SELECTIONS)
 def test_selection_has_its_own_folder_and_says_so_first(
-    command, judge_folders: Runner, tiny: Path, tmp_path: Path, options: list[str]
+    judged: Run, judge_folders: Runner, tiny: Path, options: list[str]
 ) -> None:
-    before = finished(judge_folders(tiny).reports)
-    run = selected(command, tiny, tmp_path, options)
+    before = finished(judged.reports)
+    run = judge_folders(tiny, options=options)
     assert run.code == 3, run.output
     assert finished(run.reports) == before
     folder = run.reports / "tiny" / "selected"
@@ -77,10 +66,10 @@ def test_selection_has_its_own_folder_and_says_so_first(
     ids=["keyword", "keyword-distributed", "marker", "test-id", "test-id-distributed"],
 )
 def test_selection_of_nothing_exits_with_2_and_writes_nothing(
-    command, judge_folders: Runner, tiny: Path, tmp_path: Path, options: list[str], said: str
+    judged: Run, judge_folders: Runner, tiny: Path, options: list[str], said: str
 ) -> None:
-    before = finished(judge_folders(tiny).reports)
-    run = selected(command, tiny, tmp_path, options)
+    before = finished(judged.reports)
+    run = judge_folders(tiny, options=options)
     assert run.code == 2, run.output
     assert said in run.output
     assert "Traceback" not in run.output
@@ -88,7 +77,7 @@ def test_selection_of_nothing_exits_with_2_and_writes_nothing(
     assert not (run.reports / "tiny" / "selected").exists()
 
 
-def test_last_failed_is_a_selection(command, judge_folders: Runner, tiny: Path, tmp_path) -> None:
+def test_last_failed_is_a_selection(judge_folders: Runner, tiny: Path, tmp_path: Path) -> None:
     cache = ["-p", "cacheprovider", "-o", f"cache_dir={tmp_path / 'cache'}"]
     edit(tiny, strict_tolerance)
     before = finished(judge_folders(tiny, options=cache).reports)
@@ -114,9 +103,9 @@ def test_only_submissions_of_the_selection_get_a_report(
 
 @pytest.mark.parametrize("options", [["-x"], ["--maxfail", "1", "-n", "2"]])
 def test_run_cut_short_does_not_replace_a_finished_report(
-    judge_folders: Runner, tiny: Path, options: list[str]
+    judged: Run, judge_folders: Runner, tiny: Path, options: list[str]
 ) -> None:
-    before = finished(judge_folders(tiny).reports)
+    before = finished(judged.reports)
     run = judge_folders(edit(tiny, strict_tolerance), options=options)
     assert run.code == 1, run.output
     assert finished(run.reports) == before

@@ -1,9 +1,10 @@
-"""``nnr-conformance run`` of many submissions that are ours, with the same workers for all.
+"""``nnr-conformance run`` of many submissions that are ours: reports in JSON, workers for all.
 
     python -m tests.vectors.judging run DIR ... --report OUT
 
 A run ends its workers with each submission and starts new ones for the next: most of what hundreds
-of small copies cost is the import of a framework, once for each. All else is as in any run.
+of small copies cost is the import of a framework, once for each. It also writes every report in
+every form, again and again while it is under way. All else is as in any run.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from conformance.evaluation import executor
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.process import Worker
 from conformance.evaluation.workers import Workers
+from conformance.session import writing
 
 
 class KeptWorkers(Workers):
@@ -37,6 +39,13 @@ def keep_workers() -> None:
     executor.Workers = workers
 
 
+def write_json_alone() -> None:
+    """Write no page, and nothing before the end but what a run begins with."""
+    writing.FORMATS = ("json",)
+    writing.REWRITE_SECONDS = float("inf")
+
+
 if __name__ == "__main__":
     keep_workers()
+    write_json_alone()
     main()
