@@ -108,7 +108,13 @@ FAILURES = {
         "A licence cannot be told from its text: nobody knows what may be done with the material."
     ),
     "SUBMISSION-TOLERANCE-001": (
-        "A tolerance is relative to a value of 0, and so allows nothing or anything."
+        "A tolerance is relative to a value of 0, and so allows nothing or anything; or it lets a "
+        "declared value, or outputs, be met [by more than it may](metrics.md#claims-of-values)."
+    ),
+    "SUBMISSION-CLAIM-001": (
+        "A sample is judged by a metric whose value is not claimed for it, or for one of its "
+        "layers, or not declared for the original: nobody could compare what two laboratories "
+        "measured. A lossless sample that names no metric needs no claim."
     ),
     "MODEL-OPEN-001": (
         "The original is damaged or not valid (`malformed`), or no runtime for its format is "
