@@ -43,7 +43,8 @@ def refused(data):
 def test_each_metric_that_decides_needs_a_value(folder, owner):
     def change(data):
         layered(data)
-        put(data, OWNERS[owner], [])
+        data["metrics"].append({**copy.deepcopy(data["metrics"][0]), "id": "mse"})
+        put(data, f"{OWNERS[owner]}/0/metric", "mse")
 
     finding = only(load_changed(folder, change))
     assert finding.check == "SUBMISSION-CLAIM-001"
@@ -51,7 +52,7 @@ def test_each_metric_that_decides_needs_a_value(folder, owner):
     assert finding.where.line is not None
     assert f"for the {owner}" in finding.message
     assert "is judged by" in finding.expected
-    assert finding.found == "none"
+    assert finding.found == '"mse on test"'
     assert "nnr-conformance measure DIR ID" in finding.mend
 
 
