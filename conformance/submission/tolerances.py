@@ -54,9 +54,13 @@ def find_empty_tolerances(data: Json) -> Iterator[Problem]:
     outputs within :data:`WIDEST` of themselves; the absolute part of their tolerance is compared
     with what the network gives.
     """
-    losses = _accepted_losses(data)
-    for keys in _CLAIMS:
+    losses, metrics = _accepted_losses(data), ids_of(data, "metrics")
+    # What is in use cannot be known of a metric that is not there, nor without any sample.
+    ways = _CLAIMS if any(entries(data, "samples")) else ()
+    for keys in ways:
         for pointer, entry in entries(data, *keys):
+            if entry.get("metric") not in metrics:
+                continue
             loss = losses.get((str(entry.get("metric")), str(entry.get("vectors"))), 0.0)
             widest = widest_of_value(_number(entry.get("value")), loss)
             declared = "tolerance" in entry
