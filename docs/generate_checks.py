@@ -150,9 +150,10 @@ FAILURES = {
         "takes too much time or memory."
     ),
     "MODEL-OUTPUT-001": (
-        "The original gives other outputs than the vectors declare, beyond `output_tolerance`. "
-        "Vectors and network do not belong together, or the outputs come from another "
-        "precision."
+        "The original gives other outputs than the vectors declare, beyond `output_tolerance`: "
+        "vectors and network do not belong together, or the outputs come from another precision. "
+        "Or that tolerance lets them be anything, or an output that matters is "
+        "[not declared](metrics.md#outputs-of-the-original)."
     ),
     "MODEL-AGREEMENT-001": (
         "The network gives other outputs in one format than in another, beyond "
