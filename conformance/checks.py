@@ -159,6 +159,14 @@ CHECKS: tuple[Check, ...] = (
         f"{CALL}, item 4",
     ),
     Check(
+        "SUBMISSION-CLAIM-001",
+        "test_metadata",
+        "test_claims_complete",
+        "submission",
+        "A value is claimed of every metric that decides",
+        f"{CALL}, items 4 and 5",
+    ),
+    Check(
         "MODEL-OPEN-001",
         "test_originals",
         "test_model_opens",

@@ -215,15 +215,15 @@ def digest(
 @app.command()
 def measure(
     folder: Folder,
-    sample: Annotated[str, typer.Argument(help="Id of the sample.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="Id of a sample or model.")],
     memory: Memory = None,
     seconds: Seconds = cli_nnc.LONGEST,
 ) -> None:
-    """Print what a sample truly is, as JSON to be pasted into its claims and features."""
+    """Print what a sample or model truly is, as JSON to be pasted into its claims or values."""
     from conformance.session.asking import limits_for
     from conformance.session.claims import true_claims
 
-    say(true_claims(folder, sample, limits_for(memory, seconds)))
+    say(true_claims(folder, name, limits_for(memory, seconds)))
 
 
 @app.command("compare-runtimes")

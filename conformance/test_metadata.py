@@ -75,3 +75,9 @@ def test_tolerances(judge: Judge) -> None:
     """Every tolerance can be applied to its reference value."""
     judge.adopt_problems()
     judge.passed("every tolerance can be applied")
+
+
+def test_claims_complete(judge: Judge) -> None:
+    """A value of every metric that a sample is judged by is claimed, and one of the original."""
+    judge.adopt_problems()
+    judge.passed("a value is claimed of every metric that decides")

@@ -13,8 +13,8 @@ from conformance.session.ports import port_differences
 from conformance.verdicts import Json, Location, NotRunError, error_from_json
 
 METADATA = "submission.json"
-WIDEST = 0.05
-SMALLEST_ATOL = 1e-5
+AS_WRITTEN = 1 + 1e-9
+"""What a message rounds to ten digits is accepted when it is declared so."""
 MOST_NAMED = 8
 BYTES_PER_PARAMETER_BYTE = 2
 ROOM_BYTES = 1 << 18
@@ -185,7 +185,8 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
     """The original's outputs equal the declared ones within the declared output tolerance."""
     assert subject.vectors is not None
     allowed = subject.vectors.output_tolerance
-    compared = judge.evidence("original")["outputs"]
+    measured = judge.evidence("original")
+    compared = measured["outputs"]
     for name, output in sorted(compared.items()):
         judge.require(
             output["violations"] == 0,
@@ -198,24 +199,44 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
             "output_tolerance that holds between laboratories"
             + unlike_defaults(judge.format_that_runs),
         )
-        widest = max(SMALLEST_ATOL, WIDEST * float(output["scale"]))
+        widest = measured["widest_atol"][name]
         judge.require(
-            allowed.atol <= widest or not output["scale"],
+            widest is None or allowed.atol <= widest * AS_WRITTEN,
             f"the output tolerance is so wide that it says nothing about {name!r}",
-            expected=f"atol at most {widest:g}: {WIDEST:.0%} of the largest declared value",
+            expected=f"atol at most {widest or 0:.10g}: 5% of the median over items of the root "
+            "mean square of the measured output (1e-05 if it is zero)",
             found=f"{allowed.atol:g}",
             where=Location(METADATA, pointer=f"{subject.pointer}/output_tolerance/atol"),
-            mend="declare the tolerance that two laboratories need, such as 1e-5",
+            mend=f"declare the tolerance that two laboratories need, {widest or 0:.10g} or less",
         )
+    _require_declared_outputs(subject, judge, measured)
+    judge.passed("the declared outputs were reproduced", evidence={"outputs": compared})
+
+
+def _require_declared_outputs(subject: Subject, judge: Judge, measured: Mapping[str, Json]) -> None:
+    undeclared = measured["undeclared"]
+    named = [
+        f"{name} (read by {', '.join(readers)})" if readers else f"{name} (parameters change it)"
+        for name, readers in undeclared.items()
+    ]
+    more = [f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
     judge.require(
-        bool(compared),
+        not undeclared,
+        "outputs of the original are not declared: "
+        + ", ".join([*list(undeclared)[:MOST_NAMED], *more]),
+        expected="in every shard, each output that a metric reads or that depends on parameters",
+        found="not declared: " + ", ".join([*named[:MOST_NAMED], *more]),
+        where=Location(METADATA, pointer=f"{subject.pointer}/shards"),
+        mend="add these outputs of the original network to the outputs of every shard",
+    )
+    judge.require(
+        bool(undeclared or measured["outputs"]),
         "the vectors declare no outputs of the original",
         expected="expected outputs in every shard",
         found="none",
         where=Location(METADATA, pointer=f"{subject.pointer}/shards"),
         mend="add the outputs of the original network to the shards",
     )
-    judge.passed("the declared outputs were reproduced", evidence={"outputs": compared})
 
 
 def test_formats_agree(subject: Subject, judge: Judge) -> None:

@@ -109,7 +109,13 @@ FAILURES = {
         "A licence cannot be told from its text: nobody knows what may be done with the material."
     ),
     "SUBMISSION-TOLERANCE-001": (
-        "A tolerance is relative to a value of 0, and so allows nothing or anything."
+        "A tolerance is relative to a value of 0, and so allows nothing or anything; or it lets a "
+        "declared value, or outputs, be met [by more than it may](metrics.md#claims-of-values)."
+    ),
+    "SUBMISSION-CLAIM-001": (
+        "A sample is judged by a metric whose value is not claimed for it, or for one of its "
+        "layers, or not declared for the original: nobody could compare what two laboratories "
+        "measured. A lossless sample that names no metric needs no claim."
     ),
     "MODEL-OPEN-001": (
         "The original is damaged or not valid (`malformed`), or no runtime for its format is "
@@ -145,9 +151,10 @@ FAILURES = {
         "takes too much time or memory."
     ),
     "MODEL-OUTPUT-001": (
-        "The original gives other outputs than the vectors declare, beyond `output_tolerance`. "
-        "Vectors and network do not belong together, or the outputs come from another "
-        "precision."
+        "The original gives other outputs than the vectors declare, beyond `output_tolerance`: "
+        "vectors and network do not belong together, or the outputs come from another precision. "
+        "Or that tolerance lets them be anything, or an output that matters is "
+        "[not declared](metrics.md#outputs-of-the-original)."
     ),
     "MODEL-AGREEMENT-001": (
         "The network gives other outputs in one format than in another, beyond "

@@ -113,16 +113,14 @@ class TinyChain:
             state = added(state, each) if mode == "add" else {**state, **each}
         self.states[id] = state
         made = self._sample(id, names, ["float32", "format:safetensors"])
-        made["layers"], total = [], 0
+        made["layers"], total, held = [], 0, dict(tensors[0])
         for place, name in enumerate(names):
             total += self._size(name)
+            more = tensors[place] if place else {}
+            held = added(held, more) if mode == "add" else {**held, **more}
             claims = {"size": self._size(name), "cumulative_size": total}
-            values = [
-                {"metric": use["metric"], "vectors": use["vectors"], "value": 0.0, "tolerance": 9.0}
-                for use in made["metrics"]
-            ]
             layer = {"id": f"l{place}", "files": [name], "claims": claims}
-            layer["claims"]["metric_values"] = values
+            layer["claims"]["metric_values"] = tiny_submission.metric_values(held)
             made["layers"].append(layer if place == 0 else {**layer, "mode": mode})
         return made
 
@@ -172,7 +170,7 @@ class TinyChain:
         made["files"] = [tiny_submission.entry(self.root, name) for name in names]
         made["claims"] = {
             "compressed_size": sum(self._size(name) for name in names),
-            "metric_values": [],
+            "metric_values": tiny_submission.metric_values(state) if state else [],
             "tensor_digests": {name: tensor_digest(array) for name, array in state.items()},
         }
         made.update(more)

@@ -1,4 +1,4 @@
-"""What a sample truly is, in the form in which a submission claims it."""
+"""What a sample or an original truly is, in the form in which a submission claims it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
+from conformance.checks import Over
 from conformance.evaluation.executor import Executor
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.plan import Subject, subjects
@@ -15,23 +17,45 @@ from conformance.session.inquiry import inquiry, result_of, sample_subject, vali
 from conformance.session.sizes import compressed_percent, compression_factor
 from conformance.submission import Loaded
 from conformance.submission.cumulative import cumulative_sizes
+from conformance.submission.pieces import VALUE_TOLERANCE
+from conformance.submission.tolerances import widest_of_value
 from conformance.submission.values import File, MetricUse
 from conformance.verdicts import ConformanceError, Json, Location, error_from_json
 
 METADATA = "submission.json"
+Listed: TypeAlias = Mapping[Over, tuple[Subject, ...]]
+"""All subjects of a submission, by what they are about."""
 DIGITS = 4
 """Decimals of the two ratios; a claim is compared within half a percent."""
 
 
-def true_claims(folder: Path, sample: str, limits: Limits | None = None) -> str:
-    """Return ``claims`` and ``features`` of a sample as measured: JSON, ready to be pasted.
+def true_claims(folder: Path, name: str, limits: Limits | None = None) -> str:
+    """Return what is to be claimed of a sample or model, as measured: JSON, ready to be pasted.
 
-    Raises :class:`~conformance.verdicts.ConformanceError` if the metadata do not hold together, the
-    sample is not in them, or it cannot be evaluated.
+    These are the ``claims`` and ``features`` of a sample, the ``metric_values`` of an original. If
+    a sample and a model have one id, the sample is meant.
+
+    Raises :class:`~conformance.verdicts.ConformanceError` if the metadata do not hold together,
+    ``name`` is not in them, or it cannot be evaluated.
     """
     with inquiry(folder, limits) as (loaded, executor):
-        subject = sample_subject(loaded, sample)
-        return json.dumps(_measure(executor, loaded, subject), indent=2)
+        listed = subjects(loaded.id, loaded.submission)
+        samples = {each.sample.id for each in listed.get("sample", ()) if each.sample}
+        runs = [each for each in listed.get("vectors", ()) if each.model and each.model.id == name]
+        if runs and name not in samples:
+            values = [row for run in runs for row in _original_values(executor, listed, run)]
+            return json.dumps({"metric_values": values}, indent=2)
+        return json.dumps(_measure(executor, loaded, sample_subject(loaded, name)), indent=2)
+
+
+def _original_values(executor: Executor, listed: Listed, run: Subject) -> Iterator[Json]:
+    """Yield the value of every metric that is measured on the original, on one vector set."""
+    if run.vectors is None:
+        raise ValueError(f"{run.id} is about no vectors")
+    for metric, row in result_of(executor, run.case("original"))["metrics"].items():
+        if "error" in row:
+            raise error_from_json(row["error"])
+        yield _value(listed, metric, run.vectors.id, row["value"], row["value"])
 
 
 def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
@@ -85,7 +109,7 @@ def _layers(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Js
         total += state["size"]
         uses = (each for each in runs["delta"] if each.sample == subject.sample)
         values = [
-            _row(executor, replace(layer, vectors=each.vectors), each.use)
+            _row(executor, runs, replace(layer, vectors=each.vectors), each.use)
             for each in uses
             if each.use
         ]
@@ -124,16 +148,32 @@ def _require_finite(tensors: Mapping[str, Json], sample: str, files: Sequence[Fi
 
 def _metric_values(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Json]:
     """Yield the value of every metric the sample is judged by."""
-    for run in subjects(loaded.id, loaded.submission)["delta"]:
+    listed = subjects(loaded.id, loaded.submission)
+    for run in listed["delta"]:
         if run.sample == subject.sample and run.use is not None:
-            yield _row(executor, run, run.use)
+            yield _row(executor, listed, run, run.use)
 
 
-def _row(executor: Executor, run: Subject, use: MetricUse) -> Json:
+def _row(executor: Executor, listed: Listed, run: Subject, use: MetricUse) -> Json:
     """Return the value of one metric on the vectors of ``run``."""
-    # What ails the original is told by its own case; the sample's would only point there.
-    result_of(executor, run.case("original"))
+    # What is wrong with the original is reported by its own case; the sample's would point there.
+    original = result_of(executor, run.case("original"))["metrics"][use.metric]
     row = result_of(executor, run.case("reconstruction"))["metrics"][use.metric]
     if "error" in row:
         raise error_from_json(row["error"])
-    return {"metric": use.metric, "vectors": use.vectors, "value": row["value"]}
+    return _value(listed, use.metric, use.vectors, row["value"], original["value"])
+
+
+def _value(listed: Listed, metric: str, vectors: str, value: Json, reference: Json) -> Json:
+    """Return a claim of a value, with a tolerance that SUBMISSION-TOLERANCE-001 accepts."""
+    uses = [run.use for run in listed["delta"] if run.use is not None]
+    tolerances = [u.tolerance for u in uses if (u.metric, u.vectors) == (metric, vectors)]
+    scales = [abs(float(reference)) if t.type == "relative" else 1.0 for t in tolerances]
+    losses = [t.bound * scale for t, scale in zip(tolerances, scales, strict=True)]
+    widest = widest_of_value(float(value), min(filter(None, losses), default=0.0))
+    return {
+        "metric": metric,
+        "vectors": vectors,
+        "value": value,
+        "tolerance": min(VALUE_TOLERANCE, widest),
+    }

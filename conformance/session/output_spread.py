@@ -16,8 +16,6 @@ from conformance.submission.scaffold import OUTPUT_TOLERANCE
 from conformance.verdicts import ConformanceError, Json
 
 ATOL, RTOL = OUTPUT_TOLERANCE
-WIDEST = 0.05
-"""The largest atol that is proposed, as a share of the largest output: as MODEL-OUTPUT-001."""
 MARGIN = 2.0
 """The proposed atol is so many times what was measured on these items, then rounded up."""
 
@@ -43,16 +41,14 @@ def proposed_tolerance(question: Json, limits: Limits) -> Proposal:
         return Proposal(OUTPUT_TOLERANCE, f"The outputs could not be compared: {error.message}.")
     if facts["error"] is not None:
         return Proposal(OUTPUT_TOLERANCE, f"The outputs could not be compared: {facts['error']}.")
-    largest, beyond, scale = (float(facts[name]) for name in ("largest", "beyond", "scale"))
+    largest, beyond, widest = (float(facts[name]) for name in ("largest", "beyond", "widest"))
     measured = (
         f"The given outputs differ by at most {largest:.3g} from those that this tool computes"
     )
     settings = unlike_defaults(question["format"])
-    largest_allowed = max(ATOL, WIDEST * scale)
-    atol = ATOL
-    if ATOL < beyond <= largest_allowed:
-        atol = _rounded_up(MARGIN * beyond)
-    if max(beyond, atol) > largest_allowed:
+    needed = ATOL if beyond <= ATOL else _rounded_up(MARGIN * beyond)
+    atol = min(needed, _rounded_down(widest))
+    if beyond > atol:
         return Proposal(
             OUTPUT_TOLERANCE,
             f"{measured}: more than a tolerance may allow. Give the outputs of this very network "
@@ -62,7 +58,17 @@ def proposed_tolerance(question: Json, limits: Limits) -> Proposal:
     return Proposal((atol, RTOL), f"{text}{settings if atol > ATOL else ''}.")
 
 
+def _rounded_down(value: float) -> float:
+    """Return a number of two digits, not above ``value``."""
+    if not math.isfinite(value):
+        return value
+    power = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.floor(value / power) * power:.2g}")
+
+
 def _rounded_up(value: float) -> float:
     """Return the next of 1, 2, 5, 10, ... times a power of ten."""
+    if not math.isfinite(value):
+        return value
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))

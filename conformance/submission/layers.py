@@ -22,7 +22,6 @@ def find_layer_problems(data: Json) -> Iterator[Problem]:
             yield from _ids(layers)
             yield from _modes(layers)
             yield from _contents(at, entry, layers)
-            yield from _claimed_metrics(entry, layers)
 
 
 Layers = list[tuple[Pointer, dict[str, Json]]]
@@ -164,21 +163,3 @@ def _overlaps(layers: Layers) -> Iterator[Problem]:
 def _is_whole(value: Json) -> bool:
     """Say whether the schema takes ``value`` for a whole number: it may be written as 4.0."""
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-
-
-def _claimed_metrics(entry: Mapping[str, Json], layers: Layers) -> Iterator[Problem]:
-    judged = {_pair(use) for _, use in entries(entry, "metrics")}
-    for at, layer in layers:
-        claimed = {_pair(value) for _, value in entries(layer, "claims", "metric_values")}
-        for metric, vectors in sorted(judged - claimed):
-            yield problem(
-                (*at, "claims", "metric_values"),
-                f"no value of {metric} on {vectors} is claimed for the layer",
-                expected="a value for each metric that the sample is judged by",
-                found=listing(sorted(f"{m} on {v}" for m, v in claimed)) or "none",
-                mend="Add it; `nnr-conformance measure DIR SAMPLE` prints the values.",
-            )
-
-
-def _pair(entry: Mapping[str, Json]) -> tuple[str, str]:
-    return str(entry.get("metric")), str(entry.get("vectors"))

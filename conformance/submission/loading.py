@@ -12,6 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from conformance.submission.building import build_submission
+from conformance.submission.claims import find_missing_claims
 from conformance.submission.clauses import clause_of
 from conformance.submission.derivation import find_derivation_problems
 from conformance.submission.explanations import Violation
@@ -111,6 +112,7 @@ def load(
         find_bad_licences(document.data),
         find_unusable_tolerances(document.data),
         find_empty_tolerances(document.data),
+        find_missing_claims(document.data),
     )
     certain = _without_consequences(
         [*loose, *listed.problems, *others], _broken(document, violations)

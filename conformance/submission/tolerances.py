@@ -1,4 +1,4 @@
-"""Whether tolerances say anything: no relative one to a value of 0, none as wide as the value."""
+"""Whether tolerances say anything: no relative one to a value of 0, none wider than it may be."""
 
 from __future__ import annotations
 
@@ -10,21 +10,39 @@ from conformance.submission.clauses import TOLERANCE
 from conformance.submission.pieces import VALUE_TOLERANCE
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
-from conformance.submission.sections import entries, ids_of
+from conformance.submission.sections import MEASUREMENTS, entries, ids_of
 from conformance.submission.wording import shown
 from conformance.verdicts import Json
 
 WIDEST = 0.05
-"""The widest tolerance of a declared value or output, as a fraction of it."""
+"""The widest tolerance of a declared value or output, as a fraction of what it is compared with."""
+
+AS_WRITTEN = 1 + 1e-9
+"""What messages round to ten digits is accepted when it is declared so."""
+
+_CLAIMS = tuple(keys for keys in MEASUREMENTS if keys[-1] == "metric_values")
+
+
+def widest_of_value(value: float, accepted_loss: float) -> float:
+    """Return the widest tolerance of a declared or claimed metric value.
+
+    It is :data:`WIDEST` of the loss that the tightest tolerance in use accepts, in the unit of the
+    metric. Where no loss is accepted, or nothing is judged by the metric, it is that fraction of
+    the value, or :data:`VALUE_TOLERANCE` if that is more.
+    """
+    if accepted_loss > 0:
+        return WIDEST * accepted_loss
+    return max(VALUE_TOLERANCE, WIDEST * abs(value))
 
 
 def find_unusable_tolerances(data: Json) -> Iterator[Problem]:
     """Yield a problem for each relative tolerance that is applied to a reference of 0."""
-    zeros = _zero_references(data)
+    zeros = {key: at for key, (at, value) in _references(data).items() if value == 0}
     places: dict[Pointer, list[tuple[Pointer, str]]] = defaultdict(list)
-    for model, metric, vectors, tolerance_at in _relative_uses(data):
-        if reference := zeros.get((model, metric, vectors)):
-            places[tolerance_at].append((reference, metric))
+    for model, metric, vectors, tolerance, pointer in _uses(data):
+        reference = zeros.get((model, metric, vectors))
+        if tolerance.get("type") == "relative" and reference:
+            places[pointer].append((reference, metric))
     for pointer, ((reference, metric), *others) in places.items():
         yield _unusable(pointer, metric, [reference, *(each for each, _ in others)])
 
@@ -32,56 +50,102 @@ def find_unusable_tolerances(data: Json) -> Iterator[Problem]:
 def find_empty_tolerances(data: Json) -> Iterator[Problem]:
     """Yield a problem for each tolerance so wide that it says nothing about what was declared.
 
-    A declared metric value may be met within :data:`WIDEST` of itself or of the loss that its
-    metric accepts, whichever is more; outputs within as much of themselves.
+    A metric value of an original, a sample or a layer may be met within :func:`widest_of_value`,
+    outputs within :data:`WIDEST` of themselves; the absolute part of their tolerance is compared
+    with what the network gives.
     """
-    bounds = {str(m.get("id")): _bound(m) for _, m in entries(data, "metrics")}
-    for keys in (("models", "metric_values"), ("samples", "claims", "metric_values")):
+    losses, metrics = _accepted_losses(data), ids_of(data, "metrics")
+    # What is in use cannot be known of a metric that is not there, nor without any sample.
+    ways = _CLAIMS if any(entries(data, "samples")) else ()
+    for keys in ways:
         for pointer, entry in entries(data, *keys):
-            value, tolerance = _number(entry.get("value")), _number(entry.get("tolerance"))
-            bound = bounds.get(str(entry.get("metric")), math.inf)
-            widest = max(VALUE_TOLERANCE, WIDEST * abs(value), WIDEST * bound)
-            if tolerance > widest:
-                yield _too_wide((*pointer, "tolerance"), tolerance, widest)
+            if entry.get("metric") not in metrics:
+                continue
+            loss = losses.get((str(entry.get("metric")), str(entry.get("vectors"))), 0.0)
+            widest = widest_of_value(_number(entry.get("value")), loss)
+            declared = "tolerance" in entry
+            tolerance = _number(entry["tolerance"]) if declared else VALUE_TOLERANCE
+            if tolerance > widest * AS_WRITTEN:
+                yield _too_wide_value(pointer, tolerance, widest, loss, is_declared=declared)
     for pointer, vectors in entries(data, "vectors", "output_tolerance"):
         relative = _number(vectors.get("rtol"))
         if relative > WIDEST:
-            yield _too_wide((*pointer, "rtol"), relative, WIDEST)
+            yield _too_wide(
+                (*pointer, "rtol"), f"at most {WIDEST:g}: {WIDEST:.0%} of a value", f"{relative:g}"
+            )
 
 
-def _bound(metric: dict[str, Json]) -> float:
-    tolerance = metric.get("tolerance")
-    return _number(tolerance.get("bound")) if isinstance(tolerance, dict) else 0.0
+def _accepted_losses(data: Json) -> dict[tuple[str, str], float]:
+    """Return, by metric and vectors, the least loss above 0 that a sample is allowed.
+
+    A relative bound is one of the original's declared value; it is left out where there is none,
+    or another than a finite number.
+    """
+    references = _references(data)
+    losses: dict[tuple[str, str], float] = {}
+    for model, metric, vectors, tolerance, _ in _uses(data):
+        loss = _number(tolerance.get("bound"))
+        if tolerance.get("type") == "relative":
+            _, value = references.get((model, metric, vectors), ((), 0.0))
+            loss *= abs(value)
+        if loss > 0 and math.isfinite(loss):
+            losses[metric, vectors] = min(loss, losses.get((metric, vectors), math.inf))
+    return losses
 
 
 def _number(value: Json) -> float:
     """Return a number as it is; 0 for anything else, which the schema refuses."""
-    return float(value) if isinstance(value, int | float) else 0.0
+    return float(value) if type(value) in {int, float} else 0.0
 
 
-def _too_wide(pointer: Pointer, tolerance: float, widest: float) -> Problem:
+def _too_wide_value(
+    pointer: Pointer, tolerance: float, widest: float, loss: float, *, is_declared: bool
+) -> Problem:
+    of = (
+        f"{WIDEST:.0%} of the loss of {loss:.10g} that the tightest tolerance in use accepts"
+        if loss > 0
+        else f"{WIDEST:.0%} of the value, and {VALUE_TOLERANCE:g} for one that is smaller"
+    )
+    return _too_wide(
+        (*pointer, "tolerance") if is_declared else pointer,
+        f"at most {widest:.10g}: {of}",
+        f"{tolerance:g}" + ("" if is_declared else ", which holds where none is declared"),
+        f'Declare the measured value with "tolerance": {widest:.10g} or less.',
+    )
+
+
+def _too_wide(
+    pointer: Pointer,
+    expected: str,
+    found: str,
+    mend: str = "Declare the tolerance that two laboratories need.",
+) -> Problem:
     return Problem(
         check="SUBMISSION-TOLERANCE-001",
         message="the tolerance is so wide that it says nothing",
-        expected=f"at most {widest:g}: {WIDEST:.0%} of what is declared, or of the accepted loss",
-        found=f"{tolerance:g}",
-        mend="Declare the measured value, with the tolerance that two laboratories need.",
+        expected=expected,
+        found=found,
+        mend=mend,
         clause=TOLERANCE,
         pointer=pointer,
     )
 
 
-def _zero_references(data: Json) -> dict[tuple[str, str, str], Pointer]:
+def _references(data: Json) -> dict[tuple[str, str, str], tuple[Pointer, float]]:
+    """Return where an original's value is declared, and the value, by model, metric, vectors."""
     return {
-        (str(model.get("id")), str(value.get("metric")), str(value.get("vectors"))): (*at, *inner)
+        (str(model.get("id")), str(value.get("metric")), str(value.get("vectors"))): (
+            (*at, *inner),
+            float(value["value"]),
+        )
         for at, model in entries(data, "models")
         for inner, value in entries(model, "metric_values")
-        if type(value.get("value")) in {int, float} and value["value"] == 0
+        if type(value.get("value")) in {int, float}
     }
 
 
-def _relative_uses(data: Json) -> Iterator[tuple[str, str, str, Pointer]]:
-    """Yield model, metric and vectors of each use of a relative tolerance, and its place."""
+def _uses(data: Json) -> Iterator[tuple[str, str, str, dict[str, Json], Pointer]]:
+    """Yield model, metric and vectors of each tolerance in use, the tolerance, and its place."""
     metrics = ids_of(data, "metrics")
     of_metric = {at: metric.get("tolerance") for at, metric in entries(data, "metrics")}
     for at, sample in entries(data, "samples"):
@@ -89,8 +153,8 @@ def _relative_uses(data: Json) -> Iterator[tuple[str, str, str, Pointer]]:
             names = (str(sample.get("model")), str(use.get("metric")), str(use.get("vectors")))
             place = (*at, *inner) if "tolerance" in use else metrics.get(names[1], ())
             tolerance = use.get("tolerance", of_metric.get(place))
-            if isinstance(tolerance, dict) and tolerance.get("type") == "relative":
-                yield *names, (*place, "tolerance")
+            if isinstance(tolerance, dict):
+                yield *names, tolerance, (*place, "tolerance")
 
 
 def _unusable(pointer: Pointer, metric: str, references: list[Pointer]) -> Problem:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conformance.evaluation.tasks.compare import OutputComparison
+from conformance.evaluation.tasks.compare import Magnitudes, OutputComparison
 from conformance.submission.values import OutputTolerance
 from conformance.verdicts import ConformanceError
 
@@ -104,3 +104,60 @@ def test_other_shape_is_refused() -> None:
 def test_nothing_of_a_number_is_left_out(measured: np.ndarray, declared: np.ndarray) -> None:
     assert compared(measured, declared)["violations"] == 1
     assert compared(measured, measured)["violations"] == 0
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64])
+def test_integers_are_compared_by_steps_and_not_in_proportion(dtype: type) -> None:
+    declared, near = np.array([100, 0], dtype), np.array([101, 0], dtype)
+    assert compared(near, declared, atol=0.999, rtol=0.05)["violations"] == 1
+    assert compared(near, declared, atol=1.0)["violations"] == 0
+
+
+def test_truth_values_are_compared_by_equality_whatever_their_type() -> None:
+    assert compared([True, False], [True, True], atol=5.0, rtol=0.05)["violations"] == 1
+    assert compared([True, False], [1, 0])["violations"] == 0
+
+
+def widest(*shards: object, batched: bool = True) -> float | None:
+    magnitudes = Magnitudes(batched)
+    for shard in shards:
+        magnitudes.add({"y": np.asarray(shard)})
+    return magnitudes.widest_atol("y")
+
+
+ITEMS = np.array([[3.0, 4.0], [0.0, 2.0], [1e30, 0.0]])
+"""Root mean squares: 3.54, 1.41, and one that lies far out."""
+
+
+@pytest.mark.parametrize(
+    ("shards", "batched", "expected"),
+    [
+        ([ITEMS], True, 0.05 * 12.5**0.5),
+        ([ITEMS[:1], ITEMS[1:]], True, 0.05 * 12.5**0.5),
+        ([ITEMS[0], ITEMS[1], ITEMS[2]], False, 0.05 * 12.5**0.5),
+        ([[2.0, -2.0, 4.0]], True, 0.05 * 2.0),
+        ([np.float32(-4.0)], False, 0.05 * 4.0),
+        ([np.zeros((5, 2)), ITEMS[:1]], True, 0.05 * 12.5**0.5),
+        ([np.zeros((5, 2))], True, 1e-5),
+        ([[[np.inf, 4.0, -4.0], [np.nan, np.nan, np.nan]]], True, 0.05 * 4.0),
+        ([[[np.nan], [np.inf]]], True, 1e-5),
+        ([np.zeros((3, 0))], True, 1e-5),
+        ([[[1e200, 1e200]]], True, 0.05 * 1e200),
+        ([[[1e-200, 1e-200]]], True, 0.05 * 1e-200),
+        ([np.array([[3 + 4j]])], True, 0.05 * 5.0),
+        ([np.array([[100], [60]], np.uint8)], True, 0.05 * 80.0),
+        ([np.array([1, 2, 3])], True, 0.999),
+        ([np.array([[True]])], True, None),
+        ([np.array(["cat"])], True, None),
+    ],
+    ids=[
+        *("median", "shards", "not-batched", "item-axis", "rank-0", "zeros-left-out", "all-zero"),
+        *("non-finite", "nothing-finite", "no-values", "huge", "tiny", "complex", "integers"),
+        *("few-integers", "truth-values", "texts"),
+    ],
+)
+def test_widest_atol_is_a_part_of_the_median_item(
+    shards: list, batched: bool, expected: float | None
+) -> None:
+    found = widest(*shards, batched=batched)
+    assert found == (None if expected is None else pytest.approx(expected, rel=1e-12))

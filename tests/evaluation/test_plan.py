@@ -23,7 +23,7 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
         "vectors": ["tiny/linear@test"],
         "measure": ["tiny/linear@test/top1", "tiny/linear@test/distance"],
         "controlled": ["tiny/linear@test/top1", "tiny/linear@test/distance"],
-        "declared_value": ["tiny/linear/top1"],
+        "declared_value": ["tiny/linear/top1", "tiny/linear/distance"],
         "replaced": ["tiny/linear"],
         "sample": ["tiny/half", "tiny/half-onnx", "tiny/exact"],
         "stream": [],
@@ -31,7 +31,13 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
         "noise": [],
         "lossless": ["tiny/exact"],
         "run": ["tiny/half@test", "tiny/half-onnx@test", "tiny/exact@test"],
-        "claim": ["tiny/half/top1", "tiny/half-onnx/top1", "tiny/exact/top1"],
+        "claim": [
+            "tiny/half/top1",
+            "tiny/half/distance",
+            "tiny/half-onnx/top1",
+            "tiny/half-onnx/distance",
+            "tiny/exact/top1",
+        ],
         "delta": [
             "tiny/half/top1",
             "tiny/half/distance",
@@ -69,7 +75,7 @@ def test_pointers_lead_to_what_the_subject_is_about(tiny: Path) -> None:
     loaded = load(tiny)
     listed = subjects("tiny", loaded.submission)
     assert listed["delta"][1].pointer == "/samples/0/metrics/1"
-    assert listed["claim"][2].pointer == "/samples/2/claims/metric_values/0"
+    assert listed["claim"][4].pointer == "/samples/2/claims/metric_values/0"
     assert listed["declared_value"][0].pointer == "/models/0/metric_values/0"
     assert listed["measure"][1].pointer == "/metrics/1"
 

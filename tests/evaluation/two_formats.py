@@ -81,7 +81,8 @@ def add_turned(root: Path, *, change: float = 0.0, entry: dict | None = None) ->
         owner["metric_values"] = [{"metric": "distance", "vectors": vectors_id, "value": 0}]
     for sample in metadata["samples"]:
         sample["metrics"] = [u for u in sample["metrics"] if u["metric"] != "top1"]
-        sample["claims"]["metric_values"] = []
+        claims = sample["claims"]
+        claims["metric_values"] = [v for v in claims["metric_values"] if v["metric"] != "top1"]
     tiny_submission.save(root, metadata)
     return metadata
 
@@ -111,4 +112,14 @@ def add_noise(root: Path, metadata: dict[str, Any], noise: float) -> None:
     for sample in metadata["samples"]:
         if not sample["lossless"]:
             sample["metrics"].append({"metric": "error", "vectors": "test"})
+            value = {"metric": "error", "vectors": "test", "value": _error_of_half()}
+            sample["claims"]["metric_values"].append(value)
     tiny_submission.save(root, metadata)
+
+
+def _error_of_half() -> float:
+    """Return the mean absolute error of the outputs with parameters rounded to float16."""
+    weights, (x, _) = tiny_submission.weights(), tiny_submission.points()
+    rounded = {name: array.astype(np.float16).astype(np.float32) for name, array in weights.items()}
+    difference = tiny_submission.logits(rounded, x) - tiny_submission.logits(weights, x)
+    return float(np.abs(difference).mean())

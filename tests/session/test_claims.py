@@ -8,6 +8,7 @@ import pytest
 
 from conformance.session.claims import true_claims
 from conformance.session.storage import VARIABLE, evidence_store
+from conformance.submission import load
 from conformance.tensorfiles import write_tensors
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
@@ -50,7 +51,27 @@ def test_truth_can_be_pasted_and_then_holds(tiny: Path) -> None:
     metadata = tiny_submission.write(tiny)
     metadata["samples"][0].update(measured(tiny))
     tiny_submission.save(tiny, metadata)
+    metadata["models"][0].update(measured(tiny, "linear"))
+    tiny_submission.save(tiny, metadata)
+    assert load(tiny).problems == ()
     assert measured(tiny)["claims"] == metadata["samples"][0]["claims"]
+
+
+def test_tolerances_that_are_printed_are_accepted(tiny: Path) -> None:
+    tolerance = 0.05 * 1e-5 * 0.9
+    metadata = tiny_submission.write(tiny)
+    metadata["metrics"][0]["tolerance"].update(type="relative", bound=1e-5)
+    tiny_submission.save(tiny, metadata)
+    for name, owner in (("linear", metadata["models"][0]), ("half", metadata["samples"][0])):
+        printed = measured(tiny, name)
+        values = printed.get("claims", printed)["metric_values"]
+        assert [each["metric"] for each in values] == ["top1", "distance"]
+        assert values[0]["tolerance"] == pytest.approx(tolerance)
+        owner.update(printed)
+    for claims in (metadata["samples"][1]["claims"], metadata["samples"][2]["claims"]):
+        claims["metric_values"][0]["tolerance"] = tolerance
+    tiny_submission.save(tiny, metadata)
+    assert load(tiny).problems == ()
 
 
 def test_unknown_sample_is_told(tiny: Path) -> None:

@@ -114,3 +114,10 @@ def test_a_relative_tolerance_is_relative_to_the_layer_before() -> None:
     assert not judged.passes
     assert judged.expected == "higher is better; loss ≤ 0.1 of the layer before's value"
     assert changed(0.5, 0.46, type="relative", bound=0.1).passes
+
+
+@pytest.mark.parametrize(("inclusive", "sign"), [(True, "≤"), (False, "<")])
+def test_a_fall_onto_the_bound_passes_only_if_it_is_inclusive(inclusive: bool, sign: str) -> None:
+    judged = changed(0.9, 0.89, inclusive=inclusive)
+    assert judged.passes is inclusive
+    assert judged.expected == f"higher is better; loss {sign} 0.01"

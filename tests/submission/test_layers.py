@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.submission.claims import CHECK as CLAIM
 from conformance.submission.derivation import CHECK
 from conformance.submission.layers import find_layer_problems
 from tests.submission import builder
@@ -167,7 +168,7 @@ DEFECTS = {
     "no-value": (
         changed(_no_value),
         f"{AT}/layers/1/claims/metric_values",
-        "no value of top1 on test is claimed",
+        'no value of "top1" on "test" is claimed for the layer',
         "each metric that the sample is judged by",
         "none",
         "nnr-conformance measure",
@@ -175,7 +176,7 @@ DEFECTS = {
     "value-of-another-metric": (
         _another_metric,
         f"{AT}/layers/1/claims/metric_values",
-        "no value of top1 on test is claimed",
+        'no value of "top1" on "test" is claimed for the layer',
         "each metric that the sample is judged by",
         '"mse on test"',
         "nnr-conformance measure",
@@ -243,7 +244,7 @@ DEFECTS = {
 def test_each_defect_is_one_finding_at_its_place(folder, name):
     change, pointer, message, expected, found, mend = DEFECTS[name]
     finding = only(load_changed(folder, change))
-    assert finding.check == CHECK
+    assert finding.check == (CLAIM if "value" in name else CHECK)
     assert finding.where.pointer == pointer
     assert message in finding.message
     assert expected in finding.expected

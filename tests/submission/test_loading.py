@@ -9,6 +9,7 @@ from conformance.submission import Limits, load
 from conformance.verdicts import Verdict
 from tests.submission import builder
 from tests.submission.builder import at, drop, put
+from tests.submission.chains import layered, merge, update
 
 SCHEMA = "SUBMISSION-SCHEMA-001"
 ID = "SUBMISSION-ID-001"
@@ -347,9 +348,37 @@ REFERENCES = [
 ]
 
 
-@pytest.mark.parametrize(("pointer", "section"), REFERENCES)
+REFERENCES_OF_CHAINS = [
+    ("/samples/2/update_of/sample", "samples"),
+    ("/samples/2/update_of/contexts_of", "samples"),
+    ("/samples/5/merge_of/0/sample", "samples"),
+    ("/samples/5/merge_of/1/sample", "samples"),
+    ("/samples/5/same_tensors_as", "samples"),
+    ("/samples/6/layers/0/claims/metric_values/0/metric", "metrics"),
+    ("/samples/6/layers/1/claims/metric_values/0/vectors", "vectors"),
+]
+
+
+def chains_and_layers(data):
+    update(data, "a", contexts_of="int8")
+    update(data, "b")
+    update(data, "c")
+    merge(data, "merged", "b", "c", same_tensors_as="int8")
+    layered(data)
+
+
+def test_chains_and_layers_refer_to_what_is_there(folder):
+    assert load_changed(folder, chains_and_layers).problems == ()
+
+
+@pytest.mark.parametrize(("pointer", "section"), [*REFERENCES, *REFERENCES_OF_CHAINS])
 def test_a_dangling_reference(folder, pointer, section):
-    finding = only(load_changed(folder, lambda data: put(data, pointer, "nothing-such")))
+    def change(data):
+        if (pointer, section) in REFERENCES_OF_CHAINS:
+            chains_and_layers(data)
+        put(data, pointer, "nothing-such")
+
+    finding = only(load_changed(folder, change))
     assert finding.check == REFERENCE
     assert finding.where.pointer == pointer
     assert f'{section} has no entry with the id "nothing-such"' in finding.message

@@ -9,26 +9,30 @@ from pathlib import Path
 import numpy as np
 
 from conformance.evaluation.inquiries.asked import Asked
+from conformance.evaluation.tasks.compare import Magnitudes
 from conformance.runtimes import ModelSource, runtime
 from conformance.tensorfiles import Array, open_tensors
 from conformance.verdicts import ConformanceError, Json
 
 
 def spread(asked: Asked) -> Json:
-    """Return the ``largest`` difference, the largest ``beyond`` rtol, and the largest output.
+    """Return the ``largest`` difference, the largest ``beyond`` rtol, and the ``widest`` atol.
 
+    The latter is the least of what the outputs allow, ``"inf"`` if all are compared by equality.
     Without ``items`` the inputs are those of one run.
     """
     files, rtol = asked.paths("files"), float(asked.arguments["rtol"])
     shown = tuple(file.name for file in files)
     source = ModelSource(tuple(files), shown, files[0].parent, asked.limits.tensor_bytes)
-    largest = beyond = scale = 0.0
+    largest = beyond = 0.0
     with ExitStack() as opened:
         network = opened.enter_context(runtime(asked.arguments["format"]).open(source))
         given = _arrays(asked, "inputs", [port.name for port in network.inputs])
         declared = _arrays(asked, "outputs", [port.name for port in network.outputs])
         runner, items = network.bind(), asked.arguments["items"]
         computed = runner.run_batched(given, items) if items else runner.run(given)
+    magnitudes = Magnitudes(batched=items is not None)
+    magnitudes.add({name: computed[name] for name in declared})
     for name, array in declared.items():
         wanted, found = array.astype(np.float64), computed[name].astype(np.float64)
         if wanted.shape != found.shape:
@@ -42,8 +46,9 @@ def spread(asked: Asked) -> Json:
         largest = max(largest, float(difference.max(initial=0.0)))
         size = np.where(np.isfinite(wanted), np.abs(wanted), 0.0)
         beyond = max(beyond, float((difference - rtol * size).max(initial=0.0)))
-        scale = max(scale, float(size.max(initial=0.0)))
-    return {"largest": str(largest), "beyond": str(beyond), "scale": str(scale)}
+    bounds = [magnitudes.widest_atol(name) for name in declared]
+    widest = min((bound for bound in bounds if bound is not None), default=np.inf)
+    return {"largest": str(largest), "beyond": str(beyond), "widest": str(widest)}
 
 
 def _arrays(asked: Asked, side: str, ports: Sequence[str]) -> Mapping[str, Array]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from conformance.evaluation.case import metrics_on
-from conformance.evaluation.tasks.compare import OutputComparison, equal_numbers
+from conformance.evaluation.tasks.compare import OutputComparison, same_arrays
 from conformance.evaluation.tasks.kept import kept_outputs
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
@@ -81,7 +81,7 @@ def _require_same(
     """Raise unless every input here is that of the other format, number for number."""
     for name, of, axes in _paired(named, here.inputs, there.inputs, pointer):
         array = here.inputs[name].transpose(axes)
-        if not _equal(array, there.inputs[of]):
+        if not same_arrays(array, there.inputs[of]):
             raise ConformanceError(
                 f"input {name!r} does not hold the numbers of {of!r}",
                 where=Location("submission.json", pointer=pointer, element=name),
@@ -130,11 +130,3 @@ def _paired(
             mend="compare networks with the same inputs and outputs, and name each array's "
             "counterpart under inputs or outputs",
         )
-
-
-def _equal(ours: Array, theirs: Array) -> bool:
-    if ours.shape != theirs.shape:
-        return False
-    if ours.dtype.kind in "USO" or theirs.dtype.kind in "USO":
-        return bool((ours.astype(str) == theirs.astype(str)).all())
-    return bool(equal_numbers(ours, theirs).all())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class _Gauge:
     declared: Metric
     kind: MetricKind | None = None
     error: ConformanceError | None = None
+    read: set[str] = field(default_factory=set)
 
     def attempt(self, action: Callable[[], None]) -> None:
         if self.error is None:
@@ -50,6 +51,14 @@ class Measuring:
         for gauge in self._gauges:
             against = original if gauge.declared.against == "original" else targets
             gauge.attempt(lambda gauge=gauge, against=against: _update(gauge, outputs, against))  # type: ignore[misc]
+
+    def readers(self) -> dict[str, list[str]]:
+        """Return, by the name of an output, the ids of the metrics that have read it."""
+        found: dict[str, list[str]] = {}
+        for gauge in self._gauges:
+            for name in sorted(gauge.read):
+                found.setdefault(name, []).append(gauge.declared.id)
+        return found
 
     def results(self) -> Iterator[tuple[Metric, MetricKind | None, Measurement | ConformanceError]]:
         """Yield every metric with its measurement, or with what went wrong."""
@@ -80,10 +89,12 @@ def _update(gauge: _Gauge, outputs: Mapping[str, Array], against: Mapping[str, A
     if gauge.kind is None:
         return
     roles, bindings = gauge.kind.roles, gauge.declared.bindings
-    values = {
-        role: _pick(role, roles.predictions, bindings, outputs, "outputs of the network")
+    named = {
+        role: _name(role, roles.predictions, bindings, outputs, "outputs of the network")
         for role in roles.predictions
     }
+    values = {role: outputs[name] for role, name in named.items()}
+    gauge.read |= set(named.values())
     compared, whose = dict(bindings), "targets of the vectors"
     if gauge.declared.against == "original":
         whose = "outputs of the original"
@@ -92,24 +103,27 @@ def _update(gauge: _Gauge, outputs: Mapping[str, Array], against: Mapping[str, A
             if prediction in bindings:
                 compared.setdefault(target, bindings[prediction])
     for role in roles.targets:
-        values[role] = _pick(role, roles.targets, compared, against, whose)
+        name = _name(role, roles.targets, compared, against, whose)
+        values[role] = against[name]
+        if gauge.declared.against == "original":
+            gauge.read.add(name)
     # A single number has no axis that counts items: the shard, one run of the network, is the item.
     gauge.kind.update({role: np.atleast_1d(array) for role, array in values.items()})
 
 
-def _pick(
+def _name(
     role: str,
     roles: Sequence[str],
     bindings: Mapping[str, str],
     arrays: Mapping[str, Array],
     whose: str,
-) -> Array:
-    """Return the array of a role: as bound, else of the role's name, else the only one there is."""
+) -> str:
+    """Return the name of a role's array: as bound, else the role's own, else the only one."""
     name = bindings.get(role, role)
     if name in arrays:
-        return arrays[name]
+        return name
     if role not in bindings and len(roles) == len(arrays) == 1:
-        return next(iter(arrays.values()))
+        return next(iter(arrays))
     raise ConformanceError(
         f"there is no array for the role {role!r} of the metric",
         expected=f"{name!r} among the {whose}",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict
 
 from conformance.evaluation.case import keeps_outputs, metrics_on
-from conformance.evaluation.tasks.compare import OutputComparison
+from conformance.evaluation.tasks.compare import Magnitudes, OutputComparison
 from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
+from conformance.evaluation.tasks.reach import reached_by_parameters
 from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
@@ -51,17 +52,24 @@ def run_original(work: Work) -> Json:
     runner = network.bind()
     metrics = metrics_on(vectors.id, work.submission, work.model)
     measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
+    magnitudes = Magnitudes(vectors.batched)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
     declared: Mapping[str, str] | None = None
+    reached: frozenset[str] = frozenset()
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
         check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")
         check_untold(network.outputs, work.model.outputs, outputs, "outputs")
-        declared = shard.sources if declared is None else declared
+        if declared is None:
+            declared = shard.sources
+            reached = reached_by_parameters(
+                network, vectors, shard, {n: a for n, a in outputs.items() if n not in declared}
+            )
         _require_outputs(declared, shard)
         for name, array in shard.outputs.items():
             comparison.add(name, shard.sources[name], outputs[name], array)
+        magnitudes.add({name: outputs[name] for name in shard.outputs})
         measuring.add(outputs, shard.targets, outputs)
         if keeps_outputs(vectors, metrics, work.submission):
             keep_outputs(work.out, shard.index, outputs)
@@ -72,6 +80,8 @@ def run_original(work: Work) -> Json:
         "items": items,
         "batch_size": runner.batch_size if vectors.batched else None,
         "outputs": comparison.to_json(),
+        "widest_atol": {name: magnitudes.widest_atol(name) for name in declared or ()},
+        "undeclared": _undeclared(declared or {}, measuring.readers(), reached),
         "metrics": {
             metric.id: row_of(outcome) | _better(kind) for metric, kind, outcome in results
         },
@@ -84,6 +94,13 @@ def _unreplaceable(network: Network) -> Json:
     except ConformanceError as error:
         return error.to_json()
     return None
+
+
+def _undeclared(
+    declared: Mapping[str, str], readers: Mapping[str, Sequence[str]], reached: Set[str]
+) -> dict[str, Json]:
+    """Return the outputs that have to be declared and are not, each with the metrics it is for."""
+    return {n: list(readers.get(n, ())) for n in sorted({*readers, *reached} - declared.keys())}
 
 
 def _require_outputs(declared: Mapping[str, str], shard: ShardArrays) -> None:
