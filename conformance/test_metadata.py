@@ -75,3 +75,9 @@ def test_tolerances(judge: Judge) -> None:
     """Every tolerance can be applied to its reference value."""
     judge.adopt_problems()
     judge.passed("every tolerance can be applied")
+
+
+def test_vectors_differ(judge: Judge) -> None:
+    """No two shards of a vector set have the same inputs."""
+    judge.adopt_problems()
+    judge.passed("no shard of a vector set is there twice")

@@ -110,6 +110,10 @@ FAILURES = {
     "SUBMISSION-TOLERANCE-001": (
         "A tolerance is relative to a value of 0, and so allows nothing or anything."
     ),
+    "SUBMISSION-VECTORS-001": (
+        "A vector set lists the same input bytes in two shards: the same items would count twice, "
+        "and a difference would look more certain than it is."
+    ),
     "MODEL-OPEN-001": (
         "The original is damaged or not valid (`malformed`), or no runtime for its format is "
         "installed (`unsupported`). Nothing that needs it is run."

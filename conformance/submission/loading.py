@@ -35,6 +35,7 @@ from conformance.submission.references import (
 from conformance.submission.sections import (
     find_duplicate_ids,
     find_repeated_measurements,
+    find_repeated_shards,
     uncertain_sections,
 )
 from conformance.submission.settings import (
@@ -111,6 +112,7 @@ def load(
         find_bad_licences(document.data),
         find_unusable_tolerances(document.data),
         find_empty_tolerances(document.data),
+        find_repeated_shards(document.data),
     )
     certain = _without_consequences(
         [*loose, *listed.problems, *others], _broken(document, violations)

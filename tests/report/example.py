@@ -177,6 +177,7 @@ def sample_metric(verdict: str = "pass", value: Any = 0.9694, **fields: Any) -> 
         "interval": None,
         "p_value": None,
         "items": 360,
+        "distinct_items": 360,
         "items_to_decide": None,
         "noise_floor": None,
         "verdict": verdict,
