@@ -6,7 +6,7 @@ Use it like this::
 
 Both networks saw the same items, so differences are taken item by item; docs/metrics.md describes
 the methods, gives references, and has a table of how often the intervals hold the true difference.
-``benchmarks/coverage.py`` writes that table.
+``benchmarks/interval_coverage.py`` writes that table.
 """
 
 from __future__ import annotations
@@ -117,13 +117,13 @@ def distances(influence: Floats, level: float) -> tuple[float, float]:
     the second has the less the fewer items there are, as skewness is measured poorly then.
     """
     items = len(influence)
-    deviation = influence - influence.mean()
+    deviation, unit = _deviations(influence)
     squares = float(np.square(deviation).sum())
     if squares == 0:
         return 0.0, 0.0
     skewness = float((deviation**3).sum()) * items * math.sqrt(items - 1) / squares**1.5
     bend = skewness / (items - 2) / (3 * math.sqrt(items))
-    error = math.sqrt(squares / (items * (items - 1)))
+    error = unit * math.sqrt(squares / (items * (items - 1)))
     straight = student((1 + level) / 2, items - 1)
     bent = student(1 - (1 - level) / (2 * _share(items)), items - 1)
     below = max(straight, _hall(bent, bend))
@@ -131,8 +131,15 @@ def distances(influence: Floats, level: float) -> tuple[float, float]:
     return below * error, above * error
 
 
+def _deviations(influence: Floats) -> tuple[Floats, float]:
+    """Return deviations from the mean in units of the greatest, and that; 1 if there are none."""
+    deviation = influence - influence.mean()
+    unit = float(np.abs(deviation).max()) or 1.0
+    return deviation / unit, unit
+
+
 def _share(items: int) -> int:
-    """Return by what the error is divided for Hall's t, as benchmarks/coverage.py found it."""
+    """Return what divides the error of Hall's t; benchmarks/interval_coverage.py shows why."""
     return next(share for most, share in _SHARES if items < most)
 
 
@@ -218,9 +225,9 @@ def _moved(
     It is the difference plus ``change`` where the value is a mean over items; where it bends, as
     perplexity and PSNR do, it bends the end of the interval. NaN where it has no value.
     """
-    deviation = influence - influence.mean()
+    deviation, unit = _deviations(influence)
     squares = float(np.square(deviation).sum())
-    weights = 1 + deviation * (len(influence) * change / squares if squares else 0.0)
+    weights = 1 + deviation * (len(influence) * change / unit / squares if squares else 0.0)
     with np.errstate(all="ignore"):
         return _difference(metric, weights @ reference, weights @ sample)
 
