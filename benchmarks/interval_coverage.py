@@ -147,7 +147,7 @@ class Cell:
         return float(np.median([each.high - each.low for each in self.intervals]) / (high - low))
 
     def __str__(self) -> str:
-        share = "" if self.given == 1 else f", given {self.given:.0%}"
+        share = "" if self.given >= 0.995 else f", given {self.given:.0%}"
         return f"{self.held:.3f} ({self.width:.1f}{share})"
 
 

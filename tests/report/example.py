@@ -223,7 +223,7 @@ def samples() -> list[dict[str, Any]]:
                 "level": 0.95,
                 "low": bounds[0],
                 "high": bounds[1],
-                "method": "paired bootstrap",
+                "method": "Bonett-Price adjusted Wald",
             }
             decide = 1950 if verdict == "undecided" else None
             metrics = [
