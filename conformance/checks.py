@@ -167,6 +167,14 @@ CHECKS: tuple[Check, ...] = (
         f"{CALL}, items 4 and 5",
     ),
     Check(
+        "SUBMISSION-VECTORS-001",
+        "test_metadata",
+        "test_vectors_differ",
+        "submission",
+        "No shard of a vector set is there twice",
+        f"{CALL}, item 3",
+    ),
+    Check(
         "MODEL-OPEN-001",
         "test_originals",
         "test_model_opens",

@@ -81,3 +81,9 @@ def test_claims_complete(judge: Judge) -> None:
     """A value of every metric that a sample is judged by is claimed, and one of the original."""
     judge.adopt_problems()
     judge.passed("a value is claimed of every metric that decides")
+
+
+def test_vectors_differ(judge: Judge) -> None:
+    """No two shards of a vector set have the same inputs."""
+    judge.adopt_problems()
+    judge.passed("no shard of a vector set is there twice")

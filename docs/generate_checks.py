@@ -117,6 +117,10 @@ FAILURES = {
         "layers, or not declared for the original: nobody could compare what two laboratories "
         "measured. A lossless sample that names no metric needs no claim."
     ),
+    "SUBMISSION-VECTORS-001": (
+        "A vector set lists the same input bytes in two shards: the same items would count twice, "
+        "and a difference would look more certain than it is."
+    ),
     "MODEL-OPEN-001": (
         "The original is damaged or not valid (`malformed`), or no runtime for its format is "
         "installed (`unsupported`). Nothing that needs it is run."

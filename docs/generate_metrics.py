@@ -64,7 +64,7 @@ def _names(roles: tuple[str, ...]) -> str:
 def _interval(kind: type[Metric]) -> str:
     if kind.finish is Metric.finish:
         return "none"
-    return "McNemar, Bonett-Price" if kind.binary else "paired bootstrap"
+    return "McNemar, Bonett-Price" if kind.binary else "Student and Hall, jackknife"
 
 
 def _arguments(arguments: tuple[Arg, ...]) -> Iterator[str]:

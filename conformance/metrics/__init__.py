@@ -18,7 +18,13 @@ neither NumPy nor torch.
 from conformance.metrics._arguments import Arg
 from conformance.metrics._protocol import About, Measurement, Metric, Roles
 from conformance.metrics._registry import METRICS, metric, metric_class
-from conformance.metrics.tolerance import Interval, Judgement, items_to_decide, judge
+from conformance.metrics.tolerance import (
+    Interval,
+    Judgement,
+    NoInterval,
+    items_to_decide,
+    judge,
+)
 
 __all__ = [
     "METRICS",
@@ -28,6 +34,7 @@ __all__ = [
     "Judgement",
     "Measurement",
     "Metric",
+    "NoInterval",
     "Roles",
     "items_to_decide",
     "judge",

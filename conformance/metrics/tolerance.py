@@ -23,8 +23,9 @@ EQUAL = 1e-12
 class Interval:
     """A confidence interval of value(sample) - value(original), in units of the metric.
 
-    For metrics of right and wrong items, ``p_value`` is that of the exact McNemar test, ``gained``
-    the number of items only the sample has right, ``lost`` that of those only the original has.
+    It is that of ``distinct_items`` of the ``items``: identical ones count once. For metrics of
+    right and wrong items, ``p_value`` is that of the exact McNemar test, ``gained`` the number of
+    items only the sample has right, ``lost`` that of those only the original has.
     """
 
     level: float
@@ -32,9 +33,20 @@ class Interval:
     high: float
     method: str
     items: int
+    distinct_items: int
     p_value: float | None = None
     gained: int | None = None
     lost: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoInterval:
+    """Why no interval can be given, and how many distinct items would give one if that helps."""
+
+    reason: str
+    items: int
+    distinct_items: int
+    items_needed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +73,13 @@ def judge(
     direction: Literal["higher", "lower"],
     reference: float,
     value: float,
-    interval: Interval | None = None,
+    interval: Interval | NoInterval | None = None,
 ) -> Judgement:
     """Judge the ``value`` of a sample by the original's value, ``reference``.
 
     ``interval`` is that of value - reference, at least at the level of confidence the tolerance
-    asks for (ValueError if not). If none is asked for, it changes nothing.
+    asks for (ValueError if not), or why there is none; None where the metric has no statistics. If
+    no confidence is asked for, it changes nothing.
     """
     case = _Case(tolerance, direction, reference, value)
     if problem := case.problem():
@@ -75,11 +88,12 @@ def judge(
     verdict = Verdict.PASS if side == 0 else Verdict.FAIL
     if tolerance.confidence is None:
         return case.judgement(verdict, case.explain(side))
-    if interval is None:
+    if not isinstance(interval, Interval):
+        reason = interval.reason if interval else "the metric gives no usable statistics per item"
         return case.judgement(
             Verdict.UNDECIDED,
             f"{case.explain(side)}; but confidence {tolerance.confidence:g} is asked for and there "
-            "is no interval: the metric gives no usable statistics per item",
+            f"is no interval: {reason}",
         )
     if interval.level < tolerance.confidence:
         raise ValueError(
@@ -88,17 +102,20 @@ def judge(
     return case.with_confidence(verdict, side, interval)
 
 
-def items_to_decide(n: int, interval: Interval, judgement: Judgement) -> int | None:
-    """Return how many items would shrink ``interval``, of ``n`` items, clear of the bound.
+def items_to_decide(interval: Interval | NoInterval, judgement: Judgement) -> int | None:
+    """Return how many distinct items would shrink ``interval`` clear of the bound.
 
     Half-widths are taken to go with 1/sqrt(items), and the difference to stay what it is. None if
-    the loss is on the bound, where no number of items decides, or nothing can be compared.
+    the loss is on the bound, where no number of items decides, or nothing can be compared. Where
+    there is no interval, it is the number that would give one.
     """
+    if isinstance(interval, NoInterval):
+        return interval.items_needed
     if judgement.on_boundary or not math.isfinite(judgement.margin):
         return None
     half_width = max(interval.high - judgement.delta, judgement.delta - interval.low)
     ratio = half_width / judgement.margin
-    items = n * ratio * ratio
+    items = interval.distinct_items * ratio * ratio
     return max(1, math.ceil(items)) if math.isfinite(items) else None
 
 
@@ -165,6 +182,8 @@ class _Case:
     def with_confidence(self, verdict: Verdict, side: int, interval: Interval) -> Judgement:
         low, high = sorted((self.worse(interval.low), self.worse(interval.high)))
         said = f"{interval.level:.0%} interval of the loss {low:.6g} to {high:.6g}"
+        if interval.distinct_items < interval.items:
+            said += f", of {interval.distinct_items} distinct items among {interval.items},"
         if self.side(low) == side == self.side(high):
             return self.judgement(verdict, f"{self.explain(side)}, and so is the {said}")
         return self.judgement(

@@ -5,28 +5,42 @@ Use it like this::
     interval = paired_interval(metric, original.statistics, sample.statistics, level=0.95)
 
 Both networks saw the same items, so differences are taken item by item; docs/metrics.md describes
-the methods and gives references.
+the methods, gives references, and has a table of how often the intervals hold the true difference.
+``benchmarks/interval_coverage.py`` writes that table.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conformance.metrics._protocol import Floats, Metric
-from conformance.metrics.tolerance import Interval
+from conformance.metrics.tolerance import Interval, NoInterval
 
-SEED = 15938
-RESAMPLES = 2000
+FEWEST_ITEMS = 20
+"""Items from which on an interval of a metric of real numbers is given."""
 
-_CELLS = 2**22
-"""Item counts of resamples held at a time (32 MiB)."""
+FEWEST_DIFFERENT = 5
+"""Items in which two networks must differ for their differences to have a known spread."""
+
+FEWEST_EQUAL = 50
+"""Items from which on networks that differ in none of them are taken for equal: if they differed
+in one item of ten, so many items would show none of it with a probability of 0.5 %."""
+
+_CELLS = 2**20
+"""Statistics that influences are computed of at a time (8 MiB)."""
+
+_SHARES = ((100, 8), (1000, 4), (math.inf, 2))
+"""Below so many items, the error of Hall's t is the interval's divided by this."""
+
+_SAME = 1e-9
+"""Influences closer than this times the greatest of them count as equal."""
+
+METHOD = "Student's t joined with Hall's skewness-corrected t, jackknife"
 
 
 def paired_interval(
@@ -34,21 +48,29 @@ def paired_interval(
     reference: Floats,
     sample: Floats,
     level: float = 0.95,
-    seed: int = SEED,
-) -> Interval | None:
+    first: NDArray[np.int64] | None = None,
+) -> Interval | NoInterval:
     """Return the interval of value(sample) - value(reference) at a confidence ``level``.
 
     ``reference`` and ``sample`` are the statistics (items, k) of the same items in the same order;
-    ValueError if their shapes differ. None if no interval can be had: fewer than two items, or
-    values that are not finite. The same input gives the same digits.
+    ValueError if their shapes differ. ``first`` has for each item the index of the first item with
+    the same inputs: identical items count once. :class:`NoInterval` says why there is none, and
+    how many items would give one.
     """
     if reference.shape != sample.shape:
         raise ValueError(f"not the same items: {reference.shape} and {sample.shape}")
-    if len(reference) < 2 or not (np.isfinite(reference).all() and np.isfinite(sample).all()):  # noqa: PLR2004
-        return None
-    if metric.binary:
-        return _of_outcomes(reference[:, 0] > 0, sample[:, 0] > 0, level)
-    return _of_resamples(metric, reference, sample, level, seed)
+    items = len(reference)
+    if first is not None:
+        if len(first) != items:
+            return NoInterval("the metric has not one row of statistics for each item", items, 0)
+        chosen = np.unique(first)
+        reference, sample = reference[chosen], sample[chosen]
+    distinct = len(reference)
+    if not (np.isfinite(reference).all() and np.isfinite(sample).all()):
+        return NoInterval("the metric is not finite on every item", items, distinct)
+    if metric.binary and (reference[:, 1] == 1).all():
+        return _of_outcomes(reference[:, 0] > 0, sample[:, 0] > 0, items, level)
+    return _of_influences(metric, reference, sample, items, level)
 
 
 def mcnemar(gained: int, lost: int) -> float:
@@ -70,63 +92,161 @@ def bonett_price(gained: int, lost: int, items: int, level: float) -> tuple[floa
     return max(-1.0, up - down - half_width), min(1.0, up - down + half_width)
 
 
-def _of_outcomes(reference: NDArray[np.bool_], sample: NDArray[np.bool_], level: float) -> Interval:
+def influences(metric: Metric, statistics: Floats) -> Floats:
+    """Return by how much each item moves the value, times their number less one: (items,).
+
+    It is the jackknife [Efron & Tibshirani 1993, chapter 11]: each item is left out once. Where
+    the value is a mean over items, it is the deviation of the item from it.
+    """
+    items, width = statistics.shape
+    totals = statistics.sum(axis=0)
+    at_once = max(1, _CELLS // max(1, width))
+    parts = [
+        metric.finish(totals) - metric.finish(totals - statistics[begin : begin + at_once])
+        for begin in range(0, items, at_once)
+    ]
+    influence: Floats = (items - 1) * np.concatenate(parts)
+    return influence
+
+
+def distances(influence: Floats, level: float) -> tuple[float, float]:
+    """Return how far below and above the measured difference its interval reaches.
+
+    The greater of two on each side: that of Student's t, and that of Hall's monotone transformation
+    of t, which takes the skewness of the items out [Hall 1992]. Of the error that ``level`` leaves,
+    the second has the less the fewer items there are, as skewness is measured poorly then.
+    """
+    items = len(influence)
+    deviation, unit = _deviations(influence)
+    squares = float(np.square(deviation).sum())
+    if squares == 0:
+        return 0.0, 0.0
+    skewness = float((deviation**3).sum()) * items * math.sqrt(items - 1) / squares**1.5
+    bend = skewness / (items - 2) / (3 * math.sqrt(items))
+    error = unit * math.sqrt(squares / (items * (items - 1)))
+    straight = student((1 + level) / 2, items - 1)
+    bent = student(1 - (1 - level) / (2 * _share(items)), items - 1)
+    below = max(straight, _hall(bent, bend))
+    above = max(straight, -_hall(-bent, bend))
+    return below * error, above * error
+
+
+def _deviations(influence: Floats) -> tuple[Floats, float]:
+    """Return deviations from the mean in units of the greatest, and that; 1 if there are none."""
+    deviation = influence - influence.mean()
+    unit = float(np.abs(deviation).max()) or 1.0
+    return deviation / unit, unit
+
+
+def _share(items: int) -> int:
+    """Return what divides the error of Hall's t; benchmarks/interval_coverage.py shows why."""
+    return next(share for most, share in _SHARES if items < most)
+
+
+def student(probability: float, freedom: int) -> float:
+    """Return the quantile of Student's t, by its expansion around the normal one.
+
+    To four digits and more from 19 degrees of freedom and up to a probability of 0.9975
+    [Abramowitz & Stegun 1964, 26.7.5].
+    """
+    z = NormalDist().inv_cdf(probability)
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return math.fsum(term / freedom**power for power, term in enumerate(terms))
+
+
+def _hall(t: float, bend: float) -> float:
+    """Return the studentised difference that Hall's transformation takes to ``t``."""
+    if abs(bend) < _SAME:
+        return t
+    return (math.cbrt(1 + 3 * bend * (t - bend / 2)) - 1) / bend
+
+
+def _of_outcomes(
+    reference: NDArray[np.bool_], sample: NDArray[np.bool_], items: int, level: float
+) -> Interval | NoInterval:
+    distinct = len(reference)
+    if distinct < 2:  # noqa: PLR2004
+        return NoInterval("fewer than 2 distinct items", items, distinct, 2)
     gained = int((sample & ~reference).sum())
     lost = int((reference & ~sample).sum())
-    low, high = bonett_price(gained, lost, len(reference), level)
+    low, high = bonett_price(gained, lost, distinct, level)
     return Interval(
         level=level,
         low=low,
         high=high,
         method="Bonett-Price adjusted Wald",
-        items=len(reference),
+        items=items,
+        distinct_items=distinct,
         p_value=mcnemar(gained, lost),
         gained=gained,
         lost=lost,
     )
 
 
-def _of_resamples(
-    metric: Metric, reference: Floats, sample: Floats, level: float, seed: int
-) -> Interval | None:
-    items = len(reference)
+def _of_influences(
+    metric: Metric, reference: Floats, sample: Floats, items: int, level: float
+) -> Interval | NoInterval:
+    distinct = len(reference)
+    if distinct < FEWEST_ITEMS:
+        reason = f"{distinct} distinct items are fewer than {FEWEST_ITEMS}"
+        return NoInterval(reason, items, distinct, FEWEST_ITEMS)
     with np.errstate(all="ignore"):  # what is not finite gives no interval
-        deltas = np.concatenate(
-            [
-                metric.finish(times @ sample) - metric.finish(times @ reference)
-                for times in _resamples(items, seed)
-            ]
-        )
-        low, high = map(float, np.quantile(deltas, [(1 - level) / 2, (1 + level) / 2]))
-    if not (math.isfinite(low) and math.isfinite(high)):
+        delta = _difference(metric, reference.sum(axis=0), sample.sum(axis=0))
+        influence = influences(metric, sample) - influences(metric, reference)
+    if not (math.isfinite(delta) and np.isfinite(influence).all()):
+        return NoInterval("the value is not finite on all distinct items but one", items, distinct)
+    if problem := _too_few(_different(reference, sample, influence), items, distinct):
+        return problem
+    below, above = distances(influence, level)
+    low = np.fmin(delta - below, _moved(metric, reference, sample, influence, -below))
+    high = np.fmax(delta + above, _moved(metric, reference, sample, influence, above))
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return NoInterval("the interval has no end", items, distinct)
+    return Interval(level, float(low), float(high), METHOD, items, distinct)
+
+
+def _difference(metric: Metric, reference: Floats, sample: Floats) -> float:
+    """Return the difference of the values of two sums of statistics."""
+    return float(metric.finish(sample) - metric.finish(reference))
+
+
+def _moved(
+    metric: Metric, reference: Floats, sample: Floats, influence: Floats, change: float
+) -> float:
+    """Return the difference when items are weighted so that it should change by ``change``.
+
+    The weights go with the influences, as those of the least favourable family do [Efron 1987].
+    It is the difference plus ``change`` where the value is a mean over items; where it bends, as
+    perplexity and PSNR do, it bends the end of the interval. NaN where it has no value.
+    """
+    deviation, unit = _deviations(influence)
+    squares = float(np.square(deviation).sum())
+    weights = 1 + deviation * (len(influence) * change / unit / squares if squares else 0.0)
+    with np.errstate(all="ignore"):
+        return _difference(metric, weights @ reference, weights @ sample)
+
+
+def _different(reference: Floats, sample: Floats, influence: Floats) -> int:
+    """Return in how many items the networks differ by another amount than in most of them."""
+    unequal = int((reference != sample).any(axis=1).sum())
+    middle = np.median(influence)
+    off = np.abs(influence - middle)
+    return min(unequal, int((off > _SAME * np.abs(influence).max(initial=0.0)).sum()))
+
+
+def _too_few(different: int, items: int, distinct: int) -> NoInterval | None:
+    """Return why too few items differ for an interval, or None.
+
+    So many items would do as let twice the least number of different ones be expected.
+    """
+    if different >= FEWEST_DIFFERENT or (different == 0 and distinct >= FEWEST_EQUAL):
         return None
-    return Interval(level, low, high, f"paired percentile bootstrap, {RESAMPLES} resamples", items)
-
-
-def _resamples(items: int, seed: int) -> Iterable[Floats]:
-    """Return how often each resample draws each item: (resamples, items), in one part or more."""
-    if RESAMPLES * items <= _CELLS:
-        return _kept_resamples(items, seed)
-    return _drawn(items, seed)
-
-
-@lru_cache(maxsize=1)
-def _kept_resamples(items: int, seed: int) -> tuple[Floats, ...]:
-    """Return the resamples of a small set, which all its metrics and samples share."""
-    return tuple(_drawn(items, seed))
-
-
-def _drawn(items: int, seed: int) -> Iterator[Floats]:
-    random = np.random.Generator(np.random.PCG64(seed))
-    at_once = max(1, _CELLS // items)
-    for begin in range(0, RESAMPLES, at_once):
-        size = min(at_once, RESAMPLES - begin)
-        yield _times_drawn(random.integers(0, items, (size, items)))
-
-
-def _times_drawn(drawn: NDArray[np.int64]) -> Floats:
-    """Return how often each item was drawn: (resamples, items) from indices of that shape."""
-    resamples, items = drawn.shape
-    offset = np.arange(resamples)[:, None] * items
-    times = np.bincount((drawn + offset).ravel(), minlength=resamples * items)
-    return times.reshape(resamples, items).astype(np.float64)
+    need = math.ceil(distinct * 2 * FEWEST_DIFFERENT / different) if different else FEWEST_EQUAL
+    reason = f"only {different} of {distinct} distinct items tell the networks apart"
+    return NoInterval(f"{reason}, fewer than {FEWEST_DIFFERENT}", items, distinct, need)

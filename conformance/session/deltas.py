@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from conformance.evaluation.numbers import plain
-from conformance.metrics import Interval, Judgement, items_to_decide, judge
+from conformance.metrics import Interval, Judgement, NoInterval, items_to_decide, judge
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Json, Verdict
 
@@ -32,12 +32,14 @@ class JudgedDelta:
 def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) -> JudgedDelta:
     """Judge one measured row by the tolerance that holds for this sample.
 
-    ``measured`` has ``value``, ``reference`` and ``interval`` as the evaluation wrote them.
+    ``measured`` has ``value``, ``reference``, ``interval`` and ``no_interval`` as the evaluation
+    wrote them.
     """
     interval = _interval(measured["interval"])
+    known = interval or _no_interval(measured.get("no_interval"))
     reference, value = float(measured["reference"]), float(measured["value"])
-    judgement = judge(use.tolerance, metric.direction, reference, value, interval)
-    needed = items_to_decide(interval.items, interval, judgement) if interval else None
+    judgement = judge(use.tolerance, metric.direction, reference, value, known)
+    needed = items_to_decide(known, judgement) if known else None
     row = {
         "metric": metric.id,
         "kind": metric.kind,
@@ -51,6 +53,7 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
         "interval": _row_interval(interval),
         "p_value": interval.p_value if interval else None,
         "items": measured["items"],
+        "distinct_items": known.distinct_items if known else None,
         "items_to_decide": needed,
         "verdict": judgement.verdict.value,
     }
@@ -60,7 +63,7 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
         expected=_expected(use.tolerance, metric),
         found=f"original {reference:.10g}, sample {value:.10g}, "
         f"delta {judgement.delta:+.6g}{_interval_text(interval)}",
-        mend=_mend(judgement, needed),
+        mend=_mend(judgement, interval, needed),
         row=row,
     )
 
@@ -100,13 +103,16 @@ def _expected(tolerance: Tolerance, metric: Metric) -> str:
     return text
 
 
-def _mend(judgement: Judgement, needed: int | None) -> str:
+def _mend(judgement: Judgement, interval: Interval | None, needed: int | None) -> str:
     if not math.isfinite(judgement.loss):
         return "find out why the metric is no finite number on this network"
     if judgement.verdict is not Verdict.UNDECIDED:
         return "compress less, or declare a tolerance that the use case accepts"
-    items = f" (about {needed} items would decide it)" if needed else ""
-    return f"submit more reference vectors{items}, or ask for less confidence"
+    if needed is None:
+        return "submit more reference vectors, or ask for less confidence"
+    what = "decide it" if interval else "give an interval"
+    items = f"about {needed} distinct items would {what}"
+    return f"submit more reference vectors ({items}), or ask for less confidence"
 
 
 def _interval(data: Mapping[str, Json] | None) -> Interval | None:
@@ -114,6 +120,10 @@ def _interval(data: Mapping[str, Json] | None) -> Interval | None:
         return None
     edges = {name: float(data[name]) for name in ("level", "low", "high")}
     return Interval(**{**data, **edges})
+
+
+def _no_interval(data: Mapping[str, Json] | None) -> NoInterval | None:
+    return NoInterval(**data) if data is not None else None
 
 
 def _row_interval(interval: Interval | None) -> dict[str, Json] | None:

@@ -36,6 +36,7 @@ from conformance.submission.references import (
 from conformance.submission.sections import (
     find_duplicate_ids,
     find_repeated_measurements,
+    find_repeated_shards,
     uncertain_sections,
 )
 from conformance.submission.settings import (
@@ -113,6 +114,7 @@ def load(
         find_unusable_tolerances(document.data),
         find_empty_tolerances(document.data),
         find_missing_claims(document.data),
+        find_repeated_shards(document.data),
     )
     certain = _without_consequences(
         [*loose, *listed.problems, *others], _broken(document, violations)

@@ -95,6 +95,36 @@ def find_repeated_measurements(data: Json) -> Iterator[Problem]:
                 seen.setdefault(pair, pointer)
 
 
+def find_repeated_shards(data: Json) -> Iterator[Problem]:
+    """Yield a problem for each vector set with shards whose inputs have the bytes of another's.
+
+    Targets and outputs may be equal where inputs differ: those of two digits of one class, say.
+    """
+    for at, vectors in entries(data, "vectors"):
+        owners: dict[tuple[str, ...], list[Pointer]] = defaultdict(list)
+        for inner, shard in entries(vectors, "shards"):
+            contents = [each.get("sha256") for _, each in entries(shard, "inputs")]
+            if contents and all(isinstance(each, str) for each in contents):
+                owners[tuple(sorted(map(str, contents)))].append((*at, *inner, "inputs"))
+        repeated = [each for pointers in owners.values() for each in pointers[1:]]
+        if repeated:
+            yield _repeated_shards(str(vectors.get("id")), sorted(repeated))
+
+
+def _repeated_shards(vectors: str, repeated: list[Pointer]) -> Problem:
+    first, *others = repeated
+    return Problem(
+        check="SUBMISSION-VECTORS-001",
+        message=f"the vectors {shown(vectors)} list inputs that they have listed before",
+        expected="in each shard, inputs that no other shard of the set has",
+        found=f"{len(repeated)} of the shards with the sha256 of an earlier one",
+        mend="Take these shards out: an item that is repeated says nothing new.",
+        clause=clause_of(first),
+        pointer=first,
+        also=others,
+    )
+
+
 def _repeated(pair: tuple[str, str], first: Pointer, pointer: Pointer) -> Problem:
     metric, vectors = map(shown, pair)
     return Problem(

@@ -217,8 +217,35 @@ def test_interval_has_the_level_the_sample_asks_for(tmp_path: Path) -> None:
 
 def test_network_that_does_not_differ_has_an_interval_around_nothing(tmp_path: Path) -> None:
     rows = scaled_bench(tmp_path, 1.0).evaluate("reconstruction", sample="scaled")["metrics"]
-    assert rows["error"]["interval"]["low"] == rows["error"]["interval"]["high"] == 0.0
+    assert rows["error"]["interval"] is None
+    assert rows["error"]["no_interval"]["items_needed"] == 50
     assert rows["top1"]["interval"]["low"] < 0 < rows["top1"]["interval"]["high"]
+    assert rows["top1"]["no_interval"] is None
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_repeated_items_count_once_for_every_interval(tmp_path: Path, batched: bool) -> None:
+    """Also where a shard that is not batched is the item, of however many rows."""
+    nodes = [models.helper.make_node("Mul", ["x", "gain"], ["y"])]
+    ports = [models.value("x", ["N", 3])], [models.value("y", ["N", 3])]
+    made = models.model(nodes, *ports, {"gain": np.ones(3, np.float32)})
+    x = models.floats(50, 3) * 2
+    arrays = [({"x": part}, {"label": part.argmax(axis=1)}) for part in np.split(x, 25)]
+    metrics = (SHIFT, ACCURACY)
+    rows = []
+    for name, shards in (("once", arrays), ("often", [*arrays, *arrays, arrays[3]])):
+        root = write_around(tmp_path / name, made, shards, metrics=metrics, batched=batched)
+        if not batched:
+            edit(root, lambda m: [s.update(items=1) for s in m["vectors"][0]["shards"]])
+        add_sample(root, "scaled", {"gain": np.array([1.5, -1, 2], np.float32)})
+        rows.append(Bench(root).evaluate("reconstruction", sample="scaled")["metrics"])
+    once, often = rows
+    for metric in ("shift", "top1"):
+        found, single = often[metric]["interval"], once[metric]["interval"]
+        assert (found["low"], found["high"]) == (single["low"], single["high"])
+        assert single["items"] == single["distinct_items"] == (50 if batched else 25)
+        assert found["items"] == (102 if batched else 51)
+        assert found["distinct_items"] == single["distinct_items"]
 
 
 def test_outputs_that_are_not_finite_give_no_value(tmp_path: Path) -> None:

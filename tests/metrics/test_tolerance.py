@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.metrics import Interval, items_to_decide, judge
+from conformance.metrics import Interval, NoInterval, items_to_decide, judge
 from conformance.submission.values import Tolerance
 from conformance.verdicts import Verdict
 
@@ -23,8 +23,8 @@ def relative(bound, inclusive=True, upper=None, confidence=None) -> Tolerance:
     return Tolerance("relative", bound, inclusive, upper, confidence)
 
 
-def interval(low, high, level=0.95) -> Interval:
-    return Interval(level, low, high, "a method", items=100)
+def interval(low, high, level=0.95, items=100) -> Interval:
+    return Interval(level, low, high, "a method", items, items)
 
 
 @pytest.mark.parametrize(
@@ -191,25 +191,40 @@ def test_inclusive_and_exclusive_differ_only_on_the_boundary(reference, value, b
 
 def test_four_times_the_items_halve_the_interval():
     judgement = judge(absolute(0.015), "higher", 0.97, 0.96)
-    assert items_to_decide(100, interval(-0.02, 0.0), judgement) == pytest.approx(400, abs=1)
+    assert items_to_decide(interval(-0.02, 0.0), judgement) == pytest.approx(400, abs=1)
 
 
 def test_a_lopsided_interval_counts_with_its_longer_side():
     judgement = judge(absolute(0.015), "higher", 0.97, 0.96)
-    found = items_to_decide(100, interval(-0.025, 0.0), judgement)
+    found = items_to_decide(interval(-0.025, 0.0), judgement)
     assert found == pytest.approx(900, abs=1)
 
 
 def test_on_the_boundary_no_number_of_items_decides():
     judgement = judge(absolute(0.01), "higher", 0.97, 0.96)
-    assert items_to_decide(100, interval(-0.02, 0.0), judgement) is None
+    assert items_to_decide(interval(-0.02, 0.0), judgement) is None
     nothing = judge(absolute(0.01), "higher", 0.97, math.nan)
-    assert items_to_decide(100, interval(-0.02, 0.0), nothing) is None
+    assert items_to_decide(interval(-0.02, 0.0), nothing) is None
+
+
+def test_repeated_items_count_neither_for_the_interval_nor_for_what_would_decide():
+    judgement = judge(absolute(0.015), "higher", 0.97, 0.96)
+    found = Interval(0.95, -0.02, 0.0, "a method", items=600, distinct_items=100)
+    assert items_to_decide(found, judgement) == pytest.approx(400, abs=1)
+
+
+def test_without_an_interval_the_verdict_says_why_and_how_many_items_would_give_one():
+    nothing = NoInterval("few items", items=30, distinct_items=12, items_needed=20)
+    judgement = judge(absolute(0.02, confidence=0.95), "higher", 0.97, 0.96, nothing)
+    assert judgement.verdict is UNDECIDED
+    assert judgement.explanation.endswith("there is no interval: few items")
+    assert items_to_decide(nothing, judgement) == 20
+    assert judge(absolute(0.02), "higher", 0.97, 0.96, nothing).verdict is PASS
 
 
 def test_an_interval_without_width_needs_one_item():
     judgement = judge(absolute(0.5), "higher", 0.5, 0.5)
-    assert items_to_decide(100, interval(0.0, 0.0), judgement) == 1
+    assert items_to_decide(interval(0.0, 0.0), judgement) == 1
 
 
 def test_that_many_items_decide_and_fewer_do_not():
@@ -217,7 +232,7 @@ def test_that_many_items_decide_and_fewer_do_not():
     n, half = 200, 0.012
     first = judge(tolerance, "higher", 0.97, 0.96, interval(-0.01 - half, -0.01 + half))
     assert first.verdict is UNDECIDED
-    needed = items_to_decide(n, interval(-0.01 - half, -0.01 + half), first)
+    needed = items_to_decide(interval(-0.01 - half, -0.01 + half, items=n), first)
     for items, verdict in ((needed + 1, PASS), (int(needed * 0.9), UNDECIDED)):
         shrunk = half * math.sqrt(n / items)
         found = interval(-0.01 - shrunk, -0.01 + shrunk)

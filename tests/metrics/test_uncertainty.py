@@ -4,10 +4,22 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
-from conformance.metrics import metric, uncertainty
-from conformance.metrics.uncertainty import bonett_price, mcnemar, paired_interval
+from conformance.metrics import Interval, NoInterval, judge, metric, metric_class
+from conformance.metrics.uncertainty import (
+    FEWEST_DIFFERENT,
+    FEWEST_EQUAL,
+    FEWEST_ITEMS,
+    bonett_price,
+    distances,
+    influences,
+    mcnemar,
+    paired_interval,
+    student,
+)
+from conformance.submission.values import Tolerance
+from conformance.verdicts import Verdict
 from tests.metrics.cases import measured
 
 ACCURACY = metric("top-k-accuracy", {})
@@ -91,7 +103,7 @@ def test_the_interval_is_that_of_sample_less_original():
     )
     assert 0.9 < found.low < 1.0 < found.high < 1.1
     assert found.p_value is found.gained is found.lost is None
-    assert "bootstrap" in found.method
+    assert "Hall" in found.method
 
 
 def test_pairing_removes_what_both_share():
@@ -101,16 +113,37 @@ def test_pairing_removes_what_both_share():
     assert found.high - found.low < 0.01
 
 
-def test_bootstrap_of_a_mean_is_near_the_normal_interval():
+def test_an_interval_of_a_mean_is_near_the_normal_one():
     rng = np.random.default_rng(4)
-    change = rng.normal(0.2, 1, 500)
-    found = paired_interval(MSE, errors(np.zeros(500)), errors(change))
-    half_width = 1.96 * change.std() / math.sqrt(500)
+    change = rng.normal(0.2, 1, 2000)
+    found = paired_interval(MSE, errors(np.zeros(2000)), errors(change))
+    half_width = 1.96 * change.std() / math.sqrt(2000)
     assert found.low == pytest.approx(change.mean() - half_width, abs=0.2 * half_width)
     assert found.high == pytest.approx(change.mean() + half_width, abs=0.2 * half_width)
 
 
-def test_bootstrap_resamples_whole_items_for_metrics_that_are_no_means():
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [("mse", lambda d: d), ("psnr", lambda d: 10 * np.log10(d)), ("rmse", np.sqrt)],
+)
+def test_influences_are_those_of_the_derivative(kind, values):
+    rng = np.random.default_rng(5)
+    made = metric(kind, {"data_range": 1} if kind == "psnr" else {})
+    squares = rng.uniform(1, 2, 4000)
+    mean, step = squares.mean(), 1e-6
+    slope = (values(mean + step) - values(mean)) / step * (-1 if kind == "psnr" else 1)
+    found = influences(made, errors(squares))
+    assert found == pytest.approx(slope * (squares - mean), abs=2e-3)
+
+
+def test_influences_of_many_items_are_computed_in_parts(monkeypatch):
+    rows = errors(np.random.default_rng(6).random(500))
+    whole = influences(MSE, rows)
+    monkeypatch.setattr("conformance.metrics.uncertainty._CELLS", 64)
+    np.testing.assert_array_equal(influences(MSE, rows), whole)
+
+
+def test_an_item_counts_as_a_whole_for_metrics_that_are_no_means():
     rng = np.random.default_rng(5)
     scores, target = rng.normal(size=(150, 4)), rng.integers(0, 4, 150)
     scores[np.arange(150), target] += 2
@@ -121,21 +154,130 @@ def test_bootstrap_resamples_whole_items_for_metrics_that_are_no_means():
     assert found.low < sample.value - original.value < found.high < 0
 
 
-def test_equal_statistics_give_an_interval_without_width(recwarn):
+@pytest.mark.parametrize("freedom", [19, 60, 5000])
+@pytest.mark.parametrize("probability", [0.6, 0.95, 0.975, 0.99, 0.9975, 0.999375])
+def test_quantiles_of_student(freedom, probability):
+    assert student(probability, freedom) == pytest.approx(t.ppf(probability, freedom), abs=5e-5)
+
+
+def skewed(items: int) -> np.ndarray:
+    return np.random.default_rng(12).lognormal(0, 2, items)
+
+
+@pytest.mark.parametrize(("items", "share"), [(20, 8), (200, 4), (3000, 2)])
+@pytest.mark.parametrize("level", [0.95, 0.99])
+def test_both_sides_have_half_of_the_error(items, share, level):
+    """On the short side Student's t holds, on the long one Hall's with its share of the error."""
+    values = skewed(items)
+    error = values.std(ddof=1) / math.sqrt(items)
+    below, above = distances(values, level)
+    assert below == pytest.approx(t.ppf((1 + level) / 2, items - 1) * error, rel=1e-4)
+    centred = values - values.mean()
+    skewness = (centred**3).mean() / (centred**2).mean() ** 1.5
+    skewness *= math.sqrt(items * (items - 1)) / (items - 2)
+    # Hall's transformation of -above/error, as he writes it, is the quantile.
+    root, z = math.sqrt(items), -above / error
+    transformed = z + skewness * z**2 / (3 * root)
+    transformed += skewness**2 * z**3 / (27 * items) + skewness / (6 * root)
+    wanted = t.ppf((1 - level) / 2 / share, items - 1)
+    assert transformed == pytest.approx(wanted, rel=1e-3)
+    assert distances(-values, level) == pytest.approx((above, below))
+
+
+def test_the_interval_of_a_mirrored_difference_is_mirrored():
+    before, after = errors(np.zeros(60)), errors(skewed(60))
+    found, mirrored = paired_interval(MSE, before, after), paired_interval(MSE, after, before)
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+
+
+@pytest.mark.parametrize("made", [ACCURACY, MSE], ids=["binary", "real"])
+def test_both_ends_decide(made):
+    """Too great a loss and too great an improvement are both a matter of confidence."""
+    if made.binary:
+        rows = paired_outcomes(50, 40, 0, 110), 0.2
+    else:
+        change = np.random.default_rng(3).normal(-0.2, 0.5, 200)
+        rows = (errors(np.ones(200)), errors(1 + change - change.mean() - 0.2)), 0.2
+    (original, sample), gain = rows
+    found = paired_interval(made, original, sample)
+    half_width = min(found.high - abs(gain) * (1 if made.binary else -1), 0.1)
+    direction = "higher" if made.binary else "lower"
+    values = [float(made.finish(each.sum(axis=0))) for each in (original, sample)]
+    for edge, verdict in ((0.5, Verdict.UNDECIDED), (3.0, Verdict.PASS)):
+        for tolerance in (
+            Tolerance("absolute", 5.0, True, gain + edge * half_width, 0.95),
+            Tolerance("absolute", -gain + edge * half_width, True, None, 0.95),
+        ):
+            assert judge(tolerance, direction, *values, found).verdict is verdict
+
+
+def test_the_same_input_gives_the_same_digits():
+    rng = np.random.default_rng(6)
+    original, sample = errors(rng.integers(0, 9, 400)), errors(rng.integers(0, 9, 400))
+    assert paired_interval(MSE, original, sample) == paired_interval(MSE, original, sample)
+
+
+# --- Few items, few that differ, repeated ones
+
+
+def test_few_items_give_no_interval_and_say_how_many_would():
+    rng = np.random.default_rng(7)
+    enough = errors(rng.random(FEWEST_ITEMS)), errors(rng.random(FEWEST_ITEMS))
+    assert isinstance(paired_interval(MSE, *enough), Interval)
+    found = paired_interval(MSE, *(rows[1:] for rows in enough))
+    assert found.items_needed == FEWEST_ITEMS
+    assert found.reason == "19 distinct items are fewer than 20"
+
+
+@pytest.mark.parametrize("kind", ["mse", "f1"])
+def test_few_items_that_differ_give_no_interval_and_say_how_many_would(kind):
+    made = metric(kind, {"num_classes": 2} if kind == "f1" else {})
+    rows = np.ones((100, 6)) if kind == "f1" else errors(np.ones(100))
+    for different in range(1, FEWEST_DIFFERENT + 1):
+        sample = rows.copy()
+        sample[:different, 0] += np.arange(1, different + 1)
+        found = paired_interval(made, rows, sample)
+        assert isinstance(found, Interval) is (different == FEWEST_DIFFERENT)
+        if isinstance(found, NoInterval):
+            assert f"only {different} of 100 distinct items" in found.reason
+            assert found.items_needed == 1000 // different + (1000 % different > 0)
+
+
+def test_a_difference_that_is_the_same_everywhere_has_no_known_spread():
     rows = errors(np.arange(30))
+    shifted = np.add(rows, [0.1, 0])
+    shifted[:3, 0] += [1, 2, 3]
+    assert "only 3 of 30" in paired_interval(MSE, rows, shifted).reason
+
+
+@pytest.mark.parametrize("items", [FEWEST_EQUAL - 1, FEWEST_EQUAL])
+def test_equal_networks_are_taken_for_equal_on_enough_items(items, recwarn):
+    rows = errors(np.arange(items))
     found = paired_interval(MSE, rows, rows)
-    assert (found.low, found.high) == (0.0, 0.0)
+    if items < FEWEST_EQUAL:
+        assert (found.items_needed, found.distinct_items) == (FEWEST_EQUAL, items)
+    else:
+        assert (found.low, found.high) == (0.0, 0.0)
     assert not recwarn.list
 
 
-def test_the_same_input_gives_the_same_digits_whatever_the_batches(monkeypatch):
-    rng = np.random.default_rng(6)
-    original, sample = errors(rng.integers(0, 9, 400)), errors(rng.integers(0, 9, 400))
-    first = paired_interval(MSE, original, sample)
-    assert paired_interval(MSE, original, sample) == first
-    monkeypatch.setattr(uncertainty, "_CELLS", 5000)
-    assert paired_interval(MSE, original, sample) == first
-    assert paired_interval(MSE, original, sample, seed=1) != first
+@pytest.mark.parametrize("made", [ACCURACY, MSE], ids=["binary", "real"])
+def test_identical_items_count_once(made):
+    rng = np.random.default_rng(9)
+    rows = outcomes(rng.integers(0, 2, 60)) if made.binary else errors(rng.random(60))
+    other = rows[rng.permutation(60)]
+    first = np.tile(np.arange(60), 6)
+    once = paired_interval(made, rows, other)
+    found = paired_interval(made, np.tile(rows, (6, 1)), np.tile(other, (6, 1)), first=first)
+    assert (found.low, found.high, found.p_value) == (once.low, once.high, once.p_value)
+    assert (found.items, found.distinct_items) == (360, 60)
+    assert (once.items, once.distinct_items) == (60, 60)
+
+
+def test_statistics_that_are_not_one_row_for_each_item_give_no_interval():
+    rows = errors(np.arange(30.0))
+    found = paired_interval(MSE, rows, rows, first=np.arange(60))
+    assert "one row of statistics for each item" in found.reason
 
 
 def test_other_items_are_a_mistake_of_the_caller():
@@ -143,18 +285,58 @@ def test_other_items_are_a_mistake_of_the_caller():
         paired_interval(MSE, errors(range(4)), errors(range(5)))
 
 
-@pytest.mark.parametrize("made", [ACCURACY, MSE], ids=["binary", "bootstrap"])
+@pytest.mark.parametrize("made", [ACCURACY, MSE], ids=["binary", "real"])
 def test_what_has_no_value_has_no_interval(made):
-    broken = errors([1, 0, math.nan])
-    assert paired_interval(made, errors([1, 0, 1]), broken) is None
-    assert paired_interval(made, broken, errors([1, 0, 1])) is None
-    assert paired_interval(made, errors([1]), errors([0])) is None
+    broken = errors([1, 0] * 30 + [math.nan])
+    whole = errors([1, 0] * 30 + [1])
+    for rows in ((whole, broken), (broken, whole)):
+        assert paired_interval(made, *rows).reason == "the metric is not finite on every item"
+    assert isinstance(paired_interval(made, errors([1]), errors([0])), NoInterval)
 
 
-def test_resamples_without_a_value_give_no_interval(recwarn):
+def test_a_value_that_hangs_on_one_item_gives_no_interval(recwarn):
     psnr = metric("psnr", {"data_range": 1})
-    assert paired_interval(psnr, errors(np.zeros(20)), errors(np.ones(20))) is None
+    one = np.zeros(60)
+    one[0] = 1.0
+    found = paired_interval(psnr, errors(one), errors(np.arange(1, 61)))
+    assert "on all distinct items but one" in found.reason
     assert not recwarn.list
+
+
+class _Exponential(metric_class("mse")):
+    """The exponential of a mean, as perplexity is."""
+
+    def finish(self, totals):
+        return np.exp(super().finish(totals))
+
+
+def test_the_end_of_an_interval_bends_with_the_value():
+    rng = np.random.default_rng(11)
+    before, after = errors(np.zeros(40)), errors(rng.normal(3, 2, 40))
+    plain, bent = (paired_interval(made, before, after) for made in (MSE, _Exponential()))
+    assert bent.high == pytest.approx(math.exp(plain.high) - 1, rel=0.2)
+    assert bent.low < math.exp(plain.low) - 1
+
+
+class _Limited(metric_class("mse")):
+    """A mean that is infinite from 0.3 on."""
+
+    def finish(self, totals):
+        mean = super().finish(totals)
+        return np.where(mean > 0.3, np.inf, mean)
+
+
+def test_an_interval_without_an_end_is_none():
+    change = np.random.default_rng(10).normal(0, 1, 40)
+    rows = errors(np.zeros(40)), errors(change - change.mean())
+    assert paired_interval(_Limited(), *rows).reason == "the interval has no end"
+    assert isinstance(paired_interval(MSE, *rows), Interval)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e200])
+def test_the_unit_of_the_errors_does_not_matter(scale):
+    below, above = distances(skewed(40), 0.95)
+    assert distances(skewed(40) * scale, 0.95) == pytest.approx((below * scale, above * scale))
 
 
 def covered(interval, true_delta) -> bool:
@@ -167,14 +349,3 @@ def test_intervals_of_accuracy_cover_as_often_as_they_say():
     draws = rng.multinomial(200, shares, size=1500)
     hits = [covered(paired_interval(ACCURACY, *paired_outcomes(*draw)), -0.02) for draw in draws]
     assert 0.935 < np.mean(hits) < 0.985
-
-
-def test_bootstrap_intervals_cover_about_as_often_as_they_say(monkeypatch):
-    monkeypatch.setattr(uncertainty, "RESAMPLES", 400)
-    rng = np.random.default_rng(8)
-    hits = []
-    for seed in range(250):
-        original = rng.gamma(2.0, 1.0, 100)
-        sample = original + rng.gamma(1.0, 0.5, 100)
-        hits.append(covered(paired_interval(MSE, errors(original), errors(sample), seed=seed), 0.5))
-    assert 0.89 < np.mean(hits) < 0.98

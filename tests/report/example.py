@@ -177,6 +177,7 @@ def sample_metric(verdict: str = "pass", value: Any = 0.9694, **fields: Any) -> 
         "interval": None,
         "p_value": None,
         "items": 360,
+        "distinct_items": 360,
         "items_to_decide": None,
         "noise_floor": None,
         "verdict": verdict,
@@ -222,7 +223,7 @@ def samples() -> list[dict[str, Any]]:
                 "level": 0.95,
                 "low": bounds[0],
                 "high": bounds[1],
-                "method": "paired bootstrap",
+                "method": "Bonett-Price adjusted Wald",
             }
             decide = 1950 if verdict == "undecided" else None
             metrics = [

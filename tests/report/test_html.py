@@ -95,7 +95,7 @@ def test_sample_row_has_sizes_and_metric(page):
         "-0.0194",
         "drop ≤ 0.01 absolute",
         "[-0.036, -0.003]",
-        "95 %, paired bootstrap",
+        "95 %, Bonett-Price adjusted Wald",
         "p = 0.04",
         "360",
         "Fail",

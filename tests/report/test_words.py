@@ -86,7 +86,7 @@ def test_tolerance(changes, direction, text):
 
 
 def test_interval():
-    bounds = {"level": 0.95, "low": -0.011, "high": 0.006, "method": "paired bootstrap"}
+    bounds = {"level": 0.95, "low": -0.011, "high": 0.006, "method": "any"}
     assert words.interval(bounds) == "[-0.011, +0.006]"
     assert words.level(bounds) == "95 %"
     assert words.interval(None) == "—"

@@ -12,17 +12,26 @@ INTERVAL = {
     "low": -0.02,
     "high": 0.01,
     "method": "Bonett-Price adjusted Wald",
-    "items": 100,
+    "items": 120,
+    "distinct_items": 100,
     "p_value": 0.5,
     "gained": 1,
     "lost": 2,
 }
 
 
-def judged(value: object, interval: dict | None = INTERVAL, **tolerance: object):
+def judged(
+    value: object, interval: dict | None = INTERVAL, more: dict | None = None, **tolerance: object
+):
     allowed = Tolerance("absolute", 0.01, **tolerance)  # type: ignore[arg-type]
     metric = Metric("top1", "top-k-accuracy", "", "higher", allowed)
-    measured = {"reference": 0.97, "value": value, "items": 100, "interval": interval}
+    measured = {
+        "reference": 0.97,
+        "value": value,
+        "items": 120,
+        "interval": interval,
+        **(more or {}),
+    }
     return judge_delta(MetricUse("top1", "test", allowed), metric, measured)
 
 
@@ -52,7 +61,9 @@ def test_straddling_interval_is_undecided_and_says_how_many_items_decide() -> No
     finding = judged(0.965, confidence=0.95)
     assert finding.verdict is Verdict.UNDECIDED
     assert finding.row["items_to_decide"] > 100
-    assert f"{finding.row['items_to_decide']} items would decide it" in finding.mend
+    assert f"{finding.row['items_to_decide']} distinct items would decide it" in finding.mend
+    assert (finding.row["items"], finding.row["distinct_items"]) == (120, 100)
+    assert "of 100 distinct items among 120" in finding.message
     assert "at 95% confidence" in finding.expected
 
 
@@ -61,6 +72,16 @@ def test_without_statistics_confidence_cannot_be_given() -> None:
     assert finding.verdict is Verdict.UNDECIDED
     assert finding.row["interval"] is None
     assert "submit more reference vectors, or ask for less confidence" in finding.mend
+
+
+def test_without_an_interval_the_reason_is_given_and_how_many_items_would_do() -> None:
+    why = {"reason": "few items", "items": 30, "distinct_items": 12, "items_needed": 20}
+    finding = judged(0.965, interval=None, more={"no_interval": why}, confidence=0.95)
+    assert finding.verdict is Verdict.UNDECIDED
+    assert finding.message.endswith("there is no interval: few items")
+    assert "about 20 distinct items would give an interval" in finding.mend
+    assert (finding.row["distinct_items"], finding.row["items_to_decide"]) == (12, 20)
+    assert judged(0.965, interval=None, more={"no_interval": why}).passes
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])

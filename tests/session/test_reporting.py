@@ -18,6 +18,7 @@ KINDS = {"kind": "top-k-accuracy", "delta": 0.0, "interval": None, "p_value": No
 JUDGED = {
     **KINDS,
     "items": 10,
+    "distinct_items": 10,
     "items_to_decide": None,
     "verdict": "pass",
     "tolerance": {

@@ -139,7 +139,8 @@ VALUES = [
     ),
     ("minimum", "/samples/0/files/0/size", -1, "out of range", "at least 0", "-1", "at least 0"),
     ("minimum", "/datasets/0/items", 0, "out of range", "at least 1", "0", "at least 1"),
-    ("bounds", "/metrics/0/tolerance/confidence", 1, "out of range", "less than 1", "1", "less"),
+    ("maximum", "/metrics/0/tolerance/confidence", 1, "out of range", "most 0.99", "1", "at most"),
+    ("maximum", "/metrics/0/tolerance/confidence", 0.9901, "range", "0.99", "0.9901", "at most"),
     ("bounds", "/metrics/0/tolerance/confidence", 0, "out of range", "more than 0", "0", "more"),
     (
         "length",

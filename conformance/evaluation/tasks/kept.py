@@ -19,6 +19,8 @@ from conformance.tensorfiles import (
 from conformance.verdicts import Json
 
 STATISTICS = "statistics.safetensors"
+ITEMS = "items.safetensors"
+FIRST = "first"
 NUMBERS = "numbers"
 
 
@@ -33,6 +35,18 @@ def kept_statistics(folder: Path, limits: Limits) -> dict[str, Array]:
     path = folder / STATISTICS
     with open_tensors(path, display=STATISTICS, limit_bytes=limits.memory_bytes) as tables:
         return {name: tables[name] for name in tables}
+
+
+def keep_first(folder: Path, first: Array) -> None:
+    """Write which items of the vectors are identical, as :meth:`Repeats.first` returns it."""
+    write_tensors(folder / ITEMS, {FIRST: first})
+
+
+def kept_first(folder: Path, limits: Limits) -> Array:
+    """Return what :func:`keep_first` wrote."""
+    path = folder / ITEMS
+    with open_tensors(path, display=ITEMS, limit_bytes=limits.memory_bytes) as held:
+        return held[FIRST]
 
 
 def keep_outputs(folder: Path, shard: int, outputs: Mapping[str, Array]) -> None:

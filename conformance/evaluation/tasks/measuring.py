@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class _Gauge:
     kind: MetricKind | None = None
     error: ConformanceError | None = None
     read: set[str] = field(default_factory=set)
+    rows: list[int] = field(default_factory=list)
 
     def attempt(self, action: Callable[[], None]) -> None:
         if self.error is None:
@@ -34,9 +35,14 @@ class _Gauge:
 
 
 class Measuring:
-    """All metrics of one vector set on one network; one metric's trouble does not stop another."""
+    """All metrics of one vector set on one network; one metric's trouble does not stop another.
 
-    def __init__(self, metrics: Sequence[Metric]) -> None:
+    If the set is not ``batched``, a shard is one item of the statistics, whatever its arrays hold:
+    what one run of the network gives is not independent.
+    """
+
+    def __init__(self, metrics: Sequence[Metric], *, batched: bool = True) -> None:
+        self._batched = batched
         self._gauges = [_Gauge(metric) for metric in metrics]
         for gauge in self._gauges:
             gauge.attempt(lambda gauge=gauge: _configure(gauge))  # type: ignore[misc]
@@ -66,8 +72,15 @@ class Measuring:
             measured: list[Measurement] = []
             if gauge.kind is not None:
                 gauge.attempt(lambda kind=gauge.kind, to=measured: to.append(kind.result()))  # type: ignore[misc]
-            outcome = gauge.error or measured[0]
+            outcome = gauge.error or self._by_item(gauge, measured[0])
             yield gauge.declared, gauge.kind, outcome
+
+    def _by_item(self, gauge: _Gauge, measured: Measurement) -> Measurement:
+        statistics = measured.statistics
+        if self._batched or statistics is None or sum(gauge.rows) != len(statistics):
+            return measured
+        begins = np.cumsum([0, *gauge.rows[:-1]])
+        return replace(measured, statistics=np.add.reduceat(statistics, begins, axis=0))
 
 
 def row_of(outcome: Measurement | ConformanceError) -> dict[str, Json]:
@@ -108,7 +121,9 @@ def _update(gauge: _Gauge, outputs: Mapping[str, Array], against: Mapping[str, A
         if gauge.declared.against == "original":
             gauge.read.add(name)
     # A single number has no axis that counts items: the shard, one run of the network, is the item.
-    gauge.kind.update({role: np.atleast_1d(array) for role, array in values.items()})
+    batch = {role: np.atleast_1d(array) for role, array in values.items()}
+    gauge.kind.update(batch)
+    gauge.rows.append(len(next(iter(batch.values()))))
 
 
 def _name(

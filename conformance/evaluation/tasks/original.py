@@ -8,9 +8,10 @@ from dataclasses import asdict
 from conformance.evaluation.case import keeps_outputs, metrics_on
 from conformance.evaluation.tasks.compare import Magnitudes, OutputComparison
 from conformance.evaluation.tasks.declared import check_untold
-from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
+from conformance.evaluation.tasks.kept import keep_first, keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.reach import reached_by_parameters
+from conformance.evaluation.tasks.repeats import Repeats
 from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
@@ -46,13 +47,15 @@ def open_model(work: Work) -> Json:
 def run_original(work: Work) -> Json:
     """Return what the original gives on the vectors: comparison of outputs, metric values.
 
-    Per-item statistics are kept, and the outputs too if a metric compares with them.
+    Per-item statistics are kept, with which items are identical, and the outputs too if a metric
+    compares with them.
     """
     network, vectors = work.original(), work.vectors
     runner = network.bind()
     metrics = metrics_on(vectors.id, work.submission, work.model)
-    measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
-    magnitudes = Magnitudes(vectors.batched)
+    measuring = Measuring(metrics, batched=vectors.batched)
+    comparison = OutputComparison(vectors.output_tolerance)
+    magnitudes, repeats = Magnitudes(vectors.batched), Repeats(batched=vectors.batched)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
     declared: Mapping[str, str] | None = None
@@ -73,11 +76,15 @@ def run_original(work: Work) -> Json:
         measuring.add(outputs, shard.targets, outputs)
         if keeps_outputs(vectors, metrics, work.submission):
             keep_outputs(work.out, shard.index, outputs)
+        repeats.add(shard.inputs, shard.items)
         items += shard.items
     results = list(measuring.results())
     keep_statistics(work.out, {m.id: r for m, _, r in results if isinstance(r, Measurement)})
+    first = repeats.first()
+    keep_first(work.out, first)
     return {
         "items": items,
+        "distinct_items": len(set(first.tolist())),
         "batch_size": runner.batch_size if vectors.batched else None,
         "outputs": comparison.to_json(),
         "widest_atol": {name: magnitudes.widest_atol(name) for name in declared or ()},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +12,17 @@ from conformance.evaluation.numbers import plain
 from conformance.evaluation.tasks.decode import sample_network
 from conformance.evaluation.tasks.derived import final_parameters
 from conformance.evaluation.tasks.fitted import fitted_tensors
-from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs, kept_statistics
+from conformance.evaluation.tasks.kept import (
+    kept_first,
+    kept_metrics,
+    kept_outputs,
+    kept_statistics,
+)
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import read_shards
 from conformance.evaluation.tasks.work import Work
-from conformance.metrics import Measurement
+from conformance.metrics import Measurement, NoInterval
 from conformance.metrics import Metric as MetricKind
 from conformance.runtimes import Network, Runner
 from conformance.tensorfiles import Array
@@ -33,7 +37,8 @@ def run_reconstruction(work: Work) -> Json:
 
 def _run(work: Work, network: Network, runner: Runner) -> Json:
     vectors, folder = work.vectors, work.reference_folder
-    measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
+    metrics = metrics_on(vectors.id, work.submission, work.model)
+    measuring = Measuring(metrics, batched=vectors.batched)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
@@ -65,7 +70,7 @@ def _reconstructed(work: Work, opened: ExitStack) -> tuple[Network, Runner]:
 def _compared(work: Work, measuring: Measuring, folder: Path) -> dict[str, Json]:
     """Return a row for each metric: the sample's value, the original's, and the interval."""
     references = kept_metrics(folder)
-    statistics = kept_statistics(folder, work.limits)
+    statistics, first = kept_statistics(folder, work.limits), kept_first(folder, work.limits)
     levels = confidence_levels(work.case, work.submission)
     rows = {}
     for metric, kind, outcome in measuring.results():
@@ -78,7 +83,7 @@ def _compared(work: Work, measuring: Measuring, folder: Path) -> dict[str, Json]
             row["reference"] = reference["value"]
             items, level = statistics.get(metric.id), levels[metric.id]
             try:
-                row["interval"] = _interval(kind, items, outcome, level)
+                row |= _interval(kind, items, outcome, level, first)
             except ConformanceError as error:
                 row = row_of(error)
         rows[metric.id] = row
@@ -86,11 +91,11 @@ def _compared(work: Work, measuring: Measuring, folder: Path) -> dict[str, Json]
 
 
 def _interval(
-    kind: MetricKind, reference: Array | None, outcome: Measurement, level: float
-) -> Mapping[str, Json] | None:
-    """Return the interval of the difference, or None where the metric has no items to pair."""
+    kind: MetricKind, reference: Array | None, outcome: Measurement, level: float, first: Array
+) -> dict[str, Json]:
+    """Return the interval of the difference, or None and why there is none."""
     if reference is None or outcome.statistics is None:
-        return None
+        return {"interval": None, "no_interval": None}
     from conformance.metrics.uncertainty import paired_interval
 
     if reference.shape != outcome.statistics.shape:
@@ -100,13 +105,14 @@ def _interval(
             found=f"{outcome.statistics.shape}",
             mend="submit a network whose outputs have the original's shape",
         )
-    interval = paired_interval(kind, reference, outcome.statistics, level)
-    if interval is None:
-        return None
-    return {
+    interval = paired_interval(kind, reference, outcome.statistics, level, first)
+    if isinstance(interval, NoInterval):
+        return {"interval": None, "no_interval": asdict(interval)}
+    said = {
         name: plain(value) if isinstance(value, float) else value
         for name, value in asdict(interval).items()
     }
+    return {"interval": said, "no_interval": None}
 
 
 def _not_measured(metric: str) -> NotRunError:

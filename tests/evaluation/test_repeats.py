@@ -1,0 +1,97 @@
+"""Items with the same inputs are found, whatever the inputs are, and others are not."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from conformance.evaluation.tasks import repeats
+from conformance.evaluation.tasks.repeats import Repeats
+
+RNG = np.random.default_rng(15)
+
+
+def first(*shards: dict[str, np.ndarray], batched: bool = True) -> list[int]:
+    found = Repeats(batched=batched)
+    for inputs in shards:
+        found.add(inputs, len(next(iter(inputs.values()))) if batched else 1)
+    return found.first().tolist()
+
+
+INPUTS = {
+    "float32": RNG.normal(size=(6, 40)).astype(np.float32),
+    "float16": RNG.normal(size=(6, 40)).astype(np.float16),
+    "bfloat16": RNG.normal(size=(6, 40)).astype(ml_dtypes.bfloat16),
+    "complex64": (RNG.normal(size=(6, 40)) + 1j * RNG.normal(size=(6, 40))).astype(np.complex64),
+    "int64": RNG.integers(0, 30_000, (6, 40)),
+    "uint8": RNG.integers(0, 256, (6, 40)).astype(np.uint8),
+    "bool": RNG.integers(0, 2, (6, 40)).astype(bool),
+    "string": np.array([[f"word {number}"] for number in range(6)]),
+    "object": np.array([[f"word {number}"] for number in range(6)], object),
+    "images": RNG.random((6, 3, 50, 50)).astype(np.float32),
+    "numbers": RNG.random(6),
+}
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_repeated_items_are_found_within_and_across_shards(kind: str) -> None:
+    items = INPUTS[kind]
+    assert first({"x": items}) == list(range(6))
+    assert first({"x": items[[0, 1, 0, 2]]}, {"x": items[[3, 1, 3]]}) == [0, 1, 0, 3, 4, 1, 4]
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_a_shard_that_is_not_batched_is_one_item(kind: str) -> None:
+    items = INPUTS[kind]
+    shards = [{"x": items[a:b]} for a, b in ((0, 3), (3, 6), (0, 3), (0, 2))]
+    assert first(*shards, batched=False) == [0, 1, 0, 3]
+
+
+def test_items_are_identical_only_in_all_their_inputs() -> None:
+    a, b = INPUTS["float32"], INPUTS["int64"]
+    assert first({"a": a[[0, 0, 0]], "b": b[[0, 1, 0]]}) == [0, 1, 0]
+    assert first({"a": a[[0, 1, 0]], "b": b[[0, 0, 0]]}) == [0, 1, 0]
+    assert first({"a": a[[0, 1, 0]], "b": a[[0, 0, 1]]}) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e20])
+@pytest.mark.parametrize("size", [1, 40, 20_000])
+@pytest.mark.parametrize(("change", "same"), [(0.9e-6, True), (1e-4, False)])
+def test_a_millionth_of_the_range_makes_no_other_item(
+    scale: float, size: int, change: float, same: bool
+) -> None:
+    rng = np.random.default_rng(size)
+    items = rng.random((50, size))
+    items[0, 0], items[1, 0] = 0.0, 1.0  # the range is 1
+    noise = change * rng.choice([-1.0, 1.0], items.shape)
+    found = first({"x": items * scale}, {"x": (items + noise) * scale})
+    assert found[:50] == list(range(50))
+    assert (found[50:] == list(range(50))) is same
+    assert same or found[50:] == list(range(50, 100))
+
+
+def test_a_change_of_one_value_makes_another_item() -> None:
+    items = np.repeat(np.random.default_rng(2).random((1, 150_528)), 2, axis=0)
+    items[1, 70_000] = 1 - items[1, 70_000]
+    assert first({"x": items}) == [0, 1]
+
+
+def test_integers_count_exactly() -> None:
+    items = np.full((3, 512), 30_000)
+    items[1, 100] += 1
+    assert first({"x": items}) == [0, 1, 0]
+
+
+@pytest.mark.parametrize("value", [0.0, 3.7e8, np.nan, np.inf])
+def test_constant_and_odd_values_are_equal_to_themselves(value: float) -> None:
+    assert first({"x": np.full((5, 70), value)}) == [0] * 5
+    assert first({"x": np.empty((3, 0))}) == [0] * 3
+
+
+def test_many_items_and_wide_ones_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = np.random.default_rng(3).random((300, 5000))
+    items[200:] = items[:100]
+    whole = first({"x": items})
+    monkeypatch.setattr(repeats, "_ROWS", 7)
+    assert first({"x": items}) == whole == [*range(200), *range(100)]
