@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from conformance.evaluation.case import keeps_outputs, metrics_on
+from conformance.evaluation.case import keeps_outputs
 from conformance.evaluation.tasks.compare import OutputComparison
 from conformance.evaluation.tasks.control import Control
 from conformance.evaluation.tasks.declared import check_untold
@@ -50,7 +50,7 @@ def run_original(work: Work) -> Json:
     """
     network, vectors = work.original(), work.vectors
     runner = network.bind()
-    metrics = metrics_on(vectors.id, work.submission, work.model)
+    metrics = work.submission.metrics_on(vectors.id, work.model)
     measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0

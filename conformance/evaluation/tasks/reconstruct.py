@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from conformance.codecs import DecodedModel
-from conformance.evaluation.case import confidence_levels, metrics_on
+from conformance.evaluation.case import confidence_levels
 from conformance.evaluation.numbers import plain
 from conformance.evaluation.tasks.decode import sample_network
 from conformance.evaluation.tasks.derived import final_parameters
@@ -33,7 +33,7 @@ def run_reconstruction(work: Work) -> Json:
 
 def _run(work: Work, network: Network, runner: Runner) -> Json:
     vectors, folder = work.vectors, _reference(work)
-    measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
+    measuring = Measuring(work.submission.metrics_on(vectors.id, work.model))
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
