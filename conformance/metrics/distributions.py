@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.metrics._arguments import Arg
-from conformance.metrics._classes import CLASS_AXIS, IGNORED, check_ids, class_axis, flat_ids
+from conformance.metrics._classes import (
+    CLASS_AXIS,
+    IGNORED,
+    POSITIONS,
+    check_ids,
+    class_axis,
+    flat_ids,
+)
 from conformance.metrics._inputs import as_float64, describe, refuse, same_shape
 from conformance.metrics._protocol import About, Floats, Values
 from conformance.metrics.additive import AdditiveMetric, ratio
@@ -25,6 +32,7 @@ class KlDivergence(AdditiveMetric):
     """How far the predicted distributions are from those they should be."""
 
     kind = "kl-divergence"
+    counts = (POSITIONS,)
     arguments = (
         Arg(
             "inputs",
@@ -60,6 +68,7 @@ class KlDivergence(AdditiveMetric):
         divergence = _of_logits if self._logits else _of_probabilities
         each = [divergence(target[part], prediction[part]) for part in _parts(*target.shape)]
         per_item = np.concatenate(each).reshape(len(values["target"]), -1)
+        self.count(POSITIONS.noun, per_item.size)
         positions = np.full(len(per_item), per_item.shape[1], dtype=np.float64)
         return np.stack([per_item.sum(axis=1), positions], axis=1)
 
@@ -89,6 +98,7 @@ class Perplexity(AdditiveMetric):
     """How surprised a language model is by a text."""
 
     kind = "perplexity"
+    counts = (POSITIONS,)
     arguments = (
         Arg("class_axis", "integer", "The axis of the logits that counts tokens.", default=-1),
         IGNORED,
@@ -124,6 +134,7 @@ class Perplexity(AdditiveMetric):
         ids = flat_ids("target", target)
         counted = np.ones(ids.shape, np.bool_) if self._ignored is None else ids != self._ignored
         check_ids("target", ids, logits.shape[-1], counted)
+        self.count(POSITIONS.noun, int(counted.sum()))
         rows = logits.reshape(*ids.shape, logits.shape[-1])
         surprise = [self._of_item(*item) for item in zip(rows, ids, counted, strict=True)]
         return np.stack([np.array(surprise), counted.sum(axis=1)], axis=1)

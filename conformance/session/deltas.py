@@ -8,8 +8,12 @@ from dataclasses import asdict, dataclass
 
 from conformance.evaluation.numbers import plain
 from conformance.metrics import Interval, Judgement, items_to_decide, judge
+from conformance.session.counted import in_words, shortage_of
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Json, Verdict
+
+FEWEST_ITEMS = 2
+"""Items of which an interval can be computed at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,10 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
     interval = _interval(measured["interval"])
     reference, value = float(measured["reference"]), float(measured["value"])
     judgement = judge(use.tolerance, metric.direction, reference, value, interval)
+    # A value that is not finite, where the original's is, is a loss whatever was counted.
+    broken = math.isfinite(reference) and not math.isfinite(value)
+    short = None if broken else shortage_of(measured)
+    verdict = Verdict.UNDECIDED if short else judgement.verdict
     needed = items_to_decide(interval.items, interval, judgement) if interval else None
     row = {
         "metric": metric.id,
@@ -51,16 +59,18 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
         "interval": _row_interval(interval),
         "p_value": interval.p_value if interval else None,
         "items": measured["items"],
+        "counted": measured["counted"],
         "items_to_decide": needed,
-        "verdict": judgement.verdict.value,
+        "verdict": verdict.value,
     }
     return JudgedDelta(
-        verdict=judgement.verdict,
-        message=f"{metric.id}: {judgement.explanation}",
-        expected=_expected(use.tolerance, metric),
+        verdict=verdict,
+        message=f"{metric.id}: {short.explanation if short else judgement.explanation}",
+        expected=(f"{short.expected}; " if short else "") + _expected(use.tolerance, metric),
         found=f"original {reference:.10g}, sample {value:.10g}, "
-        f"delta {judgement.delta:+.6g}{_interval_text(interval)}",
-        mend=_mend(judgement, needed),
+        f"delta {judgement.delta:+.6g}{_interval_text(interval)}"
+        + (f"; {in_words(measured['counted'])}" if short else ""),
+        mend=short.mend if short else _mend(judgement, needed, measured["items"]),
         row=row,
     )
 
@@ -100,13 +110,15 @@ def _expected(tolerance: Tolerance, metric: Metric) -> str:
     return text
 
 
-def _mend(judgement: Judgement, needed: int | None) -> str:
+def _mend(judgement: Judgement, needed: int | None, items: int) -> str:
     if not math.isfinite(judgement.loss):
         return "find out why the metric is no finite number on this network"
     if judgement.verdict is not Verdict.UNDECIDED:
         return "compress less, or declare a tolerance that the use case accepts"
-    items = f" (about {needed} items would decide it)" if needed else ""
-    return f"submit more reference vectors{items}, or ask for less confidence"
+    enough = f" (about {needed} items would decide it)" if needed else ""
+    if items < FEWEST_ITEMS:
+        enough = f" (an interval needs at least {FEWEST_ITEMS} items)"
+    return f"submit more reference vectors{enough}, or ask for less confidence"
 
 
 def _interval(data: Mapping[str, Json] | None) -> Interval | None:

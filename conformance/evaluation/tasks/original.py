@@ -11,6 +11,7 @@ from conformance.evaluation.tasks.control import Control
 from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
+from conformance.evaluation.tasks.repeated import Repeated
 from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
@@ -54,6 +55,7 @@ def run_original(work: Work) -> Json:
     measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
+    repeated = Repeated()
     control = Control(network, metrics, vectors)
     declared: Mapping[str, str] | None = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
@@ -68,16 +70,18 @@ def run_original(work: Work) -> Json:
         control.add(shard, outputs)
         if keeps_outputs(vectors, metrics, work.submission):
             keep_outputs(work.out, shard.index, outputs)
+        repeated.add(vectors, shard)
         items += shard.items
     results = list(measuring.results())
     controlled = control.rows()
     keep_statistics(work.out, {m.id: r for m, _, r in results if isinstance(r, Measurement)})
     return {
         "items": items,
+        "repeated": repeated.all_the_same,
         "batch_size": runner.batch_size if vectors.batched else None,
         "outputs": comparison.to_json(),
         "metrics": {
-            metric.id: row_of(outcome) | _better(kind) | {"control": controlled[metric.id]}
+            metric.id: row_of(outcome, kind) | _better(kind) | {"control": controlled[metric.id]}
             for metric, kind, outcome in results
         },
     }

@@ -79,7 +79,7 @@ def _compared(work: Work, measuring: Measuring, folder: Path) -> dict[str, Json]
         if "error" in reference:
             rows[metric.id] = row_of(_not_measured(metric.id))
             continue
-        row = row_of(outcome)
+        row = row_of(outcome, kind)
         if isinstance(outcome, Measurement) and kind is not None:
             row["reference"] = reference["value"]
             items, level = statistics.get(metric.id), levels[metric.id]
