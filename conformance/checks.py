@@ -248,6 +248,15 @@ CHECKS: tuple[Check, ...] = (
         f"{CALL}, item 1",
     ),
     Check(
+        "MODEL-ITEMS-001",
+        "test_originals",
+        "test_items_differ",
+        "vectors",
+        "The items of a vector set are not one item, repeated",
+        f"{CALL}, items 3 and 4",
+        required=False,
+    ),
+    Check(
         "METRIC-MEASURE-001",
         "test_originals",
         "test_metric_measured",

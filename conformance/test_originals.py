@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from conformance.evaluation.plan import Subject
 from conformance.session.control import controls_of
+from conformance.session.counted import in_words, shortage_of
 from conformance.session.framework_defaults import unlike_defaults
 from conformance.session.judge import Judge
 from conformance.session.ports import port_differences
-from conformance.verdicts import Json, Location, NotRunError, error_from_json
+from conformance.verdicts import Json, Location, NotRunError, Verdict, error_from_json
 
 METADATA = "submission.json"
 AS_WRITTEN = 1 + 1e-9
@@ -268,6 +269,21 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
     judge.passed(f"the outputs differ by at most {spread:.3g}", evidence=compared)
 
 
+def test_items_differ(subject: Subject, judge: Judge) -> None:
+    """The items of a vector set are not one item, repeated."""
+    measured = judge.evidence("original")
+    judge.require(
+        measured["items"] == 1 or measured["distinct_items"] > 1,
+        f"all {measured['items']} items of the vectors are the same; this is advice: the metrics "
+        "were computed, and say no more than on a single one",
+        expected="items that differ",
+        found=f"one item, {measured['items']} times",
+        where=Location(METADATA, pointer=subject.pointer),
+        mend="submit different items, or each of them once",
+    )
+    judge.passed(f"{measured['distinct_items']} of {measured['items']} items are distinct")
+
+
 def test_metric_measured(judge: Judge) -> None:
     """A metric can be measured on the original, is finite, and its direction is the right one."""
     row = judge.measured("original")
@@ -279,15 +295,32 @@ def test_metric_measured(judge: Judge) -> None:
         where=Location(METADATA, pointer=f"{judge.subject.pointer}/direction"),
         mend=f'declare "direction": "{row["better"]}"',
     )
+    counted = in_words(row["counted"])
+    finite = math.isfinite(float(row["value"]))
+    if not finite and (short := shortage_of(row)) is not None:
+        judge.require(
+            False,
+            f"metric {judge.metric.id!r} of the original has no value: {short.explanation}",
+            expected=short.expected,
+            found=counted,
+            where=Location(METADATA, pointer=judge.subject.pointer),
+            mend=short.mend,
+            verdict=Verdict.UNDECIDED,
+        )
+        return
     judge.require(
-        math.isfinite(float(row["value"])),
+        finite,
         f"metric {judge.metric.id!r} of the original is not a finite number",
         expected="a finite value to compare with",
         found=str(row["value"]),
         where=Location(METADATA, pointer=judge.subject.pointer),
         mend="choose a metric that is finite for the original, or correct targets and bindings",
     )
-    judge.passed(f"{judge.metric.id} is {row['value']}", evidence={"details": row["details"]})
+    judge.passed(
+        f"{judge.metric.id} is {row['value']}",
+        found=counted,
+        evidence={"details": row["details"], "counted": row["counted"]},
+    )
 
 
 def test_tolerances_notice_controls(judge: Judge) -> None:

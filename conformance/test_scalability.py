@@ -26,6 +26,16 @@ def test_layer_decodes(judge: Judge) -> None:
             mend="encode the layer upon the layers before it as they are decoded",
         )
     judge.require_fitting(measured["coverage"])
+    judge.require(
+        not measured["usable"] or measured["changed"] != 0,
+        "the layer adds nothing to the layers before it",
+        expected="at least one tensor with other numbers than before",
+        found=f"{measured['held']} tensors in the layer, all zero or as they were"
+        if measured["held"]
+        else "no tensors in the layer",
+        where=judge.place_in_sample(),
+        mend="leave the layer out, or encode what it is to add",
+    )
     bad = [name for name, facts in measured["tensors"].items() if facts["non_finite"]]
     judge.require(
         not bad,

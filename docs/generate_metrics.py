@@ -51,6 +51,7 @@ def _section(kind: type[Metric]) -> Iterator[str]:
             ("statistics of an item", about.statistics),
             ("computed by", about.library),
             ("interval", _interval(kind)),
+            ("counts", _counts(kind)),
         )
     )
     yield ""
@@ -59,6 +60,11 @@ def _section(kind: type[Metric]) -> Iterator[str]:
 
 def _names(roles: tuple[str, ...]) -> str:
     return ", ".join(f"`{role}`" for role in roles)
+
+
+def _counts(kind: type[Metric]) -> str:
+    """Return what the kind counts, and from what number on its value is judged."""
+    return "; ".join(f"{count.noun} ({count.of}): at least {count.least}" for count in kind.counts)
 
 
 def _interval(kind: type[Metric]) -> str:

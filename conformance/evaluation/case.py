@@ -147,17 +147,6 @@ def sample_of(case: Case, submission: Submission) -> Sample:
     return submission.sample(case.sample)
 
 
-def metrics_on(vectors: str, submission: Submission, model: Model) -> tuple[Metric, ...]:
-    """Return the metrics that anything declares, claims or demands for ``model`` on ``vectors``."""
-    samples = [sample for sample in submission.samples if sample.model == model.id]
-    used = {value.metric for value in model.metric_values if value.vectors == vectors}
-    used |= {u.metric for s in samples for u in s.metrics if u.vectors == vectors}
-    used |= {v.metric for s in samples for v in s.claims.metric_values if v.vectors == vectors}
-    layers = [layer for s in samples for layer in s.layers]
-    used |= {v.metric for s in layers for v in s.claims.metric_values if v.vectors == vectors}
-    return tuple(metric for metric in submission.metrics if metric.id in used)
-
-
 def evidence_key(
     case: Case,
     submission: Submission,
@@ -192,14 +181,12 @@ def _declared(case: Case, submission: Submission) -> dict[str, Json]:
     if case.sample is not None:
         sample = sample_of(case, submission)
         declared["sample"] = _declared_of_sample(sample)
-        declared["compared"] = sample.same_tensors_as is not None or any(
-            other.same_tensors_as == sample.id for other in submission.samples
-        )
+        declared["compared"] = sample.same_tensors_as is not None or submission.is_equalled(sample)
     declared["steps"] = [_declared_of_sample(submission.sample(name)) for name, _ in case.steps]
     if case.vectors is not None:
         vectors = submission.vector_set(case.vectors)
         declared["vectors"] = asdict(vectors)
-        metrics = metrics_on(vectors.id, submission, model)
+        metrics = submission.metrics_on(vectors.id, model)
         if case.kind == "control":
             # What a bound is does not matter: who corrects one need not run the controls again.
             declared["metrics"] = [_measured_of(metric) for metric in metrics]

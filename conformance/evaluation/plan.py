@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from conformance.checks import Over
-from conformance.evaluation.case import Case, Kind, metrics_on
+from conformance.evaluation.case import Case, Kind
 from conformance.evaluation.chain_plan import chain_subjects
 from conformance.evaluation.mutations import Mutation
 from conformance.submission.values import (
@@ -210,7 +210,7 @@ def _noisy(deltas: Iterable[Subject], name: str, submission: Submission) -> Iter
     by_id = {s.vectors.id: s for s in listed if s.vectors is not None}
     used = {
         vectors.id: {
-            m.id for m in metrics_on(vectors.id, submission, submission.model(vectors.model))
+            m.id for m in submission.metrics_on(vectors.id, submission.model(vectors.model))
         }
         for vectors in submission.vectors
     }
@@ -232,7 +232,7 @@ def _measures(name: str, submission: Submission) -> Iterator[Subject]:
     for subject in _vectors(name, submission):
         if subject.model is None or subject.vectors is None:
             continue
-        for metric in metrics_on(subject.vectors.id, submission, subject.model):
+        for metric in submission.metrics_on(subject.vectors.id, subject.model):
             yield replace(
                 subject,
                 id=f"{subject.id}/{metric.id}",

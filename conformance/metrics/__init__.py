@@ -16,7 +16,7 @@ neither NumPy nor torch.
 """
 
 from conformance.metrics._arguments import Arg
-from conformance.metrics._protocol import About, Measurement, Metric, Roles
+from conformance.metrics._protocol import About, Count, Measurement, Metric, Roles
 from conformance.metrics._registry import METRICS, metric, metric_class
 from conformance.metrics.tolerance import (
     Interval,
@@ -30,6 +30,7 @@ __all__ = [
     "METRICS",
     "About",
     "Arg",
+    "Count",
     "Interval",
     "Judgement",
     "Measurement",

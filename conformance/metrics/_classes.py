@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from conformance.metrics._arguments import Arg
 from conformance.metrics._inputs import describe, is_floating, is_integer, refuse
-from conformance.metrics._protocol import Floats, Values
+from conformance.metrics._protocol import Count, Floats, Values
 from conformance.verdicts import ConformanceError, Location
 
+CLASSES = Count("classes", 2, "classes among the targets that count")
+POSITIONS = Count("positions", 2, "positions that count, of all items")
 Ids: TypeAlias = "NDArray[np.int64]"
 
 CLASS_AXIS = Arg(

@@ -8,8 +8,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.metrics._protocol import Floats, Roles, Values
+from conformance.metrics._protocol import Count, Floats, Roles, Values
 from conformance.verdicts import ConformanceError, Location
+
+VALUES = Count("values", 2, "numbers of the prediction, of all items")
 
 
 def refuse(role: str, message: str, *, expected: str, found: str, mend: str) -> NoReturn:

@@ -52,9 +52,23 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """What a metric kind counts, and the least number of it by which a value can be judged.
+
+    Of fewer a value says nothing: any network is right about vectors of one class that it always
+    names. ``of`` says what is counted, for the documentation.
+    """
+
+    noun: str
+    least: int
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """The value of a metric over ``items`` items.
 
+    ``counted`` has, by noun, the numbers of what the kind counts (:attr:`Metric.counts`).
     ``statistics`` is a float64 array (items, k) with ``value == finish(statistics.sum(axis=0))``,
     or None where the metric is not a function of sums over items. ``details`` is JSON.
     """
@@ -63,13 +77,15 @@ class Measurement:
     items: int
     statistics: Floats | None = None
     details: Mapping[str, Json] = field(default_factory=dict)
+    counted: Mapping[str, int] = field(default_factory=dict)
 
 
 class Metric(ABC):
     """One kind of metric; an instance measures one network on one set of vectors.
 
     ``binary`` says that an item is either correct or not; then the statistics are two columns:
-    1 if correct else 0, and 1.
+    1 if correct else 0, and 1. ``counts`` is what it counts beside items, of which one is enough;
+    a kind that states nothing is judged on any number of them.
     """
 
     kind: ClassVar[str]
@@ -77,6 +93,7 @@ class Metric(ABC):
     roles: ClassVar[Roles] = Roles()
     arguments: ClassVar[tuple[Arg, ...]] = ()
     binary: ClassVar[bool] = False
+    counts: ClassVar[tuple[Count, ...]] = ()
 
     @classmethod
     def configure(cls, args: Mapping[str, Json]) -> Self:

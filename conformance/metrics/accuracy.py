@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.metrics._arguments import Arg
-from conformance.metrics._classes import CLASS_AXIS, Ids, check_ids, labels
+from conformance.metrics._classes import CLASS_AXIS, CLASSES, Ids, check_ids, labels
 from conformance.metrics._inputs import (
     as_texts,
     describe,
@@ -17,8 +17,10 @@ from conformance.metrics._inputs import (
     refuse,
     same_shape,
 )
-from conformance.metrics._protocol import About, Floats, Values
+from conformance.metrics._protocol import About, Count, Floats, Values
 from conformance.metrics.additive import AdditiveMetric
+
+_ANSWERS = Count("answers", 2, "targets that differ from each other")
 
 
 class CorrectItems(AdditiveMetric):
@@ -39,6 +41,7 @@ class TopKAccuracy(CorrectItems):
     """
 
     kind = "top-k-accuracy"
+    counts = (CLASSES,)
     arguments = (
         Arg("k", "integer", "How many classes may be tried.", default=1, minimum=1),
         CLASS_AXIS,
@@ -64,6 +67,7 @@ class TopKAccuracy(CorrectItems):
         """Return (correct, 1) per item."""
         prediction, target, classes = labels(values, self._axis)
         self._check(target.shape[1], classes, values)
+        self.count_distinct(CLASSES.noun, np.unique(target).tolist())
         if classes is None:
             correct = (prediction == target)[:, 0]
         else:
@@ -102,6 +106,7 @@ class ExactMatch(CorrectItems):
     """The share of items that equal their target altogether."""
 
     kind = "exact-match"
+    counts = (_ANSWERS,)
     about = About(
         summary="Share of items that equal their target in every position.",
         inputs="prediction, target: texts, or integers, both (N, ...)",
@@ -127,5 +132,7 @@ class ExactMatch(CorrectItems):
                 )
         if not (is_integer(prediction) and is_integer(target)):
             prediction, target = as_texts("prediction", prediction), as_texts("target", target)
+        rows = target.reshape(len(target), -1).tolist()
+        self.count_distinct(_ANSWERS.noun, (hash(tuple(row)) for row in rows))
         equal = (prediction == target).reshape(len(prediction), -1).all(axis=1)
         return np.stack([equal, np.ones(len(equal))], axis=1)

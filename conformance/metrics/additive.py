@@ -18,7 +18,8 @@ sum. This is also the simplest base of a metric of one's own::
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class AdditiveMetric(Metric):
         self._dropped: Floats | None = None
         self._items = 0
         self._broken: list[int] = [0, 0]
+        self._counted: Counter[str] = Counter()
+        self._distinct: defaultdict[str, set[Hashable]] = defaultdict(set)
 
     @abstractmethod
     def statistics(self, values: Values) -> NDArray[Any]:
@@ -56,6 +59,14 @@ class AdditiveMetric(Metric):
     def details(self, totals: Floats) -> Mapping[str, Json]:  # noqa: ARG002
         """Return what else there is to say about sums of statistics (k,)."""
         return {}
+
+    def count(self, noun: str, number: int) -> None:
+        """Count so many more of what :attr:`counts` names; for :meth:`statistics` to call."""
+        self._counted[noun] += number
+
+    def count_distinct(self, noun: str, found: Iterable[Hashable]) -> None:
+        """Count those of ``found`` that no batch had before."""
+        self._distinct[noun].update(found)
 
     def update(self, values: Values) -> None:
         """Take in one batch."""
@@ -86,6 +97,7 @@ class AdditiveMetric(Metric):
             items=self._items,
             statistics=statistics,
             details={**self._remarks(totals), **self._exceptions(statistics)},
+            counted={**self._counted, **{n: len(found) for n, found in self._distinct.items()}},
         )
 
     def _keep(self, rows: Floats) -> None:

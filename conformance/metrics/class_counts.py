@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from conformance.metrics._arguments import Arg
 from conformance.metrics._classes import (
     CLASS_AXIS,
+    CLASSES,
     IGNORED,
+    POSITIONS,
     Labels,
     agreed_classes,
     check_ids,
@@ -46,6 +48,7 @@ class ClassMetric(AdditiveMetric):
     """A metric of predicted and true class ids, at one or more positions of each item."""
 
     arguments: ClassVar[tuple[Arg, ...]] = CLASS_ARGUMENTS
+    counts = (POSITIONS, CLASSES)
 
     def __init__(
         self, *, num_classes: int | None, class_axis: int, ignore_index: int | None
@@ -63,6 +66,8 @@ class ClassMetric(AdditiveMetric):
         if self._ignored is not None:
             counted = found.target != self._ignored
         check_ids("target", found.target, classes, counted)
+        self.count(POSITIONS.noun, int(counted.sum()))
+        self.count_distinct(CLASSES.noun, np.unique(found.target[counted]).tolist())
         check_ids("prediction", found.prediction, classes, counted)
         return found, classes, counted
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ from conformance.metrics._inputs import (
     refuse_non_finite,
 )
 from conformance.metrics._libraries import optional
-from conformance.metrics._protocol import About, Floats, Measurement, Metric, Roles, Values
+from conformance.metrics._protocol import About, Count, Floats, Measurement, Metric, Roles, Values
 from conformance.verdicts import Json
 
 PADDING = -1
@@ -29,12 +30,14 @@ PADDING = -1
 
 _COCO_THRESHOLDS = [round(0.5 + 0.05 * step, 2) for step in range(10)]
 _NO_INTERVAL = "average precision ranks the boxes of all items together: it is no sum over items"
+_BOXES = Count("target boxes", 1, "boxes to be found")
 
 
 class MeanAveragePrecision(Metric):
     """Mean average precision of boxes."""
 
     kind = "mean-average-precision"
+    counts = (_BOXES,)
     roles = Roles(("boxes", "scores", "labels"), ("target_boxes", "target_labels"))
     arguments = (
         Arg(
@@ -91,17 +94,15 @@ class MeanAveragePrecision(Metric):
         if not self._items:
             refuse_empty(self.kind)
         details: dict[str, Json] = {"no_interval": _NO_INTERVAL}
+        value = math.nan
         if self._non_finite:
             details["non_finite_values"] = self._non_finite
-            return Measurement(float("nan"), self._items, details=details)
-        precision = self._precision()
-        if precision is None:
-            return Measurement(float("nan"), self._items, details={**details, "target_boxes": 0})
-        return Measurement(
-            float(precision.mean()),
-            self._items,
-            details={**details, **self._remarks(precision)},
-        )
+        elif (precision := self._precision()) is None:
+            details["target_boxes"] = 0
+        else:
+            value, details = float(precision.mean()), {**details, **self._remarks(precision)}
+        counted = {_BOXES.noun: len(self._targets)}
+        return Measurement(value, self._items, details=details, counted=counted)
 
     def _collect_targets(self, values: Values) -> None:
         boxes = self._boxes("target_boxes", values["target_boxes"])

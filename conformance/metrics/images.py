@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.metrics._arguments import Arg
-from conformance.metrics._inputs import as_float64, describe, refuse, same_shape
+from conformance.metrics._inputs import VALUES, as_float64, describe, refuse, same_shape
 from conformance.metrics._libraries import deterministic_torch, optional
 from conformance.metrics._protocol import About, Floats, Values
 from conformance.metrics.additive import AdditiveMetric, ratio
@@ -67,6 +67,7 @@ class Similarity(AdditiveMetric):
     """The mean over images of a structural similarity that torchmetrics computes."""
 
     arguments = (_RANGE, _LAYOUT, _SIGMA)
+    counts = (VALUES,)
 
     def __init__(self, *, data_range: float, layout: str, sigma: float) -> None:
         super().__init__()
@@ -93,6 +94,7 @@ class Similarity(AdditiveMetric):
     def statistics(self, values: Values) -> Floats:
         """Return (similarity, 1) per image."""
         same_shape(values)
+        self.count(VALUES.noun, values["prediction"].size)
         pairs = zip(self._images("prediction", values), self._images("target", values), strict=True)
         found = [float(self.similarity(ours, theirs)) for ours, theirs in pairs]
         return np.stack([np.array(found), np.ones(len(found))], axis=1)

@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from conformance.metrics._inputs import as_float64, same_shape
+from conformance.metrics._inputs import VALUES, as_float64, same_shape
 from conformance.metrics._protocol import About, Floats, Values
 from conformance.metrics.additive import AdditiveMetric, ratio
 
@@ -15,6 +15,8 @@ _INPUTS = "prediction, target: real numbers, both (N, ...)"
 
 class ErrorMetric(AdditiveMetric):
     """A function of the mean error of all values of all items."""
+
+    counts = (VALUES,)
 
     @abstractmethod
     def errors(self, difference: Floats) -> Floats:
@@ -25,6 +27,7 @@ class ErrorMetric(AdditiveMetric):
         same_shape(values)
         prediction = as_float64("prediction", values["prediction"])
         difference = prediction - as_float64("target", values["target"])
+        self.count(VALUES.noun, difference.size)
         errors = self.errors(difference).reshape(len(difference), -1)
         count = np.full(len(errors), errors.shape[1], dtype=np.float64)
         return np.stack([errors.sum(axis=1), count], axis=1)
@@ -95,6 +98,7 @@ class CosineSimilarity(AdditiveMetric):
     """The mean cosine of the angle between outputs and targets."""
 
     kind = "cosine-similarity"
+    counts = (VALUES,)
     about = About(
         summary="Mean over items of the cosine of the angle between prediction and target, each "
         "taken as one vector. It is 0 where one of them is all zeros; of an item that is a single "
@@ -110,6 +114,7 @@ class CosineSimilarity(AdditiveMetric):
     def statistics(self, values: Values) -> Floats:
         """Return (cosine, 1) per item."""
         same_shape(values)
+        self.count(VALUES.noun, values["prediction"].size)
         ours, theirs = (
             _unit_vectors(as_float64(role, values[role])) for role in ("prediction", "target")
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from conformance.metrics._inputs import as_float64, same_shape
+from conformance.metrics._inputs import VALUES, as_float64, same_shape
 from conformance.metrics._libraries import deterministic_torch, optional
 from conformance.metrics._protocol import About, Floats, Values
 from conformance.metrics.additive import AdditiveMetric, ratio
@@ -14,6 +14,7 @@ class Snr(AdditiveMetric):
     """The mean signal-to-noise ratio of signals."""
 
     kind = "snr"
+    counts = (VALUES,)
     about = About(
         summary="Mean over items of 10 log10(sum target^2 / sum (target - prediction)^2), each "
         "item taken as one signal. Both sums are raised by 2.2e-16, so that it stays finite.",
@@ -33,6 +34,7 @@ class Snr(AdditiveMetric):
     def statistics(self, values: Values) -> Floats:
         """Return (SNR in dB, 1) per item."""
         same_shape(values)
+        self.count(VALUES.noun, values["prediction"].size)
         signals = [
             self._torch.from_numpy(as_float64(role, values[role]).reshape(len(values[role]), -1))
             for role in ("prediction", "target")

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from conformance.metrics._arguments import Arg
 from conformance.metrics._inputs import tokens
 from conformance.metrics._libraries import deterministic_torch, optional
-from conformance.metrics._protocol import About, Floats, Values
+from conformance.metrics._protocol import About, Count, Floats, Values
 from conformance.metrics.additive import AdditiveMetric, ratio
 from conformance.verdicts import Json
 
+_WORDS = Count("words", 2, "words or tokens of the targets")
 _PADDING = Arg("ignore_index", "integer", "Token id of padding, which is left out.", default=None)
 
 
@@ -23,6 +24,7 @@ class Bleu(AdditiveMetric):
     """BLEU of a corpus."""
 
     kind = "bleu"
+    counts = (_WORDS,)
     arguments = (
         Arg("n_gram", "integer", "The longest n-gram.", default=4, minimum=1, maximum=16),
         Arg(
@@ -64,6 +66,7 @@ class Bleu(AdditiveMetric):
             )
             for ours, theirs in zip(_split(prediction), references, strict=True)
         ]
+        self.count(_WORDS.noun, sum(count[-1] for count in counts))
         return np.array(counts, dtype=np.float64)
 
     def finish(self, totals: Floats) -> Floats:
@@ -98,6 +101,7 @@ class WordErrorRate(AdditiveMetric):
     """The word error rate of a corpus."""
 
     kind = "wer"
+    counts = (_WORDS,)
     arguments = (_PADDING,)
     about = About(
         summary="Substitutions, deletions and insertions that lead from the targets to the "
@@ -126,6 +130,7 @@ class WordErrorRate(AdditiveMetric):
             )
             for ours, theirs in texts
         ]
+        self.count(_WORDS.noun, sum(words for _, words in counts))
         return np.array(counts, dtype=np.float64)
 
     def finish(self, totals: Floats) -> Floats:

@@ -148,6 +148,12 @@ def counts(classes: Mapping[str, int] | None, declared: int) -> str:
     return ", ".join(shown) or "nothing stored"
 
 
+def counted(numbers: Mapping[str, int]) -> str:
+    """Return what a metric counted beside items: ``classes: 10``."""
+    others = {noun: count for noun, count in numbers.items() if noun != "items"}
+    return ", ".join(f"{noun}: {number(count)}" for noun, count in others.items())
+
+
 def training_items(datasets: Sequence[Mapping[str, Json]]) -> str:
     """Return how many items a network was trained on, for each of its data sets."""
     known = (data["items"] for data in datasets)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from conformance.evaluation.numbers import plain
 from conformance.metrics import Interval, Judgement, NoInterval, items_to_decide, judge
+from conformance.session.counted import in_words, shortage_of
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Json, Verdict
 
@@ -39,6 +40,10 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
     known = interval or _no_interval(measured.get("no_interval"))
     reference, value = float(measured["reference"]), float(measured["value"])
     judgement = judge(use.tolerance, metric.direction, reference, value, known)
+    # A value that is not finite, where the original's is, is a loss whatever was counted.
+    broken = math.isfinite(reference) and not math.isfinite(value)
+    short = None if broken else shortage_of(measured)
+    verdict = Verdict.UNDECIDED if short else judgement.verdict
     needed = items_to_decide(known, judgement) if known else None
     row = {
         "metric": metric.id,
@@ -54,16 +59,18 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
         "p_value": interval.p_value if interval else None,
         "items": measured["items"],
         "distinct_items": known.distinct_items if known else None,
+        "counted": measured["counted"],
         "items_to_decide": needed,
-        "verdict": judgement.verdict.value,
+        "verdict": verdict.value,
     }
     return JudgedDelta(
-        verdict=judgement.verdict,
-        message=f"{metric.id}: {judgement.explanation}",
-        expected=_expected(use.tolerance, metric),
+        verdict=verdict,
+        message=f"{metric.id}: {short.explanation if short else judgement.explanation}",
+        expected=(f"{short.expected}; " if short else "") + _expected(use.tolerance, metric),
         found=f"original {reference:.10g}, sample {value:.10g}, "
-        f"delta {judgement.delta:+.6g}{_interval_text(interval)}",
-        mend=_mend(judgement, interval, needed),
+        f"delta {judgement.delta:+.6g}{_interval_text(interval)}"
+        + (f"; {in_words(measured['counted'])}" if short else ""),
+        mend=short.mend if short else _mend(judgement, interval, needed),
         row=row,
     )
 

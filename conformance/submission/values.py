@@ -7,10 +7,11 @@ lower-case hexadecimal SHA-256.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from conformance.verdicts import Json
 
@@ -439,24 +440,59 @@ class Submission:
     vectors: tuple[VectorSet, ...]
     samples: tuple[Sample, ...]
     associated_files: tuple[File, ...]
-    _samples: Mapping[str, Sample] = field(init=False, repr=False, compare=False)
+    _by_id: Mapping[tuple[type, str], Model | Sample | VectorSet | Metric] = field(
+        init=False, repr=False, compare=False
+    )
+    _used: Mapping[tuple[str, str], frozenset[str]] = field(init=False, repr=False, compare=False)
+    _equalled: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        by_id = {sample.id: sample for sample in self.samples}
-        object.__setattr__(self, "_samples", by_id)
+        # Looked up for every case: to search then would be quadratic in samples.
+        listed: tuple[Model | Sample | VectorSet | Metric, ...]
+        listed = (*self.models, *self.samples, *self.vectors, *self.metrics)
+        object.__setattr__(self, "_by_id", {(type(each), each.id): each for each in listed})
+        object.__setattr__(self, "_used", _used_metrics(self.models, self.samples))
+        equalled = frozenset(s.same_tensors_as for s in self.samples if s.same_tensors_as)
+        object.__setattr__(self, "_equalled", equalled)
 
     def model(self, id: str) -> Model:
         """Return the model with this id."""
-        return next(model for model in self.models if model.id == id)
+        return cast("Model", self._by_id[Model, id])
 
     def sample(self, id: str) -> Sample:
         """Return the sample with this id."""
-        return self._samples[id]
+        return cast("Sample", self._by_id[Sample, id])
 
     def vector_set(self, id: str) -> VectorSet:
         """Return the vector set with this id."""
-        return next(vectors for vectors in self.vectors if vectors.id == id)
+        return cast("VectorSet", self._by_id[VectorSet, id])
 
     def metric(self, id: str) -> Metric:
         """Return the metric with this id."""
-        return next(metric for metric in self.metrics if metric.id == id)
+        return cast("Metric", self._by_id[Metric, id])
+
+    def metrics_on(self, vectors: str, model: Model) -> tuple[Metric, ...]:
+        """Return what anything declares, claims or demands for ``model`` on a vector set."""
+        used = self._used.get((model.id, vectors), frozenset())
+        return tuple(metric for metric in self.metrics if metric.id in used)
+
+    def is_equalled(self, sample: Sample) -> bool:
+        """Return whether another sample says that it has the tensors of this one."""
+        return sample.id in self._equalled
+
+
+def _used_metrics(
+    models: Iterable[Model], samples: Iterable[Sample]
+) -> Mapping[tuple[str, str], frozenset[str]]:
+    """Return the ids of metrics by model and vector set."""
+    used: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for model in models:
+        for value in model.metric_values:
+            used[model.id, value.vectors].add(value.metric)
+    for sample in samples:
+        named: list[MetricUse | MetricValue]
+        named = [*sample.metrics, *sample.claims.metric_values]
+        named += [value for layer in sample.layers for value in layer.claims.metric_values]
+        for each in named:
+            used[sample.model, each.vectors].add(each.metric)
+    return {key: frozenset(ids) for key, ids in used.items()}

@@ -12,7 +12,6 @@ from conformance.evaluation.case import (
     confidence_levels,
     evidence_key,
     files_of,
-    metrics_on,
     versions,
 )
 from conformance.evaluation.needs import prerequisites, states
@@ -153,7 +152,7 @@ def test_metrics_are_those_anything_refers_to(tmp_path: Path) -> None:
         metadata["metrics"].append({**metadata["metrics"][0], "id": "unused"})
 
     whole = submission(tmp_path, unused)
-    used = [metric.id for metric in metrics_on("test", whole, whole.models[0])]
+    used = [metric.id for metric in whole.metrics_on("test", whole.models[0])]
     assert used == ["top1", "distance"]
 
 
@@ -268,4 +267,4 @@ def test_metrics_that_only_layers_claim_are_measured(tmp_path: Path) -> None:
     for sample in chain.metadata["samples"]:
         sample["metrics"] = [{"metric": "top1", "vectors": "test"}]
     made = chain.submission()
-    assert [m.id for m in metrics_on("test", made, made.models[0])] == ["top1", "distance"]
+    assert [m.id for m in made.metrics_on("test", made.models[0])] == ["top1", "distance"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.metrics import Measurement
+from conformance.metrics import Measurement, metric
 from conformance.submission.values import Metric, Tolerance
 from conformance.verdicts import ConformanceError, UnsupportedError
 
@@ -157,10 +157,13 @@ def test_metric_over_nothing_has_no_value() -> None:
 
 
 def test_rows_hold_the_value_or_the_error() -> None:
-    assert row_of(Measurement(0.5, 2, details={"a": 1})) == {
+    found = Measurement(0.5, 2, details={"a": 1}, counted={"classes": 1})
+    assert row_of(found, metric("top-k-accuracy", {})) == {
         "value": 0.5,
         "items": 2,
         "details": {"a": 1},
+        "counted": {"items": 2, "classes": 1},
+        "least": {"classes": 2},
     }
     assert row_of(ConformanceError("odd"))["error"]["message"] == "odd"
 

@@ -137,3 +137,55 @@ def test_any_split_gives_the_same_bits(seed, cuts):
 def test_only_metrics_of_right_and_wrong_are_binary():
     assert TopKAccuracy.binary
     assert not Mse.binary
+
+
+FEWEST = {
+    "top-k-accuracy": {"prediction": [[1.0, 0.0], [0.0, 1.0]], "target": [1, 1]},
+    "exact-match": {"prediction": ["a", "b"], "target": ["a", "a"]},
+    **{
+        kind: {"prediction": [[1.0, 0.0], [0.0, 1.0]], "target": [1, 1]}
+        for kind in ("precision", "recall", "f1", "confusion-matrix")
+    },
+    "mean-iou": {"prediction": np.ones((2, 2, 3, 3)), "target": np.zeros((2, 3, 3), int)},
+    **{
+        kind: {"prediction": [[1.0]], "target": [[0.5]]}
+        for kind in ("mse", "rmse", "mae", "psnr", "cosine-similarity", "snr")
+    },
+    "kl-divergence": {"prediction": [[1.0, 0.0]], "target": [[1.0, 0.5]]},
+    "perplexity": {"prediction": np.ones((2, 2, 3)), "target": [[2, 0], [2, 2]]},
+    "bleu": {"prediction": ["a"], "target": ["a"]},
+    "wer": {"prediction": ["a"], "target": ["a"]},
+    "mean-average-precision": {
+        "boxes": np.ones((1, 1, 4)),
+        "scores": [[0.5]],
+        "labels": [[1]],
+        "target_boxes": np.ones((1, 1, 4)),
+        "target_labels": [[-1]],
+    },
+}
+"""By kind, vectors of which less is counted than its least number. An image always has enough."""
+OF_FEWEST = {"psnr": {"data_range": 1}, "perplexity": {"ignore_index": 2}}
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.id)
+def test_every_kind_counts_what_it_states_and_has_enough(case):
+    made = in_batches(case, [1, 2, 11])
+    counted = made.result().counted
+    assert made.counts
+    assert set(counted) == {count.noun for count in made.counts}
+    assert all(counted[count.noun] >= count.least for count in made.counts)
+
+
+@pytest.mark.parametrize("kind", sorted({case.kind for case in ALL} - {"ssim", "ms-ssim"}))
+def test_too_little_is_counted_as_what_it_is(kind):
+    made = metric(kind, OF_FEWEST.get(kind, {}))
+    made.update({role: np.asarray(array) for role, array in FEWEST[kind].items()})
+    counted = made.result().counted
+    assert any(counted[count.noun] == count.least - 1 for count in made.counts)
+
+
+@pytest.mark.parametrize("kind", ["mse", "mae", "rmse"])
+def test_one_item_of_many_values_is_enough(kind):
+    made = metric(kind, {})
+    made.update({"prediction": np.ones((1, 50)), "target": np.zeros((1, 50))})
+    assert made.result().counted == {"values": 50}

@@ -66,13 +66,48 @@ def test_what_is_no_probability_is_refused(bad):
     assert "'logits'" in error.mend
 
 
-def test_perplexity_agrees_with_torchmetrics():
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 1.0, 30.0])
+@pytest.mark.parametrize("ignored", [None, 2])
+def test_perplexity_agrees_with_torchmetrics(dtype, scale, ignored):
     import torch
     from torchmetrics.functional.text import perplexity
 
-    expected = perplexity(torch.tensor(LOGITS), torch.tensor(TOKENS), ignore_index=2)
-    found = measured("perplexity", {"ignore_index": 2}, prediction=LOGITS, target=TOKENS)
+    logits = (scale * LOGITS).astype(dtype)
+    exact = torch.tensor(logits.astype(np.float64))
+    expected = perplexity(exact, torch.tensor(TOKENS), ignore_index=ignored)
+    found = measured("perplexity", {"ignore_index": ignored}, prediction=logits, target=TOKENS)
     assert found.value == pytest.approx(float(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("inputs", ["logits", "probabilities"])
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 1.0, 30.0])
+@pytest.mark.parametrize("axis", [1, -1])
+def test_kl_divergence_agrees_with_torchmetrics(inputs, scale, axis):
+    import torch
+    from torchmetrics.functional.regression import kl_divergence
+
+    ours, theirs = scale * LOGITS, scale * (LOGITS + RNG.normal(size=LOGITS.shape))
+    if inputs == "probabilities":
+        ours, theirs = softmax(ours, axis), softmax(theirs, axis)
+        np.put_along_axis(theirs, theirs.argmin(axis, keepdims=True), 0, axis)
+        theirs /= theirs.sum(axis, keepdims=True)
+    rows = [
+        torch.tensor(np.moveaxis(x, axis, -1)).reshape(-1, ours.shape[axis]) for x in (theirs, ours)
+    ]
+    if inputs == "logits":
+        rows = [torch.log_softmax(each, -1) for each in rows]
+    expected = kl_divergence(*rows, log_prob=inputs == "logits")
+    args = {"inputs": inputs, "class_axis": axis}
+    found = measured("kl-divergence", args, prediction=ours, target=theirs)
+    assert found.value == pytest.approx(float(expected), rel=1e-12, abs=1e-15)
+
+
+def test_a_token_less_likely_than_any_number_says_is_finite_and_input_stays_as_it_is():
+    logits = np.array([[0.0, 800.0], [0.0, 0.0]])
+    found = measured("perplexity", prediction=logits, target=[0, 1])
+    assert found.statistics[:, 0] == pytest.approx([800, math.log(2)])
+    assert logits.tolist() == [[0, 800], [0, 0]]
 
 
 def test_perplexity_of_knowing_nothing_is_the_vocabulary():

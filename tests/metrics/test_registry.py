@@ -108,6 +108,10 @@ for kind, args in [("mse", {}), ("rmse", {}), ("mae", {}), ("psnr", {"data_range
     made = metric(kind, args)
     made.update({"prediction": x, "target": x * 0.5})
     made.result()
+for kind, target in [("kl-divergence", x), ("perplexity", ids)]:
+    made = metric(kind, {})
+    made.update({"prediction": x, "target": target})
+    made.result()
 accuracy = metric("top-k-accuracy", {})
 accuracy.update({"prediction": x, "target": ids})
 statistics = accuracy.result().statistics

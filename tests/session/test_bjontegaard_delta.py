@@ -5,9 +5,10 @@ import subprocess
 import sys
 import warnings
 
+import bjontegaard
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
@@ -121,13 +122,41 @@ def test_any_points_give_finite_numbers_or_a_reason_in_silence(one: list, other:
     assert bool(found.reason) is (None in numbers)
 
 
-def test_nothing_of_the_library_reaches_the_terminal() -> None:
+def test_the_numbers_are_made_without_scipy_and_pyplot() -> None:
     code = (
-        "from tests.session.test_bjontegaard_delta import compared, points;"
-        "compared(points((10, .1), (20, .2), (30, .9)), points((19, .19), (500, .2), (900, 8.0)))"
+        "import sys; from conformance.session.bjontegaard_delta import delta;"
+        "from conformance.session.dominance import Point;"
+        "rows = [Point('p', None, 'f', s, 1.0, v, -v) for s, v in ((10, .1), (20, .2), (30, .9))];"
+        "assert delta(rows, rows, 'higher', ('a', 'b')).rate_percent == 0;"
+        "print(*{'scipy', 'matplotlib', 'bjontegaard', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("", "")
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
+RISING = st.lists(
+    st.tuples(st.integers(1, 10**6), st.floats(0.01, 1)),
+    min_size=2,
+    max_size=7,
+    unique_by=(lambda pair: pair[0], lambda pair: pair[1]),
+).map(lambda pairs: list(zip(*map(sorted, zip(*pairs, strict=True)), strict=True)))
+
+
+@given(RISING, RISING)
+@settings(max_examples=60)
+def test_the_package_bjontegaard_gives_the_same_numbers(one: list, other: list) -> None:
+    found = compared(points(*one), points(*other))
+    columns = [
+        np.array(column, float) for curve in (one, other) for column in zip(*curve, strict=True)
+    ]
+    for name, number in (("bd_rate", found.rate_percent), ("bd_psnr", found.metric_difference)):
+        if number is not None:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                theirs = getattr(bjontegaard, name)(
+                    *columns, method="pchip", require_matching_points=False, min_overlap=0
+                )
+            assert number == pytest.approx(theirs, rel=1e-6, abs=1e-6)
 
 
 EXTREME = [

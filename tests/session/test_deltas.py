@@ -21,7 +21,11 @@ INTERVAL = {
 
 
 def judged(
-    value: object, interval: dict | None = INTERVAL, more: dict | None = None, **tolerance: object
+    value: object,
+    interval: dict | None = INTERVAL,
+    more: dict | None = None,
+    classes: int = 10,
+    **tolerance: object,
 ):
     allowed = Tolerance("absolute", 0.01, **tolerance)  # type: ignore[arg-type]
     metric = Metric("top1", "top-k-accuracy", "", "higher", allowed)
@@ -30,6 +34,8 @@ def judged(
         "value": value,
         "items": 120,
         "interval": interval,
+        "counted": {"items": 120, "classes": classes},
+        "least": {"classes": 2},
         **(more or {}),
     }
     return judge_delta(MetricUse("top1", "test", allowed), metric, measured)
@@ -44,9 +50,45 @@ def test_loss_on_an_exclusive_bound_fails() -> None:
 
 
 def test_row_has_what_the_report_schema_wants() -> None:
-    wanted = load_schema("report")["$defs"]["sample_metric"]["required"]
+    known = load_schema("report")["$defs"]["sample_metric"]
     # The noise floor is known only where the network is there in several formats.
-    assert sorted([*judged(0.96).row, "noise_floor"]) == sorted(wanted)
+    row = {*judged(0.96).row, "noise_floor"}
+    assert row == set(known["properties"])
+    assert row - {"counted"} == set(known["required"])
+
+
+@pytest.mark.parametrize("value", [0.97, 0.96, 0.5, 1.0])
+@pytest.mark.parametrize("confidence", [None, 0.95])
+def test_of_too_few_classes_nothing_is_decided(value: float, confidence: float | None) -> None:
+    finding = judged(value, classes=1, confidence=confidence)
+    assert finding.verdict is Verdict.UNDECIDED
+    assert finding.row["verdict"] == "undecided"
+    assert finding.row["counted"] == {"items": 100, "classes": 1}
+    assert finding.expected.startswith("at least 2 classes; ")
+    assert "classes: 1" in finding.found
+    assert "at least 2 classes" in finding.mend
+
+
+def test_a_sample_without_a_value_fails_whatever_was_counted() -> None:
+    assert judged("nan", classes=1).verdict is Verdict.FAIL
+
+
+def test_a_kind_that_states_no_least_number_is_judged() -> None:
+    metric = Metric("own", "own", "", "higher", allowed := Tolerance("absolute", 0.01))
+    measured = {"reference": 0.97, "value": 0.97, "items": 1, "interval": None}
+    measured |= {"counted": {"items": 1}, "least": {}}
+    assert judge_delta(MetricUse("own", "test", allowed), metric, measured).passes
+
+
+def test_confidence_of_one_item_is_undecided_and_says_how_many_would_do() -> None:
+    metric = Metric(
+        "mse", "mse", "", "lower", allowed := Tolerance("absolute", 1.0, True, None, 0.9)
+    )
+    measured = {"reference": 0.5, "value": 0.5, "items": 1, "interval": None}
+    measured |= {"counted": {"items": 1, "values": 99}, "least": {"values": 2}}
+    judged = judge_delta(MetricUse("mse", "test", allowed), metric, measured)
+    assert judged.verdict is Verdict.UNDECIDED
+    assert "at least 2 items" in judged.mend
 
 
 def test_words_say_what_was_expected_and_found() -> None:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
 
+_BYTE = 8
 _PIECE = 2**20  # values at a time; a multiple of 8, so that pieces begin at whole bytes
 
 
@@ -27,6 +28,13 @@ def unpack_bits(packed: Bytes, bits: int, count: int) -> Bytes:
     if left_over and packed[-1] >> (8 - left_over):
         raise ValueError(f"{int(packed[-1]):#04x} in the last byte")
     values = np.empty(count, np.uint8)
+    if _BYTE % bits == 0:
+        # Each byte holds the same places: one place of all bytes at a time needs no single bits.
+        for place in range(per_byte := _BYTE // bits):
+            taken = values[place::per_byte]
+            np.right_shift(packed[: taken.size], place * bits, out=taken)
+        values &= (1 << bits) - 1
+        return values
     for begin in range(0, count, _PIECE):
         piece = packed[begin * bits // 8 : (begin + _PIECE) * bits // 8]
         rows = np.unpackbits(piece, bitorder="little")[: (count - begin) * bits].reshape(-1, bits)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from conformance.evaluation.case import metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison, same_arrays
 from conformance.evaluation.tasks.kept import kept_outputs
 from conformance.evaluation.tasks.measuring import Measuring, row_of
@@ -29,7 +28,7 @@ def compare_formats(work: Work) -> Json:
     if equal is None or work.reference is None or work.own is None:
         raise ValueError(f"{work.case.name} lacks what it is to be compared with")
     comparison = OutputComparison(work.vectors.output_tolerance)
-    metrics = metrics_on(work.vectors.id, work.submission, work.model)
+    metrics = work.submission.metrics_on(work.vectors.id, work.model)
     measuring = Measuring([metric for metric in metrics if metric.against == "original"])
     place = _pointer(work)
     for here, there in _shards(work, other):

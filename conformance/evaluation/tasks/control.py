@@ -17,7 +17,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conformance.evaluation.case import metrics_on
 from conformance.evaluation.tasks.kept import kept_outputs
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import run_shard
@@ -38,7 +37,7 @@ def run_controls(work: Work) -> Json:
     There are no shuffled networks if no permutation changes anything.
     """
     network = work.original()
-    metrics = metrics_on(work.vectors.id, work.submission, work.model)
+    metrics = work.submission.metrics_on(work.vectors.id, work.model)
     zeros = _rows(work, network, metrics, zeroed)
     seeds = SEEDS if _can_be_shuffled(network) else ()
     shuffles = [_rows(work, network, metrics, shuffled(seed)) for seed in seeds]

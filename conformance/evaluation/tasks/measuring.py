@@ -83,14 +83,21 @@ class Measuring:
         return replace(measured, statistics=np.add.reduceat(statistics, begins, axis=0))
 
 
-def row_of(outcome: Measurement | ConformanceError) -> dict[str, Json]:
-    """Return a measurement, or the error in its place, as JSON."""
+def row_of(
+    outcome: Measurement | ConformanceError, kind: MetricKind | None = None
+) -> dict[str, Json]:
+    """Return a measurement, or the error in its place, as JSON.
+
+    ``counted`` is what was really counted, ``least`` the least numbers that ``kind`` states.
+    """
     if isinstance(outcome, ConformanceError):
         return {"error": outcome.to_json()}
     return {
         "value": plain(outcome.value),
         "items": outcome.items,
         "details": dict(outcome.details),
+        "counted": {"items": outcome.items, **outcome.counted},
+        "least": {count.noun: count.least for count in (kind.counts if kind else ())},
     }
 
 

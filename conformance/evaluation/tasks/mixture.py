@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from typing import final
 
 from conformance.codecs import DecodedModel
-from conformance.evaluation.case import metrics_on
 from conformance.evaluation.tasks.derived import final_parameters
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.kept import kept_outputs
@@ -31,7 +30,7 @@ def run_mixture(work: Work) -> Json:
         mapped = _decoded(work, opened)
         own = {**network.parameters, **network.scalars}
         runner = network.bind(_Mixture(own, mapped, work.case.swapped))
-    measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
+    measuring = Measuring(work.submission.metrics_on(vectors.id, work.model))
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict
 
-from conformance.evaluation.case import keeps_outputs, metrics_on
+from conformance.evaluation.case import keeps_outputs
 from conformance.evaluation.tasks.compare import Magnitudes, OutputComparison
 from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_first, keep_outputs, keep_statistics
@@ -52,7 +52,7 @@ def run_original(work: Work) -> Json:
     """
     network, vectors = work.original(), work.vectors
     runner = network.bind()
-    metrics = metrics_on(vectors.id, work.submission, work.model)
+    metrics = work.submission.metrics_on(vectors.id, work.model)
     measuring = Measuring(metrics, batched=vectors.batched)
     comparison = OutputComparison(vectors.output_tolerance)
     magnitudes, repeats = Magnitudes(vectors.batched), Repeats(batched=vectors.batched)
@@ -90,7 +90,7 @@ def run_original(work: Work) -> Json:
         "widest_atol": {name: magnitudes.widest_atol(name) for name in declared or ()},
         "undeclared": _undeclared(declared or {}, measuring.readers(), reached),
         "metrics": {
-            metric.id: row_of(outcome) | _better(kind) for metric, kind, outcome in results
+            metric.id: row_of(outcome, kind) | _better(kind) for metric, kind, outcome in results
         },
     }
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from conformance.codecs import DecodedModel
-from conformance.evaluation.case import confidence_levels, metrics_on
+from conformance.evaluation.case import confidence_levels
 from conformance.evaluation.numbers import plain
 from conformance.evaluation.tasks.decode import sample_network
 from conformance.evaluation.tasks.derived import final_parameters
@@ -37,7 +37,7 @@ def run_reconstruction(work: Work) -> Json:
 
 def _run(work: Work, network: Network, runner: Runner) -> Json:
     vectors, folder = work.vectors, work.reference_folder
-    metrics = metrics_on(vectors.id, work.submission, work.model)
+    metrics = work.submission.metrics_on(vectors.id, work.model)
     measuring = Measuring(metrics, batched=vectors.batched)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
@@ -78,7 +78,7 @@ def _compared(work: Work, measuring: Measuring, folder: Path) -> dict[str, Json]
         if "error" in reference:
             rows[metric.id] = row_of(_not_measured(metric.id))
             continue
-        row = row_of(outcome)
+        row = row_of(outcome, kind)
         if isinstance(outcome, Measurement) and kind is not None:
             row["reference"] = reference["value"]
             items, level = statistics.get(metric.id), levels[metric.id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.evaluation.needs import contexts_step, key_of, last_step, parent_step
+from conformance.evaluation.tasks.compare import equal_numbers
 from conformance.evaluation.tasks.joining import altered
 from conformance.evaluation.tasks.merging import merged
 from conformance.evaluation.tasks.network_state import (
@@ -13,7 +14,7 @@ from conformance.evaluation.tasks.network_state import (
 )
 from conformance.evaluation.tasks.stepping import Stepped, take_step
 from conformance.evaluation.tasks.work import Work
-from conformance.tensorfiles import tensor_digest
+from conformance.tensorfiles import Array, tensor_digest
 from conformance.verdicts import Json
 
 
@@ -37,6 +38,7 @@ def compute_state(work: Work) -> Json:
     return {
         **_result(work, stepped),
         "parent": key_of(parent) if parent else None,
+        "changed": _changed(before, stepped.state),
         "base_tensors": len(before.parameters) if before is not None else 0,
         "altered": changed,
     }
@@ -48,6 +50,29 @@ def _before(work: Work, place: int) -> State | None:
     if parent is not None:
         return kept_state(work.states[key_of(parent)], work.limits)
     return original_state(work.original()) if work.sample.update_of is not None else None
+
+
+def _changed(before: State | None, after: State | None) -> int | None:
+    """Return how many tensors hold other numbers after the step; None where nothing was before.
+
+    Digests tell most of them apart; a zero that was added may have changed the sign of a zero only.
+    """
+    if before is None or after is None:
+        return None
+    differing = (
+        name
+        for name, facts in after.facts.items()
+        if name not in before.facts or before.facts[name]["sha256"] != facts["sha256"]
+    )
+    return sum(
+        not _same_numbers(before.parameters.get(name), after.parameters[name]) for name in differing
+    )
+
+
+def _same_numbers(before: Array | None, after: Array) -> bool:
+    if before is None or before.shape != after.shape:
+        return False
+    return bool(equal_numbers(before, after).all())
 
 
 def _digests(state: State) -> dict[str, str]:

@@ -48,11 +48,15 @@ def unpacked(data: npt.NDArray[np.uint8], dtype: DType, shape: tuple[int, ...]) 
     bits = _BITS.get(dtype.name)
     if bits is None:
         return data.view(dtype).reshape(shape)
-    shifts = np.arange(0, _BYTE, bits, dtype=np.uint8)
-    fields = (data[:, np.newaxis] >> shifts) & np.uint8((1 << bits) - 1)
-    numbers = fields.reshape(-1)[: math.prod(shape)].astype(np.int8)
+    fields = np.empty((data.size, _BYTE // bits), np.uint8)
+    for place in range(_BYTE // bits):
+        np.right_shift(data, place * bits, out=fields[:, place])
+    fields &= np.uint8((1 << bits) - 1)
+    numbers = fields.reshape(-1)[: math.prod(shape)].view(np.int8)
     if dtype.name.startswith("int"):
-        numbers = np.where(numbers >> (bits - 1), numbers - (1 << bits), numbers).astype(np.int8)
+        sign = np.int8(1 << (bits - 1))
+        numbers ^= sign
+        numbers -= sign
     return numbers.astype(dtype).reshape(shape)
 
 
