@@ -27,7 +27,10 @@ def test_model_opens(judge: Judge) -> None:
         f"opened as {measured['format']}",
         expected="a network that its runtime accepts",
         found=f"{measured['counts']['parameters']} parameters",
-        evidence={"versions": measured["versions"]},
+        evidence={
+            "versions": measured["versions"],
+            "used_parameter_bytes": measured["used_parameter_bytes"],
+        },
     )
 
 
