@@ -18,6 +18,8 @@ SMALLEST_ATOL = 1e-5
 MOST_NAMED = 8
 BYTES_PER_PARAMETER_BYTE = 2
 ROOM_BYTES = 1 << 18
+UNREAD_BYTES = 4 << 10
+UNREAD_PERCENT = 1
 
 
 def test_model_opens(judge: Judge) -> None:
@@ -48,7 +50,11 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
         )
     _require_used_parameters(subject, judge, measured)
     _require_parameters_fill_files(subject, judge, measured)
-    judge.passed("the network uses every one of its files and parameters")
+    _require_bytes_are_read(judge, measured)
+    judge.passed(
+        "the network uses every one of its files and parameters",
+        evidence={"unread_bytes": measured["unread"]["bytes"]},
+    )
 
 
 def test_model_loads_with_its_library_alone(subject: Subject, judge: Judge) -> None:
@@ -98,6 +104,29 @@ def _require_parameters_fill_files(
         where=Location(subject.model.files[0].rel_filepath),
         mend="remove what the outputs do not need (documentation strings, metadata, unused "
         "tensors, functions for training), and store the parameters as tensors",
+    )
+
+
+def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
+    """Bytes that nothing reads inflate the original as unused parameters do."""
+    unread, used = measured["unread"], measured["used_parameter_bytes"]
+    most = UNREAD_BYTES + used * UNREAD_PERCENT // 100
+    pieces = [
+        f"{each['bytes']} bytes of {each['piece']} in {each['file']}" for each in unread["largest"]
+    ]
+    more = unread["count"] - len(pieces)
+    judge.require(
+        unread["bytes"] <= most,
+        "the files of the model hold many bytes that nothing reads",
+        expected=f"at most {most} such bytes: {UNREAD_BYTES}, and {UNREAD_PERCENT} % of the {used} "
+        "bytes of parameters that the network uses",
+        found="; ".join(
+            [f"{unread['bytes']} bytes", *pieces, *([f"and {more} more"] if more else [])]
+        ),
+        where=Location(unread["largest"][0]["file"], element=unread["largest"][0]["piece"])
+        if pieces
+        else None,
+        mend="remove them from the files: they would count as the size of the original",
     )
 
 

@@ -26,6 +26,7 @@ from conformance.runtimes._protocol import (
     PortInfo,
     Runner,
     Runtime,
+    Unread,
 )
 from conformance.runtimes._registry import RUNTIMES, runtime
 
@@ -42,5 +43,6 @@ __all__ = [
     "PortInfo",
     "Runner",
     "Runtime",
+    "Unread",
     "runtime",
 ]

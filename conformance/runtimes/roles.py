@@ -34,7 +34,7 @@ from typing import final
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array, Counts
+from conformance.runtimes._protocol import Array, Counts, Unread
 from conformance.runtimes.dtypes import DType, is_floating
 from conformance.verdicts import Location, UnsupportedError
 
@@ -170,6 +170,12 @@ class Inventory:
         )
 
     @property
+    def used_bytes(self) -> int:
+        """Bytes of the parameters that outputs depend on."""
+        used = (self._tensors[name] for name in self.parameters)
+        return sum(each.elements * each.dtype.itemsize for each in used if each.is_needed)
+
+    @property
     def unused_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that no output depends on."""
         return tuple(name for name in self.parameters if not self._tensors[name].is_needed)
@@ -184,6 +190,18 @@ class Inventory:
             else:
                 found[self.roles[name]] += tensor.elements
         return Counts(found[Role.PARAMETER], found[Role.SCALAR], found[Role.TOPOLOGY], unused)
+
+    def unread(self) -> Iterator[Unread]:
+        """Yield the tensors that no output depends on, but for parameters that samples bring."""
+        for name, tensor in self._tensors.items():
+            if not tensor.is_needed and name not in self.parameters and tensor.elements:
+                is_text = tensor.dtype.kind in "OUS"
+                size = (
+                    len(_bytes_of(tensor.values()))
+                    if is_text
+                    else tensor.elements * tensor.dtype.itemsize
+                )
+                yield Unread(self.file, f"{tensor.place}, which no output depends on", size)
 
     def stored(self, name: str) -> StoredTensor:
         """Return one tensor by its name."""

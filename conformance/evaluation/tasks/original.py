@@ -19,6 +19,9 @@ from conformance.metrics import Metric as MetricKind
 from conformance.runtimes import Network, PortInfo
 from conformance.verdicts import ConformanceError, Json, Location
 
+MOST_PIECES = 8
+"""Pieces that nothing reads which are named, the largest ones."""
+
 
 def open_model(work: Work) -> Json:
     """Return the ports, the parameter count and the runtime of the original."""
@@ -36,6 +39,7 @@ def open_model(work: Work) -> Json:
         "unused_parameters": list(unused),
         "unused_fix": network.unused_fix,
         "unused_files": list(network.unused_files),
+        "unread": _unread(network),
         "foreign_classes": list(getattr(network, "foreign_classes", ())),
         "versions": dict(network.versions),
         "settings": dict(network.settings),
@@ -80,6 +84,16 @@ def run_original(work: Work) -> Json:
             metric.id: row_of(outcome) | _better(kind) | {"control": controlled[metric.id]}
             for metric, kind, outcome in results
         },
+    }
+
+
+def _unread(network: Network) -> Json:
+    """Return the bytes that nothing reads, and their largest pieces."""
+    pieces = sorted(network.unread, key=lambda each: (-each.bytes, each.file, each.piece))
+    return {
+        "bytes": sum(each.bytes for each in pieces),
+        "count": len(pieces),
+        "largest": [asdict(each) for each in pieces[:MOST_PIECES]],
     }
 
 

@@ -1,0 +1,36 @@
+"""Bytes of the configuration in a ``.keras`` file that nothing reads: blanks, training, notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from conformance.runtimes._protocol import Unread
+from conformance.verdicts import Json
+
+_TRAINING = "compile_config"
+_LONGEST_STRING = 1 << 10
+_USUAL_TRAINING = 4 << 10
+"""Bytes that losses, metrics and an optimizer take in the configuration."""
+
+
+def unread_in_config(data: bytes, file: str) -> Iterator[Unread]:
+    """Yield what nothing reads in a configuration that was read before."""
+    text = data.decode()
+    config = json.loads(text)
+    blanks = len(text) - len(json.dumps(config, ensure_ascii=False))
+    yield Unread(file, "blanks and repeated keys in config.json", blanks)
+    waiting: list[tuple[str, Json]] = [("config.json", config)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, str):
+            yield Unread(file, f"a long string at {place}", len(value) - _LONGEST_STRING)
+        elif isinstance(value, list):
+            waiting += ((place, each) for each in value)
+        elif isinstance(value, dict):
+            for key, each in value.items():
+                if key == _TRAINING:
+                    size = len(json.dumps(each, ensure_ascii=False)) - _USUAL_TRAINING
+                    yield Unread(file, f"{_TRAINING} in config.json", size)
+                else:
+                    waiting += ((place, key), (f"{place}/{key[:80]}", each))
