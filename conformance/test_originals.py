@@ -112,7 +112,7 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
     unread, used = measured["unread"], measured["used_parameter_bytes"]
     most = UNREAD_BYTES + used * UNREAD_PERCENT // 100
     pieces = [
-        f"{each['bytes']} bytes of {each['piece']} in {each['file']}" for each in unread["largest"]
+        f"{each['bytes']} bytes in {each['file']} ({each['piece']})" for each in unread["largest"]
     ]
     more = unread["count"] - len(pieces)
     judge.require(
@@ -127,6 +127,32 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         if pieces
         else None,
         mend="remove them from the files: they would count as the size of the original",
+    )
+
+
+def test_parameters_have_an_effect(subject: Subject, judge: Judge) -> None:
+    """No tensor that holds much of the parameters can be changed without changing an output."""
+    assert subject.model is not None
+    effect = judge.evidence("original")["effect"]
+    without = effect["without_effect"]
+    shown = [f"{each['name']} ({each['bytes']} bytes)" for each in without[:MOST_NAMED]]
+    more = [f"and {len(without) - MOST_NAMED} more"] if len(without) > MOST_NAMED else []
+    judge.require(
+        not without,
+        "changing some parameters changes no output",
+        expected="parameters that outputs depend on: their bytes count in the parameter factor",
+        found=", ".join([*shown, *more]) + f"; tried on {effect['items']} items",
+        where=Location(
+            subject.model.files[0].rel_filepath, element=without[0]["name"] if without else None
+        ),
+        mend="remove the parameters if the network computes nothing with them; this is advice: "
+        "units that are never active, and rows that these items do not look up, are no defect",
+    )
+    judge.passed(
+        f"{effect['tried_bytes']} of {effect['bytes']} bytes of parameters have an effect",
+        expected="parameters that outputs depend on",
+        found=f"{effect['runs']} runs on {effect['items']} items",
+        evidence={"effect": effect},
     )
 
 

@@ -9,6 +9,7 @@ from conformance.evaluation.case import keeps_outputs, metrics_on
 from conformance.evaluation.tasks.compare import OutputComparison
 from conformance.evaluation.tasks.control import Control
 from conformance.evaluation.tasks.declared import check_untold
+from conformance.evaluation.tasks.effect import effect_of_parameters
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import run_shard
@@ -60,6 +61,7 @@ def run_original(work: Work) -> Json:
     items = 0
     control = Control(network, metrics, vectors)
     declared: Mapping[str, str] | None = None
+    effect: Json = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
         check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")
@@ -73,6 +75,7 @@ def run_original(work: Work) -> Json:
         if keeps_outputs(vectors, metrics, work.submission):
             keep_outputs(work.out, shard.index, outputs)
         items += shard.items
+        effect = effect or effect_of_parameters(network, vectors, shard)
     results = list(measuring.results())
     controlled = control.rows()
     keep_statistics(work.out, {m.id: r for m, _, r in results if isinstance(r, Measurement)})
@@ -80,6 +83,7 @@ def run_original(work: Work) -> Json:
         "items": items,
         "batch_size": runner.batch_size if vectors.batched else None,
         "outputs": comparison.to_json(),
+        "effect": effect,
         "metrics": {
             metric.id: row_of(outcome) | _better(kind) | {"control": controlled[metric.id]}
             for metric, kind, outcome in results

@@ -16,7 +16,7 @@ from conformance.runtimes.onnx.wire import Span
 from conformance.runtimes.roles import StoredTensor, Use
 from conformance.verdicts import LimitError, Location, MalformedError
 
-ROOM_PER_LAYER = 1 << 10
+ROOM_PER_LAYER = 512
 """Bytes that the options of a layer, and the name of the network, may take in a caffemodel."""
 
 _PIECE = 1 << 20
