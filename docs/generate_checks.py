@@ -127,8 +127,8 @@ FAILURES = {
         "It is advice: nothing here needs them."
     ),
     "MODEL-EFFECT-001": (
-        "Advisory. Tensors of the parameters were changed and the network was run on the first four "
-        "items: no output changed by a bit. The graph reads these parameters, but may compute "
+        "Advisory. Tensors of the parameters were changed and the network was run on the first "
+        "four items: no output changed by a bit. The graph reads these parameters, but may compute "
         "nothing with them (ones times zero), so that the original seems larger. Units that are "
         "never active and rows that these items do not look up are honest cases. Tensors that hold "
         "a 32nd of the parameters are tried one by one, the others together, in 24 runs at most."

@@ -72,10 +72,12 @@ class _Search:
             group = waiting.pop(0)
             self._left -= 1
             if self._has_effect(group, expected):
-                halves = [half for half in _halved(group) if self._matters(half)]
-                # Undecided is what a group holds that has an effect; of one tensor, nothing.
-                tried += self._bytes(group) if len(group) == 1 else 0
-                waiting += halves if len(group) > 1 else []
+                # Of a group with an effect, any tensor may be without; one tensor has it.
+                if len(group) == 1:
+                    tried += self._bytes(group)
+                else:
+                    halves = (group[::2], group[1::2])  # by size: both hold about as much
+                    waiting += [half for half in halves if self._matters(half)]
             else:
                 tried += self._bytes(group)
                 without += group
@@ -113,11 +115,6 @@ class _Search:
         self._runs += 1
         given = {**self._tensors, **{name: _changed(self._tensors[name]) for name in changed}}
         return run_shard(self._network.bind(given), self._vectors, self._items)
-
-
-def _halved(group: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Every other tensor: the sizes of both halves are alike."""
-    return group[::2], group[1::2]
 
 
 def _changed(array: Array) -> Array:

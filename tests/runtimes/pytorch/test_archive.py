@@ -241,8 +241,13 @@ def test_data_that_are_not_as_long_as_the_tensor_are_refused(copied, reopen, for
     name = _data_member(path, form)
     data = files.members(path)[name]
     made = {"missing": None, "short": data[:-4], "long": data + bytes(1 << 17), "empty": b""}
+    changed = files.changed(path, members={name: made[change]})
+    if (change, form) == ("long", "torch-export"):  # a tensor may be a slice of a larger one
+        with reopen(changed, form) as network:
+            assert (1 << 17) in [each.bytes for each in network.unread]
+        return
     with pytest.raises(ConformanceError) as caught:
-        reopen(files.changed(path, members={name: made[change]}), form)
+        reopen(changed, form)
     assert caught.value.where
     assert caught.value.mend
 

@@ -405,7 +405,7 @@ def test_half_a_character_is_refused(base, change):
 
 
 def test_the_rest_of_a_large_tensor_is_unread(tmp_path):
-    with files.open_file(saved(tmp_path, odd.Slice())) as network:
+    with files.open_file(saved(tmp_path, odd.Slice()), "torch-export") as network:
         assert "in no tensor" in max(network.unread, key=lambda each: each.bytes).piece
 
 
