@@ -35,7 +35,7 @@ from typing import final
 import numpy as np
 
 from conformance.runtimes._protocol import Array, Counts, Unread
-from conformance.runtimes.dtypes import DType, is_floating
+from conformance.runtimes.dtypes import DType, is_floating, packed_bytes
 from conformance.verdicts import Location, UnsupportedError
 
 _FEWEST_ALLOWED = 96
@@ -173,7 +173,7 @@ class Inventory:
     def used_bytes(self) -> int:
         """Bytes of the parameters that outputs depend on."""
         used = (self._tensors[name] for name in self.parameters)
-        return sum(each.elements * each.dtype.itemsize for each in used if each.is_needed)
+        return sum(packed_bytes(each.dtype, each.elements) for each in used if each.is_needed)
 
     @property
     def unused_parameters(self) -> tuple[str, ...]:
@@ -199,7 +199,7 @@ class Inventory:
                 size = (
                     len(_bytes_of(tensor.values()))
                     if is_text
-                    else tensor.elements * tensor.dtype.itemsize
+                    else packed_bytes(tensor.dtype, tensor.elements)
                 )
                 yield Unread(self.file, f"{tensor.place}, which no output depends on", size)
 

@@ -18,6 +18,7 @@ from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
 from conformance.metrics import Metric as MetricKind
 from conformance.runtimes import Network, PortInfo
+from conformance.runtimes.dtypes import packed_bytes
 from conformance.verdicts import ConformanceError, Json, Location
 
 MOST_PIECES = 8
@@ -27,7 +28,7 @@ MOST_PIECES = 8
 def open_model(work: Work) -> Json:
     """Return the ports, the parameter count and the runtime of the original."""
     network = work.original()
-    sizes = {name: array.nbytes for name, array in network.parameters.items()}
+    sizes = {n: packed_bytes(a.dtype, a.size) for n, a in network.parameters.items()}
     unused, counts = network.unused_parameters, network.counts
     return {
         "format": work.model.format,
