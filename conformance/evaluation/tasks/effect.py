@@ -29,7 +29,7 @@ MOST_BYTES = 1 << 30
 SHARE = 32
 """A tensor matters if it holds this part of all parameters."""
 
-_STEP = 0.25
+_STEP = 0.5
 
 
 def effect_of_parameters(network: Network, vectors: VectorSet, shard: ShardArrays) -> Json:
@@ -123,12 +123,19 @@ def _changed(array: Array) -> Array:
         return ~array
     noise = np.random.default_rng(0)
     if is_floating(array.dtype) or array.dtype.kind == "c":
-        wide = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
-        finite = np.abs(wide[np.isfinite(wide)])
-        scale = float(finite.max(initial=0.0)) or 1.0
-        return (wide + noise.uniform(-_STEP, _STEP, array.shape) * scale).astype(array.dtype)
+        wide = array if array.dtype.itemsize > np.dtype(np.float32).itemsize else _single(array)
+        with np.errstate(all="ignore"):
+            finite = np.abs(wide[np.isfinite(wide)])
+            scale = float(finite.max(initial=0.0)) or 1.0
+            steps = noise.random(array.shape, np.float32) - np.float32(0.5)
+            found: Array = (wide + steps * wide.dtype.type(scale * _STEP)).astype(array.dtype)
+            return found
     # Integers of few bits keep their range: 0 and 1, 2 and 3 and so on change places.
     return (array.astype(np.int64) ^ 1).astype(array.dtype)
+
+
+def _single(array: Array) -> Array:
+    return array.astype(np.float32)
 
 
 def _differ(one: Array, other: Array) -> bool:

@@ -16,9 +16,9 @@ _USUAL_TRAINING = 4 << 10
 
 def unread_in_config(data: bytes, file: str) -> Iterator[Unread]:
     """Yield what nothing reads in a configuration that was read before."""
-    text = data.decode()
+    text = data.decode(json.detect_encoding(data), "surrogatepass")
     config = json.loads(text)
-    blanks = len(text) - len(json.dumps(config, ensure_ascii=False))
+    blanks = len(data) - _length(config)
     yield Unread(file, "blanks and repeated keys in config.json", blanks)
     waiting: list[tuple[str, Json]] = [("config.json", config)]
     while waiting:
@@ -30,7 +30,15 @@ def unread_in_config(data: bytes, file: str) -> Iterator[Unread]:
         elif isinstance(value, dict):
             for key, each in value.items():
                 if key == _TRAINING:
-                    size = len(json.dumps(each, ensure_ascii=False)) - _USUAL_TRAINING
+                    size = _length(each) - _USUAL_TRAINING
                     yield Unread(file, f"{_TRAINING} in config.json", size)
                 else:
                     waiting += ((place, key), (f"{place}/{key[:80]}", each))
+
+
+def _length(value: Json) -> int:
+    """Return the length of a value as JSON; 0 where it is nested too deeply to be written."""
+    try:
+        return len(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return 0

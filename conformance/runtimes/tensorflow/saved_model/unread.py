@@ -44,8 +44,9 @@ def unread_in_graph(
         yield Unread(file, name, function.ByteSize())
     for collection, content in meta_graph.collection_def.items():
         yield Unread(file, f"collection {collection[:80]}", content.ByteSize() - _LONGEST_STRING)
-    for function in spare:
-        graph.library.function.remove(function)
+    wanted = [each for each in graph.library.function if each.signature.name in kept]
+    del graph.library.function[:]
+    graph.library.function.extend(wanted)
     meta_graph.ClearField("collection_def")
     yield from _long_strings(meta_graph, "meta_graph", file)
 
