@@ -200,6 +200,15 @@ CHECKS: tuple[Check, ...] = (
         required=False,
     ),
     Check(
+        "MODEL-EFFECT-001",
+        "test_originals",
+        "test_parameters_have_an_effect",
+        "vectors",
+        "A change of the parameters changes some output",
+        f"{CALL}, items 1 and 5",
+        required=False,
+    ),
+    Check(
         "MODEL-PORTS-001",
         "test_originals",
         "test_inputs_and_outputs",

@@ -19,6 +19,8 @@ AS_WRITTEN = 1 + 1e-9
 MOST_NAMED = 8
 BYTES_PER_PARAMETER_BYTE = 2
 ROOM_BYTES = 1 << 18
+UNREAD_BYTES = 4 << 10
+UNREAD_PERCENT = 1
 
 
 def test_model_opens(judge: Judge) -> None:
@@ -28,7 +30,10 @@ def test_model_opens(judge: Judge) -> None:
         f"opened as {measured['format']}",
         expected="a network that its runtime accepts",
         found=f"{measured['counts']['parameters']} parameters",
-        evidence={"versions": measured["versions"]},
+        evidence={
+            "versions": measured["versions"],
+            "used_parameter_bytes": measured["used_parameter_bytes"],
+        },
     )
 
 
@@ -46,7 +51,11 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
         )
     _require_used_parameters(subject, judge, measured)
     _require_parameters_fill_files(subject, judge, measured)
-    judge.passed("the network uses every one of its files and parameters")
+    _require_bytes_are_read(judge, measured)
+    judge.passed(
+        "the network uses every one of its files and parameters",
+        evidence={"unread_bytes": measured["unread"]["bytes"]},
+    )
 
 
 def test_model_loads_with_its_library_alone(subject: Subject, judge: Judge) -> None:
@@ -96,6 +105,55 @@ def _require_parameters_fill_files(
         where=Location(subject.model.files[0].rel_filepath),
         mend="remove what the outputs do not need (documentation strings, metadata, unused "
         "tensors, functions for training), and store the parameters as tensors",
+    )
+
+
+def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
+    """Bytes that nothing reads inflate the original as unused parameters do."""
+    unread, used = measured["unread"], measured["used_parameter_bytes"]
+    most = UNREAD_BYTES + used * UNREAD_PERCENT // 100
+    pieces = [
+        f"{each['bytes']} bytes in {each['file']} ({each['piece']})" for each in unread["largest"]
+    ]
+    more = unread["count"] - len(pieces)
+    judge.require(
+        unread["bytes"] <= most,
+        "the files of the model hold many bytes that nothing reads",
+        expected=f"at most {most} such bytes: {UNREAD_BYTES}, and {UNREAD_PERCENT} % of the {used} "
+        "bytes of parameters that the network uses",
+        found="; ".join(
+            [f"{unread['bytes']} bytes", *pieces, *([f"and {more} more"] if more else [])]
+        ),
+        where=Location(unread["largest"][0]["file"], element=unread["largest"][0]["piece"])
+        if pieces
+        else None,
+        mend="remove them from the files: they would count as the size of the original",
+    )
+
+
+def test_parameters_have_an_effect(subject: Subject, judge: Judge) -> None:
+    """No tensor that holds much of the parameters can be changed without changing an output."""
+    assert subject.model is not None
+    effect = judge.evidence("original")["effect"]
+    without = effect["without_effect"]
+    shown = [f"{each['name']} ({each['bytes']} bytes)" for each in without[:MOST_NAMED]]
+    more = [f"and {len(without) - MOST_NAMED} more"] if len(without) > MOST_NAMED else []
+    judge.require(
+        not without,
+        "changing some parameters changes no output",
+        expected="parameters that outputs depend on: their bytes count in the parameter factor",
+        found=", ".join([*shown, *more]) + f"; tried on {effect['items']} items",
+        where=Location(
+            subject.model.files[0].rel_filepath, element=without[0]["name"] if without else None
+        ),
+        mend="remove the parameters if the network computes nothing with them; this is advice: "
+        "units that are never active, and rows that these items do not look up, are no defect",
+    )
+    judge.passed(
+        f"{effect['tried_bytes']} of {effect['bytes']} bytes of parameters have an effect",
+        expected="parameters that outputs depend on",
+        found=f"{effect['runs']} runs on {effect['items']} items",
+        evidence={"effect": effect},
     )
 
 

@@ -128,12 +128,21 @@ FAILURES = {
     "MODEL-FILES-001": (
         "A file, or a parameter, that the network does not use counts towards its size, or its "
         "files hold more than twice the bytes of the parameters in use, the bytes of masks and "
-        "index tables, and 256 KiB besides. That makes every compression look better than it is."
+        "index tables, and 256 KiB besides; or bytes that [nothing reads]"
+        "(runtimes.md#bytes-that-nothing-reads) take more than 4 KiB and 1 % of the parameters in "
+        "use. That makes every compression look better than it is."
     ),
     "MODEL-LOADING-001": (
         "Inputs or outputs of the network have classes of its author, such as a dataclass or a "
         "named tuple. Nobody can load the network with its own library without the code of these. "
         "It is advice: nothing here needs them."
+    ),
+    "MODEL-EFFECT-001": (
+        "Advisory. Tensors of the parameters were changed and the network was run on the first "
+        "four items: no output changed by a bit. The graph reads these parameters, but may compute "
+        "nothing with them (ones times zero), so that the original seems larger. Units that are "
+        "never active and rows that these items do not look up are honest cases. Tensors that hold "
+        "a 32nd of the parameters are tried one by one, the others together, in 24 runs at most."
     ),
     "MODEL-PORTS-001": (
         "The file has other inputs or outputs than declared: perhaps another export."

@@ -27,6 +27,7 @@ from conformance.runtimes._protocol import (
     PortInfo,
     Runner,
     Runtime,
+    Unread,
 )
 from conformance.runtimes._registry import RUNTIMES, runtime
 
@@ -44,5 +45,6 @@ __all__ = [
     "PortInfo",
     "Runner",
     "Runtime",
+    "Unread",
     "runtime",
 ]

@@ -6,7 +6,7 @@ network gives a :class:`Runner`, which computes outputs from inputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -90,6 +90,20 @@ class Description:
     external_files: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Bytes of a model's files that neither its outputs nor its loader need.
+
+    ``file`` is as displayed, ``piece`` says what they are and where. Graph, code and what a
+    container needs (headers, directories, alignment) are not among them, and neither are
+    parameters that no output depends on: these have names of their own.
+    """
+
+    file: str
+    piece: str
+    bytes: int
+
+
 class Runner(Protocol):
     """A network whose parameters are settled, ready to run."""
 
@@ -158,6 +172,10 @@ class Network(Protocol):
     @property
     def unused_files(self) -> tuple[str, ...]:
         """The listed files, as displayed, that the network is not made of."""
+
+    @property
+    def unread(self) -> Sequence[Unread]:
+        """Documentation, metadata, examples, gaps and the like: bytes that nothing reads."""
 
     @property
     def versions(self) -> Mapping[str, str]:

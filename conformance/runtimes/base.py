@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from conformance.runtimes._protocol import Array, Change, Counts, PortInfo
+from conformance.runtimes._protocol import Array, Change, Counts, PortInfo, Unread
 from conformance.runtimes.batching import Run
 from conformance.runtimes.fitting import as_stored, fit_tensors
 from conformance.runtimes.roles import Inventory, MadeLate
@@ -62,6 +62,16 @@ class StoringNetwork:
     def unused_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that no output depends on."""
         return self.inventory.unused_parameters
+
+    @property
+    def unread(self) -> tuple[Unread, ...]:
+        """Bytes that nothing reads, looked for when asked: most work does not need to know."""
+        found = (*self.inventory.unread(), *self._unread())
+        return tuple(each for each in found if each.bytes > 0)
+
+    def _unread(self) -> Iterable[Unread]:
+        """Return what nothing reads besides stored tensors; entries of 0 bytes are left out."""
+        return ()
 
     def check_replaceable(self) -> None:
         """Raise UnsupportedError if the model has parameters that a replacement cannot reach."""

@@ -1,4 +1,4 @@
-"""When one floating-point type holds every value of another, ml_dtypes' types included."""
+"""Element types: which holds every value of another, and how many bytes elements take in files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ import numpy as np
 
 DType: TypeAlias = np.dtype[Any]
 """A NumPy or ml_dtypes element type."""
+
+
+_BITS = {"int2": 2, "uint2": 2, "int4": 4, "uint4": 4, "float4_e2m1fn": 4}
+"""Types of which model files pack several into a byte, and arrays do not."""
+
+
+def packed_bytes(dtype: DType, elements: int) -> int:
+    """Return the bytes that elements take in a file, several to a byte where they are so small."""
+    return -(-elements * _BITS.get(dtype.name, 8 * dtype.itemsize) // 8)
 
 
 def is_floating(dtype: DType) -> bool:

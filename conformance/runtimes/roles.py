@@ -34,8 +34,8 @@ from typing import Generic, TypeVar, final
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array, Counts
-from conformance.runtimes.dtypes import DType, is_floating
+from conformance.runtimes._protocol import Array, Counts, Unread
+from conformance.runtimes.dtypes import DType, is_floating, packed_bytes
 from conformance.verdicts import Location, UnsupportedError
 
 _FEWEST_ALLOWED = 96
@@ -172,6 +172,12 @@ class Inventory:
         )
 
     @property
+    def used_bytes(self) -> int:
+        """Bytes of the parameters that outputs depend on."""
+        used = (self._tensors[name] for name in self.parameters)
+        return sum(packed_bytes(each.dtype, each.elements) for each in used if each.is_needed)
+
+    @property
     def unused_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that no output depends on."""
         return tuple(name for name in self.parameters if not self._tensors[name].is_needed)
@@ -186,6 +192,18 @@ class Inventory:
             else:
                 found[self.roles[name]] += tensor.elements
         return Counts(found[Role.PARAMETER], found[Role.SCALAR], found[Role.TOPOLOGY], unused)
+
+    def unread(self) -> Iterator[Unread]:
+        """Yield the tensors that no output depends on, but for parameters that samples bring."""
+        for name, tensor in self._tensors.items():
+            if not tensor.is_needed and name not in self.parameters and tensor.elements:
+                is_text = tensor.dtype.kind in "OUS"
+                size = (
+                    len(_bytes_of(tensor.values()))
+                    if is_text
+                    else packed_bytes(tensor.dtype, tensor.elements)
+                )
+                yield Unread(self.file, f"{tensor.place}, which no output depends on", size)
 
     def stored(self, name: str) -> StoredTensor:
         """Return one tensor by its name."""

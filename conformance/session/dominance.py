@@ -21,15 +21,16 @@ LISTED = 10
 class Point:
     """What one sample, or a layered one up to one of its layers, costs and is worth.
 
-    ``size`` is in bytes, ``factor`` the original's size divided by it. ``value`` is that of the
-    metric, ``loss`` how much worse than the original's it is, negative for an improvement.
+    ``size`` is in bytes, ``parameter_factor`` the bytes of the original's used parameters divided
+    by it, None where the original was not opened. ``value`` is that of the metric, ``loss`` how
+    much worse than the original's it is, negative for an improvement.
     """
 
     sample: str
     layer: str | None
     family: str
     size: int
-    factor: float
+    parameter_factor: float | None
     value: float
     loss: float
 
@@ -87,13 +88,13 @@ def front(points: Iterable[Point]) -> list[Point]:
 
 
 def transparent(points: Iterable[Point], noise_floor: float | None) -> Point | None:
-    """Return the point of the greatest factor whose loss is no more than noise.
+    """Return the smallest point whose loss is no more than noise.
 
-    Without a known noise floor it must lose nothing. Of equal factors the smallest loss comes
-    first, then the label.
+    Without a known noise floor it must lose nothing. Of equal sizes the smallest loss comes first,
+    then the label.
     """
     floor = noise_floor or 0.0
     clear = [
         point for point in points if point.loss <= floor + EQUAL * max(1.0, abs(point.value), floor)
     ]
-    return min(clear, key=lambda point: (-point.factor, point.loss, point.label), default=None)
+    return min(clear, key=lambda point: (point.size, point.loss, point.label), default=None)

@@ -49,6 +49,14 @@ class Grouped:
             if finding.evidence.keys() - {WAIVER}
         ]
 
+    def used_parameter_bytes(self, model: str) -> int | None:
+        """Return the bytes of the parameters that a network uses; None if it was not opened."""
+        for planned, finding in self.of_check("MODEL-OPEN-001"):
+            subject = planned.subject.model
+            if subject is not None and subject.id == model:
+                return finding.evidence.get("used_parameter_bytes")
+        return None
+
     def required_verdicts(self, sample: str) -> Sequence[Verdict]:
         """Return the verdicts of all required checks about the sample with this id."""
         return self._required.get(sample, ())

@@ -48,7 +48,11 @@ def _entry(curve: Curve, *, complete: bool) -> dict[str, Json]:
         ],
         "transparent": None
         if best is None
-        else {"sample": best.sample, "layer": best.layer, "factor": best.factor},
+        else {
+            "sample": best.sample,
+            "layer": best.layer,
+            "parameter_factor": best.parameter_factor,
+        },
         "bjontegaard": _deltas(curve, complete=complete),
     }
 

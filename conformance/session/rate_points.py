@@ -14,6 +14,7 @@ from typing import TypeGuard
 from conformance.session.dominance import Direction, Point, gain
 from conformance.session.grouped import Grouped
 from conformance.session.layered import layer_rows, layer_sizes
+from conformance.session.sizes import parameter_factor
 from conformance.submission.values import Model, Sample, Submission
 from conformance.verdicts import Json, Verdict
 
@@ -41,13 +42,14 @@ def curves(submission: Submission, grouped: Grouped) -> list[Curve]:
     for model in submission.models:
         samples = [s for s in submission.samples if s.model == model.id and not s.is_derived]
         of_model: dict[Key, Curve] = {}
+        used = grouped.used_parameter_bytes(model.id)
         for sample in samples:
             for layer, size, row in _measured(sample, grouped):
-                point = _point(model, sample, layer, size, row)
+                point = _point(model, sample, layer, size, row, used)
                 if point is not None:
                     curve = of_model.setdefault(_key(row), _curve(model, row))
                     curve.points.append(point)
-        _add_lossless(model, samples, of_model, grouped)
+        _add_lossless(model, samples, of_model, grouped, used)
         floors = _noise_floors(samples, grouped)
         for key, curve in of_model.items():
             curve.noise_floor = floors.get(key)
@@ -67,7 +69,7 @@ def _measured(sample: Sample, grouped: Grouped) -> Iterator[tuple[str | None, in
 
 
 def _point(
-    model: Model, sample: Sample, layer: str | None, size: int | None, row: Row
+    model: Model, sample: Sample, layer: str | None, size: int | None, row: Row, used: int | None
 ) -> Point | None:
     value, reference = row["value"], row["reference"]
     if not size or not _is_finite(value) or not _is_finite(reference):
@@ -76,7 +78,12 @@ def _point(
     loss = row.get("loss", gain(reference - value, row["direction"]) + 0.0)
     if not _is_finite(loss):
         return None
-    return Point(sample.id, layer, sample.family, size, model.size / size, float(value), loss)
+    factor = _factor(used, model, size)
+    return Point(sample.id, layer, sample.family, size, factor, float(value), loss)
+
+
+def _factor(used: int | None, model: Model, size: int) -> float | None:
+    return None if used is None else parameter_factor(used, model, size)
 
 
 def _is_finite(number: Json) -> TypeGuard[float]:
@@ -90,7 +97,11 @@ def _curve(model: Model, row: Row) -> Curve:
 
 
 def _add_lossless(
-    model: Model, samples: Sequence[Sample], of_model: Mapping[Key, Curve], grouped: Grouped
+    model: Model,
+    samples: Sequence[Sample],
+    of_model: Mapping[Key, Curve],
+    grouped: Grouped,
+    used: int | None,
 ) -> None:
     """Add samples that no metric judges, because their tensors are the original's, to each curve.
 
@@ -101,7 +112,7 @@ def _add_lossless(
         exact = bool(proofs) and all(verdict is Verdict.PASS for verdict in proofs)
         if not exact or sample.metrics or sample.layers or not sample.size:
             continue
-        factor = model.size / sample.size
+        factor = _factor(used, model, sample.size)
         for curve in of_model.values():
             value = curve.reference
             curve.points.append(

@@ -11,7 +11,7 @@ from conformance.session.grouped import Grouped
 from conformance.session.layered import layered_block
 from conformance.session.rate_performance import rate_performance_block
 from conformance.session.run import Target
-from conformance.session.sizes import compressed_percent, compression_factor
+from conformance.session.sizes import compressed_percent, compression_factor, parameter_factor
 from conformance.session.stream_claims import beside_measured
 from conformance.session.update_trees import updates_block
 from conformance.session.waivers import Waiver, unused_waivers
@@ -103,6 +103,7 @@ def _model(model: Model, submission: Submission, grouped: Grouped) -> dict[str, 
         "parameter_count": model.parameter_count,
         "counts": counts[0] if counts else None,
         "original_size": model.size,
+        "used_parameter_bytes": grouped.used_parameter_bytes(model.id),
         "metrics": [{key: row[key] for key in keys} for row in rows],
     }
 
@@ -119,6 +120,7 @@ def _sample(sample: Sample, submission: Submission, grouped: Grouped) -> dict[st
         for row in grouped.evidence("METRIC-DELTA-001", sample.id)
     ]
     claims = decoded[0].get("claims") if decoded else None
+    used = None if sample.is_derived else grouped.used_parameter_bytes(model.id)
     return {
         "id": sample.id,
         "model": sample.model,
@@ -130,6 +132,7 @@ def _sample(sample: Sample, submission: Submission, grouped: Grouped) -> dict[st
         "compressed_size": sample.size,
         "compression_factor": None if sample.is_derived else compression_factor(model, sample),
         "compressed_percent": None if sample.is_derived else compressed_percent(model, sample),
+        "parameter_factor": None if used is None else parameter_factor(used, model, sample.size),
         "tensors": decoded[0]["tensors"] if decoded else None,
         "features": {
             "declared": sorted(sample.features),

@@ -1,4 +1,9 @@
-"""Sizes and the two size ratios, recomputed from bytes on disk and compared with claims."""
+"""Sizes and their ratios, recomputed from bytes on disk and compared with claims.
+
+Claims are about files: what is stored before and after. ``parameter_factor`` is about what was
+compressed: whatever else the files of the original hold (topology, names, documentation) does not
+enter it.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +35,15 @@ def compression_factor(model: Model, sample: Sample) -> float:
 def compressed_percent(model: Model, sample: Sample) -> float:
     """Return compressed size / original size · 100; 10 means a tenth of the bytes."""
     return _ratio(sample.size, model.size) * 100
+
+
+def parameter_factor(used_parameter_bytes: int, model: Model, size: int) -> float:
+    """Return bytes of the parameters that outputs depend on / bytes of a sample.
+
+    The files of the original bound its parameters: what they store packed or sparse counts as
+    stored.
+    """
+    return _ratio(min(used_parameter_bytes, model.size), size)
 
 
 def _ratio(size: int, other: int) -> float:

@@ -11,7 +11,7 @@ def point(sample: str, size: int, value: float, family: str = "nnc", **fields: A
         "layer": None,
         "family": family,
         "size": size,
-        "factor": 154_321 / size,
+        "parameter_factor": 154_321 / size,
         "value": value,
         "loss": 0.9722 - value,
         "dominated_by": [],
@@ -33,7 +33,7 @@ def curve(**fields: Any) -> dict[str, Any]:
             point("scalable", 15_000, 0.93, "layers", layer="base", dominated_by=["coarse"]),
             point("scalable", 30_000, 0.9722, "layers", layer="all"),
         ],
-        "transparent": {"sample": "fine", "layer": None, "factor": 154_321 / 20_000},
+        "transparent": {"sample": "fine", "layer": None, "parameter_factor": 154_321 / 20_000},
         "bjontegaard": [
             {
                 "anchor": "layers",

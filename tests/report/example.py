@@ -205,6 +205,7 @@ def sample(id: str, metrics: list[dict[str, Any]], **fields: Any) -> dict[str, A
         "compressed_size": compressed,
         "compression_factor": ORIGINAL_SIZE / compressed,
         "compressed_percent": 100 * compressed / ORIGINAL_SIZE,
+        "parameter_factor": 150_000 / compressed,
         "tensors": 8,
         "parameters": [],
         "features": {"declared": ["int8", "zstd"], "derived": ["int8", "zstd"]},
@@ -254,6 +255,7 @@ def model() -> dict[str, Any]:
         "network_type": "cnn",
         "parameter_count": 38_282,
         "original_size": ORIGINAL_SIZE,
+        "used_parameter_bytes": 150_000,
         "training_data": [{"id": "digits-train", "name": "Digits", "items": 1077}],
         "metrics": [
             {"metric": "top1", "vectors": "test", "declared": 0.9722, "measured": 0.9722222},

@@ -96,7 +96,7 @@ def test_table_of_points(text: str) -> None:
 
 
 def test_transparent_point_and_noise_floor_are_named(text: str) -> None:
-    said = "Transparent point: fine , factor 7.72 ; noise floor 0.0028; original 0.9722."
+    said = "Transparent point: fine , parameter factor 7.72 ; noise floor 0.0028; original 0.9722."
     assert said in text
     none = words_of(
         Page(
@@ -257,7 +257,7 @@ def hostile_comparisons(text: str) -> dict:
             compared.point(text, 10, 0.5, text, layer=text, dominated_by=[text]),
             compared.point(text, 20, 0.6, text),
         ],
-        transparent={"sample": text, "layer": text, "factor": 2.0},
+        transparent={"sample": text, "layer": text, "parameter_factor": 2.0},
         bjontegaard=[
             {
                 "anchor": text,

@@ -70,7 +70,7 @@ def test_sample_table_has_a_row_per_metric():
         if line.startswith("| digits-cnn/")
     ]
     assert len(rows) == 8
-    assert "| 150.7 KiB | 18.8 KiB | 8.04 | 12.44 % |" in rows[4]
+    assert "| 150.7 KiB | 18.8 KiB | 7.81 | 8.04 | 12.44 % |" in rows[4]
     assert rows[4].endswith("| Fail |")
     assert "| lossless |" in rows[7]
 

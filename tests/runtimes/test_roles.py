@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.runtimes.dtypes import packed_bytes
 from conformance.runtimes.fitting import holds, same_values
 from conformance.runtimes.roles import (
     Inventory,
@@ -223,3 +224,8 @@ def test_only_topology_that_outputs_depend_on_counts_as_bytes_of_the_network():
     words = tensor(np.array(["a"], object), Use.VALUE, name="words")
     inventory = Inventory([tensor(WEIGHTS), read, padding, words], file="net")
     assert inventory.topology_bytes == 80
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("int4", 3), ("float4_e2m1fn", 3), ("int8", 5)])
+def test_packed_types_take_the_bytes_that_files_store(dtype, size):
+    assert packed_bytes(np.dtype(getattr(ml_dtypes, dtype, np.int8)), 5) == size

@@ -25,6 +25,7 @@ SOUND = {
     "unused_parameters": [],
     "topology_bytes": 0,
     "used_parameter_bytes": 4 * MIB,
+    "unread": {"bytes": 0, "count": 0, "largest": []},
 }
 
 
@@ -79,6 +80,29 @@ def test_files_that_hold_far_more_than_parameters_are_found(tmp_path):
     assert finding.found == f"{8 * MIB + ROOM + 1} bytes"
     assert finding.where.file == "models/net.onnx"
     assert "documentation strings" in finding.mend
+
+
+MOST_UNREAD = 4096 + 4 * MIB // 100
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_four_kib_and_a_hundredth_of_the_parameters_may_be_unread(tmp_path, spare):
+    piece = {"file": "models/net.onnx", "piece": "documentation of model", "bytes": 40_000}
+    unread = {"bytes": MOST_UNREAD + spare, "count": 9, "largest": [piece]}
+    (finding,) = findings(tmp_path, unread=unread)
+    if not spare:
+        assert finding.verdict is Verdict.PASS
+        assert finding.evidence["unread_bytes"] == MOST_UNREAD
+        return
+    assert finding.verdict is Verdict.FAIL
+    assert "many bytes that nothing reads" in finding.message
+    assert finding.expected.startswith(f"at most {MOST_UNREAD} such bytes")
+    assert finding.found == (
+        f"{MOST_UNREAD + 1} bytes; 40000 bytes in models/net.onnx (documentation of model); "
+        "and 8 more"
+    )
+    assert (finding.where.file, finding.where.element) == (piece["file"], piece["piece"])
+    assert finding.mend.startswith("remove them from the files")
 
 
 def test_opening_a_model_measures_what_it_uses(tmp_path):

@@ -111,6 +111,20 @@ def about(
     return planned, Finding(check, f"s/{each.id}", Verdict(verdict), evidence=evidence or {})
 
 
-def measured(*pairs: tuple[Sample, object]) -> Grouped:
-    """Return the findings of METRIC-DELTA-001: each sample with its value of top1."""
-    return Grouped([about("METRIC-DELTA-001", each, row(value)) for each, value in pairs])
+def opened(used_parameter_bytes: int, name: str = "m") -> tuple[Planned, Finding]:
+    """Return the finding that a model was opened, with the bytes of the parameters it uses."""
+    planned = Planned(
+        Check("MODEL-OPEN-001", "test_x", "test_open", "model", "", ""),
+        Subject(f"s/{name}", "s", model=model(name)),
+    )
+    evidence = {"used_parameter_bytes": used_parameter_bytes}
+    return planned, Finding("MODEL-OPEN-001", f"s/{name}", Verdict.PASS, evidence=evidence)
+
+
+def measured(*pairs: tuple[Sample, object], used: int | None = 4000) -> Grouped:
+    """Return the findings of METRIC-DELTA-001: each sample with its value of top1.
+
+    The original, which has 8000 bytes, was opened and uses ``used`` bytes of parameters.
+    """
+    found = [about("METRIC-DELTA-001", each, row(value)) for each, value in pairs]
+    return Grouped([*found, *([] if used is None else [opened(used)])])

@@ -37,7 +37,7 @@ def test_each_sample_is_a_point() -> None:
             "layer": None,
             "family": "tensors",
             "size": 1000,
-            "factor": 8.0,
+            "parameter_factor": 4.0,
             "value": 0.8,
             "loss": pytest.approx(0.1),
             "dominated_by": [],
@@ -47,15 +47,23 @@ def test_each_sample_is_a_point() -> None:
             "layer": None,
             "family": "tensors",
             "size": 2000,
-            "factor": 4.0,
+            "parameter_factor": 2.0,
             "value": 0.95,
             "loss": pytest.approx(-0.05),
             "dominated_by": [],
         },
     ]
-    assert block["transparent"] == {"sample": "large", "layer": None, "factor": 4.0}
+    assert block["transparent"] == {"sample": "large", "layer": None, "parameter_factor": 2.0}
     assert (block["model"], block["metric"], block["vectors"]) == ("m", "top1", "test")
     assert (block["direction"], block["reference"], block["noise_floor"]) == ("higher", 0.9, None)
+
+
+@pytest.mark.parametrize(("used", "factors"), [(None, [None, None]), (9000, [8.0, 4.0])])
+def test_factors_are_of_parameters_that_the_files_hold(used: int | None, factors: list) -> None:
+    """Without evidence there is none; packed parameters count as the files store them."""
+    (block,) = blocks(SMALL, LARGE, grouped=measured((SMALL, 0.8), (LARGE, 0.95), used=used))
+    assert [point["parameter_factor"] for point in block["points"]] == factors
+    assert block["transparent"]["sample"] == "large"
 
 
 def test_points_stand_by_family_then_by_size() -> None:

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from conformance.session.sizes import compressed_percent, compression_factor, size_claims
+from conformance.session.sizes import (
+    compressed_percent,
+    compression_factor,
+    parameter_factor,
+    size_claims,
+)
 from conformance.submission import load
 
 
@@ -53,3 +58,15 @@ def test_empty_sample_has_no_finite_factor(pair) -> None:
 
 def test_the_other_convention_is_noticed(pair) -> None:
     assert not claim(pair, compression_factor=compressed_percent(*pair))["compression_factor"]
+
+
+def test_the_parameter_factor_counts_neither_topology_nor_padding(pair) -> None:
+    model, sample = pair
+    size = sample.size
+    assert (
+        parameter_factor(
+            3 * size, replace(model, files=(replace(model.files[0], size=9 * size),)), size
+        )
+        == 3
+    )
+    assert parameter_factor(10 * model.size, model, size) == compression_factor(model, sample)

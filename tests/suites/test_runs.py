@@ -82,6 +82,8 @@ def test_samples_carry_what_was_measured(judged: Run) -> None:
     half = judged.report()["samples"][0]
     original, compressed = half["original_size"], half["compressed_size"]
     assert half["compression_factor"] == pytest.approx(original / compressed)
+    used = judged.report()["models"][0]["used_parameter_bytes"]
+    assert 0 < half["parameter_factor"] == used / compressed < half["compression_factor"]
     assert half["compressed_percent"] == pytest.approx(compressed / original * 100)
     top1 = half["metrics"][0]
     assert (top1["metric"], top1["reference"], top1["value"]) == ("top1", 0.9, 0.9)

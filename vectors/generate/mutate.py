@@ -201,6 +201,8 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "fill-tensor": tensor_edit.fill_tensor,
     "pickle-array": tensor_edit.pickle_array,
     "set-external-data": tensor_edit.set_external_data,
+    "add-documentation": tensor_edit.add_documentation,
+    "store-outside": tensor_edit.store_outside,
     "set-operator": tensor_edit.set_operator,
     "hide-initializer": tensor_edit.hide_initializer,
     "patch": format_edit.patch,

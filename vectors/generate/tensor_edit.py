@@ -80,6 +80,29 @@ def set_external_data(folder: Path, file: str, tensor: str, location: str) -> No
     onnx.save(model, folder / file)
 
 
+def add_documentation(folder: Path, file: str, size: int) -> None:
+    """Give an ONNX model a documentation string of ``size`` bytes."""
+    import onnx
+
+    model = onnx.load(folder / file)
+    model.doc_string = "x" * size
+    onnx.save(model, folder / file)
+
+
+def store_outside(folder: Path, file: str, tensor: str, location: str, stale: int) -> None:
+    """Store a tensor of an ONNX model in another file, after ``stale`` bytes of no tensor."""
+    import onnx
+
+    model = onnx.load(folder / file)
+    (chosen,) = (entry for entry in model.graph.initializer if entry.name == tensor)
+    (folder / file).with_name(location).write_bytes(bytes(stale) + chosen.raw_data)
+    chosen.ClearField("raw_data")
+    chosen.data_location = onnx.TensorProto.EXTERNAL
+    chosen.external_data.add(key="location", value=location)
+    chosen.external_data.add(key="offset", value=str(stale))
+    onnx.save(model, folder / file)
+
+
 def set_operator(folder: Path, file: str, node: str, operator: str, domain: str = "") -> None:
     """Give a node of an ONNX model another operator type, of a domain of its own if wanted."""
     import onnx

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from conformance.evaluation.case import keeps_outputs
 from conformance.evaluation.tasks.compare import Magnitudes, OutputComparison
 from conformance.evaluation.tasks.declared import check_untold
+from conformance.evaluation.tasks.effect import effect_of_parameters
 from conformance.evaluation.tasks.kept import keep_first, keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.reach import reached_by_parameters
@@ -18,13 +19,17 @@ from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
 from conformance.metrics import Metric as MetricKind
 from conformance.runtimes import Network, PortInfo
+from conformance.runtimes.dtypes import packed_bytes
 from conformance.verdicts import ConformanceError, Json, Location
+
+MOST_PIECES = 8
+"""Pieces that nothing reads which are named, the largest ones."""
 
 
 def open_model(work: Work) -> Json:
     """Return the ports, the parameter count and the runtime of the original."""
     network = work.original()
-    sizes = {name: array.nbytes for name, array in network.parameters.items()}
+    sizes = {n: packed_bytes(a.dtype, a.size) for n, a in network.parameters.items()}
     unused, counts = network.unused_parameters, network.counts
     return {
         "format": work.model.format,
@@ -37,6 +42,7 @@ def open_model(work: Work) -> Json:
         "unused_parameters": list(unused),
         "unused_fix": network.unused_fix,
         "unused_files": list(network.unused_files),
+        "unread": _unread(network),
         "foreign_classes": list(getattr(network, "foreign_classes", ())),
         "versions": dict(network.versions),
         "settings": dict(network.settings),
@@ -60,6 +66,7 @@ def run_original(work: Work) -> Json:
     items = 0
     declared: Mapping[str, str] | None = None
     reached: frozenset[str] = frozenset()
+    effect: Json = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
         check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")
@@ -78,6 +85,7 @@ def run_original(work: Work) -> Json:
             keep_outputs(work.out, shard.index, outputs)
         repeats.add(shard.inputs, shard.items)
         items += shard.items
+        effect = effect or effect_of_parameters(network, vectors, shard)
     results = list(measuring.results())
     keep_statistics(work.out, {m.id: r for m, _, r in results if isinstance(r, Measurement)})
     first = repeats.first()
@@ -89,9 +97,20 @@ def run_original(work: Work) -> Json:
         "outputs": comparison.to_json(),
         "widest_atol": {name: magnitudes.widest_atol(name) for name in declared or ()},
         "undeclared": _undeclared(declared or {}, measuring.readers(), reached),
+        "effect": effect,
         "metrics": {
             metric.id: row_of(outcome, kind) | _better(kind) for metric, kind, outcome in results
         },
+    }
+
+
+def _unread(network: Network) -> Json:
+    """Return the bytes that nothing reads, and their largest pieces."""
+    pieces = sorted(network.unread, key=lambda each: (-each.bytes, each.file, each.piece))
+    return {
+        "bytes": sum(each.bytes for each in pieces),
+        "count": len(pieces),
+        "largest": [asdict(each) for each in pieces[:MOST_PIECES]],
     }
 
 

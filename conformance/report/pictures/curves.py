@@ -126,22 +126,24 @@ def _mark_transparent(axes: Axes, block: Mapping[str, Json]) -> None:
 
 
 def _size_axes(axes: Axes, points: Sequence[Point]) -> None:
-    """Give the axes below (size) and above (factor) the same ends, on logarithmic scales."""
+    """Give the axes below (size) and above (parameter factor) the same ends, both logarithmic.
+
+    Without a known factor there is no axis above.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     sizes = [point["size"] for point in points]
     middle = (min(sizes) * max(sizes)) ** 0.5
     reach = max(_NARROWEST, 1.4 * max(sizes) / min(sizes)) ** 0.5
     ends = middle / reach, middle * reach
-    original = points[0]["size"] * points[0]["factor"]
-    factors = axes.twiny()
-    factors.grid(visible=False)
-    factors.spines.top.set_visible(True)
-    factors.set_xlabel("compression factor")
-    looks: tuple[tuple[Any, tuple[float, float], Any], ...] = (
-        (axes, ends, size_mark),
-        (factors, (original / ends[0], original / ends[1]), _factor),
-    )
+    looks: list[tuple[Any, tuple[float, float], Any]] = [(axes, ends, size_mark)]
+    if points[0]["parameter_factor"]:
+        original = points[0]["size"] * points[0]["parameter_factor"]
+        factors = axes.twiny()
+        factors.grid(visible=False)
+        factors.spines.top.set_visible(True)
+        factors.set_xlabel("bytes of used parameters / bytes of the sample")
+        looks.append((factors, (original / ends[0], original / ends[1]), _factor))
     for each, limits, formatter in looks:
         each.set_xscale("log")
         each.set_xlim(*limits)

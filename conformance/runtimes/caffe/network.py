@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from conformance.runtimes._protocol import Array, ModelSource, PortInfo
+from conformance.runtimes._protocol import Array, ModelSource, PortInfo, Unread
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.caffe.caffemodel import read_blobs
@@ -12,13 +12,15 @@ from conformance.runtimes.caffe.graph import Graph, build_graph
 from conformance.runtimes.caffe.layers import KINDS
 from conformance.runtimes.caffe.opencv import OpenCvEngine
 from conformance.runtimes.caffe.options import numbers_in
-from conformance.runtimes.caffe.prototxt import check_text_size, read_prototxt
+from conformance.runtimes.caffe.phases import layers_to_test
+from conformance.runtimes.caffe.prototxt import check_text_size, read_prototxt, unread_in_text
 from conformance.runtimes.caffe.stored import (
     StoredBlobs,
     check_content,
     parameter_name,
     place_parameters,
     stored_tensors,
+    unread_in,
 )
 from conformance.runtimes.caffe.translation import OnnxEngine
 from conformance.runtimes.libraries import versions_of
@@ -36,6 +38,7 @@ class CaffeNetwork(ParameterNetwork):
         super().__init__(source.display[0])
         _check_files(source)
         net = read_prototxt(source.files[0], self.file)
+        self._text = source.files[0]
         self._graph = build_graph(net, self.file, source.limit_bytes)
         check_text_size(source.files[0], self.file, len(self._graph.layers))
         self._mapped = MappedFile(source.files[1], source.display[1])
@@ -49,7 +52,8 @@ class CaffeNetwork(ParameterNetwork):
     def _read(self, limit_bytes: int) -> None:
         graph, file = self._graph, self._mapped.display
         places = place_parameters(graph, read_blobs(self._mapped), file, limit_bytes)
-        check_content(self._mapped, places, len(graph.layers))
+        check_content(self._mapped, places)
+        self._value_bytes = sum(place.blob.span.size for place in places.values())
         self._blobs = StoredBlobs(self._mapped, places)
         self.inventory = Inventory(
             stored_tensors(self._blobs, places, _used_parameters(graph)),
@@ -66,6 +70,15 @@ class CaffeNetwork(ParameterNetwork):
     def close(self) -> None:
         """Unmap the caffemodel."""
         self._mapped.close()
+
+    def _unread(self) -> Iterator[Unread]:
+        layers = len(self._graph.layers)
+        yield from unread_in_text(self._text, self.file)
+        net = read_prototxt(self._text, self.file)
+        kept = sum(each.ByteSize() for each in layers_to_test(net, self.file))
+        spare = sum(each.ByteSize() for each in net.layer) - kept
+        yield Unread(self.file, "layers of the training phase", spare if net.layer else 0)
+        yield unread_in(self._mapped, self._value_bytes, layers)
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         own, given = self._blobs, tensors or {}

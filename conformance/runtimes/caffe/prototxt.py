@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import text_format
 
+from conformance.runtimes._protocol import Unread
 from conformance.runtimes.caffe.messages import new_message
 from conformance.tensorfiles import refuse_lfs_pointer
 from conformance.verdicts import (
@@ -25,6 +28,7 @@ ROOM_PER_LAYER = 4 << 10
 """A layer with fillers and learning rates takes about 700 bytes."""
 
 _MOST_TEXT = 300
+_SPARE = re.compile(r"(?P<text>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')|#[^\n]*|\s+")
 _UNKNOWN = "has no field named"
 
 
@@ -68,6 +72,16 @@ def check_text_size(path: Path, display: str, layers: int) -> None:
             mend="Remove comments and layers of the training phase: all its bytes count as the "
             "original's size.",
         )
+
+
+def unread_in_text(path: Path, display: str) -> Iterator[Unread]:
+    """Yield comments, and blanks beyond as many as there are other characters."""
+    text = path.read_text(encoding="utf-8")
+    found = [each.group() for each in _SPARE.finditer(text) if each["text"] is None]
+    comments = sum(len(each.encode()) for each in found if each.startswith("#"))
+    blanks = sum(len(each) for each in found if not each.startswith("#"))
+    yield Unread(display, "comments", comments)
+    yield Unread(display, "blanks", blanks - (len(text) - comments - blanks))
 
 
 def _text(data: bytes, display: str) -> str:

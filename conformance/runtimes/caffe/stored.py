@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array
+from conformance.runtimes._protocol import Array, Unread
 from conformance.runtimes.caffe.caffemodel import StoredBlob
 from conformance.runtimes.caffe.graph import Graph, Layer
 from conformance.runtimes.caffe.layers import Shape, Weight
@@ -16,8 +16,9 @@ from conformance.runtimes.onnx.wire import Span
 from conformance.runtimes.roles import StoredTensor, Use
 from conformance.verdicts import LimitError, Location, MalformedError
 
-ROOM_BYTES = 64 << 10
-ROOM_PER_LAYER = 1 << 10
+ROOM_PER_LAYER = 512
+"""Bytes that the options of a layer, and the name of the network, may take in a caffemodel."""
+
 _PIECE = 1 << 20
 _MEND = "Submit the prototxt and the caffemodel of the same network."
 
@@ -112,23 +113,19 @@ def place_parameters(
     return places
 
 
-def check_content(file: MappedFile, places: Mapping[str, Place], layers: int) -> None:
-    """Refuse values that are no finite numbers, and bytes of the file that are no values.
-
-    Raises MalformedError; ``layers`` is the number of layers in the prototxt.
-    """
-    values = sum(place.blob.span.size for place in places.values())
-    room = ROOM_BYTES + ROOM_PER_LAYER * layers
-    if file.size - values > room:
-        raise MalformedError(
-            "the caffemodel holds far more than parameters",
-            where=Location(file.display),
-            expected=f"at most {room} bytes besides {values} bytes of values",
-            found=f"{file.size - values} bytes",
-            mend="Save the model again with Caffe: all its bytes count as the original's size.",
-        )
+def check_content(file: MappedFile, places: Mapping[str, Place]) -> None:
+    """Raise MalformedError for values that are no finite numbers."""
     for name, place in places.items():
         _check_finite(file, name, place.blob)
+
+
+def unread_in(file: MappedFile, values: int, layers: int) -> Unread:
+    """Return the bytes of a caffemodel that are neither values nor options of its ``layers``.
+
+    ``values`` are the bytes of all blobs. Options are not read either: the prototxt has them.
+    """
+    spare = file.size - values - ROOM_PER_LAYER * (layers + 1)
+    return Unread(file.display, "fields that are neither blobs nor options of layers", spare)
 
 
 def _check_finite(file: MappedFile, name: str, blob: StoredBlob) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import final
 
-from conformance.runtimes._protocol import Array, ModelSource, PortInfo
+from conformance.runtimes._protocol import Array, ModelSource, PortInfo, Unread
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.nnef.activations import quantised
@@ -17,6 +17,8 @@ from conformance.runtimes.nnef.shapes import DTYPES, infer_shapes, shape_of
 from conformance.runtimes.nnef.stored import constants_of, inventory_of, with_variables
 from conformance.runtimes.nnef.supported import check_names, check_operations
 from conformance.runtimes.nnef.text.document import parsed, read_document
+from conformance.runtimes.nnef.text.syntax import read_text
+from conformance.runtimes.nnef.text.tokens import Source
 from conformance.runtimes.nnef.variables import labels_in, read_variables
 from conformance.verdicts import MalformedError
 
@@ -65,6 +67,15 @@ class NnefNetwork(ParameterNetwork):
         self.unused_files = self._unused_files(files)
         self.versions = versions()
         self.settings = SETTINGS
+
+    def _unread(self) -> Iterator[Unread]:
+        """Yield comments and blanks, and files of an archive that NNEF does not know."""
+        graph, quantisation = self._files.graph, self._files.quantisation
+        for file in (graph, *([quantisation] if quantisation else [])):
+            piece = f"comments and blanks of {file.member or file.display}"
+            yield Unread(file.display, piece, Source(read_text(file), file).spare)
+        for file in self._files.members:
+            yield Unread(file.display, f"member {file.member}", file.size())
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         given = tensors or {}

@@ -8,7 +8,8 @@ Use it like this::
 How it is laid out, from bytes to outputs: ``wire``, ``header``, ``constants`` and ``layout`` find
 the large tensors in the mapped file; ``topology`` is the rest of it, and ``contents`` what is in
 there, at ``sites``, as ``embedded`` tensors; ``reading``, with what ``operators`` say of their
-inputs, is how they are used, and ``usage`` whether at all; ``functions``, ``opsets`` and
+inputs, is how they are used, and ``usage`` whether at all, and ``unread``
+what nothing reads; ``functions``, ``opsets`` and
 ``randomness`` say what is refused; ``external`` confines data in other files; ``store`` reads
 tensors; ``skeleton`` makes the model that ``session`` hands to ONNX Runtime; ``runner`` runs it.
 """

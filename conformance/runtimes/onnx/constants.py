@@ -6,7 +6,7 @@ be replaced. Field numbers: ``onnx.proto``, messages NodeProto and AttributeProt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.runtimes.onnx.header import read_record
 from conformance.runtimes.onnx.mapped import MappedFile
@@ -40,6 +40,7 @@ def read_constant(
         return None
     texts: dict[int, str] = {}
     tensor: Span | None = None
+    spare = 0
     for entry in reader.fields(span, element):
         if entry.number in (_OUTPUT, _NAME, _OP_TYPE, _DOMAIN) and entry.wire_type == LENGTH:
             if entry.number in texts:
@@ -51,13 +52,18 @@ def read_constant(
             tensor = _value(reader, entry.span, element)
             if tensor is None:
                 return None
+            spare += entry.span.size - tensor.size
+        else:
+            spare += entry.span.size
     output = texts.get(_OUTPUT, "")
     is_constant = texts.get(_OP_TYPE) == "Constant" and texts.get(_DOMAIN, "") in _STANDARD
     if tensor is None or not is_constant or not output:
         return None
     name = texts.get(_NAME, "")
     place = f"{element} Constant{f' {name}' if name else ''}.value"
-    return ConstantNode(read_record(reader, tensor, place, output), _stub(output))
+    record = read_record(reader, tensor, place, output)
+    spare += len(name)
+    return ConstantNode(replace(record, spare=record.spare + spare), _stub(output))
 
 
 def _value(reader: WireReader, span: Span, element: str) -> Span | None:

@@ -28,6 +28,7 @@ _WIRE_TYPES = {
 }
 _ONCE = frozenset({_DATA_TYPE, _NAME, _RAW, _LOCATION})
 _STORED_OUTSIDE = 1
+_KEYS = frozenset({"location", "offset", "length", "checksum"})
 _MAX_RANK = 32
 _MAX_ELEMENTS = 1 << 48
 
@@ -38,6 +39,7 @@ class _Parts:
     once: dict[int, Field] = field(default_factory=dict)
     external: dict[str, str] = field(default_factory=dict)
     typed: bool = False
+    spare: int = 0
 
 
 def read_record(
@@ -53,6 +55,9 @@ def read_record(
     for entry in reader.fields(span, element):
         _take(reader, entry, parts, element)
     data_type = parts.once[_DATA_TYPE].value if _DATA_TYPE in parts.once else 0
+    for key, value in parts.external.items():
+        if key not in _KEYS:
+            parts.spare += len(key) + len(value)
     outside = _LOCATION in parts.once and parts.once[_LOCATION].value == _STORED_OUTSIDE
     dtype = _dtype(reader, data_type, span, element)
     record = TensorRecord(
@@ -65,6 +70,7 @@ def read_record(
         raw=parts.once[_RAW].span if _RAW in parts.once else None,
         external=parts.external if outside else None,
         constant=constant is not None,
+        spare=parts.spare,
     )
     _check_storage(reader, record, parts.typed)
     return record
@@ -99,6 +105,8 @@ def _take(reader: WireReader, entry: Field, parts: _Parts, element: str) -> None
         parts.external[key] = value
     elif number in _TYPED:
         parts.typed = parts.typed or number == _STRINGS or entry.span.size > 0
+    else:
+        parts.spare += entry.span.size
 
 
 def _numbers(reader: WireReader, entry: Field, element: str) -> list[int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import final
 
 from onnx import TensorProto
 
-from conformance.runtimes._protocol import Array, Change, ModelSource
+from conformance.runtimes._protocol import Array, Change, ModelSource, Unread
 from conformance.runtimes.base import StoringNetwork
 from conformance.runtimes.batching import fixed_batch, takes_batches
 from conformance.runtimes.fitting import fit_tensors
@@ -28,6 +28,7 @@ from conformance.runtimes.onnx.session import SETTINGS, open_session
 from conformance.runtimes.onnx.skeleton import build_skeleton
 from conformance.runtimes.onnx.store import TensorStore
 from conformance.runtimes.onnx.topology import read_topology
+from conformance.runtimes.onnx.unread import unread_in_model
 from conformance.runtimes.roles import Inventory, MadeLate
 
 
@@ -39,6 +40,7 @@ class OnnxNetwork(StoringNetwork):
         self._file = source.display[0]
         mapped = MappedFile(source.files[0], self._file)
         layout = read_layout(mapped, source.limit_bytes)
+        self._layout = layout
         self._stored = layout.records
         self._topology = read_topology(layout, self._file)
         self._contents = Contents(self._topology, self._stored, self._file, source.limit_bytes)
@@ -91,6 +93,10 @@ class OnnxNetwork(StoringNetwork):
             return buffer
 
         return self._bind(MadeLate(self.parameters, changed))
+
+    def _unread(self) -> Iterator[Unread]:
+        yield from unread_in_model(self._layout, self._file, self.inventory.used_bytes)
+        yield from self._store.gaps()
 
     def _bind(self, buffers: Mapping[str, Buffer]) -> OnnxRunner:
         """Return a runner with these data in the place of the model's own."""

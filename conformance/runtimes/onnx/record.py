@@ -19,6 +19,7 @@ class TensorRecord:
     ``span`` is the whole TensorProto. Its data is in ``raw``, or in a file named by ``external``
     (keys and values as written), or, where both are None, in typed fields of the message. It is
     a ``constant`` if no initializer of the main graph, but the value of a node or of a subgraph.
+    ``spare`` counts bytes around it that nothing reads, as documentation.
     """
 
     element: str
@@ -30,6 +31,7 @@ class TensorRecord:
     raw: Span | None
     external: dict[str, str] | None
     constant: bool = False
+    spare: int = 0
 
     @property
     def elements(self) -> int:

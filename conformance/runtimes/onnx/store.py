@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto, numpy_helper
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, ModelSource, Unread
 from conformance.runtimes.onnx.dtypes import is_packed
 from conformance.runtimes.onnx.embedded import Embedded
 from conformance.runtimes.onnx.external import check_overlaps, locate, span_in
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.messages import DecodeError, parse_tensor
 from conformance.runtimes.onnx.record import TensorRecord
+from conformance.runtimes.onnx.unread import gaps
 from conformance.runtimes.onnx.wire import Span
 from conformance.verdicts import Location, MalformedError
 
@@ -86,6 +87,13 @@ class TensorStore(Mapping[str, Array]):
         tensor = parse_tensor(self._files[0].bytes_at(self._records[name].span).tobytes())
         tensor.name = name
         return tensor
+
+    def gaps(self) -> Iterator[Unread]:
+        """Yield the bytes of files of external data that no tensor names."""
+        for index, file in self._files.items():
+            if index:
+                claimed = [(s, self._records[n]) for n, (f, s) in self._places.items() if f is file]
+                yield from gaps(claimed, file.size, file.display)
 
     def forget(self, name: str) -> None:
         """Let the kernel take back the memory that the data of a tensor was read into."""

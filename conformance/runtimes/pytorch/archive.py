@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn, final
 
 import numpy as np
 import numpy.typing as npt
 
+from conformance.runtimes._protocol import Unread
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.wire import Span
 from conformance.runtimes.pytorch.zip_directory import STORED, Entry, read_directory
@@ -32,10 +33,6 @@ from conformance.verdicts import (
     UnsupportedError,
 )
 
-BALLAST_BYTES = 64 << 10
-"""What an archive may hold beside the network: examples, records for debugging, extra files."""
-
-BALLAST_SHARE = 64
 _ALIGNMENT = 128
 _VERSIONS = (".data/version", "version")  # the first for what older readers cannot read
 _CHUNK = 1 << 20
@@ -141,28 +138,12 @@ class Archive:
                     mend="Remove the member: save the model again with PyTorch.",
                 )
 
-    def refuse_ballast(self, names: Iterable[str], allowed: int, mend: str) -> None:
-        """Raise ConformanceError if members beside the network take more than is ``allowed``.
-
-        Their bytes would count as the size of the original, as would those between members. The
-        room that is always there, and 1/64 of the archive, come on top.
-        """
-        sizes = {name: self.members[name].data.size for name in names}
-        largest = max(sizes, key=lambda name: sizes[name], default="")
-        padding = sum(entry.padding for entry in self.members.values())
-        room = BALLAST_BYTES + self._file.size // BALLAST_SHARE
-        for element, found, most in (
-            (largest, sum(sizes.values()), room + allowed),
-            ("padding before the data", padding, room + _ALIGNMENT * len(self.members)),
-        ):
-            if found > most:
-                raise ConformanceError(
-                    "the archive holds much that is no part of the network",
-                    where=self.where(element),
-                    expected=f"at most {most} bytes beside the network: they count as its size",
-                    found=f"{found} bytes",
-                    mend=mend,
-                )
+    def unread(self, names: Iterable[str]) -> Iterator[Unread]:
+        """Yield the members ``names``, which nothing reads, and padding beyond alignment."""
+        for name in names:
+            yield Unread(self.display, f"member {name}", self.members[name].data.size)
+        for name, entry in self.members.items():
+            yield Unread(self.display, f"padding before {name}", entry.padding - _ALIGNMENT)
 
     def close(self) -> None:
         """Unmap the file, as soon as no view of it is left."""

@@ -8,11 +8,11 @@ and evaluate expressions in the JSON. The graph is computed by :mod:`export_run`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, final
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, ModelSource, Unread
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.pytorch.archive import Archive
@@ -25,6 +25,7 @@ from conformance.runtimes.pytorch.export_program import (
     read_program,
 )
 from conformance.runtimes.pytorch.export_run import OperatorError, last_reads, run_graph
+from conformance.runtimes.pytorch.export_unread import unread_in_program
 from conformance.runtimes.pytorch.export_uses import program_uses
 from conformance.runtimes.pytorch.faults import FAULTS, failed_run
 from conformance.runtimes.pytorch.json_view import View
@@ -44,9 +45,9 @@ from conformance.runtimes.pytorch.settings import (
 )
 from conformance.runtimes.pytorch.stored import (
     StoredTensors,
-    check_slack,
     sort_tensors,
     stored_as,
+    unread_storage,
 )
 from conformance.runtimes.pytorch.values import Tensor
 from conformance.runtimes.roles import Inventory, Use
@@ -99,6 +100,15 @@ class ExportedNetwork(ParameterNetwork):
         """Close the file."""
         self._archive.close()
 
+    def _unread(self) -> Iterator[Unread]:
+        """Yield examples, extra files, long notes in the graph and unused parts of storages."""
+        archive = self._archive
+        beside = (name for name in archive.members if name == EXAMPLES or _EXTRA.fullmatch(name))
+        yield from archive.unread(beside)
+        stored = ((tensor.storage.key, tensor) for tensor in self._all.tensors.values())
+        yield from unread_storage(stored, self.file)
+        yield from unread_in_program(archive.text(_MODEL, _MAX_JSON), self.file, _MODEL)
+
     def _check_loading(self) -> None:
         """Refuse what PyTorch would run on loading the program, though nothing here needs it."""
         archive, allowed = self._archive, safe_globals(self._torch)
@@ -124,11 +134,6 @@ class ExportedNetwork(ParameterNetwork):
                     found=ascii(archive.read(name, _MAX_SMALL)[:40]),
                     mend="Save the program with torch.export.save on a little-endian machine.",
                 )
-        archive.refuse_ballast(
-            [name for name in archive.members if name == EXAMPLES or _EXTRA.fullmatch(name)],
-            0,
-            "Export the program with small examples (one item), and save it without extra files.",
-        )
 
     def _refuse_legacy(self) -> None:
         """Name the pickles that earlier versions kept tensors in, and compiled code."""
@@ -177,7 +182,6 @@ class ExportedNetwork(ParameterNetwork):
                     found=f"{self._archive.size_of(member)} bytes in {member}",
                     mend="Save the program again with torch.export.save.",
                 )
-        check_slack([(each.storage.key, each) for each in tensors.values()], self.file)
 
     def _check_text(self, tensors: int) -> None:
         """Refuse a document that is much longer than its graph needs, with records of its code."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypeAlias
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, ModelSource, Unread
 from conformance.runtimes.pytorch.archive import Archive
 from conformance.runtimes.pytorch.loading import check_beside
 from conformance.runtimes.pytorch.pickled import MAX_BYTES, Place, read_pickle
 from conformance.runtimes.pytorch.script_code import MAX_BYTES as MAX_CODE
 from conformance.runtimes.pytorch.script_code import Code, read_code
 from conformance.runtimes.pytorch.script_tree import Objects, read_objects
-from conformance.runtimes.pytorch.stored import bytes_of, check_slack, repeated
+from conformance.runtimes.pytorch.stored import bytes_of, repeated, unread_storage
 from conformance.runtimes.pytorch.values import Tensor
 from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
 
@@ -36,6 +36,7 @@ _BESIDE = re.compile(
     r"code/[\w/]+\.py\.debug_pkl|traced_inputs(\.pkl|/\w+)|extra/.+|(backport_)?mobile_debug_handles\.pkl",
     re.ASCII,
 )
+_DEBUG = re.compile(r"code/[\w/]+\.py\.debug_pkl|(backport_)?mobile_debug_handles\.pkl", re.ASCII)
 _MAX_SMALL = 1024
 _DEBUG_SHARE = 6
 _ZERO_BLOCK = bytes(1 << 20)
@@ -82,6 +83,17 @@ class ScriptArchive:
             copy.writestr("archive/byteorder", "little")
         return out.getvalue()
 
+    def unread(self) -> Iterator[Unread]:
+        """Yield records for debugging beyond what the code explains, examples, extra files."""
+        sizes = {name: entry.data.size for name, entry in self._archive.members.items()}
+        code = sum(size for name, size in sizes.items() if _CODE.fullmatch(name))
+        debug = sum(size for name, size in sizes.items() if _DEBUG.fullmatch(name))
+        yield Unread(self.file, "records for debugging", debug - _DEBUG_SHARE * code)
+        beside = (name for name in sizes if _BESIDE.fullmatch(name))
+        yield from self._archive.unread(name for name in beside if not _DEBUG.fullmatch(name))
+        found = (*self.objects.places.items(), *self.objects.constants.items())
+        yield from unread_storage(((each.storage.key, each) for _, each in found), self.file)
+
     def close(self) -> None:
         """Close the file."""
         self._archive.close()
@@ -117,13 +129,6 @@ class ScriptArchive:
                 mend='Declare it as format "torch-state-dict", with an ONNX graph.',
             )
         archive.refuse_unknown(_is_known, _WHAT)
-        beside = [name for name in archive.members if _BESIDE.fullmatch(name)]
-        code = sum(archive.members[n].data.size for n in archive.members if _CODE.fullmatch(n))
-        archive.refuse_ballast(
-            beside,
-            _DEBUG_SHARE * code,
-            "Save the module without extra files, and trace it with small examples.",
-        )
         for name in (*_NEEDED, *_SMALL):
             if name in archive or name in _NEEDED:
                 archive.read(name, MAX_BYTES if name.endswith(".pkl") else _MAX_SMALL)
@@ -172,7 +177,6 @@ class ScriptArchive:
                     found=f"{self._archive.size_of(member)} bytes in {member}",
                     mend="Save the model again with torch.jit.save.",
                 )
-        check_slack([(tensor.storage.key, tensor) for _, tensor in found], self.file)
 
     def _check_storage(self, name: str, tensor: Tensor) -> None:
         member = tensor.storage.key

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, final
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, ModelSource, Unread
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.pytorch.exchange import (
@@ -67,6 +67,9 @@ class TorchScriptNetwork(ParameterNetwork):
     def close(self) -> None:
         """Close the file."""
         self._archive.close()
+
+    def _unread(self) -> Iterator[Unread]:
+        return self._archive.unread()
 
     def _inventory(self, graph: Graph) -> Inventory:
         """Return every tensor that is stored: parameters, buffers, attributes and constants."""

@@ -7,14 +7,14 @@ Neither kind is loaded by PyTorch. The pickle in a ``.pt`` is read by :mod:`pick
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.runtimes._protocol import Array
+from conformance.runtimes._protocol import Array, Unread
 from conformance.runtimes.pytorch.archive import Archive
 from conformance.runtimes.pytorch.pickled import MAX_BYTES, Place, read_pickle
-from conformance.runtimes.pytorch.stored import StoredTensors, check_slack, sort_tensors
+from conformance.runtimes.pytorch.stored import StoredTensors, sort_tensors, unread_storage
 from conformance.runtimes.pytorch.values import Tensor, Value
 from conformance.tensorfiles import open_tensors
 from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
@@ -27,16 +27,24 @@ _SMALL = (
     *(".format_version", ".storage_alignment"),
 )
 _MAX_SMALL = 1024
+_LONGEST_NAME = 1024
+_ENTRY_BYTES = 192
+"""Bytes that a tensor of ten axes takes in the header of a safetensors file, without its name."""
+
 _ALONE = "Save the tensors alone: torch.save(model.state_dict(), path)."
 
 
 @dataclass(frozen=True, slots=True)
 class StateDict:
-    """Tensors by the first of their names; ``aliases`` are further names of tied ones."""
+    """Tensors by the first of their names; ``aliases`` are further names of tied ones.
+
+    ``unread`` returns what nothing reads in the file.
+    """
 
     tensors: Mapping[str, Array]
     aliases: Mapping[str, str]
     close: Callable[[], None]
+    unread: Callable[[], Iterable[Unread]]
 
 
 def read_state_dict(path: Path, display: str, limit_bytes: int) -> StateDict:
@@ -51,12 +59,19 @@ def read_state_dict(path: Path, display: str, limit_bytes: int) -> StateDict:
     tensors = _tensors_of(archive)
     found = sort_tensors(tensors, display, limit_bytes)
     stored = StoredTensors(found.tensors, lambda key: archive.array(f"data/{key}"))
-    return StateDict(stored, found.aliases, archive.close)
+
+    def unread() -> Iterable[Unread]:
+        return (*archive.unread(()), *unread_storage(_storages(tensors), display))
+
+    return StateDict(stored, found.aliases, archive.close, unread)
 
 
 def _from_safetensors(path: Path, display: str, limit_bytes: int) -> StateDict:
     tensors = open_tensors(path, display=display, limit_bytes=limit_bytes)
-    return StateDict(tensors, {}, tensors.close)
+    header = path.stat().st_size - sum(array.nbytes for array in tensors.values())
+    needed = sum(len(name.encode()[:_LONGEST_NAME]) + _ENTRY_BYTES for name in tensors)
+    spare = Unread(display, "header (metadata, blanks)", header - needed)
+    return StateDict(tensors, {}, tensors.close, lambda: [spare])
 
 
 def _tensors_of(archive: Archive) -> dict[str, Tensor]:
@@ -76,9 +91,11 @@ def _tensors_of(archive: Archive) -> dict[str, Tensor]:
                 found=f"{archive.size_of(member)} bytes in {member}",
                 mend=_ALONE,
             )
-    stored_as = [(f"data/{tensor.storage.key}", tensor) for tensor in tensors.values()]
-    check_slack(stored_as, archive.display)
     return tensors
+
+
+def _storages(tensors: Mapping[str, Tensor]) -> Iterable[tuple[str, Tensor]]:
+    return ((f"data/{tensor.storage.key}", tensor) for tensor in tensors.values())
 
 
 def _check_members(archive: Archive) -> None:
@@ -91,7 +108,6 @@ def _check_members(archive: Archive) -> None:
             mend=f'Declare it as format "torchscript", without an ONNX graph. {_ALONE}',
         )
     archive.refuse_unknown(_is_known, "a state dict")
-    archive.refuse_ballast([], 0, _ALONE)
     for name in (*_NEEDED, archive.version_member, *(each for each in _SMALL if each in archive)):
         archive.read(name, MAX_BYTES if name == "data.pkl" else _MAX_SMALL)
     if "byteorder" in archive and archive.read("byteorder", _MAX_SMALL) != b"little":

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import final
 
-from conformance.runtimes._protocol import Array, ModelSource, PortInfo
+from conformance.runtimes._protocol import Array, ModelSource, PortInfo, Unread
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.fitting import Slot
@@ -50,6 +50,10 @@ class StateDictNetwork(ParameterNetwork):
         """Close the files."""
         self._topology.close()
         self._state.close()
+
+    def _unread(self) -> Iterator[Unread]:
+        yield from self._state.unread()
+        yield from self._topology.unread(self.inventory.used_bytes)
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         given, stored = tensors or {}, self._state.tensors

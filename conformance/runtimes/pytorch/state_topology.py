@@ -7,14 +7,14 @@ read. Everything else that the graph stores is its own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import final
 
 from onnx import TensorProto, ValueInfoProto
 
-from conformance.runtimes._protocol import Array, ModelSource, PortInfo
+from conformance.runtimes._protocol import Array, ModelSource, PortInfo, Unread
 from conformance.runtimes.fitting import Slot
 from conformance.runtimes.onnx.buffers import Buffer, buffer_of
 from conformance.runtimes.onnx.contents import Contents
@@ -30,13 +30,14 @@ from conformance.runtimes.onnx.session import open_session
 from conformance.runtimes.onnx.skeleton import build_skeleton
 from conformance.runtimes.onnx.store import TensorStore
 from conformance.runtimes.onnx.topology import read_topology
+from conformance.runtimes.onnx.unread import unread_in_model
 from conformance.runtimes.onnx.wire import Span
 from conformance.runtimes.pytorch.state_names import PREFIXES
 from conformance.runtimes.roles import StoredTensor, Use
-from conformance.verdicts import ConformanceError, Location, UnsupportedError
+from conformance.verdicts import Location, UnsupportedError
 
-MOST_VALUES = 64 << 10
-"""Bytes of values that the graph may hold for parameters: they count as size of the original."""
+_HEADER_BYTES = 256
+"""Bytes that name, type and shape of a tensor may take in the graph."""
 
 
 @final
@@ -46,12 +47,12 @@ class Topology:
     def __init__(self, source: ModelSource, tensors: Collection[str]) -> None:
         self.file = source.display[1]
         mapped = MappedFile(source.files[1], self.file)
-        layout = read_layout(mapped, source.limit_bytes)
+        self._layout = layout = read_layout(mapped, source.limit_bytes)
         self._topology = read_topology(layout, self.file)
         names = {name for each in tensors for name in _bare(each)}
         taken = self._take_inputs(names)
         stored = [r for r in layout.records if not r.constant and _is_filled(r, names)]
-        self._check_values(stored)
+        self._unread_values = stored
         own = [r for r in layout.records if r not in stored]
         self._slots = {record.name: record for record in (*stored, *taken)}
         self._contents = Contents(self._topology, layout.records, self.file, source.limit_bytes)
@@ -83,6 +84,16 @@ class Topology:
     def operators(self) -> int:
         """Number of operators of the graph."""
         return self._contents.operators
+
+    def unread(self, used_bytes: int) -> Iterator[Unread]:
+        """Yield what nothing reads in the graph: above all, its own values of the parameters.
+
+        ``used_bytes`` are those of the parameters that outputs depend on.
+        """
+        yield from unread_in_model(self._layout, self.file, used_bytes)
+        for record in self._unread_values:
+            place = f"{record.element} {record.name}, whose values the state dict has"
+            yield Unread(self.file, place, record.span.size - _HEADER_BYTES)
 
     def needs(self, slot: str) -> bool:
         """Say whether an output depends on what fills a slot."""
@@ -135,20 +146,6 @@ class Topology:
 
     def _placed(self, tensor: StoredTensor) -> StoredTensor:
         return replace(tensor, place=f"{tensor.place} of {self.file}")
-
-    def _check_values(self, slots: Collection[TensorRecord]) -> None:
-        held = {record.name: record.span.size for record in slots}
-        if sum(held.values()) > MOST_VALUES:
-            largest = max(held, key=lambda name: held[name])
-            raise ConformanceError(
-                "the graph holds values of its own for the parameters",
-                where=Location(self.file, element=largest),
-                expected=f"at most {MOST_VALUES} bytes: the state dict has the values, and these "
-                "would count as size of the original",
-                found=f"{sum(held.values())} bytes",
-                mend="Export the graph with export_params=False, or with external data whose file "
-                "is left out of the submission.",
-            )
 
     def _check_inside(self, records: Collection[TensorRecord]) -> None:
         for record in records:

@@ -9,12 +9,11 @@ from typing import final
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array
-from conformance.runtimes.pytorch.archive import BALLAST_BYTES, BALLAST_SHARE
+from conformance.runtimes._protocol import Array, Unread
 from conformance.runtimes.pytorch.values import Tensor
 from conformance.runtimes.roles import StoredTensor, Use
 from conformance.tensorfiles import check_name
-from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
+from conformance.verdicts import LimitError, Location, UnsupportedError
 
 
 @final
@@ -117,28 +116,19 @@ def _check_limit(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> 
             )
 
 
-def check_slack(tensors: Iterable[tuple[str, Tensor]], file: str) -> None:
-    """Raise ConformanceError if much of the stored data is in none of the tensors.
+def unread_storage(tensors: Iterable[tuple[str, Tensor]], file: str) -> Iterator[Unread]:
+    """Yield the bytes of storages that are in none of the tensors.
 
-    ``tensors`` come with what tells their storage from others. The bytes would count as size of
-    the original; PyTorch stores all of a tensor of which a network keeps a part.
+    ``tensors`` come with what tells their storage from others. PyTorch stores all of a tensor of
+    which a network keeps a part.
     """
     sizes: dict[str, int] = {}
     used: dict[str, dict[object, int]] = {}
     for storage, tensor in tensors:
         sizes[storage] = tensor.storage.nbytes
         used.setdefault(storage, {})[tensor.place] = tensor.distinct_bytes
-    slack = {key: size - sum(used[key].values()) for key, size in sizes.items()}
-    found = sum(each for each in slack.values() if each > 0)
-    allowed = BALLAST_BYTES + sum(sizes.values()) // BALLAST_SHARE
-    if found > allowed:
-        raise ConformanceError(
-            "much of the stored data is in no tensor of the network",
-            where=Location(file, element=max(slack, key=lambda key: slack[key])),
-            expected=f"at most {allowed} bytes of no tensor: they count as size of the original",
-            found=f"{found} bytes",
-            mend="Clone tensors that are a part of a larger one before the model is saved.",
-        )
+    for key, size in sizes.items():
+        yield Unread(file, f"{key}, in no tensor", size - sum(used[key].values()))
 
 
 def bytes_of(tensors: Iterable[tuple[Tensor, Array | None]], data: Array) -> Array:

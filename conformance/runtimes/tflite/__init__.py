@@ -6,7 +6,8 @@ Use it like this::
         outputs = network.bind(decoded).run({"image": image})
 
 How it is laid out, from bytes to outputs: ``schema`` and ``flatbuffer`` walk the mapped file,
-``model`` makes values of it; ``graph``, ``tensors`` and ``surplus`` say what cannot be judged;
+``model`` makes values of it; ``graph``, ``tensors`` say what cannot be judged, ``surplus``
+what nothing reads;
 ``stored`` and ``sparse`` find the tensors, ``uses`` how operators read them, ``hidden`` what is in
 no tensor; ``image`` puts others in their place, and ``interpreter`` runs the result.
 """

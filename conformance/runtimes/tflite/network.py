@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import final
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, ModelSource, Unread
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.libraries import versions_of
@@ -19,7 +19,7 @@ from conformance.runtimes.tflite.interpreter import SETTINGS, Session
 from conformance.runtimes.tflite.model import read_model
 from conformance.runtimes.tflite.ports import read_ports
 from conformance.runtimes.tflite.stored import as_tensors, stored_tensors
-from conformance.runtimes.tflite.surplus import check_surplus
+from conformance.runtimes.tflite.surplus import unread_in
 from conformance.runtimes.tflite.tensors import check_tensors
 from conformance.runtimes.tflite.uses import uses_of
 from conformance.tensorfiles import LFS_BYTES, map_file, refuse_lfs_pointer
@@ -49,7 +49,7 @@ class TfliteNetwork(ParameterNetwork):
             loose=loose_values(self._data, self._model, self._graphs, self._stored),
             operators=sum(len(self._model.subgraphs[n].operators) for n in self._graphs),
         )
-        check_surplus(reader, self._model, self._stored, self.parameters)
+        self._spare = unread_in(reader, self._model, self._stored)
         self._layout = plan_layout(self._model, self._stored, len(self._data))
         self._check_limit(source.limit_bytes)
         self._inputs, self._outputs = read_ports(self._model, self.file)
@@ -69,6 +69,9 @@ class TfliteNetwork(ParameterNetwork):
                 found="buffers that several tensors refer to, or sparse tensors",
                 mend="Convert the model without sparsity, and without sharing equal constants.",
             )
+
+    def _unread(self) -> tuple[Unread, ...]:
+        return self._spare
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         replaceable = self._layout.is_plain or self._layout.total <= LARGEST_TABLES

@@ -18,10 +18,15 @@ def drawn(**fields) -> Drawing:
     return Drawing(draw(curve(**fields), "p"))
 
 
+def test_without_a_known_factor_there_is_no_axis_for_it() -> None:
+    points = [{**point, "parameter_factor": None} for point in curve()["points"]]
+    assert "bytes of used parameters / bytes of the sample" not in drawn(points=points).texts
+
+
 def test_axes_say_what_they_are() -> None:
     texts = drawn().texts
     assert "top1 (higher is better)" in texts
-    assert {"size", "compression factor"} <= set(texts)
+    assert {"size", "bytes of used parameters / bytes of the sample"} <= set(texts)
     assert "16 KiB" in texts
     assert "8" in texts
 

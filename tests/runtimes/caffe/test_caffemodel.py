@@ -107,12 +107,6 @@ CASES = {
         UnsupportedError,
         "raw_data_type 4",
     ),
-    "padding": (GOOD + field(99, bytes(70_000)), MalformedError, "far more than parameters"),
-    "padding-in-a-name": (
-        GOOD + stored("x" * 70_000, []),
-        MalformedError,
-        "far more than parameters",
-    ),
 }
 
 

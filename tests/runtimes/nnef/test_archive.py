@@ -180,10 +180,6 @@ DAMAGED = {
     "behind-the-gzip": (gzip.compress(TAR) + b"more", "follows the compressed data"),
     "behind-the-tar": (gzip.compress(TAR + b"more"), "follows the end"),
     "many-zeros-behind": (gzip.compress(TAR + bytes(1 << 20)), "follows the end"),
-    "padded-with-a-file": (
-        gzip.compress(packed({**FILES, "more.bin": ROOM})),
-        "no part of a model",
-    ),
     "padded-with-a-tensor": (
         gzip.compress(packed({**FILES, "more.dat": m.tensor_bytes(W)})),
         "does not use",

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from conformance.runtimes.pytorch.archive import BALLAST_BYTES, Archive
+from conformance.runtimes.pytorch.archive import Archive
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
 from tests.runtimes.pytorch import files, nets
 
@@ -179,16 +179,6 @@ def test_members_that_the_format_has_not_are_refused(copied, reopen, form):
     assert "notes.txt" in caught.value.found
 
 
-@pytest.mark.parametrize("form", ["torchscript", "torch-export"])
-def test_extra_files_count_as_size_of_the_original(copied, reopen, form):
-    small, large = bytes(BALLAST_BYTES // 2), bytes(4 * BALLAST_BYTES)
-    with reopen(files.changed(copied(form), members={"extra/notes": small}), form) as network:
-        assert network.counts.parameters
-    with pytest.raises(ConformanceError, match="much that is no part of the network") as caught:
-        reopen(files.changed(copied(form), members={"extra/notes": large}), form)
-    assert "extra/notes" in str(caught.value.where)
-
-
 @FORMS
 def test_padding_counts_as_size_of_the_original(copied, reopen, form):
     path = copied(form)
@@ -200,8 +190,9 @@ def test_padding_counts_as_size_of_the_original(copied, reopen, form):
     data = bytearray(path.read_bytes())
     assert reopen(path, form).counts.parameters
     path.write_bytes(_padded(data, 60_000, 6))
-    with pytest.raises(ConformanceError, match="much that is no part of the network"):
-        reopen(path, form)
+    with reopen(path, form) as network:
+        padding = [each for each in network.unread if each.piece.startswith("padding before")]
+    assert sum(each.bytes for each in padding) > 6 * 59_000
 
 
 def _padded(data: bytearray, size: int, count: int) -> bytes:
@@ -250,8 +241,13 @@ def test_data_that_are_not_as_long_as_the_tensor_are_refused(copied, reopen, for
     name = _data_member(path, form)
     data = files.members(path)[name]
     made = {"missing": None, "short": data[:-4], "long": data + bytes(1 << 17), "empty": b""}
+    changed = files.changed(path, members={name: made[change]})
+    if (change, form) == ("long", "torch-export"):  # a tensor may be a slice of a larger one
+        with reopen(changed, form) as network:
+            assert (1 << 17) in [each.bytes for each in network.unread]
+        return
     with pytest.raises(ConformanceError) as caught:
-        reopen(files.changed(path, members={name: made[change]}), form)
+        reopen(changed, form)
     assert caught.value.where
     assert caught.value.mend
 

@@ -364,12 +364,6 @@ def test_a_listed_file_that_is_none_of_its_parts_is_unused(savedmodel):
         assert network.unused_files == ("model/assets/notes.txt",)
 
 
-def test_a_fingerprint_that_is_no_fingerprint_is_unused(savedmodel):
-    (savedmodel.parent / "fingerprint.pb").write_bytes(bytes(70_000))
-    with nets.opened(savedmodel) as network:
-        assert network.unused_files == ("model/fingerprint.pb",)
-
-
 def test_only_listed_files_are_opened(savedmodel):
     alone = nets.source_of(savedmodel)
     alone = type(alone)(alone.files[:1], alone.display[:1], alone.root, alone.limit_bytes)

@@ -236,28 +236,6 @@ def test_a_loop_that_leads_astray_is_malformed(converted, tmp_path, change, said
     assert said in str(error)
 
 
-def padded(model):
-    model.metadata[0].name = b"notes"
-    model.buffers[model.metadata[0].buffer].data = np.zeros(70_000, np.uint8)
-
-
-@pytest.mark.parametrize("where", ["metadata", "end", "text"])
-def test_bytes_that_are_no_network_are_refused(converted, tmp_path, where):
-    path = converted / "cnn.tflite"
-    content = {
-        "metadata": lambda: m.changed(path, padded),
-        "end": lambda: path.read_bytes() + bytes(70_000),
-        "text": lambda: m.changed(path, lambda x: setattr(x, "description", b"x" * 70_000)),
-    }[where]()
-    assert "far more than the network" in str(refused(tmp_path, content))
-
-
-def test_a_little_metadata_does_no_harm(converted, tmp_path, expected):
-    content = (converted / "cnn.tflite").read_bytes() + bytes(4000)
-    with m.opened_bytes(tmp_path, content) as network:
-        assert m.run(network, expected["images"]).shape == (5, 3)
-
-
 def test_a_model_beyond_the_limit_is_refused(converted, tmp_path):
     content = (converted / "cnn.tflite").read_bytes()
     error = refused(tmp_path, content, limit=4096)

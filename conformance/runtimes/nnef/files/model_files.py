@@ -17,9 +17,6 @@ GRAPH = "graph.nnef"
 QUANTISATION = "graph.quant"
 TENSOR = ".dat"
 
-MAX_OTHER = 64 << 10
-"""The most bytes of files in an archive that NNEF does not know: a licence, a readme."""
-
 _ARCHIVES = (".tgz", ".gz")
 
 
@@ -27,13 +24,15 @@ _ARCHIVES = (".tgz", ".gz")
 class ModelFiles:
     """The files of one model; ``tensors`` by label, ``others`` as displayed.
 
-    ``folder`` is where an archive was unpacked, for :meth:`close` to remove.
+    ``members`` are files in an archive that NNEF does not know. ``folder`` is where an archive was
+    unpacked, for :meth:`close` to remove.
     """
 
     graph: StoredFile
     quantisation: StoredFile | None
     tensors: Mapping[str, StoredFile]
     others: tuple[str, ...] = ()
+    members: tuple[StoredFile, ...] = ()
     folder: Path | None = field(default=None)
 
     @property
@@ -103,24 +102,12 @@ def _of_archive(source: ModelSource) -> ModelFiles:
             )
         graph, quantisation = stored.pop(GRAPH), stored.pop(QUANTISATION, None)
         others = [name for name in stored if not name.endswith(TENSOR)]
-        _check_others([stored.pop(name) for name in others])
+        members = tuple(stored.pop(name) for name in others)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     tensors = {_label(name): file for name, file in stored.items()}
-    return ModelFiles(graph, quantisation, tensors, source.display[1:], folder)
-
-
-def _check_others(files: list[StoredFile]) -> None:
-    size = sum(file.size() for file in files)
-    if size > MAX_OTHER:
-        raise MalformedError(
-            "the archive holds files that are no part of a model",
-            where=max(files, key=StoredFile.size).where(),
-            expected=f"graph.nnef, graph.quant, tensors, and at most {MAX_OTHER} bytes besides",
-            found=f"{size} bytes in {', '.join(file.member for file in files[:5])}",
-            mend="Make the archive again without them: they would count as the model's size.",
-        )
+    return ModelFiles(graph, quantisation, tensors, source.display[1:], members, folder)
 
 
 def _label(name: str) -> str:

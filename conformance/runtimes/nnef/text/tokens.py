@@ -27,9 +27,6 @@ KEYWORDS = frozenset({
 MAX_NAME = 1024
 """The most characters of a name or a text in quotes."""
 
-MAX_SURPLUS = 64 << 10
-"""So many more characters may be blanks, comments and overlong names than are not."""
-
 _USUAL_NAME = 64
 _MAX_INTEGER = (1 << 31) - 1
 _MAX_SCALAR = 3.4028234663852886e38
@@ -74,7 +71,6 @@ class Source:
         clean: list[str] = []
         self.tokens = list(self._cut(clean))
         self.clean = "".join(clean)
-        self._check_surplus()
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return line and column, both from 1."""
@@ -106,18 +102,12 @@ class Source:
             clean.append("" if text.startswith("#") else text)
         yield Token("end", "", end)
 
-    def _check_surplus(self) -> None:
-        """Refuse text that is there to be long: its bytes count as the size of the original."""
+    @property
+    def spare(self) -> int:
+        """Characters of comments and overlong names, and blanks beyond as many as the rest has."""
         needed = sum(min(len(token.text), _USUAL_NAME) for token in self.tokens)
-        surplus = len(self._text) - needed
-        if surplus > MAX_SURPLUS + needed:
-            raise MalformedError(
-                "the text is mostly blanks, comments or overlong names",
-                where=self.file.where(),
-                expected=f"at most {MAX_SURPLUS + needed} characters beside {needed} of the graph",
-                found=f"{surplus} characters",
-                mend="Remove them: all bytes count as the size of the original.",
-            )
+        blanks = len(self.clean) - sum(len(token.text) for token in self.tokens)
+        return len(self._text) - needed - min(blanks, needed)
 
     def _check(self, token: Token) -> None:
         if len(token.text) > MAX_NAME:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn, final
 
 import numpy as np
 import numpy.typing as npt
 
+from conformance.runtimes._protocol import Unread
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.wire import Span
 from conformance.runtimes.tensorflow.faults import damaged
+from conformance.runtimes.tensorflow.keras_file.unread import unread_in_config
 from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -23,6 +25,7 @@ MOST_SLACK = 64 << 10
 """Bytes of the file that are no member's data: headers, the directory, and no room for more."""
 
 _MOST_TEXT = 64 << 20
+_MOST_HEADERS, _MOST_METADATA = 1 << 10, 256
 _END, _LOCAL = struct.Struct("<4sHHHHIIH"), 30
 _NAME_LENGTHS = struct.Struct("<HH")
 _DEFLATE_MAX_RATIO = 1032
@@ -57,6 +60,15 @@ class KerasArchive:
                 name,
             )
         return data
+
+    def unread(self) -> Iterator[Unread]:
+        """Yield what is in no member, and what the members hold that no layer is made of."""
+        sizes = {name: info.compress_size for name, info in self._members.items()}
+        between = self._file.size - sum(sizes.values())
+        yield Unread(self.display, "headers and gaps of the archive", between - _MOST_HEADERS)
+        dates = sizes["metadata.json"] - _MOST_METADATA
+        yield Unread(self.display, "member metadata.json", dates)
+        yield from unread_in_config(self.read(CONFIG).tobytes(), self.display)
 
     def close(self) -> None:
         """Unmap the file, as soon as no view of it is left."""

@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from conformance.runtimes._protocol import Array
+from conformance.runtimes._protocol import Array, Unread
 from conformance.runtimes.dtypes import DType
 from conformance.runtimes.libraries import library
 from conformance.runtimes.tensorflow.engine import EXTRA
@@ -64,6 +64,10 @@ class Weights:
     def where(self, path: str) -> Location:
         """Return where an array is."""
         return Location(self._display, element=path)
+
+    def unread(self) -> Unread:
+        """Return the bytes of the file beyond arrays and what HDF5 keeps with each object."""
+        return Unread(self._display, "model.weights.h5, in no array", self._free() - self._kept())
 
     def close(self) -> None:
         """Close the file."""
@@ -129,11 +133,16 @@ class Weights:
 
     def _check_gap(self) -> None:
         """Refuse a file of which much belongs to no array: its bytes would count as weights."""
-        count = sum(path.count("/") + 1 for path in self.datasets)
-        used = sum(dataset.nbytes for dataset in self.datasets.values())
-        allowed = _MOST_GAP + _GAP_PER_OBJECT * count
-        if not 0 <= self._size - used <= allowed:
-            self._refuse("", f"at most {allowed} bytes besides arrays", f"{self._size - used}")
+        free, allowed = self._free(), _MOST_GAP + self._kept()
+        if not 0 <= free <= allowed:
+            self._refuse("", f"at most {allowed} bytes besides arrays", f"{free}")
+
+    def _free(self) -> int:
+        return int(self._size - sum(dataset.nbytes for dataset in self.datasets.values()))
+
+    def _kept(self) -> int:
+        """Return what headers of the arrays and of the groups around them may take."""
+        return _GAP_PER_OBJECT * sum(path.count("/") + 1 for path in self.datasets)
 
     def _elsewhere(self, path: str, found: str) -> ConformanceError:
         return ConformanceError(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import final
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, ModelSource, Unread
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.roles import Inventory, MadeLate, StoredTensor, Use
@@ -60,6 +60,10 @@ class KerasNetwork(ParameterNetwork):
         """Close the file; runners go on working."""
         self._weights.close()
         self._archive.close()
+
+    def _unread(self) -> Iterator[Unread]:
+        yield from self._archive.unread()
+        yield self._weights.unread()
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         """Return the function of a session of its own, with its own variables."""

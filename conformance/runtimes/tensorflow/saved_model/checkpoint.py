@@ -15,7 +15,7 @@ from typing import Any, NoReturn, final
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array
+from conformance.runtimes._protocol import Array, Unread
 from conformance.runtimes.dtypes import DType
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.wire import Span, WireReader
@@ -27,8 +27,8 @@ from conformance.runtimes.tensorflow.saved_model.files import INDEX, Files
 from conformance.runtimes.tensorflow.saved_model.table import MOST_BYTES, read_table
 from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
 
-MOST_GAP = 64 << 10
-"""Bytes of a data file that no variable may lay claim to."""
+_OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
+"""The description of the objects that variables belong to, which TensorFlow writes and reads."""
 
 _MOST_RANK = 32
 _CRC_BYTES = 4
@@ -60,6 +60,7 @@ class Checkpoint:
         self.entries: Mapping[str, Stored] = {}
         self._shards: list[MappedFile] = []
         self._sound: set[str] = set()
+        self.unread: tuple[Unread, ...] = ()
         if path is not None:
             self._read_index(path, files.data, format)
             self._check_spans()
@@ -148,9 +149,9 @@ class Checkpoint:
         return Stored(key, dtype, shape, entry.shard_id, span, entry.crc32c)
 
     def _check_spans(self) -> None:
-        """Refuse values that leave their file, overlap, or leave much of it to nobody."""
+        """Refuse values that leave their file or overlap; note what belongs to nobody."""
         ends = [0] * len(self._shards)
-        free = 0
+        free: list[Unread] = []
         for stored in sorted(self.entries.values(), key=lambda s: (s.shard, s.span)):
             mapped = self._mapped(stored)
             if stored.span.end > mapped.size:
@@ -164,17 +165,12 @@ class Checkpoint:
                 )
             if stored.span.size and stored.span.begin < ends[stored.shard]:
                 self._damaged(stored, f"bytes from {ends[stored.shard]} on", "bytes of another")
-            free += max(0, stored.span.begin - ends[stored.shard])
+            free.append(_gap(mapped, ends[stored.shard], stored.span.begin))
+            if stored.dtype is None and stored.key != _OBJECTS:
+                free.append(Unread(mapped.display, f"the string {stored.key}", stored.span.size))
             ends[stored.shard] = max(ends[stored.shard], stored.span.end)
-        free += sum(shard.size - end for shard, end in zip(self._shards, ends, strict=True))
-        if free > MOST_GAP:
-            raise ConformanceError(
-                "the data files hold much that belongs to no variable",
-                where=Location(self._shards[0].display),
-                expected=f"at most {MOST_GAP} bytes: they count as the size of the original",
-                found=f"{free} bytes",
-                mend="Export the model again.",
-            )
+        free += (_gap(each, end, each.size) for each, end in zip(self._shards, ends, strict=True))
+        self.unread = tuple(free)
 
     def _check_total(self, limit_bytes: int) -> None:
         total = sum(stored.span.size for stored in self.entries.values())
@@ -200,6 +196,11 @@ class Checkpoint:
             expected=expected,
             found=found,
         )
+
+
+def _gap(shard: MappedFile, begin: int, end: int) -> Unread:
+    piece = f"a gap that belongs to no variable: bytes {begin} to {end}"
+    return Unread(shard.display, piece, max(0, end - begin))
 
 
 def _message(name: str, format: str) -> Any:

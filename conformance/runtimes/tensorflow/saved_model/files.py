@@ -14,7 +14,6 @@ INDEX = "variables/variables.index"
 _DATA = re.compile(r"variables/(variables\.data-\d{5}-of-\d{5})")
 KERAS = "keras_metadata.pb"
 _BESIDE = frozenset({"fingerprint.pb", KERAS})
-_MOST_BESIDE = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,8 @@ class Files:
     """The listed files by what they are, each with its name for messages.
 
     ``data`` are by the names that the index gives them, ``keras`` is the description for Keras 2;
-    ``unused`` says, as displayed, which files the network is not made of.
+    ``unused`` says, as displayed, which files the network is not made of; ``beside`` are those that
+    TensorFlow writes next to it, which may be listed, but are not read.
     """
 
     graph: tuple[Path, str]
@@ -30,6 +30,7 @@ class Files:
     data: Mapping[str, tuple[Path, str]]
     keras: tuple[Path, str] | None
     unused: tuple[str, ...]
+    beside: tuple[tuple[Path, str], ...]
 
 
 def files_of(source: ModelSource) -> Files:
@@ -42,6 +43,7 @@ def files_of(source: ModelSource) -> Files:
     folder, root = graph[0].resolve().parent, source.root.resolve()
     places: dict[str, tuple[Path, str]] = {}
     unused: list[str] = []
+    beside: list[tuple[Path, str]] = []
     for path, display in zip(source.files[1:], source.display[1:], strict=True):
         place = path.resolve()
         inside = place.is_relative_to(folder) and place.is_relative_to(root)
@@ -50,17 +52,13 @@ def files_of(source: ModelSource) -> Files:
             raise _listed_twice(display)
         if name in (INDEX, KERAS) or _DATA.fullmatch(name):
             places[name] = path, display
-        if _is_unused(name, path):
+        if name in _BESIDE:
+            beside.append((path, display))
+        elif name != INDEX and not _DATA.fullmatch(name):
             unused.append(display)
     data = {m[1]: places[name] for name in places if (m := _DATA.fullmatch(name))}
-    return Files(graph, places.get(INDEX), data, places.get(KERAS), tuple(unused))
-
-
-def _is_unused(name: str, path: Path) -> bool:
-    """Return whether a file is no part of a model, or a description that holds more than one."""
-    if name in _BESIDE:
-        return path.stat().st_size > _MOST_BESIDE
-    return name != INDEX and not _DATA.fullmatch(name)
+    keras = places.get(KERAS)
+    return Files(graph, places.get(INDEX), data, keras, tuple(unused), tuple(beside))
 
 
 def files_beside(path: Path) -> tuple[str, ...]:

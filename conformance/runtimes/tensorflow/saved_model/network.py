@@ -9,7 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
-from conformance.runtimes._protocol import Array, ModelSource
+from conformance.runtimes._protocol import Array, ModelSource, Unread
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.dtypes import DType
@@ -44,6 +44,7 @@ from conformance.runtimes.tensorflow.saved_model.checkpoint import Checkpoint
 from conformance.runtimes.tensorflow.saved_model.files import Files, files_of
 from conformance.runtimes.tensorflow.saved_model.loading import check_loading
 from conformance.runtimes.tensorflow.saved_model.signature import serving_graph, serving_signature
+from conformance.runtimes.tensorflow.saved_model.unread import unread_in_files, unread_in_graph
 from conformance.runtimes.tensorflow.saved_model.variables import (
     Variable,
     plain_name,
@@ -64,8 +65,9 @@ class SavedModelNetwork(ParameterNetwork):
     def __init__(self, source: ModelSource) -> None:
         super().__init__(source.display[0])
         tf = tensorflow_for(FORMAT)
-        files = files_of(source)
-        meta_graph = _read_graph(files, min(source.limit_bytes, _MOST_GRAPH))
+        self._files = files = files_of(source)
+        self._most_graph = min(source.limit_bytes, _MOST_GRAPH)
+        meta_graph = _read_graph(files, self._most_graph)
         check_loading(meta_graph, files, FORMAT)
         signature = serving_signature(meta_graph, self.file)
         reached = _checked_reach(meta_graph, list(signature.fetched.values()), self.file)
@@ -85,6 +87,7 @@ class SavedModelNetwork(ParameterNetwork):
             operators=count_operators(places),
         )
         self.unused_fix = fix_for_unused(self.unused_parameters)
+        self._fetched = tuple(signature.fetched.values())
         self._loaded = LoadedGraph(graph, signature, self.file, FORMAT)
         self.inputs, self.outputs = signature.inputs, signature.outputs
         self.unused_files = (*files.unused, *self._checkpoint.unused_files)
@@ -93,6 +96,14 @@ class SavedModelNetwork(ParameterNetwork):
     def close(self) -> None:
         """Close the files; runners go on working."""
         self._checkpoint.close()
+
+    def _unread(self) -> Iterator[Unread]:
+        """Parse the graph once more: opening leaves out of it what this is about."""
+        path, file = self._files.graph
+        graph = _read_graph(self._files, self._most_graph)
+        yield from unread_in_graph(graph, self._fetched, path.stat().st_size, file)
+        yield from unread_in_files(self._files)
+        yield from self._checkpoint.unread
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         """Return the function of a session of its own, with its own variables."""
