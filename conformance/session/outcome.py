@@ -17,7 +17,7 @@ from conformance.session.environment import environment_block
 from conformance.session.progress import ProgressLine
 from conformance.session.run import Target
 from conformance.session.summary import print_verdict
-from conformance.session.waivers import Waiver, unused_waivers
+from conformance.session.waivers import Waiver, unused_waivers, why_unused
 from conformance.session.writing import UNFINISHED, ReportWriter
 from conformance.text import one_line
 from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding
@@ -179,8 +179,8 @@ class Outcome:
             return  # A waiver of what was not selected matches nothing now, and is right.
         findings = [f for t in self._targets.values() for _, f in t.reported(self._waivers)]
         for waiver in unused_waivers(self._waivers, findings):
-            matches = f"the waiver of {waiver.check} for {waiver.subject} matches no finding"
-            terminalreporter.line(one_line(f"warning: {matches}"), yellow=True)
+            reason = why_unused(waiver, findings)
+            terminalreporter.line(one_line(f"warning: {reason}"), yellow=True)
 
 
 def _test(nodeid: str) -> str:

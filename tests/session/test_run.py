@@ -75,7 +75,7 @@ def test_check_that_was_left_out_cannot_be_waived(tiny: Path) -> None:
     pass_all(target)
     left_out = target.planned[-1]
     del target.findings[left_out.test]
-    waiver = Waiver(left_out.check.id, left_out.subject.id, "because", "https://example.org")
+    waiver = Waiver(left_out.check.id, left_out.subject.id, 1.0, "because", "https://example.org")
     made = report(target, waiver)
     assert made["verdict"] == "incomplete"
     assert made["waivers"] == []
