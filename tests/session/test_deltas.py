@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.jsonschemas import load_schema
-from conformance.session.deltas import judge_change, judge_delta
+from conformance.session.deltas import is_improvement, judge_change, judge_delta
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Verdict
 
@@ -114,3 +114,25 @@ def test_a_relative_tolerance_is_relative_to_the_layer_before() -> None:
     assert not judged.passes
     assert judged.expected == "higher is better; loss ≤ 0.1 of the layer before's value"
     assert changed(0.5, 0.46, type="relative", bound=0.1).passes
+
+
+@pytest.mark.parametrize(
+    ("direction", "low", "high", "improved"),
+    [
+        ("higher", 0.8, 0.95, True),
+        ("higher", 1e-9, 0.1, True),
+        ("higher", 0.0, 0.1, False),
+        ("higher", -0.1, 0.1, False),
+        ("higher", -0.2, -0.1, False),
+        ("lower", -0.2, -0.1, True),
+        ("lower", -0.2, 0.0, False),
+        ("lower", 0.1, 0.2, False),
+        ("higher", None, None, False),
+    ],
+)
+def test_improvement_is_one_that_the_whole_interval_shows(
+    direction: str, low: float | None, high: float | None, improved: bool
+) -> None:
+    interval = None if low is None else {**INTERVAL, "low": low, "high": high}
+    metric = Metric("top1", "top-k-accuracy", "", direction, Tolerance("absolute", 0.1))  # type: ignore[arg-type]
+    assert is_improvement(metric, {"interval": interval}) is improved
