@@ -14,7 +14,7 @@ from tests.evaluation.bench import add_sample
 from tests.evaluation.in_process import findings
 
 LIKENESS, BETTER, DELTA = "SAMPLE-ORIGIN-001", "METRIC-IMPROVEMENT-001", "METRIC-DELTA-001"
-FORMS = {"tensors": dict, "nnc": lambda arrays: raw_stream(arrays)}
+FORMS = {"tensors": dict, "nnc": raw_stream}
 
 
 def judged(root: Path, monkeypatch: pytest.MonkeyPatch, form: str, *, retraining: bool) -> Mapping:
