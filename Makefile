@@ -12,9 +12,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Apart from .venv: it needs twenty packages that nothing else does.
+COSMIC_RAY_VERSION := 8.7.0
+COSMIC_RAY := build/mutants-$(COSMIC_RAY_VERSION)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help conformance test test-fast verdicts lint lock bench image image-test clean
+.PHONY: help conformance test test-fast verdicts mutants lint lock bench image image-test clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +40,9 @@ test-fast: $(READY) ## run the tests that need no framework: a minute
 
 verdicts: $(READY) ## judge all that is bundled (or ONLY), compare with tests/reference
 	@$(BIN)/python -m tests.reference $(ONLY)
+
+mutants: $(READY) $(COSMIC_RAY) ## try whether tests notice changes to what gives verdicts (or ONLY): hours
+	@nice $(BIN)/python -m tests.mutants --cosmic-ray $(COSMIC_RAY) $(ONLY)
 
 lint: $(READY) ## check style, types and the lock
 	$(BIN)/ruff check .
@@ -70,6 +76,10 @@ PIP_FIND_LINKS at a folder with a CPU wheel of torch, or PIP_EXTRA_INDEX_URL at 
 wheels (PyTorch's install page names one), and start again without $(VENV).
 endef
 export NO_TORCH
+
+$(COSMIC_RAY):
+	@$(PYTHON) -m venv $(dir $(COSMIC_RAY))..
+	@$@ -m pip --disable-pip-version-check install --quiet cosmic-ray==$(COSMIC_RAY_VERSION)
 
 # Once, and again when the lock or pyproject.toml changes.
 $(READY): requirements.lock pyproject.toml

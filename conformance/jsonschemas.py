@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, FormatChecker
 
 _SUFFIX = ".schema.json"
+# White space, control characters, marks that hide or reorder text, what RFC 3986 excludes.
+_NOT_IN_ADDRESSES = re.compile(
+    r"[\s<>\"{}|\\^`\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
 _FOLDERS = (Path(__file__).parent / "schemas", Path(__file__).parents[1] / "schemas")
 
 
@@ -59,22 +63,29 @@ def _format_checker() -> FormatChecker:
     from jsonschema import FormatChecker
 
     checker = FormatChecker(formats=())
-    checker.checks("uri")(_is_uri)
+    checker.checks("uri", raises=ValueError)(_is_web_address)
     checker.checks("date", raises=ValueError)(_is_date)
     checker.checks("date-time", raises=ValueError)(_is_date_time)
     return checker
 
 
-def _is_uri(value: object) -> bool:
+def _is_web_address(value: object) -> bool:
+    """Return whether a reader can open ``value`` and knows where it leads.
+
+    Other schemes run code (``javascript:``) or lead nowhere; what stands before an ``@`` can look
+    like the host.
+    """
     if not isinstance(value, str):
         return True
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return False
-    if not parts.scheme or re.search(r"[\s<>\"{}|\\^`]", value):
-        return False
-    return bool(parts.hostname if parts.scheme in {"http", "https", "ftp"} else parts.path)
+    parts = urlsplit(value)
+    labels = (parts.hostname or "").removesuffix(".").split(".")
+    return (
+        parts.scheme in {"http", "https"}
+        and all(labels)
+        and parts.port != 0  # A port that is not a number raises ValueError.
+        and "@" not in parts.netloc
+        and not _NOT_IN_ADDRESSES.search(value)
+    )
 
 
 def _is_date(value: object) -> bool:

@@ -181,6 +181,34 @@ def test_lossless_is_bit_exact(judge: Judge) -> None:
     judge.passed(f"all {compared['tensors']} tensors equal the original's bit by bit")
 
 
+def test_parameters_come_from_the_original(judge: Judge) -> None:
+    """Each parameter is more like the original's than shuffled values would be."""
+    likeness = judge.evidence("decode")["likeness"]
+    unlike = likeness["unlike"]
+    more = [f"and {len(unlike) - SHOWN} more"] if len(unlike) > SHOWN else []
+    judge.require(
+        not unlike,
+        f"{len(unlike)} of {likeness['compared']} parameters have nothing in common with the "
+        "original's",
+        expected="values that go with the original's more than shuffled values would: the method "
+        "says that the network was not trained further",
+        found="; ".join(
+            [
+                f"{each['tensor']}: correlation {each['correlation']:.3g}, shuffled values reach "
+                f"{each['shuffled']:.3g}"
+                for each in unlike[:SHOWN]
+            ]
+            + more
+        ),
+        where=judge.place_in_sample(unlike[0]["tensor"] if unlike else None),
+        mend="submit a sample of this network; if it was trained further, declare "
+        '"retraining": true, and if its parameters were put in a different order, say so in '
+        "method/parameter_reduction. This is advice",
+        evidence={"unlike": [each["tensor"] for each in unlike]},
+    )
+    judge.passed(f"{likeness['compared']} parameters are like the original's")
+
+
 def _features(names: Collection[str]) -> str:
     return f"feature {_quoted(names)} is" if len(names) == 1 else f"features {_quoted(names)} are"
 

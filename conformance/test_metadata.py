@@ -65,6 +65,18 @@ def test_nothing_to_import(judge: Judge) -> None:
     judge.passed("the top of the folder holds no module of Python")
 
 
+def test_training_is_not_test(judge: Judge) -> None:
+    """No model has training data that is its test data."""
+    judge.adopt_problems()
+    judge.passed("no model was trained on its test data")
+
+
+def test_dataset_sizes(judge: Judge) -> None:
+    """No data set has fewer items than the vectors that were taken from it."""
+    judge.adopt_problems()
+    judge.passed("every data set has as many items as its vectors")
+
+
 def test_licences(judge: Judge) -> None:
     """Every licence is an SPDX expression."""
     judge.adopt_problems()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.evaluation.plan import Subject
-from conformance.session.deltas import judge_delta
+from conformance.session.deltas import difference_text, is_improvement, judge_delta
 from conformance.session.judge import Judge
 from conformance.session.noise import noise_row, spread_of
 from conformance.verdicts import Location
@@ -38,6 +38,22 @@ def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
         evidence=judged.row,
     )
     judge.passed(judged.message, expected=judged.expected, found=judged.found, evidence=judged.row)
+
+
+def test_no_improvement_from_nowhere(subject: Subject, judge: Judge) -> None:
+    """A sample that was not trained further is no better than chance makes it."""
+    measured = judge.measured("reconstruction")
+    judge.require(
+        not is_improvement(judge.metric, measured),
+        f"by {judge.metric.id!r} the sample is better than the original, by more than chance",
+        expected="a loss, or an improvement that its interval does not tell from none: the method "
+        "says that the network was not trained further",
+        found=difference_text(measured),
+        where=Location(METADATA, pointer=subject.pointer),
+        mend="find out whether the targets of the vectors were made by the sample, or the sample "
+        'was fitted to them; if it was trained further, declare "retraining": true. This is advice',
+    )
+    judge.passed("the sample is not better than the original beyond chance")
 
 
 def test_tolerance_above_noise(subject: Subject, judge: Judge) -> None:

@@ -38,7 +38,7 @@ _SUITES = {
 
 OVER: dict[Over, str] = {
     "submission": "the submission",
-    "importable": "a submission with modules of Python at the top of its folder",
+    "advised": "a submission that there is such advice on",
     "model": "each model",
     "vectors": "each vector set, with its model",
     "agreement": "each vector set that equals that of another format",
@@ -49,11 +49,13 @@ OVER: dict[Over, str] = {
     "sample": "each sample",
     "stream": "each sample that is a bitstream",
     "lossless": "each lossless sample",
+    "unretrained": "each lossy sample of tensors whose method names no retraining",
     "run": "each sample and vector set it is measured on",
     "direct_run": "each sample that is itself a network, and vector set it is measured on",
     "access": "each sample that claims random access",
     "claim": "each metric value claimed for a sample",
     "delta": "each metric that a sample is judged by",
+    "improvement": "each metric that a sample is judged by whose method names no retraining",
     "noise": "each metric that a sample is judged by, of networks given in several formats",
     "update": "each bitstream of an update",
     "merge": "each merge of updates",
@@ -104,6 +106,16 @@ FAILURES = {
         "The top of the folder holds files that Python would import if it were started there "
         "(`*.py`, `*.so`, `*.pth`, packages). This tool never does, but whoever unpacks the "
         "submission may. Advice: no part of the verdict."
+    ),
+    "SUBMISSION-DATA-001": (
+        "A model was trained on what it is tested with: one entry of datasets is both, or two "
+        "entries have one SHA-256, or one split of one url, doi or name. A network may know such "
+        "test data by heart. Advice: no part of the verdict."
+    ),
+    "SUBMISSION-DATA-002": (
+        "A data set has fewer items than a vector set that was taken from it; shards with the same "
+        "input files count once. One of the numbers is wrong, or items were repeated. Advice: no "
+        "part of the verdict."
     ),
     "SUBMISSION-LICENSE-001": (
         "A licence cannot be told from its text: nobody knows what may be done with the material."
@@ -219,11 +231,24 @@ FAILURES = {
     "SAMPLE-LOSSLESS-001": (
         "A sample that is called lossless differs in a name, type, shape or bit."
     ),
+    "SAMPLE-ORIGIN-001": (
+        "Parameters correlate with the original's no more than shuffled values do (three standard "
+        "deviations of the correlation of a permutation), though the method says that nothing was "
+        "trained further: perhaps a different network, or parameters in a different order. Tensors "
+        "of fewer than 64 values, and those whose values are all equal, are not compared, nor are "
+        "samples that are networks themselves: these have names and layouts of their own. Advice: "
+        "no part of the verdict."
+    ),
     "SAMPLE-RUN-001": "The reconstructed network does not run on the vectors.",
     "METRIC-CLAIM-001": "The sample does not perform as claimed, better or worse.",
     "METRIC-DELTA-001": (
         "The sample lost more than its tolerance allows (`fail`), or there are too few items to"
         " tell at the declared confidence (`undecided`)."
+    ),
+    "METRIC-IMPROVEMENT-001": (
+        "The sample is better than the original, and the whole interval of the difference says so, "
+        "though the method says that nothing was trained further: perhaps the targets were made by "
+        "the sample, or it was fitted to the test data. Advice: no part of the verdict."
     ),
     "METRIC-NOISE-001": (
         "The original's own value of the metric differs by more than the tolerance from one format "

@@ -25,7 +25,8 @@ and run it again. `nnr-conformance schema NAME` prints a schema.
 A submission is a folder with one file `submission.json` and the files that it lists. All keys are
 given below; a key that begins with `x_` is yours to use anywhere. Ids consist of lower-case
 letters, digits, `.`, `_` and `-`, and are unique within their section. A text
-`<fill in: ...>`, as `nnr-conformance init` writes it, is refused until it is replaced.
+`<fill in: ...>`, as `nnr-conformance init` writes it, is refused until it is replaced. A text has
+at least one visible character; a web address begins with `http://` or `https://` and names a host.
 """
 
 _PARTS = ("submission", "model", "dataset", "metric", "vectors", "sample", "method")
@@ -47,6 +48,7 @@ def page() -> str:
     objects = [
         *(found for name in _PARTS for found in _objects(load_schema(name))),
         *(found for name in _SHARED for found in _objects(common[name])),
+        *_objects(load_schema("waiver")),
     ]
     return "\n".join([_INTRODUCTION, *(line for each in objects for line in _section(each))])
 

@@ -15,7 +15,10 @@ from conformance.jsonschemas import load_schema, schema_names, validator
 from conformance.submission.explanations import explained_keywords
 
 ROOT = Path(__file__).parents[1]
-OURS = ("common", "dataset", "method", "metric", "model", "sample", "submission", "vectors")
+OURS = (
+    *("common", "dataset", "method", "metric", "model", "sample", "submission", "vectors"),
+    "waiver",
+)
 ANNOTATIONS = {
     *("$schema", "$id", "$defs", "$ref", "title", "description", "examples", "default"),
     *("properties", "patternProperties", "items", "if", "then", "allOf"),
@@ -132,17 +135,70 @@ def test_the_library_is_imported_late():
 
 @pytest.mark.parametrize(
     "text",
-    ["https://example.org", "http://example.org:80/a?b#c", "doi:10.1/2", "urn:isbn:0", "ftp://a/b"],
+    [
+        *("https://example.org", "http://example.org:80/a?b#c", "HTTPS://Example.org./x"),
+        *("https://[::1]/a", "https://例え.jp/", "http://localhost/a@b"),
+    ],
 )
 def test_addresses(text):
     assert validator("common").evolve(schema={"format": "uri"}).is_valid(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "example.org", "/a/b", "https://", "http://[", "http://a b", "https:///x", "a:"]
+    "text",
+    [
+        *("", "example.org", "/a/b", "//example.org", "a:", "http:example.org", "https://"),
+        *("https:///x", "https://:80/", "https://.", "https://a..b/", "https://user@/", "http://["),
+        *("javascript:alert(1)", "javascript://example.org/%0aalert(1)", "data:text/html,x"),
+        *("file:///etc/passwd", "ftp://a/b", "doi:10.1/2", "urn:isbn:0", "mailto:a@example.org"),
+        *(
+            "http://a b",
+            "https://a\tb",
+            "https://example.org/\u202e",
+            "\x01https://a",
+            "https://a\n",
+        ),
+        *("https://a:x/", "https://a:99999/", "https://a:0/", "https://example.org@evil.example/"),
+    ],
 )
 def test_what_is_no_address(text):
     assert not validator("common").evolve(schema={"format": "uri"}).is_valid(text)
+
+
+def definitions(schema: Any, name: str) -> Iterator[str]:
+    """The path of every field that refers to the shared definition `name`."""
+    reference = f"urn:nnr-conformance:schema:common:1.0#/$defs/{name}"
+    for key, value in schema.items() if isinstance(schema, dict) else ():
+        if isinstance(value, dict) and reference in (
+            value.get("$ref"),
+            value.get("items", {}).get("$ref"),
+        ):
+            yield key
+        yield from definitions(value, name)
+
+
+def test_every_field_that_is_an_address_has_the_form_of_one():
+    fields = {
+        (each, key)
+        for each in OURS
+        for schema in objects(load_schema(each))
+        for key in schema["properties"]
+        if key in {"url", "link", "uri", "homepage", "address", "href"}
+    }
+    known = {(each, key) for each in OURS for key in definitions(load_schema(each), "uri")}
+    assert fields == known == {("dataset", "url"), ("method", "url"), ("waiver", "link")}
+
+
+BLANK = ["", " ", "\t\n", "\x00\x07", "\x1b", "\xa0", "\u200b", "\u2060\ufeff", "\u202e", "\u3164"]
+
+
+@pytest.mark.parametrize("text", BLANK)
+@pytest.mark.parametrize("name", ["text", "spdx"])
+def test_a_text_without_a_visible_character_is_no_text(name, text):
+    definition = load_schema("common")["$defs"][name]
+    assert not validator("common").evolve(schema=definition).is_valid(text)
+    for visible in ("x", "語", "-"):
+        assert validator("common").evolve(schema=definition).is_valid(f"{text}{visible}{text}")
 
 
 @pytest.mark.parametrize(

@@ -137,12 +137,16 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["sample"] = tuple(subject for subject, _ in samples)
     listed["stream"] = tuple(s for s, sample in samples if sample.codec in BITSTREAM_CODECS)
     listed["lossless"] = tuple(subject for subject, sample in samples if sample.lossless)
+    listed["unretrained"] = tuple(s for s, sample in samples if _is_like_original(sample))
     listed["run"] = tuple(_runs(name, submission))
     listed["direct_run"] = tuple(
         run for run in listed["run"] if run.sample and run.sample.codec in MODEL_CODECS
     )
     listed["claim"] = tuple(_claims(name, submission))
     listed["delta"] = tuple(_deltas(name, submission))
+    listed["improvement"] = tuple(
+        s for s in listed["delta"] if s.sample and not s.sample.method.retraining
+    )
     listed["noise"] = tuple(_noisy(listed["delta"], name, submission))
     return {**listed, **chain_subjects(listed["sample"], submission)}
 
@@ -287,6 +291,15 @@ def _samples(name: str, submission: Submission) -> Iterator[tuple[Subject, Sampl
             ),
             sample,
         )
+
+
+def _is_like_original(sample: Sample) -> bool:
+    """Return whether the parameters of a sample should be like the original's.
+
+    A network as a sample has names, types and layouts of its own: none of its tensors is known to
+    stand for one of the original's.
+    """
+    return not (sample.lossless or sample.method.retraining or sample.codec in MODEL_CODECS)
 
 
 def _runs(name: str, submission: Submission) -> Iterator[Subject]:

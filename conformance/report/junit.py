@@ -55,23 +55,17 @@ def _suite(module: str, findings: list[dict[str, Json]], report: Mapping[str, Js
         suite.add_property("selected", str(report["selected"]))
     seen: dict[str, int] = {}
     cases = []
-    reasons = {
-        (waiver["check"], waiver["subject"]): waiver["reason"] for waiver in report["waivers"]
-    }
     for entry in findings:
         name = visible(clip(f"{entry['subject']} [{entry['check']}]", _NAME_LENGTH))
         seen[name] = seen.get(name, 0) + 1
         unique = name if seen[name] == 1 else f"{name} ({seen[name]})"
-        reason = reasons.get((entry["check"], entry["subject"]), "")
         folder = report["environment"].get("submission")
-        cases.append(_case(module, unique, entry, reason, folder))
+        cases.append(_case(module, unique, entry, folder))
     suite.add_testcases(cases)
     return suite
 
 
-def _case(
-    module: str, name: str, entry: dict[str, Json], waived_because: str, folder: str | None
-) -> TestCase:
+def _case(module: str, name: str, entry: dict[str, Json], folder: str | None) -> TestCase:
     from junitparser import Error, Failure, Skipped, TestCase
 
     case = TestCase(name, module)
@@ -84,7 +78,8 @@ def _case(
     elif entry["required"] and verdict in _ERRORS:
         kind = Error
     label = LABELS[verdict] if entry["required"] else f"{LABELS[verdict]} (advisory)"
-    reason = waived_because if verdict is Verdict.WAIVED else entry["message"]
+    waiver = entry["evidence"].get("waiver", {})
+    reason = waiver.get("reason", "") if verdict is Verdict.WAIVED else entry["message"]
     result = kind(visible(clip(f"{label}: {reason}", _NAME_LENGTH)), verdict.value)
     again = repeated([entry], folder)
     result.text = visible(

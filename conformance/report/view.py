@@ -108,7 +108,7 @@ def view_of(report: Mapping[str, Json]) -> View:
         selection=selection_notice(report),
         partial=partial_notice(report),
         counts=tuple((v.value, report["summary"][v.value]) for v in reversed(SEVERITY)),
-        groups=_groups(findings, report["waivers"], report["environment"].get("submission")),
+        groups=_groups(findings, report["environment"].get("submission")),
         passed=_passed(findings),
         sample_verdicts=_sample_verdicts(findings),
         with_parameters=tuple(s for s in report["samples"] if s["parameters"]),
@@ -123,12 +123,7 @@ def view_of(report: Mapping[str, Json]) -> View:
     )
 
 
-def _groups(
-    findings: Iterable[Mapping[str, Json]],
-    waivers: Iterable[Mapping[str, Json]],
-    folder: str | None,
-) -> tuple[Group, ...]:
-    waived = {(waiver["check"], waiver["subject"]): waiver for waiver in waivers}
+def _groups(findings: Iterable[Mapping[str, Json]], folder: str | None) -> tuple[Group, ...]:
     by_verdict: dict[str, dict[str, list[Mapping[str, Json]]]] = {v.value: {} for v in SEVERITY}
     for entry in findings:
         by_verdict[entry["verdict"]].setdefault(_sameness(entry), []).append(entry)
@@ -140,7 +135,7 @@ def _groups(
                 Card(
                     same[0],
                     tuple(same),
-                    waived.get((same[0]["check"], same[0]["subject"])),
+                    same[0]["evidence"].get("waiver"),
                     repeated(same, folder),
                 )
                 for same in folded.values()

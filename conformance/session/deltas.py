@@ -67,11 +67,29 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
         verdict=verdict,
         message=f"{metric.id}: {short.explanation if short else judgement.explanation}",
         expected=(f"{short.expected}; " if short else "") + _expected(use.tolerance, metric),
-        found=f"original {reference:.10g}, sample {value:.10g}, "
-        f"delta {judgement.delta:+.6g}{_interval_text(interval)}"
-        + (f"; {in_words(measured['counted'])}" if short else ""),
+        found=difference_text(measured) + (f"; {in_words(measured['counted'])}" if short else ""),
         mend=short.mend if short else _mend(judgement, interval, needed),
         row=row,
+    )
+
+
+def is_improvement(metric: Metric, measured: Mapping[str, Json]) -> bool:
+    """Return whether the sample is better than the original beyond the interval of the difference.
+
+    Without an interval nobody knows what chance explains.
+    """
+    interval = _interval(measured["interval"])
+    if interval is None:
+        return False
+    return interval.low > 0 if metric.direction == "higher" else interval.high < 0
+
+
+def difference_text(measured: Mapping[str, Json]) -> str:
+    """Return what was measured of the original and the sample, in words."""
+    reference, value = float(measured["reference"]), float(measured["value"])
+    return (
+        f"original {reference:.10g}, sample {value:.10g}, "
+        f"delta {value - reference:+.6g}{_interval_text(_interval(measured['interval']))}"
     )
 
 

@@ -14,10 +14,11 @@ import pytest
 from conformance.caller import as_typed
 from conformance.evaluation.limits import Limits
 from conformance.session.environment import environment_block
+from conformance.session.exit_code import ENDED_EARLY, code_of_nothing, code_of_run
 from conformance.session.progress import ProgressLine
 from conformance.session.run import Target
 from conformance.session.summary import print_verdict
-from conformance.session.waivers import Waiver, unused_waivers
+from conformance.session.waivers import Waiver, unused_waivers, why_unused
 from conformance.session.writing import UNFINISHED, ReportWriter
 from conformance.text import one_line
 from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding
@@ -25,26 +26,6 @@ from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Fi
 SUITES = Path(__file__).parents[1]
 PROPERTY = "nnr-conformance"
 """The user property by which a test item hands over its findings."""
-
-WORST_FIRST = (
-    ExitCode.INTERNAL,
-    ExitCode.USAGE,
-    ExitCode.FAIL,
-    ExitCode.INCOMPLETE,
-    ExitCode.PASS,
-)
-ENDED_EARLY = (
-    pytest.ExitCode.INTERRUPTED,
-    pytest.ExitCode.INTERNAL_ERROR,
-    pytest.ExitCode.USAGE_ERROR,
-)
-CODE_OF_NOTHING: Mapping[int, int] = {
-    pytest.ExitCode.USAGE_ERROR: ExitCode.USAGE,
-    pytest.ExitCode.NO_TESTS_COLLECTED: ExitCode.USAGE,
-    pytest.ExitCode.INTERNAL_ERROR: ExitCode.INTERNAL,
-    pytest.ExitCode.TESTS_FAILED: ExitCode.FAIL,
-}
-"""The exit code of a run that ended before the first check, by pytest's; else incomplete."""
 
 
 class Outcome:
@@ -144,25 +125,18 @@ class Outcome:
         """Write the reports and set the exit code, before the summary is printed."""
         self.finished = True
         if not self._begun:
-            code = CODE_OF_NOTHING.get(exitstatus, ExitCode.INCOMPLETE)
-            session.exitstatus = ExitCode.USAGE if self._refused else code
+            session.exitstatus = ExitCode.USAGE if self._refused else code_of_nothing(exitstatus)
             return
         if self._progress is not None:
             self._progress.clear()
         stopped = bool(session.shouldstop or session.shouldfail)
         self._writer.finish(complete=not stopped and exitstatus not in ENDED_EARLY)
-        codes = [report["exit_code"] for report in self._writer.reports.values()]
-        if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
-            codes.append(ExitCode.INTERNAL)
-        if exitstatus == pytest.ExitCode.USAGE_ERROR:
-            codes.append(ExitCode.USAGE)
-        if self._failures > self._writer.refused():
-            # More failures than findings: the two disagree, which is a defect and never a pass.
-            codes.append(ExitCode.INTERNAL)
-        if exitstatus == pytest.ExitCode.TESTS_FAILED and set(codes) == {ExitCode.PASS}:
-            # Other tests that ran beside the suites have failed.
-            codes.append(ExitCode.FAIL)
-        session.exitstatus = min(codes, key=WORST_FIRST.index)
+        session.exitstatus = code_of_run(
+            exitstatus,
+            (report["exit_code"] for report in self._writer.reports.values()),
+            failed=self._failures,
+            refused=self._writer.refused(),
+        )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdict of every submission and where its reports are."""
@@ -179,8 +153,8 @@ class Outcome:
             return  # A waiver of what was not selected matches nothing now, and is right.
         findings = [f for t in self._targets.values() for _, f in t.reported(self._waivers)]
         for waiver in unused_waivers(self._waivers, findings):
-            matches = f"the waiver of {waiver.check} for {waiver.subject} matches no finding"
-            terminalreporter.line(one_line(f"warning: {matches}"), yellow=True)
+            reason = why_unused(waiver, findings)
+            terminalreporter.line(one_line(f"warning: {reason}"), yellow=True)
 
 
 def _test(nodeid: str) -> str:

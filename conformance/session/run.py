@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from conformance.checks import CHECKS, Check, Over
+from conformance.checks import CHECKS, Check
 from conformance.evaluation.plan import Subject, subjects
 from conformance.session.waivers import Waiver, apply_waivers
 from conformance.submission import Loaded
@@ -131,7 +131,7 @@ def targets_of(submissions: Sequence[Loaded]) -> tuple[Target, ...]:
     ids = Counter(loaded.id for loaded in submissions)
     wanted = [_own_name(s) if ids[s.id] == 1 else _folder_name(s) for s in submissions]
     return tuple(
-        Target(name, loaded, tuple(_plan(_subjects(_own_name(loaded), loaded), name)))
+        Target(name, loaded, tuple(_plan(loaded, name)))
         for name, loaded in zip(_distinct(wanted), submissions, strict=True)
     )
 
@@ -153,15 +153,13 @@ def _distinct(wanted: Iterable[str]) -> list[str]:
     return names
 
 
-def _subjects(name: str, loaded: Loaded) -> Mapping[Over, tuple[Subject, ...]]:
-    """Return the subjects of the plan; what only advice is about is one where there is some."""
-    listed = subjects(name, loaded.submission)
-    return {**listed, "importable": listed["submission"]} if loaded.advice else listed
-
-
-def _plan(by_kind: Mapping[Over, tuple[Subject, ...]], name: str) -> Iterator[Planned]:
+def _plan(loaded: Loaded, name: str) -> Iterator[Planned]:
+    """Yield every check of every subject; one that only gives advice, where it has some."""
+    listed = subjects(_own_name(loaded), loaded.submission)
+    advised = {finding.check for finding in loaded.advice}
     for check in CHECKS:
-        for subject in by_kind.get(check.over, ()):
+        over = "submission" if check.over == "advised" and check.id in advised else check.over
+        for subject in listed.get(over, ()):
             yield Planned(check, subject.among(name))
 
 

@@ -96,11 +96,16 @@ class ReportWriter:
                 warnings.warn(one_line(str(error)), stacklevel=1)
 
     def refused(self) -> int:
-        """Return how many findings of all reports make a submission fail."""
+        """Return how many checks of all reports make a submission fail."""
         return sum(
-            finding["verdict"] in REFUSING
+            len(
+                {
+                    f["test"]
+                    for f in report["findings"]
+                    if f["required"] and f["verdict"] in REFUSING
+                }
+            )
             for report in self.reports.values()
-            for finding in report["findings"]
         )
 
     def _place(self, target: Target) -> Path:

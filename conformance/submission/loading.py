@@ -20,6 +20,7 @@ from conformance.submission.files import FileFacts
 from conformance.submission.layers import find_layer_problems
 from conformance.submission.licences import find_bad_licences
 from conformance.submission.listed import compare_files, find_listings, iterate_values
+from conformance.submission.oddities import find_odd_data
 from conformance.submission.positions import Pointer, pointer_text
 from conformance.submission.problems import Problem, to_findings
 from conformance.submission.reading import (
@@ -119,6 +120,7 @@ def load(
     certain = _without_consequences(
         [*loose, *listed.problems, *others], _broken(document, violations)
     )
+    odd = () if refused or loose else _first(limits, find_odd_data(document.data))
     name = _submission_id(document)
     return Loaded(
         root=document.root,
@@ -127,7 +129,7 @@ def load(
         problems=to_findings(_first(limits, refused, certain), document, name),
         files=listed.files,
         metadata_sha256=document.sha256,
-        advice=to_findings(listed.advice, document, name),
+        advice=to_findings([*listed.advice, *odd], document, name),
         ignored=listed.ignored,
     )
 

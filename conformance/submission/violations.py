@@ -1,4 +1,4 @@
-"""What the JSON Schema of a submission has against its metadata, each defect once.
+"""What a JSON Schema has against what somebody wrote, each defect once.
 
 Two errors about the same value, or a misspelt key and the lack of the key it was meant to be,
 become one :class:`~conformance.submission.explanations.Violation`.
@@ -14,11 +14,11 @@ from conformance.submission.positions import Pointer
 from conformance.verdicts import Json
 
 
-def find_violations(data: Json, limit: int) -> tuple[Violation, ...]:
-    """Return what the schema of a submission has against ``data``, at most ``limit`` times."""
+def find_violations(data: Json, limit: int, schema: str = "submission") -> tuple[Violation, ...]:
+    """Return what the schema named ``schema`` has against ``data``, at most ``limit`` times."""
     violations = (
         violation
-        for error in validator("submission").iter_errors(data)
+        for error in validator(schema).iter_errors(data)
         for violation in explain(
             Breach(
                 pointer=tuple(error.absolute_path),

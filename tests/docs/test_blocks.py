@@ -26,7 +26,7 @@ from conformance.checks import CHECKS
 from conformance.evaluation.limits import Limits
 from conformance.runtimes import RUNTIMES
 from conformance.session.environment import environment_block
-from conformance.session.outcome import WORST_FIRST
+from conformance.session.exit_code import WORST_FIRST
 from conformance.session.sizes import RATIO_TOLERANCE
 from conformance.session.waivers import read_waivers
 from conformance.submission.pieces import VALUE_TOLERANCE

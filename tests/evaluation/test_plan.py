@@ -30,6 +30,7 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
         "agreement": [],
         "noise": [],
         "lossless": ["tiny/exact"],
+        "unretrained": ["tiny/half"],
         "run": ["tiny/half@test", "tiny/half-onnx@test", "tiny/exact@test"],
         "claim": [
             "tiny/half/top1",
@@ -39,6 +40,12 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
             "tiny/exact/top1",
         ],
         "delta": [
+            "tiny/half/top1",
+            "tiny/half/distance",
+            "tiny/half-onnx/top1",
+            "tiny/half-onnx/distance",
+        ],
+        "improvement": [
             "tiny/half/top1",
             "tiny/half/distance",
             "tiny/half-onnx/top1",
@@ -64,7 +71,15 @@ def test_vectors_are_named_where_a_metric_alone_is_ambiguous(tiny: Path) -> None
 
 def test_every_kind_of_subject_is_planned_for(tiny: Path) -> None:
     # Advice has a subject only where there is any.
-    assert {check.over for check in CHECKS} == {*ids(tiny), "importable"}
+    assert {check.over for check in CHECKS} == {*ids(tiny), "advised"}
+
+
+def test_nothing_is_odd_about_a_sample_that_was_trained_further(tiny: Path) -> None:
+    metadata = tiny_submission.write(tiny)
+    for sample in metadata["samples"]:
+        sample["method"]["retraining"] = True
+    tiny_submission.save(tiny, metadata)
+    assert ids(tiny)["unretrained"] == ids(tiny)["improvement"] == []
 
 
 def test_unreadable_metadata_leave_only_themselves_to_check() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from conformance.evaluation.tasks.tensor_error import tensor_error
+from conformance.evaluation.tasks.tensor_error import likeness, likeness_block, tensor_error
 
 
 def test_an_equal_tensor_has_no_error() -> None:
@@ -84,3 +84,91 @@ def test_rms_never_exceeds_the_greatest_error(decoded, original) -> None:
     facts = tensor_error(decoded, original, 9)
     assert facts["rms_error"] <= facts["max_abs_error"] * (1 + 1e-12)
     assert facts["max_abs_error"] == np.abs(decoded.astype(float) - original.astype(float)).max()
+
+
+# --- what a parameter has in common with the original's
+
+DRAWN = np.random.default_rng(7)
+ORIGINAL = DRAWN.normal(0.1, 1.0, (64, 64)).astype(np.float32)
+
+
+def pruned(share: float) -> np.ndarray:
+    return np.where(np.abs(ORIGINAL) > np.quantile(np.abs(ORIGINAL), share), ORIGINAL, 0)
+
+
+def low_rank(rank: int) -> np.ndarray:
+    u, s, v = np.linalg.svd(ORIGINAL)
+    return (u[:, :rank] * s[:rank]) @ v[:rank]
+
+
+def named(decoded: np.ndarray, original: np.ndarray = ORIGINAL) -> bool:
+    found = likeness(decoded, original)
+    assert found is not None
+    return bool(likeness_block({"w": found})["unlike"])
+
+
+@pytest.mark.parametrize(
+    "decoded",
+    {
+        "equal": ORIGINAL,
+        "float16": ORIGINAL.astype(np.float16),
+        "bfloat16": ORIGINAL.astype(ml_dtypes.bfloat16),
+        "float8": ORIGINAL.astype(ml_dtypes.float8_e4m3fn),
+        "integers": np.rint(ORIGINAL * 50).astype(np.int8),
+        "int4": np.rint(ORIGINAL * 2).clip(-8, 7).astype(ml_dtypes.int4),
+        "signs": np.sign(ORIGINAL),
+        "one in a hundred left": pruned(0.99),
+        "one in a thousand left": pruned(0.999),
+        "rank 1": low_rank(1),
+        "shared by clusters": np.quantile(ORIGINAL, [0.25, 0.75])[(ORIGINAL > 0).astype(int)],
+        "scaled far": ORIGINAL * np.float64(1e300),
+        "scaled near": ORIGINAL * np.float64(1e-300),
+    }.values(),
+)
+def test_what_compression_leaves_is_like_the_original(decoded: np.ndarray) -> None:
+    assert not named(decoded)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("size", [64, 1000, 100_000])
+def test_other_values_are_like_shuffled_ones(seed: int, size: int) -> None:
+    drawn = np.random.default_rng([seed, size])
+    original = drawn.gamma(2.0, 1.0, size)
+    assert named(drawn.permutation(original), original)
+    assert named(drawn.normal(0, 5, size), original)
+    assert named(-original, original)
+
+
+def test_values_and_those_of_shuffled_ones_are_by_hand() -> None:
+    ramp = np.arange(101.0)
+    assert likeness(ramp, 3 * ramp - 7) == {"correlation": pytest.approx(1.0), "shuffled": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("decoded", "original"),
+    [
+        (np.arange(63.0), np.arange(63.0)),
+        (np.zeros(64), np.arange(64.0)),
+        (np.arange(64.0), np.full(64, 0.1)),
+        (np.arange(64.0).reshape(8, 8), np.arange(64.0)),
+        (np.array([np.nan, *range(63)]), np.arange(64.0)),
+        (np.array([np.inf, *range(63)]), np.arange(64.0)),
+        (np.arange(64) + 0j, np.arange(64.0)),
+        (np.array(["a"] * 64), np.array(["b"] * 64)),
+        (np.zeros((0, 3)), np.zeros((0, 3))),
+    ],
+    ids=["few", "zeros", "constant", "shape", "nan", "infinite", "complex", "strings", "empty"],
+)
+def test_what_cannot_be_compared_is_not_named(decoded: np.ndarray, original: np.ndarray) -> None:
+    assert likeness(decoded, original) is None
+
+
+def test_block_counts_what_was_compared_and_names_what_is_unlike() -> None:
+    found = {
+        "b": {"correlation": 0.1, "shuffled": 0.1},
+        "a": {"correlation": -0.9, "shuffled": 0.1},
+        "c": {"correlation": 0.2, "shuffled": 0.1},
+    }
+    block = likeness_block(found)
+    assert block["compared"] == 3
+    assert [each["tensor"] for each in block["unlike"]] == ["a", "b"]

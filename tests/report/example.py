@@ -8,6 +8,13 @@ from conformance.report import ReportedFinding, build_report
 from conformance.verdicts import Finding, Location, Verdict
 
 MODEL = "digits-cnn"
+WAIVER = {
+    "check": "SAMPLE-SIZE-001",
+    "subject": "m/a",
+    "value": 0.9,
+    "reason": "agreed",
+    "link": None,
+}
 ORIGINAL_SIZE = 154_321
 CHECKS = {
     "SUBMISSION-SCHEMA-001": ("test_metadata::test_schema", "The metadata follow the schemas"),

@@ -24,6 +24,10 @@ TEXTS = {
 
 def build(text: str) -> dict[str, Any]:
     """Return a report with ``text`` wherever free text can stand."""
+    waiver = {
+        **dict.fromkeys(("check", "subject", "value", "reason"), text),
+        "link": f"javascript:{text}",
+    }
     entries = [
         ReportedFinding(
             Finding(
@@ -36,7 +40,7 @@ def build(text: str) -> dict[str, Any]:
                 found=text,
                 where=Location(file=text, pointer=text, element=text),
                 mend=text,
-                evidence={text: [text]},
+                evidence={text: [text], "waiver": waiver},
             ),
             required=True,
             title=text,
@@ -58,7 +62,6 @@ def build(text: str) -> dict[str, Any]:
     sample["features"] = {"declared": [text], "derived": [text]}
     model = {**example.model(), "id": text, "title": text, "format": text, "network_type": text}
     model["metrics"] = [{"metric": text, "vectors": text, "declared": 1.0, "measured": None}]
-    waiver = {"check": text, "subject": text, "reason": text, "link": f"javascript:{text}"}
     return example.build(
         submission_block=dict.fromkeys(example.SUBMISSION, text),
         profile=text,

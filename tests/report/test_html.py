@@ -196,16 +196,14 @@ def test_megabytes_of_text_are_clipped(render):
 
 
 def test_waiver_shows_reason_and_link():
-    waiver = {
-        "check": "SAMPLE-SIZE-001",
-        "subject": "m/a",
-        "reason": "agreed at the meeting",
-        "link": "https://example.com/minutes",
-    }
-    finding = example.finding("SAMPLE-SIZE-001", "m/a", "waived", message="Sizes differ.")
+    link = "https://example.com/minutes"
+    waiver = {**example.WAIVER, "reason": "agreed at the meeting", "link": link}
+    finding = example.finding(
+        "SAMPLE-SIZE-001", "m/a", "waived", message="Sizes differ.", evidence={"waiver": waiver}
+    )
     page = Page(render_html(example.build(findings=[finding], waivers=[waiver])))
     assert "Waived because" in page.text
-    assert page.text.count("agreed at the meeting") == 2
+    assert page.text.count("agreed at the meeting") == 3  # Card, evidence and table.
     links = [link for link in page.all("a") if link["href"] == waiver["link"]]
     assert len(links) == 2
     assert all("noopener" in link["rel"] for link in links)

@@ -85,8 +85,10 @@ def test_skipped_case_says_why():
 
 
 def test_waived_case_gives_the_reason_of_the_waiver():
-    waiver = {"check": "SAMPLE-SIZE-001", "subject": "m/a", "reason": "agreed", "link": None}
-    finding = example.finding("SAMPLE-SIZE-001", "m/a", "waived", message="Sizes differ.")
+    waiver = example.WAIVER
+    finding = example.finding(
+        "SAMPLE-SIZE-001", "m/a", "waived", message="Sizes differ.", evidence={"waiver": waiver}
+    )
     (case,) = parse(example.build(findings=[finding], waivers=[waiver])).iter("testcase")
     assert case[0].get("message") == "Waived: agreed"
     assert "Sizes differ." in case[0].text

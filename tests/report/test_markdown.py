@@ -98,9 +98,11 @@ def test_no_html_and_no_link_of_the_submitter_survives(name):
 
 
 def test_waiver_shows_its_reason():
-    waiver = {"check": "SAMPLE-SIZE-001", "subject": "m/a", "reason": "agreed", "link": None}
-    finding = example.finding("SAMPLE-SIZE-001", "m/a", "waived", message="Sizes differ.")
+    waiver = example.WAIVER
+    finding = example.finding(
+        "SAMPLE-SIZE-001", "m/a", "waived", message="Sizes differ.", evidence={"waiver": waiver}
+    )
     text = render_markdown(example.build(findings=[finding], waivers=[waiver]))
     assert "  - Waived because: agreed\n" in text
     assert "**0 of 1 required check passed; 1 waived.**" in text
-    assert "| SAMPLE-SIZE-001 | m/a | agreed | — |" in text
+    assert "| SAMPLE-SIZE-001 | m/a | 0.9 | agreed | — |" in text

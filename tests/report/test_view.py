@@ -60,12 +60,12 @@ def test_failures_that_differ_in_anything_stay_apart():
 
 
 def test_each_waived_finding_has_its_own_waiver():
-    waivers = [
-        {"check": "SAMPLE-SIZE-001", "subject": f"m/{n}", "reason": f"reason {n}", "link": None}
-        for n in range(2)
-    ]
+    waivers = [{**example.WAIVER, "subject": f"m/{n}", "reason": f"reason {n}"} for n in range(2)]
     (group,) = view(
-        *(example.finding("SAMPLE-SIZE-001", f"m/{n}", "waived") for n in range(2)),
+        *(
+            example.finding("SAMPLE-SIZE-001", each["subject"], "waived", evidence={"waiver": each})
+            for each in waivers
+        ),
         waivers=waivers,
     ).groups
     assert [card.waiver["reason"] for card in group.cards] == ["reason 0", "reason 1"]

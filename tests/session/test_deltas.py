@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.jsonschemas import load_schema
-from conformance.session.deltas import judge_change, judge_delta
+from conformance.session.deltas import is_improvement, judge_change, judge_delta
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Verdict
 
@@ -184,3 +184,25 @@ def test_a_fall_onto_the_bound_passes_only_if_it_is_inclusive(inclusive: bool, s
     judged = changed(0.9, 0.89, inclusive=inclusive)
     assert judged.passes is inclusive
     assert judged.expected == f"higher is better; loss {sign} 0.01"
+
+
+@pytest.mark.parametrize(
+    ("direction", "low", "high", "improved"),
+    [
+        ("higher", 0.8, 0.95, True),
+        ("higher", 1e-9, 0.1, True),
+        ("higher", 0.0, 0.1, False),
+        ("higher", -0.1, 0.1, False),
+        ("higher", -0.2, -0.1, False),
+        ("lower", -0.2, -0.1, True),
+        ("lower", -0.2, 0.0, False),
+        ("lower", 0.1, 0.2, False),
+        ("higher", None, None, False),
+    ],
+)
+def test_improvement_is_one_that_the_whole_interval_shows(
+    direction: str, low: float | None, high: float | None, improved: bool
+) -> None:
+    interval = None if low is None else {**INTERVAL, "low": low, "high": high}
+    metric = Metric("top1", "top-k-accuracy", "", direction, Tolerance("absolute", 0.1))  # type: ignore[arg-type]
+    assert is_improvement(metric, {"interval": interval}) is improved

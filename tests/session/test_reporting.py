@@ -82,7 +82,7 @@ def test_a_waived_loss_is_still_a_point() -> None:
     samples = [sample("a", 1000), sample("b", 2000)]
     found = judged(*samples)
     planned, finding = about("METRIC-DELTA-001", samples[0], dict(found[0][1].evidence), "fail")
-    waiver = Waiver("METRIC-DELTA-001", finding.subject, "agreed", "https://example.org")
+    waiver = Waiver("METRIC-DELTA-001", finding.subject, 0.8, "agreed", "https://example.org")
     made = report(samples, [(planned, finding), found[1]], waiver)
     assert len(made["rate_performance"][0]["points"]) == 2
     assert [each["reason"] for each in made["waivers"]] == ["agreed"]

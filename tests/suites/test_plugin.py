@@ -19,7 +19,7 @@ from tests.suites.test_runs import edit
 OF_TINY = [
     check
     for check in CHECKS
-    if check.over not in ("stream", "agreement", "noise", "access", "importable")
+    if check.over not in ("stream", "agreement", "noise", "access", "advised")
     and not check.id.startswith(("UPDATE-", "LAYER-"))
 ]
 """The checks of the tiny submission: no bitstream, update, layer or random access, one format."""
@@ -122,7 +122,7 @@ def test_check_without_a_subject_is_left_out(judge_folders: Runner, tiny: Path) 
     checks = {finding["check"] for finding in run.report()["findings"]}
     left_out = {check.id for check in CHECKS} - checks
     assert {check for check in left_out if not check.startswith(("UPDATE-", "LAYER-"))} == {
-        "SUBMISSION-FILE-005",
+        *("SUBMISSION-FILE-005", "SUBMISSION-DATA-001", "SUBMISSION-DATA-002"),
         "SAMPLE-STREAM-001",
         "SAMPLE-LOSSLESS-001",
         "MODEL-AGREEMENT-001",

@@ -136,19 +136,34 @@ def test_several_submissions_are_judged_apart(
     assert run.report("other")["verdict"] == "fail"
 
 
-def test_submissions_with_one_id_are_named_by_folder(
+def test_submissions_with_one_id_are_named_by_folder_and_waived_by_id(
     judge_folders: Runner, tiny: Path, tmp_path: Path
 ) -> None:
     alone = judge_folders(edit(tiny, strict_tolerance)).report()
+    values = {f"{f['check']} {f['subject']}": f["evidence"].get("value") for f in alone["findings"]}
     twin = tmp_path / "twin"
     tiny_submission.write(twin)
     waivers = [
-        {"check": check, "subject": subject, "reason": "agreed", "link": "https://example.org"}
-        for check, _, subject in (key.partition(" ") for key in FAILED)
+        {
+            "check": "METRIC-DELTA-001",
+            "subject": f"tiny/{sample}/distance",
+            "value": value,
+            "reason": "agreed at the meeting",
+            "link": "https://example.org/minutes",
+        }
+        for sample, value in [
+            ("half", values["METRIC-DELTA-001 tiny/half/distance"]),
+            ("half-onnx", values["METRIC-DELTA-001 tiny/half-onnx/distance"]),
+            ("misspelt", 0.5),
+        ]
     ]
     (tmp_path / "waivers.json").write_text(json.dumps(waivers), encoding="utf-8")
     options = ["--waivers", str(tmp_path / "waivers.json")]
-    assert judge_folders(tiny, twin, options=options).code == 0
+    run = judge_folders(tiny, twin, options=options)
+    assert run.code == 0, run.output
+    assert set(run.verdicts("tiny").values()) == {"waived"}
+    assert len(run.report("tiny")["waivers"]) == 2
+    assert "tiny/misspelt/distance matches no finding" in run.output
     for more in ([], ["-n", "2"]):
         run = judge_folders(tiny, twin, options=more)
         assert run.code == 1, run.output
@@ -208,27 +223,6 @@ def test_schema_violation_leaves_the_rest_undone(judge_folders: Runner, tiny: Pa
     verdicts = run.verdicts()
     assert verdicts.pop("SUBMISSION-SCHEMA-001 tiny") == "fail"
     assert set(verdicts.values()) == {"not-run"}
-
-
-def test_waived_finding_passes_and_is_shown(
-    judge_folders: Runner, tiny: Path, tmp_path: Path
-) -> None:
-    waivers = [
-        {
-            "check": "METRIC-DELTA-001",
-            "subject": f"tiny/{sample}/distance",
-            "reason": "agreed at the meeting",
-            "link": "https://example.org/minutes",
-        }
-        for sample in ("half", "half-onnx", "misspelt")
-    ]
-    (tmp_path / "waivers.json").write_text(json.dumps(waivers), encoding="utf-8")
-    options = ["--waivers", str(tmp_path / "waivers.json")]
-    run = judge_folders(edit(tiny, strict_tolerance), options=options)
-    assert run.code == 0, run.output
-    assert set(run.verdicts().values()) == {"waived"}
-    assert len(run.report()["waivers"]) == 2
-    assert "tiny/misspelt/distance matches no finding" in run.output
 
 
 def test_unusable_waivers_are_a_slip(judge_folders: Runner, tiny: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from conformance.evaluation.tasks.facts import Facts, lossless_comparison, model
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.inspecting import inspected
 from conformance.evaluation.tasks.survey import Survey
+from conformance.evaluation.tasks.tensor_error import likeness_block
 from conformance.evaluation.tasks.work import Work
 from conformance.runtimes import ModelSource, Network, runtime
 from conformance.verdicts import Json, Location, UnsupportedError
@@ -18,7 +19,8 @@ def decode_sample(work: Work) -> Json:
     """Return digest, shape and soundness of every tensor of the sample, and how it fits.
 
     ``usable`` says whether a network can be reconstructed from it. ``parameters`` tells the error
-    of every parameter of a lossy sample that is a set of tensors. ``stream`` holds the claims and
+    of every parameter of a lossy sample that is a set of tensors, ``likeness`` which of them have
+    nothing in common with the original's. ``stream`` holds the claims and
     the broken rules of a bitstream, None for samples that are none. ``implied_features`` of a
     sample that is a network may be declared, and need not be.
     """
@@ -62,6 +64,7 @@ def _decoded_model(work: Work, decoded: DecodedModel) -> tuple[Json, dict[str, F
         "fitted": None,
         "lossless": lossless,
         "parameters": {},
+        "likeness": likeness_block({}),
         "stream": None,
     }, tensors
 
@@ -81,6 +84,7 @@ def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[st
         "fitted": survey.fitted if _is_compared(work) else {},
         "lossless": lossless,
         "parameters": survey.errors,
+        "likeness": likeness_block(survey.likeness),
         "stream": stream,
     }, survey.tensors
 

@@ -9,7 +9,7 @@ from conformance.evaluation.needs import key_of, last_step
 from conformance.evaluation.tasks.facts import lossless_comparison
 from conformance.evaluation.tasks.inspecting import inspected, together
 from conformance.evaluation.tasks.network_state import kept_result, kept_state
-from conformance.evaluation.tasks.tensor_error import tensor_error
+from conformance.evaluation.tasks.tensor_error import likeness, likeness_block, tensor_error
 from conformance.evaluation.tasks.work import Work
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json
@@ -25,12 +25,13 @@ def decode_derived(work: Work) -> Json:
     results = [kept_result(work.states[key_of((name, part))]) for part in range(last + 1)]
     parameters, facts = final_parameters(work), results[-1]["tensors"]
     own = original.everything
-    errors, lossless = {}, {}
+    errors, alike, lossless = {}, {}, {}
     if sample.lossless:
         lossless = lossless_comparison(facts, original.parameters, original.scalars)
     else:
         held = {n: a for n, a in parameters.items() if n in own and n not in original.constants}
         errors = {name: tensor_error(array, own[name], None) for name, array in held.items()}
+        alike = {name: likeness(array, own[name]) for name, array in held.items()}
     whole = _whole_file(work) if any(part.units for part in sample.parts) else None
     features = {feature for result in results for feature in result["features"]}
     streams = [result["stream"] for result in results if result["stream"] is not None]
@@ -39,6 +40,7 @@ def decode_derived(work: Work) -> Json:
         "fitted": facts,
         "lossless": lossless,
         "parameters": errors,
+        "likeness": likeness_block({name: each for name, each in alike.items() if each}),
         "stream": whole["stream"] if whole else together(streams),
         "tensors": facts,
         "features": whole["features"] if whole else sorted(features),

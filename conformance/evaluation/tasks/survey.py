@@ -7,7 +7,7 @@ from typing import final
 
 from conformance.evaluation.tasks.facts import Facts, tensor_facts
 from conformance.evaluation.tasks.fitted import FittedTensors
-from conformance.evaluation.tasks.tensor_error import tensor_error
+from conformance.evaluation.tasks.tensor_error import likeness, tensor_error
 from conformance.runtimes import Network
 from conformance.runtimes.fitting import holds, same_values
 from conformance.tensorfiles import Array, tensor_digest
@@ -18,10 +18,10 @@ from conformance.verdicts import Json
 class Survey:
     """Facts about the tensors of a sample, about the parameters made of them, and their errors.
 
-    ``tensors`` are by the sample's names; ``fitted`` and ``errors`` by the model's. Errors are of
-    parameters that the network has; ``other_types`` names those in whose type they do not fit, and
-    ``other_values`` the topology that differs from the original's. ``converted`` has the digests of
-    those that came in a different type, in the type of their parameter.
+    ``tensors`` are by the sample's names; ``fitted``, ``errors`` and ``likeness`` by the model's.
+    Errors are of parameters that the network has; ``other_types`` names those in whose type they do
+    not fit, and ``other_values`` the topology that differs from the original's. ``converted`` has
+    the digests of those that came in a different type, in the type of their parameter.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Survey:
         self.tensors: dict[str, Facts] = {}
         self.fitted: dict[str, Facts] = {}
         self.errors: dict[str, Json] = {}
+        self.likeness: dict[str, dict[str, float]] = {}
         self.converted: dict[str, str] = {}
         self.other_types: set[str] = set()
         self.other_values: set[str] = set()
@@ -93,6 +94,8 @@ class Survey:
             self.converted[parameter] = tensor_digest(array.astype(own.dtype).reshape(own.shape))
         if self._with_errors:
             self.errors[parameter] = tensor_error(array, own, self._bits_of(parameter))
+            if (found := likeness(array, own)) is not None:
+                self.likeness[parameter] = found
 
     def _bits_of(self, parameter: str) -> int | None:
         bits = [self._stored_bits.get(name) for name in self._mapped.sources(parameter)]

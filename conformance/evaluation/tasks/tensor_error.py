@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from conformance.verdicts import Json
 
 _RUN = 1 << 20
 _NUMERIC = "biufcV"
+_REAL = "iufV"
+_FEWEST, _MOST = 64, 1 << 16
+"""Values by which two parameters are compared."""
 
 
 def tensor_error(decoded: Array, original: Array, stored_bits: int | None) -> dict[str, Json]:
@@ -38,6 +42,50 @@ def tensor_error(decoded: Array, original: Array, stored_bits: int | None) -> di
         facts["zeros_in_original"] = int(original.size - np.count_nonzero(original))
         facts |= _distances(decoded, original)
     return facts
+
+
+def likeness(decoded: Array, original: Array) -> dict[str, float] | None:
+    """Return how much a parameter rises and falls with the original's, None if nobody can say.
+
+    ``correlation`` is Pearson's. That of values in random order has mean 0 and a standard deviation
+    of exactly 1/sqrt(n - 1): three of these are ``shuffled``. What quantisation, pruning and low
+    rank leave of a tensor is far more alike. Nobody can say for few or equal values.
+    """
+    kinds = {decoded.dtype.kind, original.dtype.kind}
+    if decoded.shape != original.shape or not kinds <= {*_REAL} or decoded.size < _FEWEST:
+        return None
+    ours, theirs = _deviations(decoded), _deviations(original)
+    if ours is None or theirs is None:
+        return None
+    return {
+        "correlation": float(ours @ theirs),
+        "shuffled": 3 / math.sqrt(ours.size - 1),
+    }
+
+
+def likeness_block(parameters: Mapping[str, Mapping[str, float]]) -> dict[str, Json]:
+    """Return how many parameters were compared, and those that are like shuffled ones."""
+    return {
+        "compared": len(parameters),
+        "unlike": [
+            {"tensor": name, **found}
+            for name, found in sorted(parameters.items())
+            if found["correlation"] <= found["shuffled"]
+        ],
+    }
+
+
+def _deviations(array: Array) -> Array | None:
+    """Return values from all over a tensor less their mean, of length 1; None if all are equal."""
+    flat = array.reshape(-1)
+    some = flat[:: -(-flat.size // _MOST)].astype(np.float64)
+    largest = np.abs(some).max()
+    if not np.isfinite(largest) or not np.ptp(some):
+        return None
+    deviations = some / largest  # Neither overflows nor vanishes when it is squared.
+    deviations -= deviations.mean()
+    length = float(np.linalg.norm(deviations))
+    return deviations / length if length else None
 
 
 def _distances(decoded: Array, original: Array) -> dict[str, Json]:

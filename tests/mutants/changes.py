@@ -1,0 +1,65 @@
+"""Every change to make to a module, as JSON: run by the Python that has cosmic-ray.
+
+python changes.py conformance/session/waivers.py
+"""
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+SENSIBLE = {
+    *("Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "Pow_Mul", "FloorDiv_Div", "Mod_Div"),
+    *("BitAnd_BitOr", "BitOr_BitAnd", "LShift_RShift", "RShift_LShift"),
+}
+"""Of the operators that could replace another, those that a slip would write."""
+
+
+def changed(source: str) -> Iterator[str]:
+    """Yield the module with one change each time; none that only an annotation has."""
+    from cosmic_ray.ast import ast_nodes, get_ast
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator, operator_names
+
+    seen = {meaning(source)}
+    for name in filter(is_sensible, operator_names()):
+        operator = get_operator(name)
+        if operator.arguments():
+            continue
+        places = [
+            p for node in ast_nodes(get_ast(source)) for p in operator().mutation_positions(node)
+        ]
+        for occurrence in range(len(places)):
+            made = mutate_code(source, operator(), occurrence)
+            if made is not None and meaning(made) not in seen:
+                seen.add(meaning(made))
+                yield made
+
+
+def is_sensible(operator: str) -> bool:
+    """Return whether an operator of cosmic-ray makes changes that somebody might make."""
+    if "ReplaceBinaryOperator_" in operator:
+        return operator.partition("ReplaceBinaryOperator_")[2] in SENSIBLE
+    # `is` for `==` is no slip that a linter lets through.
+    replaced = operator.partition("ReplaceComparisonOperator_")[2]
+    return not replaced or ("Is" in replaced.partition("_")[0]) == (
+        "Is" in replaced.partition("_")[2]
+    )
+
+
+def meaning(source: str) -> str:
+    """Return what a module does: its tree without annotations."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return ""
+    for node in ast.walk(tree):
+        for name in ("annotation", "returns"):
+            if getattr(node, name, None) is not None:
+                setattr(node, name, ast.Constant(0))
+    return ast.dump(tree)
+
+
+if __name__ == "__main__":
+    json.dump(list(changed(Path(sys.argv[1]).read_text("utf-8"))), sys.stdout)
