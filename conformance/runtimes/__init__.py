@@ -23,9 +23,12 @@ from conformance.runtimes._protocol import (
     Dim,
     ModelSource,
     Network,
+    Overflow,
     PortInfo,
     Runner,
     Runtime,
+    Watch,
+    Watched,
 )
 from conformance.runtimes._registry import RUNTIMES, runtime
 
@@ -39,8 +42,11 @@ __all__ = [
     "Dim",
     "ModelSource",
     "Network",
+    "Overflow",
     "PortInfo",
     "Runner",
     "Runtime",
+    "Watch",
+    "Watched",
     "runtime",
 ]

@@ -29,7 +29,7 @@ def run_in_batches(
     """
     _check_items(inputs, items)
     parts: dict[str, list[Array]] = {}
-    for batch, count in _batches(inputs, items, size, fixed):
+    for batch, count in batches(inputs, items, size, fixed=fixed):
         expected = size if fixed else count
         for name, array in run(batch).items():
             _check_output(name, array, expected, parts.get(name))
@@ -64,9 +64,10 @@ def _fixed_sizes(inputs: Sequence[PortInfo]) -> set[int]:
     return {port.shape[0] for port in inputs if isinstance(port.shape[0], int)}
 
 
-def _batches(
-    inputs: Mapping[str, Array], items: int, size: int, fixed: bool
+def batches(
+    inputs: Mapping[str, Array], items: int, size: int, *, fixed: bool
 ) -> Iterator[tuple[dict[str, Array], int]]:
+    """Yield ``items`` items, ``size`` at a time, and how many of a batch are no filling."""
     for start in range(0, items, size):
         count = min(size, items - start)
         batch = {name: array[start : start + count] for name, array in inputs.items()}

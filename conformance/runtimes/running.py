@@ -39,6 +39,9 @@ class FunctionRunner:
         """Inputs that were given in another floating-point type than the network takes."""
         return dict(self._feed.casts)
 
+    def watch(self) -> None:
+        """Return None: the library computes in the types that the file says."""
+
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return every output for whole inputs; ConformanceError if an input does not fit."""
         return self._compute(self._feed.fitted(inputs))

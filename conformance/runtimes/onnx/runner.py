@@ -12,6 +12,7 @@ from conformance.runtimes._protocol import Array, PortInfo
 from conformance.runtimes.batching import fixed_batch, no_batches, run_in_batches, takes_batches
 from conformance.runtimes.feeding import Feed
 from conformance.runtimes.onnx.faults import FAULTS, failed_run
+from conformance.runtimes.onnx.half_watch import HalfWatch
 from conformance.runtimes.onnx.skeleton import Skeleton
 
 
@@ -26,9 +27,12 @@ class OnnxRunner:
         inputs: tuple[PortInfo, ...],
         batch_size: int | None,
         file: str,
+        *,
+        writes_half: bool,
     ) -> None:
         self._session = session
         self._buffers = skeleton.buffers  # the session reads them in place
+        self._watched = skeleton if writes_half else None
         self._feed = Feed(inputs, file)
         self._fixed = takes_batches(inputs) and fixed_batch(inputs) is not None
         self._file = file
@@ -62,6 +66,12 @@ class OnnxRunner:
             raise no_batches()
         self._feed.check_names(inputs)
         return run_in_batches(self.run, inputs, items, size=self.batch_size, fixed=self._fixed)
+
+    def watch(self) -> HalfWatch | None:
+        """Return a watch for overflows of 16-bit types, if the network has any."""
+        if self._watched is None:
+            return None
+        return HalfWatch(self._watched, self._feed, self.batch_size, fixed=self._fixed)
 
 
 def _without_objects(array: Array) -> Array:
