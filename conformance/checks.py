@@ -22,6 +22,7 @@ Over: TypeAlias = Literal[
     "stream",
     "lossless",
     "run",
+    "computed",
     "direct_run",
     "access",
     "claim",
@@ -325,6 +326,14 @@ CHECKS: tuple[Check, ...] = (
         "run",
         "The reconstructed network runs on all reference vectors",
         f"{CALL}, item 5",
+    ),
+    Check(
+        "ARITHMETIC-OVERFLOW-001",
+        "test_metrics",
+        "test_nothing_overflows",
+        "computed",
+        "Nothing overflows in the float16 or bfloat16 that the file says",
+        f"{CALL}, items 1 and 5",
     ),
     Check(
         "METRIC-CLAIM-001",

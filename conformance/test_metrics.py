@@ -6,7 +6,8 @@ from conformance.evaluation.plan import Subject
 from conformance.session.deltas import judge_delta
 from conformance.session.judge import Judge
 from conformance.session.noise import noise_row, spread_of
-from conformance.verdicts import Location
+from conformance.session.overflows import SHOWN, overflows_in
+from conformance.verdicts import Location, Verdict
 
 METADATA = "submission.json"
 
@@ -14,6 +15,38 @@ METADATA = "submission.json"
 def test_reconstruction_runs(judge: Judge) -> None:
     """The reconstructed network runs on every item the original was run on."""
     judge.require_all_items(judge.evidence("reconstruction"))
+
+
+def test_nothing_overflows(subject: Subject, judge: Judge) -> None:
+    """No value that is finite in float32 becomes infinite in the 16-bit type that the file says."""
+    measured = judge.evidence("original" if subject.sample is None else "reconstruction")["half"]
+    if measured is None:
+        judge.passed("the network is computed in the types that its file says")
+        return
+    for overflow in overflows_in(measured):
+        judge.require(
+            False,
+            overflow.message,
+            expected=overflow.expected,
+            found=overflow.found,
+            where=judge.place_in_network(overflow.tensor),
+            mend=overflow.mend,
+        )
+    unreached = measured["unreached"]
+    judge.require(
+        not unreached,
+        "whether the network overflows could not be found out everywhere",
+        expected="every tensor of float16 and bfloat16 that an operator writes can be watched",
+        found="; ".join(unreached[:SHOWN]),
+        where=judge.place_in_network(),
+        mend="export the network with operators of ONNX, without local functions in other "
+        "operator sets, or compute in float32",
+        verdict=Verdict.UNDECIDED,
+    )
+    judge.passed(
+        f"none of {measured['tensors']} tensors of 16 bits overflows on {measured['items']} items",
+        evidence={"tensors": measured["tensors"], "items": measured["items"]},
+    )
 
 
 def test_claimed_metric_value(judge: Judge) -> None:

@@ -140,7 +140,9 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["claim"] = tuple(_claims(name, submission))
     listed["delta"] = tuple(_deltas(name, submission))
     listed["noise"] = tuple(_noisy(listed["delta"], name, submission))
-    return {**listed, **chain_subjects(listed["sample"], submission)}
+    listed |= chain_subjects(listed["sample"], submission)
+    listed["computed"] = (*listed["vectors"], *listed["run"], *listed["layer_run"])
+    return listed
 
 
 def _models(name: str, submission: Submission) -> Iterator[Subject]:

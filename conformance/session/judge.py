@@ -134,6 +134,15 @@ class Judge:
         files = sample.files if part is None else sample.parts[part].files
         return Location(files[0].rel_filepath, element=element)
 
+    def place_in_network(self, element: str | None = None) -> Location:
+        """Return where the network that runs is: the sample itself, or the original's file."""
+        subject = self.subject
+        if subject.model is None:
+            raise ValueError(f"{subject.id} is not about a network")
+        if subject.sample is not None and subject.sample.codec in MODEL_CODECS:
+            return self.place_in_sample(element)
+        return Location(subject.model.files[0].rel_filepath, element=element)
+
     def require_declared_value(
         self, measured: Mapping[str, Json], more: Mapping[str, Json] = MappingProxyType({})
     ) -> None:

@@ -11,7 +11,7 @@ from conformance.evaluation.tasks.control import Control
 from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.evaluation.tasks.running import run_shard
+from conformance.evaluation.tasks.running import run_shard, watch_shard, watched
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
@@ -54,10 +54,11 @@ def run_original(work: Work) -> Json:
     measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items = 0
-    control = Control(network, metrics, vectors)
+    control, watch = Control(network, metrics, vectors), runner.watch()
     declared: Mapping[str, str] | None = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
+        watch_shard(watch, vectors, shard)
         check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")
         check_untold(network.outputs, work.model.outputs, outputs, "outputs")
         declared = shard.sources if declared is None else declared
@@ -75,6 +76,7 @@ def run_original(work: Work) -> Json:
     return {
         "items": items,
         "batch_size": runner.batch_size if vectors.batched else None,
+        "half": watched(watch),
         "outputs": comparison.to_json(),
         "metrics": {
             metric.id: row_of(outcome) | _better(kind) | {"control": controlled[metric.id]}

@@ -15,7 +15,7 @@ from conformance.evaluation.tasks.derived import final_parameters
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs, kept_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.evaluation.tasks.running import run_shard
+from conformance.evaluation.tasks.running import run_shard, watch_shard, watched
 from conformance.evaluation.tasks.vectors import read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
@@ -35,15 +35,17 @@ def _run(work: Work, network: Network, runner: Runner) -> Json:
     vectors, folder = work.vectors, _reference(work)
     measuring = Measuring(metrics_on(vectors.id, work.submission, work.model))
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
-    items = 0
+    items, watch = 0, runner.watch()
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
+        watch_shard(watch, vectors, shard)
         original = kept_outputs(folder, shard.index, work.limits)
         measuring.add(outputs, shard.targets, original)
         items += shard.items
     return {
         "items": items,
         "casts": dict(runner.casts),
+        "half": watched(watch),
         "metrics": _compared(work, measuring, folder),
     }
 
