@@ -328,7 +328,7 @@ CHECKS: tuple[Check, ...] = (
         f"{CALL}, item 5",
     ),
     Check(
-        "ARITHMETIC-OVERFLOW-001",
+        "INFERENCE-OVERFLOW-001",
         "test_metrics",
         "test_nothing_overflows",
         "computed",

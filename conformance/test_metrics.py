@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.evaluation.plan import Subject
+from conformance.session.conditions import conditions_of, in_words_together
 from conformance.session.deltas import judge_delta
 from conformance.session.judge import Judge
 from conformance.session.noise import noise_row, spread_of
@@ -60,17 +61,22 @@ def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
     if subject.use.tolerance.type == "relative":
         judge.require_gate("SUBMISSION-TOLERANCE-001")
     judged = judge_delta(subject.use, judge.metric, judge.measured("reconstruction"))
+    runs = {"original": judge.evidence("original"), "sample": judge.evidence("reconstruction")}
+    ran = in_words_together(runs)
+    row = {**judged.row, "runs": {which: conditions_of(run) for which, run in runs.items()}}
     judge.require(
         judged.passes,
         judged.message,
         expected=judged.expected,
-        found=judged.found,
+        found=f"{judged.found}; {ran}",
         where=Location(METADATA, pointer=subject.pointer),
         mend=judged.mend,
         verdict=judged.verdict,
-        evidence=judged.row,
+        evidence=row,
     )
-    judge.passed(judged.message, expected=judged.expected, found=judged.found, evidence=judged.row)
+    judge.passed(
+        judged.message, expected=judged.expected, found=f"{judged.found}; {ran}", evidence=row
+    )
 
 
 def test_tolerance_above_noise(subject: Subject, judge: Judge) -> None:

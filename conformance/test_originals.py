@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from conformance.evaluation.plan import Subject
+from conformance.session.conditions import conditions_of, in_words
 from conformance.session.control import judge_control
 from conformance.session.framework_defaults import unlike_defaults
 from conformance.session.judge import Judge
@@ -177,7 +178,8 @@ def test_original_runs(subject: Subject, judge: Judge) -> None:
     )
     judge.passed(
         f"all {measured['items']} items were run",
-        evidence={"batch_size": measured["batch_size"]},
+        found=in_words(measured),
+        evidence={"batch_size": measured["batch_size"], "conditions": conditions_of(measured)},
     )
 
 

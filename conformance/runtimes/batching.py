@@ -50,6 +50,11 @@ def fixed_batch(inputs: Sequence[PortInfo]) -> int | None:
     return min(_fixed_sizes(inputs), default=None)
 
 
+def batch_size(inputs: Sequence[PortInfo], free: int) -> int | None:
+    """Return the items per run: as prescribed, else ``free``; None if there are no batches."""
+    return (fixed_batch(inputs) or free) if takes_batches(inputs) else None
+
+
 def no_batches() -> UnsupportedError:
     """Return the error of a network whose inputs have no common batch axis."""
     return UnsupportedError(

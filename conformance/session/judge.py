@@ -18,6 +18,7 @@ from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.plan import MODEL_CODECS, Subject, kind_in_format
 from conformance.metrics.tolerance import EQUAL
 from conformance.session.causes import Problem, by_cause, problem_of
+from conformance.session.conditions import conditions_of, in_words
 from conformance.session.framework_defaults import unlike_defaults
 from conformance.submission.values import Metric
 from conformance.verdicts import (
@@ -211,7 +212,11 @@ class Judge:
             where=Location("submission.json", pointer=self.subject.pointer),
             mend="declare the number of items that the vector files hold",
         )
-        self.passed(f"all {measured['items']} items were run")
+        self.passed(
+            f"all {measured['items']} items were run",
+            found=in_words(measured),
+            evidence={"conditions": conditions_of(measured)},
+        )
 
     def evidence(self, kind: Kind) -> Mapping[str, Json]:
         """Return what the case of this kind measured.

@@ -67,7 +67,9 @@ def test_only_what_rounds_to_infinity_is_an_overflow(tmp_path):
 
 
 def test_a_cast_of_the_file_can_overflow(tmp_path):
-    (found,) = watched(tmp_path, around([node("Relu", ["h"], ["r"])]), rows(-7e4), items=1).overflows
+    (found,) = watched(
+        tmp_path, around([node("Relu", ["h"], ["r"])]), rows(-7e4), items=1
+    ).overflows
     assert (found.tensor, found.operator, found.value) == ("h", "Cast", 70000.0)
 
 
@@ -118,8 +120,16 @@ def looped(rounds):
             node("ReduceMax", ["next"], ["seen"], keepdims=0),
         ],
         "body",
-        [models.value("i", [], INT64), models.value("go", [], BOOL), models.value("state", None, F16)],
-        [models.value("on", [], BOOL), models.value("next", None, F16), models.value("seen", None, F16)],
+        [
+            models.value("i", [], INT64),
+            models.value("go", [], BOOL),
+            models.value("state", None, F16),
+        ],
+        [
+            models.value("on", [], BOOL),
+            models.value("next", None, F16),
+            models.value("seen", None, F16),
+        ],
     )
     tensors = {"rounds": np.int64(rounds), "yes": np.array(True)}
     nodes = [node("Loop", ["rounds", "yes", "h"], ["r", "all"], name="loop", body=body)]
@@ -151,7 +161,12 @@ def test_bodies_of_scans_are_watched(tmp_path):
 
 def test_local_functions_are_watched_in_each_call(tmp_path):
     square = helper.make_function(
-        "mine", "Square", ["a"], ["b"], [node("Mul", ["a", "a"], ["b"])], [helper.make_opsetid("", 17)]
+        "mine",
+        "Square",
+        ["a"],
+        ["b"],
+        [node("Mul", ["a", "a"], ["b"])],
+        [helper.make_opsetid("", 17)],
     )
     nodes = [
         node("Square", ["h"], ["once"], domain="mine"),

@@ -11,7 +11,7 @@ from conformance.evaluation.tasks.control import Control
 from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.evaluation.tasks.running import run_shard, watch_shard, watched
+from conformance.evaluation.tasks.running import conditions, run_shard, watch_shard, watched
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
@@ -75,7 +75,7 @@ def run_original(work: Work) -> Json:
     keep_statistics(work.out, {m.id: r for m, _, r in results if isinstance(r, Measurement)})
     return {
         "items": items,
-        "batch_size": runner.batch_size if vectors.batched else None,
+        **conditions(network, runner, vectors),
         "half": watched(watch),
         "outputs": comparison.to_json(),
         "metrics": {

@@ -15,7 +15,7 @@ from conformance.evaluation.tasks.derived import final_parameters
 from conformance.evaluation.tasks.fitted import fitted_tensors
 from conformance.evaluation.tasks.kept import kept_metrics, kept_outputs, kept_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.evaluation.tasks.running import run_shard, watch_shard, watched
+from conformance.evaluation.tasks.running import conditions, run_shard, watch_shard, watched
 from conformance.evaluation.tasks.vectors import read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
@@ -44,6 +44,7 @@ def _run(work: Work, network: Network, runner: Runner) -> Json:
         items += shard.items
     return {
         "items": items,
+        **conditions(network, runner, vectors),
         "casts": dict(runner.casts),
         "half": watched(watch),
         "metrics": _compared(work, measuring, folder),

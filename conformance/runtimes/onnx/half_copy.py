@@ -201,8 +201,10 @@ class _Body:
     results: list[str] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
 
-    def add(self, operator: str, inputs: Sequence[str], output: str, **settings: object) -> str:
-        self.nodes.append(helper.make_node(operator, inputs, [output], **settings))
+    def add(self, operator: str, inputs: Sequence[str], output: str, **settings: int) -> str:
+        node = NodeProto(op_type=operator, input=inputs, output=[output])
+        node.attribute.extend(helper.make_attribute(*each) for each in settings.items())
+        self.nodes.append(node)
         return output
 
 
@@ -278,13 +280,13 @@ class _Copy:
             _widen_attribute(attribute)
         body.nodes.append(copy)
         for position, name in enumerate(node.output):
-            type = body.types.get(name, _UNKNOWN)
-            if name and type == _UNKNOWN and _may_be_half(node, body.types):
+            kind = body.types.get(name, _UNKNOWN)
+            if name and kind == _UNKNOWN and _may_be_half(node, body.types):
                 self._unreached.append(f"{name!r}: the type that {node.op_type} writes is unknown")
-            if name and type in HALF:
+            if name and kind in HALF:
                 copy.output[position] = self._new(name)
-                probe = Probe(name, node.op_type, place, HALF[type])
-                self._probed(copy.output[position], name, type, node, probe, body)
+                probe = Probe(name, node.op_type, place, HALF[kind])
+                self._probed(copy.output[position], name, kind, node, probe, body)
 
     def _constant(self, node: NodeProto, body: _Body) -> None:
         name = node.output[0]
@@ -307,9 +309,7 @@ class _Copy:
         for operand, largest in _masks(node, type, body.types):
             near = body.add("Abs", [operand], self._new(name))
             mask = self._greater(near, largest, body)
-            bad = body.add(
-                "And", [bad, body.add("Not", [mask], self._new(name))], self._new(name)
-            )
+            bad = body.add("And", [bad, body.add("Not", [mask], self._new(name))], self._new(name))
         found = body.add("Where", [bad, size, self._number(0.0)], self._new(name))
         flat = body.add("Reshape", [found, self._constant_of(np.array([-1]))], self._new(name))
         # A tensor without elements has no largest one.
@@ -429,7 +429,7 @@ def _masks(node: NodeProto, type: int, types: Mapping[str, int]) -> Iterator[tup
 
 def _may_be_half(node: NodeProto, types: Mapping[str, int]) -> bool:
     read = [types.get(name, _UNKNOWN) for name in node.input if name]
-    return any(type in HALF or type == _UNKNOWN for type in read) or any(
+    return any(each in HALF or each == _UNKNOWN for each in read) or any(
         _is_half_attribute(each) for each in node.attribute
     )
 

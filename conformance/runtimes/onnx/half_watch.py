@@ -39,7 +39,7 @@ class HalfWatch:
             model = written_out(parse_model(skeleton.model))
             self._copy = half_copy(model, _types(model, skeleton))
             self._session = _opened(self._copy.model, skeleton)
-        except (*FAULTS, ValueError) as error:
+        except FAULTS as error:
             self._failure = f"the whole network: {plain(error)}"
 
     def add(self, inputs: Mapping[str, Array], items: int | None) -> None:
@@ -75,9 +75,7 @@ class HalfWatch:
                 self._note(copy, found, None)
             start += count
 
-    def _search(
-        self, copy: HalfCopy, batch: Mapping[str, Array], count: int, start: int
-    ) -> None:
+    def _search(self, copy: HalfCopy, batch: Mapping[str, Array], count: int, start: int) -> None:
         """Run the items of a batch one by one, each in a batch of its own."""
         repeats = self._size if self._fixed else 1
         for item in range(count):

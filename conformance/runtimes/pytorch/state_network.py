@@ -12,12 +12,14 @@ from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.fitting import Slot
 from conformance.runtimes.libraries import versions_of
+from conformance.runtimes.onnx.runner import OnnxRunner
 from conformance.runtimes.onnx.session import SETTINGS
 from conformance.runtimes.pytorch.state_dict import read_state_dict
 from conformance.runtimes.pytorch.state_names import check_fit, match_names
 from conformance.runtimes.pytorch.state_topology import Topology
 from conformance.runtimes.pytorch.values import native
 from conformance.runtimes.roles import Inventory, StoredTensor
+from conformance.runtimes.running import FREE_BATCH, FunctionRunner
 from conformance.verdicts import ConformanceError, Location, MalformedError
 
 _FILES = 2
@@ -52,11 +54,24 @@ class StateDictNetwork(ParameterNetwork):
         self._state.close()
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
+        return self._graph_with(tensors).run
+
+    def _graph_with(self, tensors: Mapping[str, Array] | None) -> OnnxRunner:
         given = tensors or {}
         values = dict(given)
         for slot, name in self._names.items():
             values[slot] = given[name] if name in given else self._state.tensors[name]
-        return self._topology.runner(values).run
+        return self._topology.runner(values)
+
+    def _runner(self, tensors: Mapping[str, Array] | None) -> FunctionRunner:
+        runner = self._graph_with(tensors)
+        return FunctionRunner(
+            runner.run,
+            self.inputs,
+            self.file,
+            free_batch=runner.batch_size or FREE_BATCH,
+            watch=runner.watch,
+        )
 
     def _matched(self) -> Mapping[str, str]:
         """Return which tensor fills each slot of the graph, by the first of its names."""
