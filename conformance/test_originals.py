@@ -179,7 +179,11 @@ def test_original_runs(subject: Subject, judge: Judge) -> None:
     judge.passed(
         f"all {measured['items']} items were run",
         found=in_words(measured),
-        evidence={"batch_size": measured["batch_size"], "conditions": conditions_of(measured)},
+        evidence={
+            "batch_size": measured["batch_size"],
+            "conditions": conditions_of(measured),
+            "second_opinion": measured["second_opinion"],
+        },
     )
 
 

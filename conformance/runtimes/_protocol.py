@@ -148,6 +148,25 @@ class Runner(Protocol):
         """Return a watch for overflows, or None if the library computes in the file's types."""
 
 
+@dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """Outputs on some items, by name: the runtime's, and those of another implementation."""
+
+    items: int
+    outputs: Mapping[str, tuple[Array, Array]]
+
+
+@runtime_checkable
+class Referenced(Protocol):
+    """A runner whose format has a second implementation, which decides nothing."""
+
+    def by_reference(self, inputs: Mapping[str, Array], items: int | None) -> SecondOpinion | str:
+        """Return the outputs on the first items, or in words why it was not asked.
+
+        ``inputs`` are those of a shard, which is one run if ``items`` is None.
+        """
+
+
 class Network(Protocol):
     """An opened model; a context manager that closes its files."""
 

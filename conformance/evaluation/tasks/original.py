@@ -12,6 +12,7 @@ from conformance.evaluation.tasks.declared import check_untold
 from conformance.evaluation.tasks.kept import keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import conditions, run_shard, watch_shard, watched
+from conformance.evaluation.tasks.second import second_opinion
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
@@ -53,12 +54,14 @@ def run_original(work: Work) -> Json:
     metrics = metrics_on(vectors.id, work.submission, work.model)
     measuring, comparison = Measuring(metrics), OutputComparison(vectors.output_tolerance)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
-    items = 0
+    items, second = 0, None
     control, watch = Control(network, metrics, vectors), runner.watch()
     declared: Mapping[str, str] | None = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
         watch_shard(watch, vectors, shard)
+        if not items:
+            second = second_opinion(runner, vectors, shard)
         check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")
         check_untold(network.outputs, work.model.outputs, outputs, "outputs")
         declared = shard.sources if declared is None else declared
@@ -77,6 +80,7 @@ def run_original(work: Work) -> Json:
         "items": items,
         **conditions(network, runner, vectors),
         "half": watched(watch),
+        "second_opinion": second,
         "outputs": comparison.to_json(),
         "metrics": {
             metric.id: row_of(outcome) | _better(kind) | {"control": controlled[metric.id]}
