@@ -200,6 +200,7 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "pickle-array": tensor_edit.pickle_array,
     "set-external-data": tensor_edit.set_external_data,
     "set-operator": tensor_edit.set_operator,
+    "set-attribute": tensor_edit.set_attribute,
     "hide-initializer": tensor_edit.hide_initializer,
     "patch": format_edit.patch,
     "replace-in-member": format_edit.replace_in_member,
