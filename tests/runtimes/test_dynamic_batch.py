@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import helper
 
 from conformance.runtimes.running import DYNAMIC_BATCH, FREE_BATCH
 from tests.runtimes import models
