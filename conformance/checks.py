@@ -24,6 +24,7 @@ Over: TypeAlias = Literal[
     "lossless",
     "unretrained",
     "run",
+    "computed",
     "direct_run",
     "access",
     "claim",
@@ -389,6 +390,14 @@ CHECKS: tuple[Check, ...] = (
         "run",
         "The reconstructed network runs on all reference vectors",
         f"{CALL}, item 5",
+    ),
+    Check(
+        "INFERENCE-OVERFLOW-001",
+        "test_metrics",
+        "test_nothing_overflows",
+        "computed",
+        "Nothing overflows in the float16 or bfloat16 that the file says",
+        f"{CALL}, items 1 and 5",
     ),
     Check(
         "METRIC-CLAIM-001",

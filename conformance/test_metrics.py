@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from conformance.evaluation.plan import Subject
+from conformance.session.conditions import conditions_of, in_words_together
 from conformance.session.deltas import difference_text, is_improvement, judge_delta
 from conformance.session.judge import Judge
 from conformance.session.noise import noise_row, spread_of
-from conformance.verdicts import Location
+from conformance.session.overflows import SHOWN, overflows_in
+from conformance.verdicts import Location, Verdict
 
 METADATA = "submission.json"
 
@@ -14,6 +16,38 @@ METADATA = "submission.json"
 def test_reconstruction_runs(judge: Judge) -> None:
     """The reconstructed network runs on every item the original was run on."""
     judge.require_all_items(judge.evidence("reconstruction"))
+
+
+def test_nothing_overflows(subject: Subject, judge: Judge) -> None:
+    """No value that is finite in float32 becomes infinite in the 16-bit type that the file says."""
+    measured = judge.evidence("original" if subject.sample is None else "reconstruction")["half"]
+    if measured is None:
+        judge.passed("the network is computed in the types that its file says")
+        return
+    for overflow in overflows_in(measured):
+        judge.require(
+            False,
+            overflow.message,
+            expected=overflow.expected,
+            found=overflow.found,
+            where=judge.place_in_network(overflow.tensor),
+            mend=overflow.mend,
+        )
+    unreached = measured["unreached"]
+    judge.require(
+        not unreached,
+        "whether the network overflows could not be found out everywhere",
+        expected="every tensor of float16 and bfloat16 that an operator writes can be watched",
+        found="; ".join(unreached[:SHOWN]),
+        where=judge.place_in_network(),
+        mend="export the network with operators of ONNX, without local functions in other "
+        "operator sets, or compute in float32",
+        verdict=Verdict.UNDECIDED,
+    )
+    judge.passed(
+        f"none of {measured['tensors']} tensors of 16 bits overflows on {measured['items']} items",
+        evidence={"tensors": measured["tensors"], "items": measured["items"]},
+    )
 
 
 def test_claimed_metric_value(judge: Judge) -> None:
@@ -27,17 +61,22 @@ def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
     if subject.use.tolerance.type == "relative":
         judge.require_gate("SUBMISSION-TOLERANCE-001")
     judged = judge_delta(subject.use, judge.metric, judge.measured("reconstruction"))
+    runs = {"original": judge.evidence("original"), "sample": judge.evidence("reconstruction")}
+    ran = in_words_together(runs)
+    row = {**judged.row, "runs": {which: conditions_of(run) for which, run in runs.items()}}
     judge.require(
         judged.passes,
         judged.message,
         expected=judged.expected,
-        found=judged.found,
+        found=f"{judged.found}; {ran}",
         where=Location(METADATA, pointer=subject.pointer),
         mend=judged.mend,
         verdict=judged.verdict,
-        evidence=judged.row,
+        evidence=row,
     )
-    judge.passed(judged.message, expected=judged.expected, found=judged.found, evidence=judged.row)
+    judge.passed(
+        judged.message, expected=judged.expected, found=f"{judged.found}; {ran}", evidence=row
+    )
 
 
 def test_no_improvement_from_nowhere(subject: Subject, judge: Judge) -> None:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 
 from conformance.evaluation.plan import Subject
+from conformance.session.conditions import conditions_of, in_words
 from conformance.session.control import controls_of
-from conformance.session.counted import in_words, shortage_of
+from conformance.session.counted import shortage_of
 from conformance.session.framework_defaults import unlike_defaults
 from conformance.session.judge import Judge
 from conformance.session.ports import port_differences
@@ -236,7 +237,12 @@ def test_original_runs(subject: Subject, judge: Judge) -> None:
     )
     judge.passed(
         f"all {measured['items']} items were run",
-        evidence={"batch_size": measured["batch_size"]},
+        found=in_words(measured),
+        evidence={
+            "batch_size": measured["batch_size"],
+            "conditions": conditions_of(measured),
+            "second_opinion": measured["second_opinion"],
+        },
     )
 
 
@@ -353,7 +359,7 @@ def test_metric_measured(judge: Judge) -> None:
         where=Location(METADATA, pointer=f"{judge.subject.pointer}/direction"),
         mend=f'declare "direction": "{row["better"]}"',
     )
-    counted = in_words(row["counted"])
+    counted = counts_in_words(row["counted"])
     finite = math.isfinite(float(row["value"]))
     if not finite and (short := shortage_of(row)) is not None:
         judge.require(

@@ -51,6 +51,7 @@ OVER: dict[Over, str] = {
     "lossless": "each lossless sample",
     "unretrained": "each lossy sample of tensors whose method names no retraining",
     "run": "each sample and vector set it is measured on",
+    "computed": "each vector set with its model, sample or layer that is run on it",
     "direct_run": "each sample that is itself a network, and vector set it is measured on",
     "access": "each sample that claims random access",
     "claim": "each metric value claimed for a sample",
@@ -240,6 +241,12 @@ FAILURES = {
         "no part of the verdict."
     ),
     "SAMPLE-RUN-001": "The reconstructed network does not run on the vectors.",
+    "INFERENCE-OVERFLOW-001": (
+        "A value that is finite in float32 becomes infinite in the float16 or bfloat16 that the "
+        "file says: on a device that computes in that type the network gives something else than "
+        "here. `undecided` if a part of the network [could not be watched]"
+        "(runtimes.md#computing-in-16-bits)."
+    ),
     "METRIC-CLAIM-001": "The sample does not perform as claimed, better or worse.",
     "METRIC-DELTA-001": (
         "The sample lost more than its tolerance allows (`fail`), or there are too few items to"

@@ -148,7 +148,9 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
         s for s in listed["delta"] if s.sample and not s.sample.method.retraining
     )
     listed["noise"] = tuple(_noisy(listed["delta"], name, submission))
-    return {**listed, **chain_subjects(listed["sample"], submission)}
+    listed |= chain_subjects(listed["sample"], submission)
+    listed["computed"] = (*listed["vectors"], *listed["run"], *listed["layer_run"])
+    return listed
 
 
 def _models(name: str, submission: Submission) -> Iterator[Subject]:

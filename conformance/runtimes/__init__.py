@@ -24,10 +24,15 @@ from conformance.runtimes._protocol import (
     Dim,
     ModelSource,
     Network,
+    Overflow,
     PortInfo,
+    Referenced,
     Runner,
     Runtime,
+    SecondOpinion,
     Unread,
+    Watch,
+    Watched,
 )
 from conformance.runtimes._registry import RUNTIMES, runtime
 
@@ -42,9 +47,14 @@ __all__ = [
     "Dim",
     "ModelSource",
     "Network",
+    "Overflow",
     "PortInfo",
+    "Referenced",
     "Runner",
     "Runtime",
+    "SecondOpinion",
     "Unread",
+    "Watch",
+    "Watched",
     "runtime",
 ]

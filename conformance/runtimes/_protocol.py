@@ -104,6 +104,46 @@ class Unread:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """A value that is finite in float32 and becomes infinite in the ``type`` the file says.
+
+    ``tensor`` is what ``operator`` writes, at ``place`` in the graph; ``value`` is the largest
+    magnitude on the first ``item`` that shows it. ``item`` is None where only the items of a batch
+    together do.
+    """
+
+    tensor: str
+    operator: str
+    place: str
+    type: str
+    item: int | None
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a watch found on ``items`` items, in ``tensors`` of 16 bits that operators write.
+
+    ``unreached`` says in words which parts of the network could not be watched.
+    """
+
+    tensors: int
+    items: int
+    overflows: tuple[Overflow, ...]
+    unreached: tuple[str, ...]
+
+
+class Watch(Protocol):
+    """Looks at float16 and bfloat16 where a library computes them in a wider type."""
+
+    def add(self, inputs: Mapping[str, Array], items: int | None) -> None:
+        """Take in the inputs of a shard, which is one run if ``items`` is None."""
+
+    def result(self) -> Watched:
+        """Return what was found in all shards."""
+
+
 class Runner(Protocol):
     """A network whose parameters are settled, ready to run."""
 
@@ -120,6 +160,28 @@ class Runner(Protocol):
 
     def run_batched(self, inputs: Mapping[str, Array], items: int) -> dict[str, Array]:
         """Return every output for inputs whose axis 0 counts ``items`` items, batch by batch."""
+
+    def watch(self) -> Watch | None:
+        """Return a watch for overflows, or None if the library computes in the file's types."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """Outputs on some items, by name: the runtime's, and those of another implementation."""
+
+    items: int
+    outputs: Mapping[str, tuple[Array, Array]]
+
+
+@runtime_checkable
+class Referenced(Protocol):
+    """A runner whose format has a second implementation, which decides nothing."""
+
+    def by_reference(self, inputs: Mapping[str, Array], items: int | None) -> SecondOpinion | str:
+        """Return the outputs on the first items, or in words why it was not asked.
+
+        ``inputs`` are those of a shard, which is one run if ``items`` is None.
+        """
 
 
 class Network(Protocol):

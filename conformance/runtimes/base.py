@@ -11,7 +11,7 @@ from conformance.runtimes._protocol import Array, Change, Counts, PortInfo, Unre
 from conformance.runtimes.batching import Run
 from conformance.runtimes.fitting import as_stored, fit_tensors
 from conformance.runtimes.roles import Inventory, MadeLate
-from conformance.runtimes.running import FunctionRunner
+from conformance.runtimes.running import FREE_BATCH, FunctionRunner
 
 
 class StoringNetwork:
@@ -104,6 +104,8 @@ class ParameterNetwork(StoringNetwork, ABC):
     versions: Mapping[str, str]
     settings: Mapping[str, str]
     unused_files: tuple[str, ...] = ()
+    free_batch: int = FREE_BATCH
+    """Items per run if the network prescribes no number."""
     foreign_classes: tuple[str, ...] = ()
     """Classes that the format's own loader needs and its library does not have; never used."""
 
@@ -142,4 +144,5 @@ class ParameterNetwork(StoringNetwork, ABC):
         return self._runner(MadeLate(own, lambda name: change(name, own[name])))
 
     def _runner(self, tensors: Mapping[str, Array] | None) -> FunctionRunner:
-        return FunctionRunner(self._compute_with(tensors), self.inputs, self.file)
+        run = self._compute_with(tensors)
+        return FunctionRunner(run, self.inputs, self.file, free_batch=self.free_batch)

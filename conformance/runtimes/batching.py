@@ -29,7 +29,7 @@ def run_in_batches(
     """
     _check_items(inputs, items)
     parts: dict[str, list[Array]] = {}
-    for batch, count in _batches(inputs, items, size, fixed):
+    for batch, count in batches(inputs, items, size, fixed=fixed):
         expected = size if fixed else count
         for name, array in run(batch).items():
             _check_output(name, array, expected, parts.get(name))
@@ -50,6 +50,11 @@ def fixed_batch(inputs: Sequence[PortInfo]) -> int | None:
     return min(_fixed_sizes(inputs), default=None)
 
 
+def batch_size(inputs: Sequence[PortInfo], free: int) -> int | None:
+    """Return the items per run: as prescribed, else ``free``; None if there are no batches."""
+    return (fixed_batch(inputs) or free) if takes_batches(inputs) else None
+
+
 def no_batches() -> UnsupportedError:
     """Return the error of a network whose inputs have no common batch axis."""
     return UnsupportedError(
@@ -64,9 +69,10 @@ def _fixed_sizes(inputs: Sequence[PortInfo]) -> set[int]:
     return {port.shape[0] for port in inputs if isinstance(port.shape[0], int)}
 
 
-def _batches(
-    inputs: Mapping[str, Array], items: int, size: int, fixed: bool
+def batches(
+    inputs: Mapping[str, Array], items: int, size: int, *, fixed: bool
 ) -> Iterator[tuple[dict[str, Array], int]]:
+    """Yield ``items`` items, ``size`` at a time, and how many of a batch are no filling."""
     for start in range(0, items, size):
         count = min(size, items - start)
         batch = {name: array[start : start + count] for name, array in inputs.items()}

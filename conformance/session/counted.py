@@ -47,6 +47,6 @@ def shortage_of(measured: Mapping[str, Json]) -> Shortage | None:
     return None
 
 
-def in_words(counted: Mapping[str, int]) -> str:
+def counts_in_words(counted: Mapping[str, int]) -> str:
     """Return what was counted: ``items: 360, classes: 10``."""
     return ", ".join(f"{noun}: {number}" for noun, number in counted.items())

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from conformance.evaluation.numbers import plain
 from conformance.metrics import Interval, Judgement, NoInterval, items_to_decide, judge
-from conformance.session.counted import in_words, shortage_of
+from conformance.session.counted import counts_in_words, shortage_of
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Json, Verdict
 
@@ -67,7 +67,8 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
         verdict=verdict,
         message=f"{metric.id}: {short.explanation if short else judgement.explanation}",
         expected=(f"{short.expected}; " if short else "") + _expected(use.tolerance, metric),
-        found=difference_text(measured) + (f"; {in_words(measured['counted'])}" if short else ""),
+        found=difference_text(measured)
+        + (f"; {counts_in_words(measured['counted'])}" if short else ""),
         mend=short.mend if short else _mend(judgement, interval, needed),
         row=row,
     )

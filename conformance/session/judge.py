@@ -18,6 +18,7 @@ from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.plan import MODEL_CODECS, Subject, kind_in_format
 from conformance.metrics.tolerance import EQUAL
 from conformance.session.causes import Problem, by_cause, problem_of
+from conformance.session.conditions import conditions_of, in_words
 from conformance.session.framework_defaults import unlike_defaults
 from conformance.submission.values import Metric
 from conformance.verdicts import (
@@ -135,6 +136,15 @@ class Judge:
         files = sample.files if part is None else sample.parts[part].files
         return Location(files[0].rel_filepath, element=element)
 
+    def place_in_network(self, element: str | None = None) -> Location:
+        """Return where the network that runs is: the sample itself, or the original's file."""
+        subject = self.subject
+        if subject.model is None:
+            raise ValueError(f"{subject.id} is not about a network")
+        if subject.sample is not None and subject.sample.codec in MODEL_CODECS:
+            return self.place_in_sample(element)
+        return Location(subject.model.files[0].rel_filepath, element=element)
+
     def require_declared_value(
         self, measured: Mapping[str, Json], more: Mapping[str, Json] = MappingProxyType({})
     ) -> None:
@@ -203,7 +213,11 @@ class Judge:
             where=Location("submission.json", pointer=self.subject.pointer),
             mend="declare the number of items that the vector files hold",
         )
-        self.passed(f"all {measured['items']} items were run")
+        self.passed(
+            f"all {measured['items']} items were run",
+            found=in_words(measured),
+            evidence={"conditions": conditions_of(measured)},
+        )
 
     def evidence(self, kind: Kind) -> Mapping[str, Json]:
         """Return what the case of this kind measured.

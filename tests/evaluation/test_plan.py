@@ -54,6 +54,12 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
         **{over: [] for over in ("update", "merge", "derived", "equal", "mutation", "access")},
         **{over: [] for over in ("layered", "layer", "layer_run", "layer_value", "layer_step")},
         "direct_run": ["tiny/half-onnx@test"],
+        "computed": [
+            "tiny/linear@test",
+            "tiny/half@test",
+            "tiny/half-onnx@test",
+            "tiny/exact@test",
+        ],
     }
 
 

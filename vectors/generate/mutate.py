@@ -204,6 +204,7 @@ OPERATIONS: Mapping[str, Callable[..., None]] = {
     "add-documentation": tensor_edit.add_documentation,
     "store-outside": tensor_edit.store_outside,
     "set-operator": tensor_edit.set_operator,
+    "set-attribute": tensor_edit.set_attribute,
     "hide-initializer": tensor_edit.hide_initializer,
     "patch": format_edit.patch,
     "replace-in-member": format_edit.replace_in_member,

@@ -116,6 +116,19 @@ def set_operator(folder: Path, file: str, node: str, operator: str, domain: str 
     onnx.save(model, folder / file)
 
 
+def set_attribute(folder: Path, file: str, node: str, name: str, value: float) -> None:
+    """Give a node of an ONNX model a number as an attribute, in the place of any it has."""
+    import onnx
+    from onnx import helper
+
+    model = onnx.load(folder / file)
+    (chosen,) = (entry for entry in model.graph.node if entry.name == node)
+    others = [entry for entry in chosen.attribute if entry.name != name]
+    del chosen.attribute[:]
+    chosen.attribute.extend([*others, helper.make_attribute(name, value)])
+    onnx.save(model, folder / file)
+
+
 def hide_initializer(folder: Path, file: str, name: str, bits: int) -> None:
     """Store an initializer of an ONNX model as integers, from which its graph computes the values.
 

@@ -13,7 +13,8 @@ from conformance.evaluation.tasks.kept import keep_first, keep_outputs, keep_sta
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.reach import reached_by_parameters
 from conformance.evaluation.tasks.repeats import Repeats
-from conformance.evaluation.tasks.running import run_shard
+from conformance.evaluation.tasks.running import conditions, run_shard, watch_shard, watched
+from conformance.evaluation.tasks.second import second_opinion
 from conformance.evaluation.tasks.vectors import ShardArrays, read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement
@@ -63,12 +64,15 @@ def run_original(work: Work) -> Json:
     comparison = OutputComparison(vectors.output_tolerance)
     magnitudes, repeats = Magnitudes(vectors.batched), Repeats(batched=vectors.batched)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
-    items = 0
+    items, second, watch = 0, None, runner.watch()
     declared: Mapping[str, str] | None = None
     reached: frozenset[str] = frozenset()
     effect: Json = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
+        watch_shard(watch, vectors, shard)
+        if not items:
+            second = second_opinion(runner, vectors, shard)
         check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")
         check_untold(network.outputs, work.model.outputs, outputs, "outputs")
         if declared is None:
@@ -93,7 +97,9 @@ def run_original(work: Work) -> Json:
     return {
         "items": items,
         "distinct_items": len(set(first.tolist())),
-        "batch_size": runner.batch_size if vectors.batched else None,
+        **conditions(network, runner, vectors),
+        "half": watched(watch),
+        "second_opinion": second,
         "outputs": comparison.to_json(),
         "widest_atol": {name: magnitudes.widest_atol(name) for name in declared or ()},
         "undeclared": _undeclared(declared or {}, measuring.readers(), reached),

@@ -19,7 +19,7 @@ from conformance.evaluation.tasks.kept import (
     kept_statistics,
 )
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.evaluation.tasks.running import run_shard
+from conformance.evaluation.tasks.running import conditions, run_shard, watch_shard, watched
 from conformance.evaluation.tasks.vectors import read_shards
 from conformance.evaluation.tasks.work import Work
 from conformance.metrics import Measurement, NoInterval
@@ -40,15 +40,18 @@ def _run(work: Work, network: Network, runner: Runner) -> Json:
     metrics = work.submission.metrics_on(vectors.id, work.model)
     measuring = Measuring(metrics, batched=vectors.batched)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
-    items = 0
+    items, watch = 0, runner.watch()
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
+        watch_shard(watch, vectors, shard)
         original = kept_outputs(folder, shard.index, work.limits)
         measuring.add(outputs, shard.targets, original)
         items += shard.items
     return {
         "items": items,
+        **conditions(network, runner, vectors),
         "casts": dict(runner.casts),
+        "half": watched(watch),
         "metrics": _compared(work, measuring, folder),
     }
 

@@ -7,20 +7,32 @@ import math
 from onnx import GraphProto, ModelProto, ValueInfoProto, shape_inference
 
 from conformance.runtimes.onnx.dtypes import dtype_of
+from conformance.runtimes.onnx.functions import all_nodes
 from conformance.runtimes.onnx.messages import DecodeError
+from conformance.runtimes.onnx.operators import DYNAMIC
+from conformance.runtimes.running import DYNAMIC_BATCH
 
 _TARGET_BYTES = 256 << 20
 _LARGEST = 256
 _FREE_AXIS = 128
 
 
+def quantises_dynamically(model: ModelProto) -> bool:
+    """Return whether an operator takes the range of what it quantises from the whole batch."""
+    graphs = (model.graph.node, *(function.node for function in model.functions))
+    return any(node.op_type in DYNAMIC for nodes in graphs for node in all_nodes(nodes))
+
+
 def free_batch(model: ModelProto) -> int:
     """Return the batch size of a network that prescribes none: from 1 to 256.
 
-    It is 256 MiB divided by the bytes of all tensors computed for one item. Their shapes are
+    It is 1 where an operator quantises dynamically, so that no item depends on the others. Else it
+    is 256 MiB divided by the bytes of all tensors computed for one item. Their shapes are
     inferred with axis 0 of every input = 1; any other free axis counts as 128, and a tensor whose
     shape cannot be inferred as the largest of the others. Branches and loop bodies do not count.
     """
+    if quantises_dynamically(model):
+        return DYNAMIC_BATCH
     inferred = _inferred(model)
     known = {
         value.name: _bytes(value)

@@ -50,7 +50,7 @@ def refused_model(error: Exception, model: ModelProto, file: str) -> Conformance
     Unknown operators and versions are UnsupportedError, allocations that fail LimitError, all
     else MalformedError.
     """
-    text = _plain(error)
+    text = plain(error)
     for pattern in _OPERATORS:
         match = pattern.search(text)
         if match:
@@ -79,7 +79,7 @@ def refused_model(error: Exception, model: ModelProto, file: str) -> Conformance
 
 def failed_run(error: Exception, file: str) -> ConformanceError:
     """Return why a run of a network that could be loaded failed."""
-    text = _plain(error)
+    text = plain(error)
     where = Location(file=file, element=_node_in(text) or "graph")
     if any(sign in text for sign in _MEMORY):
         return _too_large(text, where)
@@ -123,7 +123,7 @@ def _node_in(text: str) -> str | None:
     return f"node {match['name'] or '(unnamed)'} ({match['op']})" if match else None
 
 
-def _plain(error: Exception) -> str:
-    """Return the message on one line, without its prefix and without source code places."""
+def plain(error: Exception) -> str:
+    """Return a message of ONNX Runtime on one line, without its prefix and places in its source."""
     text = " ".join(_PREFIX.sub("", str(error)).split())
     return _SOURCE.sub("", text)[:_MOST_TEXT]

@@ -17,6 +17,7 @@ from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of
 from conformance.runtimes.onnx.contents import Contents
 from conformance.runtimes.onnx.external import external_locations
 from conformance.runtimes.onnx.faults import FAULTS, refused_model
+from conformance.runtimes.onnx.half_copy import writes_half
 from conformance.runtimes.onnx.layout import read_layout
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.messages import parse_model
@@ -112,7 +113,8 @@ class OnnxNetwork(StoringNetwork):
         except FAULTS as error:
             raise refused_model(error, self._topology, self._file) from error
         size = self._batch_size(skeleton.model)
-        return OnnxRunner(session, skeleton, self.inputs, size, self._file)
+        half = writes_half(self._topology, (record.data_type for record in self._stored))
+        return OnnxRunner(session, skeleton, self.inputs, size, self._file, writes_half=half)
 
     def close(self) -> None:
         """Close the files; runners go on working."""

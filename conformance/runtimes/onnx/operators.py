@@ -89,6 +89,18 @@ QUANTISED: dict[str, tuple[int, ...]] = {
 """Quantised operators, and those of their inputs that are no weight, bias or zero point."""
 
 
+DYNAMIC = frozenset(
+    {
+        "DynamicQuantizeLinear",
+        "DynamicQuantizeLSTM",
+        "DynamicQuantizeMatMul",
+        "MatMulIntegerToFloat",
+    }
+)
+"""Operators that quantise activations by the range that they have in the batch, or their second
+half: without a batch of its own an item would depend on those next to it."""
+
+
 def use_of(node: NodeProto, position: int) -> Use | None:
     """Return how a node uses what it reads at ``position``; None if it hands the elements on."""
     name = node.op_type if node.domain in (*STANDARD, CONTRIBUTED) else ""

@@ -33,12 +33,16 @@ SETTINGS: Mapping[str, str] = {
 """Everything that differs from ONNX Runtime's defaults, or that outputs may depend on."""
 
 
-def open_session(skeleton: Skeleton) -> onnxruntime.InferenceSession:
+def open_session(skeleton: Skeleton, *, optimised: bool = True) -> onnxruntime.InferenceSession:
     """Return a session that runs ``skeleton``; its buffers have to outlive it.
+
+    One that is not ``optimised`` runs the graph node by node, as it is.
 
     Errors of ONNX Runtime pass through: :mod:`conformance.runtimes.onnx.faults` translates them.
     """
     options = session_options()
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if skeleton.locations:
         options.add_external_initializers_from_files_in_memory(
             list(skeleton.locations),

@@ -12,12 +12,14 @@ from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.fitting import Slot
 from conformance.runtimes.libraries import versions_of
+from conformance.runtimes.onnx.runner import OnnxRunner
 from conformance.runtimes.onnx.session import SETTINGS
 from conformance.runtimes.pytorch.state_dict import read_state_dict
 from conformance.runtimes.pytorch.state_names import check_fit, match_names
 from conformance.runtimes.pytorch.state_topology import Topology
 from conformance.runtimes.pytorch.values import native
 from conformance.runtimes.roles import Inventory, StoredTensor
+from conformance.runtimes.running import FREE_BATCH, FunctionRunner
 from conformance.verdicts import ConformanceError, Location, MalformedError
 
 _FILES = 2
@@ -56,6 +58,9 @@ class StateDictNetwork(ParameterNetwork):
         yield from self._topology.unread(self.inventory.used_bytes)
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
+        return self._graph_with(tensors).run
+
+    def _graph_with(self, tensors: Mapping[str, Array] | None) -> OnnxRunner:
         given, stored = tensors or {}, self._state.tensors
         own = [each.name for each in self._topology.tensors]
         values = {name: given[name] for name in own if name in given}
@@ -64,7 +69,17 @@ class StateDictNetwork(ParameterNetwork):
             if name not in made:
                 made[name] = given[name] if name in given else stored[name]
             values[slot] = made[name]
-        return self._topology.runner(values).run
+        return self._topology.runner(values)
+
+    def _runner(self, tensors: Mapping[str, Array] | None) -> FunctionRunner:
+        runner = self._graph_with(tensors)
+        return FunctionRunner(
+            runner.run,
+            self.inputs,
+            self.file,
+            free_batch=runner.batch_size or FREE_BATCH,
+            watch=runner.watch,
+        )
 
     def _matched(self) -> Mapping[str, str]:
         """Return which tensor fills each slot of the graph, by the first of its names."""

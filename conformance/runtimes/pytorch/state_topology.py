@@ -15,11 +15,14 @@ from typing import final
 from onnx import TensorProto, ValueInfoProto
 
 from conformance.runtimes._protocol import Array, ModelSource, PortInfo, Unread
+from conformance.runtimes.batching import batch_size
 from conformance.runtimes.fitting import Slot
+from conformance.runtimes.onnx.batch_size import quantises_dynamically
 from conformance.runtimes.onnx.buffers import Buffer, buffer_of
 from conformance.runtimes.onnx.contents import Contents
 from conformance.runtimes.onnx.dtypes import dtype_of
 from conformance.runtimes.onnx.faults import FAULTS, refused_model
+from conformance.runtimes.onnx.half_copy import writes_half
 from conformance.runtimes.onnx.layout import read_layout
 from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.opsets import check_opsets
@@ -34,6 +37,7 @@ from conformance.runtimes.onnx.unread import unread_in_model
 from conformance.runtimes.onnx.wire import Span
 from conformance.runtimes.pytorch.state_names import PREFIXES
 from conformance.runtimes.roles import StoredTensor, Use
+from conformance.runtimes.running import DYNAMIC_BATCH, FREE_BATCH
 from conformance.verdicts import Location, UnsupportedError
 
 _HEADER_BYTES = 256
@@ -120,7 +124,10 @@ class Topology:
             session = open_session(skeleton)
         except FAULTS as error:
             raise refused_model(error, self._topology, self.file) from error
-        return OnnxRunner(session, skeleton, self.inputs, None, self.file)
+        dynamic = quantises_dynamically(self._topology)
+        size = batch_size(self.inputs, DYNAMIC_BATCH if dynamic else FREE_BATCH)
+        half = writes_half(self._topology, (record.data_type for record in self._parts))
+        return OnnxRunner(session, skeleton, self.inputs, size, self.file, writes_half=half)
 
     def close(self) -> None:
         """Close the file."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.runtimes.running import DYNAMIC_BATCH, FREE_BATCH
 from conformance.runtimes.tensorflow.faults import damaged
 from conformance.runtimes.tensorflow.operators import COMPUTING, REACHING_OUT
 from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
@@ -13,6 +14,13 @@ from conformance.verdicts import ConformanceError, LimitError, Location, Unsuppo
 MOST_CALLS = 100
 """Functions that may call one another, the last one included."""
 
+_RANGE_GIVEN = {
+    "QuantizeAndDequantizeV2": False,
+    "QuantizeAndDequantizeV3": True,
+    "QuantizeAndDequantizeV4": True,
+}
+"""Operators that quantise by a range that is given or taken from the input; what they do if the
+file does not say."""
 _SILENT = frozenset({"Const", "Identity", "NoOp", "Placeholder", "ReadVariableOp", "VarHandleOp"})
 
 
@@ -138,6 +146,16 @@ def check_settings(places: Iterable[tuple[str, Any]], file: str) -> None:
 def count_operators(places: Iterable[tuple[str, Any]]) -> int:
     """Return how many nodes compute; constants, ports and variables do not."""
     return sum(node.op not in _SILENT for _, node in places)
+
+
+def batch_of(places: Iterable[tuple[str, Any]]) -> int:
+    """Return the items per run: 1 if a node takes the range that it quantises by from its input."""
+    nodes = [node for _, node in places if node.op in _RANGE_GIVEN]
+    given = [
+        node.attr["range_given"].b if "range_given" in node.attr else _RANGE_GIVEN[node.op]
+        for node in nodes
+    ]
+    return FREE_BATCH if all(given) else DYNAMIC_BATCH
 
 
 def other_places(graph: Any, known: Iterable[Reach]) -> Iterator[tuple[str, Any]]:

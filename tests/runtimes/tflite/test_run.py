@@ -212,3 +212,24 @@ def test_neither_tensorflow_nor_torch_is_imported(converted):
         check=True,
     )
     assert done.stdout.strip() == ""
+
+
+def test_float16_is_widened_before_anything_is_computed(converted, expected):
+    """Weights are stored as float16 and dequantised to float32, in which nothing overflows."""
+    images = expected["images"] * 1e6
+    with m.opened(converted / "half.tflite") as network:
+        assert {port.dtype for port in (*network.inputs, *network.outputs)} == {"float32"}
+        assert network.bind().watch() is None
+        made = m.run(network, images)
+    assert np.isfinite(made).all()
+    assert np.abs(made).max() > np.finfo(np.float16).max
+
+
+def test_dynamic_quantisation_takes_the_range_of_each_item(converted, expected):
+    """Hybrid operators quantise item by item: the batch does not matter, as it does in ONNX."""
+    images = expected["images"].copy()
+    images[0] *= 100
+    with m.opened(converted / "dynamic.tflite") as network:
+        together = m.run(network, images)
+        alone = np.concatenate([m.run(network, images[[i]]) for i in range(len(images))])
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)

@@ -14,7 +14,7 @@ from conformance.runtimes.roles import Inventory, MadeLate, StoredTensor, Use
 from conformance.runtimes.tensorflow.computing import LoadedGraph
 from conformance.runtimes.tensorflow.constants import Constants
 from conformance.runtimes.tensorflow.engine import settings_of, tensorflow_for, versions
-from conformance.runtimes.tensorflow.graphs import check_operators, count_operators, reach
+from conformance.runtimes.tensorflow.graphs import batch_of, check_operators, count_operators, reach
 from conformance.runtimes.tensorflow.idle import FEWEST_IDLE, IDLE_USES, fix_for_keras
 from conformance.runtimes.tensorflow.keras_file.archive import CONFIG, WEIGHTS, KerasArchive
 from conformance.runtimes.tensorflow.keras_file.config import read_config
@@ -51,6 +51,7 @@ class KerasNetwork(ParameterNetwork):
             loose=[*constants.tensors.values(), *constants.loose],
             operators=count_operators(places),
         )
+        self.free_batch = batch_of(places)
         self.unused_fix = fix_for_keras(self.unused_parameters)
         self.inputs, self.outputs = signature.inputs, signature.outputs
         self.unused_files = tuple(source.display[1:])

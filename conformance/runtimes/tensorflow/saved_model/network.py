@@ -27,6 +27,7 @@ from conformance.runtimes.tensorflow.engine import (
 from conformance.runtimes.tensorflow.faults import damaged
 from conformance.runtimes.tensorflow.graphs import (
     Reach,
+    batch_of,
     check_names,
     check_operators,
     check_settings,
@@ -86,6 +87,7 @@ class SavedModelNetwork(ParameterNetwork):
             loose=constants.loose,
             operators=count_operators(places),
         )
+        self.free_batch = batch_of(places)
         self.unused_fix = fix_for_unused(self.unused_parameters)
         self._fetched = tuple(signature.fetched.values())
         self._loaded = LoadedGraph(graph, signature, self.file, FORMAT)

@@ -1,0 +1,42 @@
+"""What a watch found in 16-bit types, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from conformance.verdicts import Json
+
+SHOWN = 5
+"""Overflows that have a finding each; the last one counts the others."""
+
+_INFINITE_FROM = {"float16": "65520", "bfloat16": "3.3961e38"}
+
+
+@dataclass(frozen=True, slots=True)
+class OverflowWords:
+    """One overflow."""
+
+    tensor: str
+    message: str
+    expected: str
+    found: str
+    mend: str
+
+
+def overflows_in(measured: Mapping[str, Json]) -> Iterator[OverflowWords]:
+    """Yield the first overflows in the order of the graph."""
+    found = measured["overflows"]
+    for place, each in enumerate(found[:SHOWN]):
+        on = "a batch" if each["item"] is None else f"item {each['item']}"
+        rest = len(found) - SHOWN
+        more = f"; {rest} more tensors overflow" if place == SHOWN - 1 and rest > 0 else ""
+        yield OverflowWords(
+            each["tensor"],
+            f"{each['tensor']!r}, which {each['operator']} writes, overflows in {each['type']}",
+            expected=f"magnitudes below {_INFINITE_FROM[each['type']]}: larger ones round to "
+            f"infinity in {each['type']}",
+            found=f"{each['value']:.8g} on {on}, from {each['operator']} ({each['place']}){more}",
+            mend="scale the values down, compute this operator in float32"
+            + (", or use bfloat16" if each["type"] == "float16" else ""),
+        )
