@@ -23,8 +23,8 @@ _NOTES = ("doc_string", "metadata_props")
 _FREE_OF_NODE = 2 << 10
 """Bytes that an exporter may note with a node: PyTorch's writes 800 for a shallow network."""
 
-_MOST_OF_NODE, _SHARE_OF_NODES = 8 << 10, 4
-"""With modules within modules it writes up to 7 KiB: let pass up to a quarter of the parameters."""
+_MOST_OF_NODE, _SHARE_OF_NODES = 16 << 10, 4
+"""With modules within modules it writes up to 9 KiB: let pass up to a quarter of the parameters."""
 
 _FREE = 256
 """Bytes that it may note with a value, a tensor or a graph."""
