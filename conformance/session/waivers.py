@@ -31,8 +31,6 @@ MEASURED = ("value", "measured")
 CLOSE = 1e-6
 """Two numbers that differ by at most this fraction are the same value on different processors."""
 
-_LONGEST = 200
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiver:
@@ -119,8 +117,7 @@ def _waived(finding: Finding, waivers: Iterable[Waiver]) -> Finding:
 
 def _measured(finding: Finding) -> float | None:
     """Return the number that a finding measured; None if it measured none, or several things."""
-    numbers = [finding.evidence[key] for key in MEASURED if key in finding.evidence]
-    number = numbers[0] if numbers else None
+    number = next((finding.evidence[key] for key in MEASURED if key in finding.evidence), None)
     return number if isinstance(number, float | int) else None
 
 
@@ -139,7 +136,7 @@ def _waiver(path: Path, pointer: str, entry: Json) -> Waiver:
             f"the waivers file cannot be used: {violation.message}",
             where=Location(path.name, pointer=f"{pointer}{pointer_text(violation.pointer)}"),
             expected=violation.expected,
-            found=violation.found[:_LONGEST],
+            found=violation.found,
             mend=violation.mend,
         )
     if entry["check"] not in BY_ID:

@@ -49,7 +49,7 @@ def is_sensible(operator: str) -> bool:
 
 
 def meaning(source: str) -> str:
-    """Return what a module does: its tree without annotations."""
+    """Return what a module does: its tree without annotations, and whether values are frozen."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -58,6 +58,8 @@ def meaning(source: str) -> str:
         for name in ("annotation", "returns"):
             if getattr(node, name, None) is not None:
                 setattr(node, name, ast.Constant(0))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("dataclass"):
+            node.keywords = [each for each in node.keywords if each.arg not in ("frozen", "slots")]
     return ast.dump(tree)
 
 

@@ -65,11 +65,21 @@ def test_what_passed_or_was_never_seen_cannot_be_waived(verdict: str) -> None:
     assert why_unused(WAIVERS[0], [finding]).endswith("tiny/half/top1 matches no finding")
 
 
-@pytest.mark.parametrize("change", [{"check": "METRIC-CLAIM-001"}, {"subject": "tiny/exact/top1"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"check": "METRIC-CLAIM-001"},
+        {"check": "MODEL-METRIC-001"},
+        {"subject": "tiny/exact/top1"},
+        {"subject": "tiny/half/top1@test"},
+    ],
+)
 def test_other_findings_are_left_alone(change: dict[str, str]) -> None:
     finding = replace(FAILED, **change)
     assert apply_waivers([finding], WAIVERS) == [finding]
     assert unused_waivers(WAIVERS, [finding]) == WAIVERS
+    assert not WAIVERS[0].is_about(finding)
+    assert why_unused(WAIVERS[0], [finding]).endswith("matches no finding")
 
 
 @pytest.mark.parametrize(
