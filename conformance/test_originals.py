@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from conformance.evaluation.plan import Subject
 from conformance.session.conditions import conditions_of, in_words
 from conformance.session.control import controls_of
-from conformance.session.counted import shortage_of
+from conformance.session.counted import counts_in_words, shortage_of
 from conformance.session.framework_defaults import unlike_defaults
 from conformance.session.judge import Judge
 from conformance.session.ports import port_differences
