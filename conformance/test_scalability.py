@@ -27,7 +27,7 @@ def test_layer_decodes(judge: Judge) -> None:
         )
     judge.require_fitting(measured["coverage"])
     judge.require(
-        not measured["usable"] or measured["changed"] != 0,
+        not measured["usable"] or measured["differing"] != 0,
         "the layer adds nothing to the layers before it",
         expected="at least one tensor with other numbers than before",
         found=f"{measured['held']} tensors in the layer, all zero or as they were"
@@ -198,5 +198,5 @@ def test_compressed_form_runs(subject: Subject, judge: Judge) -> None:
     }
     judge.passed(
         f"the sample itself ran on {measured['ran_on']} items, without reconstruction",
-        evidence={"ran_on": measured["ran_on"], "rounds": measured["rounds"]},
+        evidence={"ran_on": measured["ran_on"]},
     )

@@ -176,6 +176,10 @@ FAILURES = {
         "The original cannot be run on the vectors: names, types or shapes do not fit, or it "
         "takes too much time or memory."
     ),
+    "MODEL-ITEMS-001": (
+        "Every item of the vectors has the same inputs: one item, repeated. It is advice: metrics "
+        "are computed, but many items say no more than one."
+    ),
     "MODEL-OUTPUT-001": (
         "The original gives other outputs than the vectors declare, beyond `output_tolerance`: "
         "vectors and network do not belong together, or the outputs come from another precision. "
@@ -189,7 +193,8 @@ FAILURES = {
     ),
     "METRIC-MEASURE-001": (
         "The metric has no value on the original: its kind is not installed, its arguments or "
-        "bindings do not fit, or the value is not finite."
+        "bindings do not fit, or the value is not finite. Where nothing was counted that the value "
+        "is of, such as no boxes, it is `undecided`."
     ),
     "METRIC-CONTROL-001": (
         "A tolerance is blind: it accepts a network with every parameter zero, or one with the "
@@ -250,7 +255,8 @@ FAILURES = {
     "METRIC-CLAIM-001": "The sample does not perform as claimed, better or worse.",
     "METRIC-DELTA-001": (
         "The sample lost more than its tolerance allows (`fail`), or there are too few items to"
-        " tell at the declared confidence (`undecided`)."
+        " tell at the declared confidence, or too few classes, positions or values for the metric"
+        " to decide anything (`undecided`)."
     ),
     "METRIC-IMPROVEMENT-001": (
         "The sample is better than the original, and the whole interval of the difference says so, "
@@ -293,7 +299,8 @@ FAILURES = {
     ),
     "LAYER-DECODE-001": (
         "The layers up to this one do not decode without those behind it, do not give a whole "
-        "network of finite values, or the layer names another parent than the layers before it."
+        "network of finite values, the layer names another parent than the layers before it, or it "
+        "adds nothing: it holds no tensors, zeros only, or what was there before."
     ),
     "LAYER-BASE-001": (
         "Lower layers are not the same with and without those behind them, or the layers leave out "

@@ -17,8 +17,9 @@ from conformance.evaluation.tasks import layering, work
 from conformance.evaluation.tasks.layering import _overwritten
 from conformance.nnc import decode
 from conformance.nnc.encoder import EncoderSettings, Quantisation, encode
+from conformance.verdicts import Location, Verdict
 from tests import tiny_submission
-from tests.evaluation.in_process import Evaluation
+from tests.evaluation.in_process import Evaluation, findings, told
 from tests.evaluation.test_chains import assert_state
 from tests.tiny_chain import TinyChain, added, difference
 
@@ -266,3 +267,36 @@ def test_layers_that_come_out_otherwise_at_one_go_are_named(own: Any) -> None:
 def test_a_sound_codec_passes(own: Any) -> None:
     measured = own("")
     assert (measured["behind"], measured["differing"], measured["altered"]) == (True, [], [])
+
+
+EMPTY = {
+    "no tensors": ({}, "add", "no tensors in the layer"),
+    "zeros": ({k: 0 * abs(v) for k, v in difference(1).items()}, "add", "2 tensors in the layer"),
+    "negative zeros": (
+        {k: -0.0 * abs(v) for k, v in difference(1).items()},
+        "add",
+        "2 tensors in the layer",
+    ),
+    "the same values": ("the base", "replace", "2 tensors in the layer"),
+}
+"""Layers that add nothing: what they hold, their mode, and what is said of them."""
+
+
+@pytest.mark.parametrize(("tensors", "mode", "said"), EMPTY.values(), ids=EMPTY)
+def test_a_layer_that_adds_nothing_is_found(
+    chain: TinyChain, tensors: Any, mode: str, said: str
+) -> None:
+    # A zero that is added to -0.0 gives 0.0: other bits, and no other number.
+    base = {**chain.original, "fc.bias": np.array([-0.0, 1, 2], np.float32)}
+    chain.layered("s", base, base if tensors == "the base" else tensors, mode=mode)
+    found = {each.subject: each for each in findings(chain.save(), "LAYER-DECODE-001")}
+    assert [found[s].verdict for s in sorted(found)] == [Verdict.PASS, Verdict.FAIL]
+    wrong = found[max(found)]
+    assert "adds nothing" in wrong.message
+    assert said in wrong.found
+    assert wrong.where == Location("s-1.safetensors")
+
+
+def test_a_layer_that_changes_one_number_adds_something(chain: TinyChain) -> None:
+    chain.layered("s", chain.original, {"fc.bias": np.array([0, 0, 1e-3], np.float32)})
+    assert told(chain.save(), "LAYER-DECODE-001") == {}

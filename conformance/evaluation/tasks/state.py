@@ -38,7 +38,7 @@ def compute_state(work: Work) -> Json:
     return {
         **_result(work, stepped),
         "parent": key_of(parent) if parent else None,
-        "changed": _changed(before, stepped.state),
+        "differing": _differing(before, stepped.state),
         "base_tensors": len(before.parameters) if before is not None else 0,
         "altered": changed,
     }
@@ -52,7 +52,7 @@ def _before(work: Work, place: int) -> State | None:
     return original_state(work.original()) if work.sample.update_of is not None else None
 
 
-def _changed(before: State | None, after: State | None) -> int | None:
+def _differing(before: State | None, after: State | None) -> int | None:
     """Return how many tensors hold other numbers after the step; None where nothing was before.
 
     Digests tell most of them apart; a zero that was added may have changed the sign of a zero only.
