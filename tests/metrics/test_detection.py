@@ -113,9 +113,9 @@ def test_there_is_no_interval_and_the_details_say_why():
     result = found([BOX], [0.9], [0], [BOX], [0])
     assert result.statistics is None
     assert "no sum over items" in result.details["no_interval"]
-    rows = np.ones((3, 1))
+    rows = np.ones((30, 1))
     with pytest.raises(TypeError, match="not a function of sums"):
-        paired_interval(metric(KIND, {}), rows, rows + np.arange(3)[:, None])
+        paired_interval(metric(KIND, {}), rows, rows + np.arange(30)[:, None])
 
 
 def test_nothing_is_printed(capsys):

@@ -10,7 +10,7 @@ import pytest
 from conformance.checks import BY_ID
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.plan import subjects
-from conformance.session.counted import Shortage, in_words, shortage_of
+from conformance.session.counted import Shortage, counts_in_words, shortage_of
 from conformance.session.judge import Judge
 from conformance.submission import load
 from conformance.test_originals import test_metric_measured as check_measured
@@ -58,4 +58,4 @@ def test_the_first_shortage_is_named() -> None:
     short = shortage_of({"counted": {"positions": 5, "classes": 1}, "least": least})
     assert short == Shortage("classes", 2, 1)
     assert shortage_of({"counted": {"items": 1}, "least": least}) is None
-    assert in_words({"items": 5, "classes": 1}) == "items: 5, classes: 1"
+    assert counts_in_words({"items": 5, "classes": 1}) == "items: 5, classes: 1"

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from conformance.jsonschemas import load_schema
+from conformance.metrics import NoInterval
 from conformance.session.deltas import is_improvement, judge_change, judge_delta
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Verdict
@@ -51,8 +54,9 @@ def test_loss_on_an_exclusive_bound_fails() -> None:
 
 def test_row_has_what_the_report_schema_wants() -> None:
     known = load_schema("report")["$defs"]["sample_metric"]
-    # The noise floor is known only where the network is there in several formats.
-    row = {*judged(0.96).row, "noise_floor"}
+    # The noise floor is known only where the network is there in several formats; how the networks
+    # were run is added by the check.
+    row = {*judged(0.96).row, "noise_floor", "runs"}
     assert row == set(known["properties"])
     assert row - {"counted"} == set(known["required"])
 
@@ -63,7 +67,7 @@ def test_of_too_few_classes_nothing_is_decided(value: float, confidence: float |
     finding = judged(value, classes=1, confidence=confidence)
     assert finding.verdict is Verdict.UNDECIDED
     assert finding.row["verdict"] == "undecided"
-    assert finding.row["counted"] == {"items": 100, "classes": 1}
+    assert finding.row["counted"] == {"items": 120, "classes": 1}
     assert finding.expected.startswith("at least 2 classes; ")
     assert "classes: 1" in finding.found
     assert "at least 2 classes" in finding.mend
@@ -86,9 +90,10 @@ def test_confidence_of_one_item_is_undecided_and_says_how_many_would_do() -> Non
     )
     measured = {"reference": 0.5, "value": 0.5, "items": 1, "interval": None}
     measured |= {"counted": {"items": 1, "values": 99}, "least": {"values": 2}}
+    measured["no_interval"] = asdict(NoInterval("fewer than 2 distinct items", 1, 1, 2))
     judged = judge_delta(MetricUse("mse", "test", allowed), metric, measured)
     assert judged.verdict is Verdict.UNDECIDED
-    assert "at least 2 items" in judged.mend
+    assert "about 2 distinct items" in judged.mend
 
 
 def test_words_say_what_was_expected_and_found() -> None:
