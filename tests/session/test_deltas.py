@@ -44,8 +44,9 @@ def judged(
     return judge_delta(MetricUse("top1", "test", allowed), metric, measured)
 
 
-def test_loss_on_the_bound_passes() -> None:
-    assert judged(0.96).passes
+def test_loss_on_the_bound_passes_and_a_greater_one_does_not() -> None:
+    assert judged(0.96).passes is True
+    assert judged(0.95).passes is False
 
 
 def test_loss_on_an_exclusive_bound_fails() -> None:

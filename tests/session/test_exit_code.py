@@ -55,6 +55,13 @@ def test_what_ended_pytest_is_never_hidden() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "status", [pytest.ExitCode.INTERRUPTED, pytest.ExitCode.NO_TESTS_COLLECTED]
+)
+def test_other_endings_leave_what_the_reports_say(status: int) -> None:
+    assert [code(status, each) for each in (PASS, FAIL, INCOMPLETE)] == [PASS, FAIL, INCOMPLETE]
+
+
 def test_other_tests_that_fail_spoil_a_pass_and_nothing_else() -> None:
     assert code(FAILED, PASS) == code(FAILED, PASS, PASS) == FAIL
     assert code(FAILED, INCOMPLETE) == code(FAILED, PASS, INCOMPLETE) == INCOMPLETE
