@@ -87,6 +87,13 @@ def test_without_room_for_a_run_nothing_is_tried(
     assert (found["runs"], found["tried_bytes"], names(found)) == (0, 0, [])
 
 
+def test_outputs_that_are_no_numbers_say_nothing_of_parameters(tmp_path: Path) -> None:
+    model = models.dense()
+    model.graph.initializer[1].raw_data = np.full(16, np.nan, np.float32).tobytes()
+    found = effect_in(tmp_path, model)
+    assert (found["runs"], found["tried_bytes"], names(found)) == (1, 0, [])
+
+
 def test_what_has_no_effect_is_advice(tmp_path: Path) -> None:
     root = tmp_path / "tiny"
     metadata = tiny_submission.write(root)
