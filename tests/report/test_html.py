@@ -314,6 +314,7 @@ def test_items_that_are_repeated_are_told_from_distinct_ones():
     metric = report["samples"][0]["metrics"][0]
     metric |= {"items": 360, "distinct_items": 60, "items_to_decide": 240}
     text = Page(render_html(report)).text
-    assert "360 60 distinct 240 would decide" in re.sub(r"\s*(360|60 distinct)\s*", r" \1 ", text)
+    assert "60 distinct" in text
+    assert "240 would decide" in text
     assert "| 360 (60 distinct) |" in render_markdown(report)
     assert "distinct" not in render_markdown(example.build()).partition("## Samples")[2]
