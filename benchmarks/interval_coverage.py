@@ -147,7 +147,8 @@ class Cell:
         return float(np.median([each.high - each.low for each in self.intervals]) / (high - low))
 
     def __str__(self) -> str:
-        share = "" if self.given >= 0.995 else f", given {self.given:.0%}"
+        percent = f"{self.given:.0%}"
+        share = "" if percent == "100%" else f", given {percent}"
         return f"{self.held:.3f} ({self.width:.1f}{share})"
 
 

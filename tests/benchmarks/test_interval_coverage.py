@@ -24,10 +24,11 @@ def test_every_cell_holds_what_the_page_promises(rows):
             assert all(float(cell.split(" ")[0]) >= PROMISED for cell in cells), cells
 
 
-@pytest.mark.parametrize("place", range(len(ADDED)), ids=ADDED)
-def test_a_cell_is_what_the_simulation_gives(rows, place):
+@pytest.mark.parametrize("added", ["log-normal 1.5", "ties"])
+def test_a_cell_is_what_the_simulation_gives(rows, added):
     """The draws are the same everywhere; another CPU may round a set to the other side."""
-    cell = simulate(FAMILIES[0], list(ADDED)[place], 20, 0.95, SETS)
+    place = list(ADDED).index(added)
+    cell = simulate(FAMILIES[0], added, 20, 0.95, SETS)
     told = [float(number) for number in re.findall(r"[\d.]+", rows["mse", "20"][place])]
     assert told[0] == pytest.approx(cell.held, abs=0.003)
     assert told[1] == pytest.approx(cell.width, abs=0.11)

@@ -305,3 +305,14 @@ def test_a_browser_lays_the_page_out(tmp_path, text):
     )
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert picture.stat().st_size > 20_000
+
+
+def test_items_that_are_repeated_are_told_from_distinct_ones():
+    report = example.build()
+    metric = report["samples"][0]["metrics"][0]
+    metric |= {"items": 360, "distinct_items": 60, "items_to_decide": 240}
+    text = Page(render_html(report)).text
+    assert "60 distinct" in text
+    assert "240 would decide" in text
+    assert "| 360 (60 distinct) |" in render_markdown(report)
+    assert "distinct" not in render_markdown(example.build()).partition("## Samples")[2]

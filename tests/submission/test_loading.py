@@ -577,3 +577,60 @@ def test_the_number_of_problems_is_bounded(folder):
 
     assert len(load_changed(folder, change).problems) == 1000
     assert len(load(folder, limits=Limits(problems=10)).problems) == 10
+
+
+# --- The same inputs in two shards
+
+
+def shards(data, *inputs, targets="vectors/targets.npz"):
+    """List a shard for each group of inputs, given by their contents."""
+    listed = [
+        {
+            **data["vectors"][0]["shards"][0],
+            "inputs": [builder.entry(name, content) for name, content in group],
+            "targets": [builder.entry(targets)],
+        }
+        for group in inputs
+    ]
+    data["vectors"][0]["shards"] = listed
+
+
+ONE, OTHER = ("a.npz", b"one"), ("b.npz", b"other")
+SHARED = ("rate.npz", b"16000")
+
+
+@pytest.mark.parametrize(
+    ("groups", "repeated"),
+    [
+        ([[ONE]] * 6, [1, 2, 3, 4, 5]),
+        ([[ONE], [("copy.npz", b"one")]], [1]),
+        ([[ONE], [OTHER], [OTHER], [ONE]], [2, 3]),
+        ([[ONE, SHARED], [SHARED, ONE]], [1]),
+        ([[ONE, SHARED], [OTHER, SHARED]], []),
+        ([[ONE], [OTHER]], []),
+    ],
+    ids=["one-file", "equal-files", "two-contents", "other-order", "shared-input", "different"],
+)
+def test_the_same_inputs_in_two_shards_are_found_once_for_a_vector_set(folder, groups, repeated):
+    loaded = load_changed(folder, lambda data: shards(data, *groups))
+    found = [each for each in loaded.problems if each.check == "SUBMISSION-VECTORS-001"]
+    assert len(found) == bool(repeated)
+    if repeated:
+        finding = found[0]
+        assert finding.where.pointer == f"/vectors/0/shards/{repeated[0]}/inputs"
+        assert finding.evidence.get("also_at", []) == [
+            f"/vectors/0/shards/{number}/inputs" for number in repeated[1:]
+        ]
+        assert f"{len(repeated)} of the shards" in finding.found
+    assert loaded.submission is not None
+
+
+def test_shards_without_digests_are_the_business_of_the_schema(folder):
+    def change(data):
+        shards(data, [ONE], [ONE])
+        for shard in data["vectors"][0]["shards"]:
+            shard["inputs"][0]["sha256"] = 5
+
+    found = {each.check for each in load_changed(folder, change).problems}
+    assert "SUBMISSION-VECTORS-001" not in found
+    assert SCHEMA in found
