@@ -199,7 +199,7 @@ class Worker:
         return lines[-1][:300] if lines else ""
 
 
-_MALLOC: Mapping[str, str] = {
+MALLOC: Mapping[str, str] = {
     "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
     "MALLOC_TOP_PAD_": str(64 << 20),
@@ -220,7 +220,7 @@ def _clean_environment(scratch: Path) -> dict[str, str]:
         **environment,
         **kernel_environment(scratch),
         **dict.fromkeys(threads, "1"),
-        **_MALLOC,
+        **MALLOC,
         # PyTorch and MKL choose kernels by processor, once, when they first compute: not these.
         "ATEN_CPU_CAPABILITY": "default",
         "MKL_CBWR": "COMPATIBLE",
