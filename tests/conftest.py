@@ -22,6 +22,16 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 
+LONGEST = frozenset(
+    TESTS / name
+    for name in (
+        *("vectors", "suites", "docs"),
+        *("test_cli.py", "test_terminal.py", "test_working_folder.py"),
+    )
+)
+"""Folders and files that begin, so that no process of xdist is left with a long one at the end."""
+
+
 def only_fast(config: pytest.Config) -> bool:
     return bool(config.getoption("markexpr") == MARKER)
 
@@ -42,6 +52,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(MARKER)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.isdisjoint((item.path, *item.path.parents)))
+
+
 @pytest.fixture(scope="session")
 def _tiny_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "tiny"
@@ -53,3 +67,12 @@ def _tiny_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(_tiny_once: Path, tmp_path: Path) -> Path:
     """A fresh copy of the tiny submission, to be changed at will."""
     return Path(shutil.copytree(_tiny_once, tmp_path / "tiny"))
+
+
+@pytest.fixture
+def kept_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands that a test calls in this process ask the workers of earlier ones."""
+    from conformance.session import asking
+    from tests.keeping import KeptWorker
+
+    monkeypatch.setattr(asking, "Worker", KeptWorker)

@@ -35,7 +35,10 @@ Call = Callable[..., Ended]
 
 @pytest.fixture
 def call(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kept_workers: None,
 ) -> Call:
     """Call a command of ``nnc`` in a folder with good.nnc and broken.nnc."""
     (tmp_path / "good.nnc").write_bytes(GOOD)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,6 +17,18 @@ from tests.runtimes.tensorflow import nets
 
 KINDS = ("savedmodel-cnn", "savedmodel-recurrent", "keras-cnn", "keras-recurrent")
 EVERY = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture(scope="module")
+def opened_once(saved):
+    """Opens a network at the first call, and gives the same to all who only bind and run it."""
+    with contextlib.ExitStack() as stack:
+        yield cache(lambda kind: stack.enter_context(nets.opened(saved[f"{kind}-1"])))
+
+
+@pytest.fixture
+def network(opened_once, kind):
+    return opened_once(kind)
 
 
 def by_framework(path, value):
@@ -41,11 +55,10 @@ def test_outputs_are_those_of_the_framework(saved, kind):
 
 
 @EVERY
-def test_copies_of_its_own_parameters_change_nothing(saved, kind):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        value = nets.feed(network)
-        own = nets.run(network, value)
-        assert np.array_equal(nets.run(network, value, nets.copies(network)), own)
+def test_copies_of_its_own_parameters_change_nothing(network):
+    value = nets.feed(network)
+    own = nets.run(network, value)
+    assert np.array_equal(nets.run(network, value, nets.copies(network)), own)
 
 
 @EVERY
@@ -61,68 +74,62 @@ def test_with_the_parameters_of_another_network_it_is_that_network(saved, kind):
 
 
 @EVERY
-def test_every_single_parameter_reaches_the_outputs(saved, kind):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        value = nets.feed(network)
-        own = nets.run(network, value)
-        for name in network.parameters:
-            tensors = nets.copies(network)
-            tensors[name] = tensors[name] * np.float32(0.5) + np.float32(0.25)
-            assert not np.array_equal(nets.run(network, value, tensors), own), name
+def test_every_single_parameter_reaches_the_outputs(network):
+    value = nets.feed(network)
+    own = nets.run(network, value)
+    for name in network.parameters:
+        tensors = nets.copies(network)
+        tensors[name] = tensors[name] * np.float32(0.5) + np.float32(0.25)
+        assert not np.array_equal(nets.run(network, value, tensors), own), name
 
 
 @EVERY
-def test_the_order_of_bindings_does_not_matter(saved, kind):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        value, port = nets.feed(network), network.inputs[0].name
-        halved = {name: array * np.float32(0.5) for name, array in nets.copies(network).items()}
-        alone = nets.run(network, value, halved)
-        own = nets.run(network, value)
-        runners = [network.bind(), network.bind(halved), network.bind()]
-        found = [next(iter(runner.run({port: value}).values())) for runner in runners]
-        again = [next(iter(runner.run({port: value}).values())) for runner in runners]
+def test_the_order_of_bindings_does_not_matter(network):
+    value, port = nets.feed(network), network.inputs[0].name
+    halved = {name: array * np.float32(0.5) for name, array in nets.copies(network).items()}
+    alone = nets.run(network, value, halved)
+    own = nets.run(network, value)
+    runners = [network.bind(), network.bind(halved), network.bind()]
+    found = [next(iter(runner.run({port: value}).values())) for runner in runners]
+    again = [next(iter(runner.run({port: value}).values())) for runner in runners]
     assert all(map(np.array_equal, found, (own, alone, own)))
     assert all(map(np.array_equal, again, (own, alone, own)))
 
 
 @EVERY
-def test_no_state_is_left_of_an_earlier_run(saved, kind):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        runner, port = network.bind(), network.inputs[0].name
-        one, two = nets.feed(network, 1), nets.feed(network, 2)
-        (first,) = runner.run({port: one}).values()
-        runner.run({port: two})
-        (again,) = runner.run({port: one}).values()
+def test_no_state_is_left_of_an_earlier_run(network):
+    runner, port = network.bind(), network.inputs[0].name
+    one, two = nets.feed(network, 1), nets.feed(network, 2)
+    (first,) = runner.run({port: one}).values()
+    runner.run({port: two})
+    (again,) = runner.run({port: one}).values()
     assert np.array_equal(first, again)
 
 
 @EVERY
-def test_a_network_of_zeros_is_that(saved, kind):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        value, port = nets.feed(network), network.inputs[0].name
-        zeros = {name: np.zeros_like(array) for name, array in nets.copies(network).items()}
-        (empty,) = network.bind_changed(zeroed).run({port: value}).values()
-        assert np.array_equal(empty, nets.run(network, value, zeros))
-        assert not empty.any()
+def test_a_network_of_zeros_is_that(network):
+    value, port = nets.feed(network), network.inputs[0].name
+    zeros = {name: np.zeros_like(array) for name, array in nets.copies(network).items()}
+    (empty,) = network.bind_changed(zeroed).run({port: value}).values()
+    assert np.array_equal(empty, nets.run(network, value, zeros))
+    assert not empty.any()
 
 
 @EVERY
-def test_nan_in_a_parameter_shows_in_the_outputs(saved, kind):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        tensors = nets.copies(network)
-        last = list(tensors)[-1]
-        tensors[last] = np.full_like(tensors[last], np.nan)
-        assert np.isnan(nets.run(network, nets.feed(network), tensors)).any()
+def test_nan_in_a_parameter_shows_in_the_outputs(network):
+    tensors = nets.copies(network)
+    last = list(tensors)[-1]
+    tensors[last] = np.full_like(tensors[last], np.nan)
+    assert np.isnan(nets.run(network, nets.feed(network), tensors)).any()
 
 
 @EVERY
 @pytest.mark.parametrize("items", [1, 40])
-def test_batches_are_runs_of_single_items(saved, kind, items):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        value, port = nets.feed(network, items=items), network.inputs[0].name
-        runner = network.bind()
-        (together,) = runner.run_batched({port: value}, items).values()
-        (last,) = runner.run({port: value[-1:]}).values()
+def test_batches_are_runs_of_single_items(network, items):
+    value, port = nets.feed(network, items=items), network.inputs[0].name
+    runner = network.bind()
+    (together,) = runner.run_batched({port: value}, items).values()
+    (last,) = runner.run({port: value[-1:]}).values()
     assert together.shape[0] == items
     assert np.allclose(together[-1:], last, atol=1e-5)
 
@@ -184,12 +191,11 @@ def test_values_are_those_of_the_variables(saved):
     ],
     ids=["missing", "extra", "shape", "dtype"],
 )
-def test_a_replacement_that_does_not_fit_is_refused(saved, kind, spoil, said):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        tensors = nets.copies(network)
-        spoil(tensors, next(iter(tensors)))
-        with pytest.raises(ConformanceError) as caught:
-            network.bind(tensors)
+def test_a_replacement_that_does_not_fit_is_refused(network, spoil, said):
+    tensors = nets.copies(network)
+    spoil(tensors, next(iter(tensors)))
+    with pytest.raises(ConformanceError) as caught:
+        network.bind(tensors)
     assert said in str(caught.value)
 
 
@@ -197,13 +203,12 @@ def test_a_replacement_that_does_not_fit_is_refused(saved, kind, spoil, said):
 @pytest.mark.parametrize(
     "value", [np.zeros((1, 2, 3), np.float32), np.zeros((2, 6, 6, 1), np.int64)], ids=["a", "b"]
 )
-def test_an_input_that_does_not_fit_is_refused(saved, kind, value):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        runner, port = network.bind(), network.inputs[0].name
-        with pytest.raises(ConformanceError):
-            runner.run({port: value})
-        with pytest.raises(ConformanceError):
-            runner.run({"other": value})
+def test_an_input_that_does_not_fit_is_refused(network, value):
+    runner, port = network.bind(), network.inputs[0].name
+    with pytest.raises(ConformanceError):
+        runner.run({port: value})
+    with pytest.raises(ConformanceError):
+        runner.run({"other": value})
 
 
 @pytest.mark.parametrize("kind", ["savedmodel-cnn", "keras-cnn"])
@@ -220,11 +225,10 @@ def test_what_init_needs_is_described(saved, kind):
 
 
 @EVERY
-def test_versions_and_settings_are_told(saved, kind):
-    with nets.opened(saved[f"{kind}-1"]) as network:
-        assert "keras" in network.versions
-        assert network.settings["device"] == "CPU"
-        assert network.settings["op_determinism"] == "on"
+def test_versions_and_settings_are_told(network):
+    assert "keras" in network.versions
+    assert network.settings["device"] == "CPU"
+    assert network.settings["op_determinism"] == "on"
 
 
 @EVERY
