@@ -239,7 +239,6 @@ def test_original_runs(subject: Subject, judge: Judge) -> None:
         f"all {measured['items']} items were run",
         found=in_words(measured),
         evidence={
-            "batch_size": measured["batch_size"],
             "conditions": conditions_of(measured),
             "second_opinion": measured["second_opinion"],
         },

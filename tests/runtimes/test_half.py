@@ -159,14 +159,15 @@ def test_bodies_of_scans_are_watched(tmp_path):
     assert not watched(tmp_path, made, rows(30000, 30000)).overflows
 
 
-def test_local_functions_are_watched_in_each_call(tmp_path):
+@pytest.mark.parametrize("opset", [17, 13])
+def test_local_functions_are_watched_in_each_call(tmp_path, opset):
     square = helper.make_function(
         "mine",
         "Square",
         ["a"],
         ["b"],
         [node("Mul", ["a", "a"], ["b"])],
-        [helper.make_opsetid("", 17)],
+        [helper.make_opsetid("", opset)],
     )
     nodes = [
         node("Square", ["h"], ["once"], domain="mine"),

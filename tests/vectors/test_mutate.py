@@ -231,6 +231,13 @@ def test_set_operator_changes_one_node(folder, network):
     assert [node.op_type for node in onnx.load(network).graph.node] == ["Withhold"]
 
 
+def test_set_attribute_takes_the_place_of_one(folder, network):
+    for value in (2.0, 0.5):
+        apply(folder, "set-attribute", file="m.onnx", node="give", name="alpha", value=value)
+    (node,) = onnx.load(network).graph.node
+    assert [(each.name, each.f) for each in node.attribute] == [("alpha", 0.5)]
+
+
 def test_an_unknown_operation_is_named(folder):
     with pytest.raises(KeyError, match="shuffle"):
         apply(folder, "shuffle")

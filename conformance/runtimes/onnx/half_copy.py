@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
+from google.protobuf.message import DecodeError, EncodeError
 from onnx import (
     AttributeProto,
     GraphProto,
@@ -28,6 +29,7 @@ from onnx import (
     inliner,
     numpy_helper,
     shape_inference,
+    version_converter,
 )
 
 from conformance.runtimes._protocol import Array
@@ -62,6 +64,10 @@ _TYPE_ATTRIBUTES = frozenset(
 )
 _BODIES = frozenset({"If", "Loop", "Scan"})
 _UNKNOWN = -1
+_FAULTS = (
+    *(shape_inference.InferenceError, version_converter.ConvertError),
+    *(DecodeError, EncodeError, RuntimeError, ValueError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +139,11 @@ def written_out(model: ModelProto) -> ModelProto:
             node.name = f"{title(function_key(function))}.{node.name or node.op_type}"
     try:
         if named.functions:
-            named = inliner.inline_local_functions(named, convert_version=True)
+            # To convert a function to the model's operator set, types around it must be known.
+            known = shape_inference.infer_shapes(named)
+            named = inliner.inline_local_functions(known, convert_version=True)
         return shape_inference.infer_shapes(named)
-    except (shape_inference.InferenceError, RuntimeError, ValueError) as error:
+    except _FAULTS as error:
         raise ValueError(f"it cannot be analysed: {' '.join(str(error).split())[:200]}") from error
 
 
