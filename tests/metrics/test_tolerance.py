@@ -242,3 +242,39 @@ def test_that_many_items_decide_and_fewer_do_not():
 def test_judging_imports_no_numpy():
     code = "import sys, conformance.metrics.tolerance; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- changes to the rule that no test above noticed
+
+
+def test_items_to_decide_follow_from_the_wider_side_of_the_interval() -> None:
+    interval = Interval(0.95, -0.05, 0.05, "by hand", 100)
+    judgement = judge(Tolerance("absolute", 0.01), "higher", 0.5, 0.48, interval)
+    # The half-width is 0.05 + 0.02, the distance to the bound 0.01.
+    assert items_to_decide(100, interval, judgement) in (4900, 4901)
+
+
+@pytest.mark.parametrize(
+    ("value", "inclusive", "words"),
+    [
+        (0.4, True, "loss 0.1 is beyond the bound 0.01"),
+        (0.5, True, "loss 0 is within the bound 0.01"),
+        (0.6, True, "improvement 0.1 is beyond the upper bound 0.0625"),
+        (0.5625, False, "improvement 0.0625 is beyond the upper bound 0.0625"),
+        (0.5625, True, "loss -0.0625 is within the bound 0.01"),
+    ],
+)
+def test_explanation_says_which_bound_was_passed(value: float, inclusive: bool, words: str) -> None:
+    tolerance = Tolerance("absolute", 0.01, inclusive=inclusive, upper_bound=0.0625)
+    assert judge(tolerance, "higher", 0.5, value).explanation.startswith(words)
+
+
+def test_an_improvement_on_an_exclusive_upper_bound_is_beyond_it_as_a_greater_one_is() -> None:
+    tolerance = Tolerance("absolute", 0.01, False, 0.0625, 0.95)
+    interval = Interval(0.95, 0.0625, 0.125, "by hand", 100)
+    assert judge(tolerance, "higher", 0.5, 0.5625, interval).verdict is Verdict.FAIL
+
+
+def test_numbers_below_one_are_equal_if_they_differ_by_no_more_than_the_smallest_step() -> None:
+    assert judge(Tolerance("absolute", 0.0), "lower", 0.0, 1e-12).verdict is Verdict.PASS
+    assert judge(Tolerance("absolute", 0.0), "lower", 0.0, 1.1e-12).verdict is Verdict.FAIL
