@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -27,10 +28,17 @@ ROOT = Path(__file__).parents[1]
 def run_module(
     module: str, *arguments: object, cwd: Path = ROOT, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m module arguments`` in a folder and return how it ended."""
+    """Run ``python -m module arguments`` in a folder and return how it ended.
+
+    What it printed is text with the ends of its lines as they were.
+    """
     server = _server()
     command = [module, *map(str, arguments)]
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+    with ExitStack() as stack:
+        out, errors = (
+            stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", newline=""))
+            for _ in range(2)
+        )
         request = {
             "command": command,
             "cwd": str(cwd),
@@ -104,16 +112,13 @@ def _become(request: Mapping[str, Any]) -> None:
         code = 0
     except SystemExit as ended:
         code = ended.code
-        if isinstance(code, str):
-            print(code, file=sys.stderr)
-            code = 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as the interpreter does at its end
         sys.excepthook(*sys.exc_info())
     finally:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(int(code or 0))
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _serve() -> None:
@@ -124,7 +129,8 @@ def _serve() -> None:
         if child == 0:
             _become(json.loads(line))
         _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -48,7 +48,10 @@ Cli = Callable[..., Ended]
 
 @pytest.fixture
 def call(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kept_workers: None,
 ) -> Cli:
     """Call a command in a folder of its own."""
 

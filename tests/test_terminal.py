@@ -18,6 +18,7 @@ from conformance import cli, cli_nnc
 from conformance.tensorfiles import write_tensors
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
+from tests.forking import run_module
 
 BIN = Path(sys.executable).parent
 SUITES = Path(__file__).parents[1] / "conformance"
@@ -90,18 +91,12 @@ def broken(hostile: Path) -> Path:
     return base
 
 
-def said(folder: Path, *command: object) -> str:
+def said(folder: Path, module: str, *arguments: object) -> str:
     environment = {**os.environ, "NNR_CONFORMANCE_CACHE": str(folder / "evidence")}
-    ended = subprocess.run(
-        [*map(str, command)],
-        capture_output=True,
-        check=False,
-        cwd=folder,
-        env=environment,
-        timeout=300,
-    )
-    assert b"Traceback" not in ended.stdout + ended.stderr, ended.stdout + ended.stderr
-    return (ended.stdout + ended.stderr).decode("utf-8")
+    ended = run_module(module, *arguments, cwd=folder, env=environment)
+    text = ended.stdout + ended.stderr
+    assert "Traceback" not in text, text
+    return text
 
 
 def assert_harmless(text: str, *, names_it: bool = True) -> None:
@@ -159,7 +154,7 @@ def test_every_command_is_called_or_prints_nothing_foreign() -> None:
 @pytest.mark.parametrize("arguments", [*CALLS.values(), *MORE.values()], ids=[*CALLS, *MORE])
 def test_command_prints_nothing_that_acts(hostile: Path, arguments: Sequence[str]) -> None:
     (hostile / "bad.json").write_text(json.dumps({ACTING: ACTING}), encoding="utf-8")
-    text = said(hostile, BIN / "nnr-conformance", *arguments)
+    text = said(hostile, "conformance", *arguments)
     assert_harmless(text, names_it=arguments not in NAMELESS)
 
 
@@ -171,13 +166,12 @@ def test_command_prints_nothing_that_acts(hostile: Path, arguments: Sequence[str
 def test_findings_about_metadata_print_nothing_that_acts(
     broken: Path, arguments: Sequence[str]
 ) -> None:
-    assert_harmless(said(broken, BIN / "nnr-conformance", *arguments))
+    assert_harmless(said(broken, "conformance", *arguments))
 
 
 @pytest.mark.parametrize("options", [(), ("-v", "-rA"), ("-q", "--tb=long")], ids=" ".join)
 def test_plain_pytest_prints_nothing_that_acts(broken: Path, options: Sequence[str]) -> None:
-    command = (BIN / "pytest", SUITES, "--submission=tiny", *options)
-    assert_harmless(said(broken, *command))
+    assert_harmless(said(broken, "pytest", SUITES, "--submission=tiny", *options))
 
 
 DEFECT = f"""

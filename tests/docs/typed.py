@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.forking import run_module
+
 
 def environment(folder: Path) -> dict[str, str]:
     """Return variables of a user: this installation first, 80 columns, evidence in ``folder``."""
@@ -21,6 +23,8 @@ def environment(folder: Path) -> dict[str, str]:
 
 def type_in(arguments: list[str], folder: Path, python: str = sys.executable) -> str:
     """Run ``nnr-conformance`` and return the exit code and all it printed, as one text."""
+    if python == sys.executable:
+        return _ended(run_module("conformance", *arguments, cwd=folder, env=environment(folder)))
     return _ended(
         subprocess.run(
             [python, "-m", "conformance", *arguments],

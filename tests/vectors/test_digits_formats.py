@@ -57,10 +57,10 @@ def values_of(owner):
     return {value["metric"]: value["value"] for value in owner["metric_values"]}
 
 
-def judge(folder, out):
+def judge(folder, out, evidence):
     done = subprocess.run(
         [sys.executable, "-m", "conformance", "run", str(folder), "--report", str(out)],
-        env={**os.environ, "NNR_CONFORMANCE_CACHE": str(out / "cache")},
+        env={**os.environ, "NNR_CONFORMANCE_CACHE": str(evidence)},
         capture_output=True,
         text=True,
         check=False,
@@ -70,19 +70,26 @@ def judge(folder, out):
 
 
 @pytest.fixture(scope="module")
-def rewritten(tmp_path_factory):
+def evidence(tmp_path_factory):
+    """What is measured as the submission is written again: the same files, judged after that."""
+    return tmp_path_factory.mktemp("evidence")
+
+
+@pytest.fixture(scope="module")
+def rewritten(tmp_path_factory, evidence):
     differing = unlocked()
     if differing:
         pytest.skip(f"installed and locked versions differ: {differing}")
     target = tmp_path_factory.mktemp("again") / "digits-formats"
     script = ROOT / "vectors" / "generate" / "digits_formats.py"
-    subprocess.run([sys.executable, str(script), str(target)], check=True)
+    command = [sys.executable, str(script), str(target), "--evidence", str(evidence)]
+    subprocess.run(command, check=True)
     return target
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    return judge(SUBMISSION, tmp_path_factory.mktemp("reports"))[1]
+def report(tmp_path_factory, evidence):
+    return judge(SUBMISSION, tmp_path_factory.mktemp("reports"), evidence)[1]
 
 
 def test_writing_it_again_gives_the_same_bytes(rewritten):
@@ -268,11 +275,11 @@ def test_one_model_alone_is_a_submission_without_any_other(model, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["digits-onnx", "digits-caffe"])
-def test_one_model_alone_passes_every_check(model, tmp_path):
+def test_one_model_alone_passes_every_check(model, tmp_path, evidence):
     folder = tmp_path / model
     shutil.copytree(SUBMISSION, folder)
     one_model.keep_model(folder, model)
-    done, report = judge(folder, tmp_path / "reports")
+    done, report = judge(folder, tmp_path / "reports", evidence)
     assert done.returncode == 0, done.stdout
     assert {finding["verdict"] for finding in report["findings"]} == {"pass"}
 

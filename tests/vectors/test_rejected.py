@@ -4,6 +4,7 @@ import mutate
 import pytest
 
 from conformance.checks import CHECKS
+from conformance.report import FORMATS, write_reports
 from tests.vectors.rejection import (
     CASES,
     UNREADABLE,
@@ -28,6 +29,13 @@ def reports(tmp_path_factory):
 @pytest.mark.parametrize("name", readable(BASE))
 def test_the_one_defect_is_found_and_no_other(name, reports):
     assert_only_the_defect(name, *reports)
+
+
+def test_one_report_for_each_check_is_written_in_every_form(reports, tmp_path):
+    _, found = reports
+    for name in {CASES[name]["expect"]["check"]: name for name in found}.values():
+        paths = write_reports(found[name], tmp_path / name)
+        assert all(name in paths[form].read_text("utf-8") for form in FORMATS)
 
 
 @pytest.mark.parametrize("name", [n for n, c in CASES.items() if c["exit_code"] == UNREADABLE])

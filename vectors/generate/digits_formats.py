@@ -1,6 +1,6 @@
 """Write the bundled submission ``digits-formats``, to the same bytes each time.
 
-    python vectors/generate/digits_formats.py [FOLDER]
+    python vectors/generate/digits_formats.py [FOLDER] [--evidence DIR]
 
 FOLDER is ``vectors/submissions/digits-formats`` unless given; it is replaced. The network is that
 of ``digits-cnn``, from the same committed weights, in every model format. One idea per module:
@@ -50,11 +50,11 @@ LARGEST_DIFFERENCE = 1e-4
 """Between a framework and float64, for logits of up to 25."""
 
 
-def write_submission(root: Path) -> None:
+def write_submission(root: Path, evidence: Path | None = None) -> None:
     """Write the whole submission to ``root``, which must be empty or not exist.
 
     The metadata are written twice: once with empty claims, for the evaluation to read, and once
-    with what it measured.
+    with what it measured, which the folder ``evidence`` keeps.
     """
     root.mkdir(parents=True, exist_ok=True)
     weights = load_file(WEIGHTS)
@@ -71,7 +71,7 @@ def write_submission(root: Path) -> None:
     }
     _write_json(root, document)
     within = {owner["id"]: WITHIN for owner in (*document["models"], *document["samples"])}
-    _write_json(root, fill_in_measured(root, document, within, DECIMALS))
+    _write_json(root, fill_in_measured(root, document, within, DECIMALS, evidence))
 
 
 def _write_model(root: Path, one: ModelFormat, weights: Weights, arrays: Arrays) -> dict[str, Any]:
@@ -113,10 +113,11 @@ def main() -> None:
     """Replace the submission in FOLDER."""
     parser = argparse.ArgumentParser(description="Write the bundled submission digits-formats.")
     parser.add_argument("folder", type=Path, nargs="?", default=TARGET, metavar="FOLDER")
+    parser.add_argument("--evidence", type=Path, metavar="DIR", help="keep what is measured there")
     arguments = parser.parse_args()
     if arguments.folder.exists():
         shutil.rmtree(arguments.folder)
-    write_submission(arguments.folder)
+    write_submission(arguments.folder, arguments.evidence)
     print(f"wrote {arguments.folder}")
 
 

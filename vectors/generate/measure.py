@@ -31,19 +31,21 @@ def fill_in_measured(
     document: Mapping[str, Any],
     within: Mapping[str, Mapping[str, float]],
     decimals: int = DECIMALS,
+    evidence: Path | None = None,
 ) -> dict[str, Any]:
     """Return ``document`` with metric values, features and claims filled in.
 
     ``root`` holds the submission that ``document`` describes, with one vector set for each model;
     ``within`` gives, per sample or model and metric, the tolerance of a value where it is not
-    :data:`WITHIN`. Values are rounded to ``decimals``.
+    :data:`WITHIN`. Values are rounded to ``decimals``. The folder ``evidence`` has, and gets, what
+    is measured; without one, nothing is kept.
     """
     filled = copy.deepcopy(dict(document))
     with tempfile.TemporaryDirectory() as folder:
         loaded = load(root)
         if loaded.submission is None:
             raise ValueError(f"{root}: {loaded.problems[0].message}")
-        bench = Executor(loaded, EvidenceStore(Path(folder)), Limits.for_machine())
+        bench = Executor(loaded, EvidenceStore(evidence or Path(folder)), Limits.for_machine())
         try:
             _Measuring(bench, loaded.submission, filled, within, decimals).fill_in()
         finally:

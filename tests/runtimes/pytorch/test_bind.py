@@ -1,5 +1,8 @@
 """A network runs with exactly the parameters that it is given, and with nothing left of others."""
 
+import contextlib
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -20,16 +23,21 @@ EVERY = pytest.mark.parametrize(
 CNNS = pytest.mark.parametrize("form", FORMS)
 
 
-@pytest.fixture
-def network(saved, form, kind):
-    with files.opened(form, saved(form, kind)) as opened:
-        yield opened
+@pytest.fixture(scope="module")
+def opened_once(saved):
+    """Opens a network at the first call, and gives the same to all who only bind and run it."""
+    with contextlib.ExitStack() as stack:
+        yield cache(lambda form, kind: stack.enter_context(files.opened(form, saved(form, kind))))
 
 
 @pytest.fixture
-def cnn(saved, form):
-    with files.opened(form, saved(form, "cnn")) as opened:
-        yield opened
+def network(opened_once, form, kind):
+    return opened_once(form, kind)
+
+
+@pytest.fixture
+def cnn(opened_once, form):
+    return opened_once(form, "cnn")
 
 
 def run(runner, kind, items=3):
