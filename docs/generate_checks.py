@@ -176,10 +176,6 @@ FAILURES = {
         "The original cannot be run on the vectors: names, types or shapes do not fit, or it "
         "takes too much time or memory."
     ),
-    "MODEL-ITEMS-001": (
-        "Every item of the vectors has the same inputs: one item, repeated. It is advice: metrics "
-        "are computed, but many items say no more than one."
-    ),
     "MODEL-OUTPUT-001": (
         "The original gives other outputs than the vectors declare, beyond `output_tolerance`: "
         "vectors and network do not belong together, or the outputs come from another precision. "
@@ -190,6 +186,10 @@ FAILURES = {
         "The network gives other outputs in one format than in another, beyond "
         "`output_tolerance`, or the vectors of the two do not hold the same inputs: the files were "
         "not exported from one set of parameters, or a layer means something else there."
+    ),
+    "MODEL-ITEMS-001": (
+        "Every item of the vectors has the same inputs: one item, repeated. It is advice: metrics "
+        "are computed, but many items say no more than one."
     ),
     "METRIC-MEASURE-001": (
         "The metric has no value on the original: its kind is not installed, its arguments or "

@@ -45,6 +45,11 @@ def settled() -> Iterator[None]:
 def release() -> None:
     """Give back what nothing refers to any more, to the operating system where it takes it."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    trim()
+
+
+def trim() -> None:
+    """Give freed memory back to the operating system where the C library can."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)

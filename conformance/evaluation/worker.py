@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from conformance.evaluation.limits import Limits, apply_to_this_process, renew_cpu_limit
-from conformance.evaluation.memory import peak, reset_peak
+from conformance.evaluation.memory import peak, reset_peak, trim
 from conformance.verdicts import ConformanceError, EvaluationError, Json
 
 
@@ -49,6 +49,7 @@ def _desk(limits: Limits, questions: bool) -> Json:
 
 def _answer(desk: Json, request: Json) -> Json:
     """Return the answer to one request; whatever goes wrong is part of the answer."""
+    trim()  # What an earlier case has freed is no part of this one's peak.
     reset_peak()
     started = time.perf_counter()
     try:
