@@ -10,7 +10,8 @@ import pytest
 from conformance.evaluation.case import Case
 from conformance.evaluation.needs import prerequisites
 from conformance.evaluation.plan import subjects
-from conformance.evaluation.tasks.access import evenly
+from conformance.evaluation.reading import ReadCounter
+from conformance.evaluation.tasks.access import COUNTED, evenly
 from conformance.submission import load
 from conformance.tensorfiles import tensor_digest, write_tensors
 from conformance.verdicts import ConformanceError, UnsupportedError, Verdict
@@ -45,6 +46,26 @@ def test_each_tensor_is_told_with_its_bytes(root: Path) -> None:
         }
         for name in sorted(weights)
     ]
+
+
+def test_what_else_the_process_reads_now_and_then_does_not_count(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library may look at the system, once, in the middle of a decoding."""
+    quiet, _ = Bench(root).at_the_desk(access("exact"))
+    counted = []
+
+    class Disturbed(ReadCounter):
+        def __init__(self) -> None:
+            super().__init__()
+            counted.append(self)
+            if len(counted) % COUNTED:
+                Path("/proc/self/status").read_bytes()
+
+    monkeypatch.setattr("conformance.evaluation.tasks.access.ReadCounter", Disturbed)
+    disturbed, _ = Bench(root).at_the_desk(access("exact"))
+    assert disturbed == quiet
+    assert len(counted) == COUNTED * len(quiet["tensors"])
 
 
 def test_of_many_tensors_some_are_chosen(root: Path) -> None:
