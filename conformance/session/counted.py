@@ -48,5 +48,6 @@ def shortage_of(measured: Mapping[str, Json]) -> Shortage | None:
 
 
 def counts_in_words(counted: Mapping[str, int]) -> str:
-    """Return what was counted: ``items: 360, classes: 10``."""
-    return ", ".join(f"{noun}: {number}" for noun, number in counted.items())
+    """Return what was counted, items first, whatever the order: ``items: 360, classes: 10``."""
+    ordered = sorted(counted.items(), key=lambda each: (each[0] != "items", each[0]))
+    return ", ".join(f"{noun}: {number}" for noun, number in ordered)

@@ -26,6 +26,7 @@ def add_stream(root: Path, **model: int) -> None:
     added = metadata["samples"][-1]
     added["method"] = metadata["samples"][0]["method"]
     added["claims"]["tensor_digests"] = digests
+    added["claims"]["metric_values"] = tiny_submission.metric_values(weights)
     tiny_submission.save(root, metadata)
 
 

@@ -32,7 +32,12 @@ def edit(folder: Path, change) -> Path:
 
 
 def strict_tolerance(metadata: dict) -> None:
+    """Allow next to no loss of ``distance``, and claim its values as exactly."""
     metadata["metrics"][1]["tolerance"]["bound"] = 1e-12
+    for owner in (*metadata["models"], *(each["claims"] for each in metadata["samples"])):
+        for value in owner["metric_values"]:
+            if value["metric"] == "distance":
+                value["tolerance"] = 1e-14
 
 
 def test_sound_submission_passes(judge_folders: Runner, tiny: Path) -> None:
@@ -264,17 +269,15 @@ def test_figures_of_compressed_inference_are_timing_and_no_finding(
 ) -> None:
     report = judge_folders(tiny, options=["--no-cache"]).report()
     (row,) = report["timing"]["compressed_inference"]
-    assert (row["sample"], row["vectors"], row["rounds"], row["items"]) == (
-        *("half-onnx", "test"),
-        *(7, 40),
-    )
+    assert (row["sample"], row["vectors"], row["items"]) == ("half-onnx", "test", 32)
+    assert 3 <= row["rounds"] <= 7
     for form in ("original", "compressed"):
         assert row[form].keys() == {"seconds", "peak_bytes"}
         assert row[form]["seconds"].keys() == {"median", "low", "high"}
     (finding,) = (f for f in report["findings"] if f["check"] == "INFERENCE-COMPRESSED-001")
     assert (finding["subject"], finding["verdict"]) == ("tiny/half-onnx@test", "pass")
-    assert finding["evidence"] == {"ran_on": 40, "rounds": 7}
-    assert "40 items" in finding["message"]
+    assert finding["evidence"] == {"ran_on": 32}
+    assert "32 items" in finding["message"]
 
 
 def test_a_report_of_stored_evidence_tells_the_figures_again(
