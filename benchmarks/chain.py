@@ -103,14 +103,16 @@ def _tensor_steps(folder: Path, weights: Weights, steps: int) -> Iterator[Path]:
 
 def _sample(folder: Path, path: Path, number: int, template: Json) -> Json:
     size = path.stat().st_size
-    claims = {"compressed_size": size, "cumulative_size": 0}
+    # Values have to be claimed; nothing compares them here.
+    values = template["claims"]["metric_values"]
+    claims = {"compressed_size": size, "cumulative_size": 0, "metric_values": values}
     return {
         **template,
         "id": f"step-{number}",
         "codec": {"id": "nnc" if path.suffix == ".nnc" else "tensors"},
         "files": [entry(folder, path.name)],
         "update_of": {"sample": f"step-{number - 1}"} if number else {"model": MODEL},
-        "claims": {**claims, "metric_values": [], "tensor_digests": {}},
+        "claims": {**claims, "tensor_digests": {}},
     }
 
 

@@ -83,7 +83,7 @@ def test_no_improvement_from_nowhere(subject: Subject, judge: Judge) -> None:
     """A sample that was not trained further is no better than chance makes it."""
     measured = judge.measured("reconstruction")
     judge.require(
-        not is_improvement(judge.metric, measured),
+        not is_improvement(judge.measured("original")["better"], measured),
         f"by {judge.metric.id!r} the sample is better than the original, by more than chance",
         expected="a loss, or an improvement that its interval does not tell from none: the method "
         "says that the network was not trained further",

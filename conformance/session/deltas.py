@@ -74,15 +74,16 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
     )
 
 
-def is_improvement(metric: Metric, measured: Mapping[str, Json]) -> bool:
+def is_improvement(better: str, measured: Mapping[str, Json]) -> bool:
     """Return whether the sample is better than the original beyond the interval of the difference.
 
-    Without an interval nobody knows what chance explains.
+    ``better`` is the direction of the metric's kind, "higher" or "lower". Without an interval
+    nobody knows what chance explains.
     """
     interval = _interval(measured["interval"])
     if interval is None:
         return False
-    return interval.low > 0 if metric.direction == "higher" else interval.high < 0
+    return interval.low > 0 if better == "higher" else interval.high < 0
 
 
 def difference_text(measured: Mapping[str, Json]) -> str:

@@ -248,7 +248,7 @@ def test_judging_imports_no_numpy():
 
 
 def test_items_to_decide_follow_from_the_wider_side_of_the_interval() -> None:
-    interval = Interval(0.95, -0.05, 0.05, "by hand", 100)
+    interval = Interval(0.95, -0.05, 0.05, "by hand", 100, 100)
     judgement = judge(Tolerance("absolute", 0.01), "higher", 0.5, 0.48, interval)
     # The half-width is 0.05 + 0.02, the distance to the bound 0.01.
     assert items_to_decide(100, interval, judgement) in (4900, 4901)
@@ -271,7 +271,7 @@ def test_explanation_says_which_bound_was_passed(value: float, inclusive: bool, 
 
 def test_an_improvement_on_an_exclusive_upper_bound_is_beyond_it_as_a_greater_one_is() -> None:
     tolerance = Tolerance("absolute", 0.01, False, 0.0625, 0.95)
-    interval = Interval(0.95, 0.0625, 0.125, "by hand", 100)
+    interval = Interval(0.95, 0.0625, 0.125, "by hand", 100, 100)
     assert judge(tolerance, "higher", 0.5, 0.5625, interval).verdict is Verdict.FAIL
 
 
