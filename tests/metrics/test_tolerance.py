@@ -251,7 +251,7 @@ def test_items_to_decide_follow_from_the_wider_side_of_the_interval() -> None:
     interval = Interval(0.95, -0.05, 0.05, "by hand", 100, 100)
     judgement = judge(Tolerance("absolute", 0.01), "higher", 0.5, 0.48, interval)
     # The half-width is 0.05 + 0.02, the distance to the bound 0.01.
-    assert items_to_decide(100, interval, judgement) in (4900, 4901)
+    assert items_to_decide(interval, judgement) in (4900, 4901)
 
 
 @pytest.mark.parametrize(
