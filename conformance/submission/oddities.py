@@ -78,7 +78,8 @@ def _fewer_than_used(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> I
     """Yield a problem for each data set that is smaller than a vector set taken from it."""
     used: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for _, vectors in entries(data, "vectors"):
-        used[vectors["dataset"]].append((_distinct_items(vectors), vectors["id"]))
+        items = sum(shard["items"] for shard in vectors["shards"])
+        used[vectors["dataset"]].append((items, vectors["id"]))
     for dataset, amounts in used.items():
         at, declared = datasets[dataset]
         items, largest = max(amounts)
@@ -93,12 +94,3 @@ def _fewer_than_used(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> I
                 clause=clause_of(at),
                 pointer=(*at, "items"),
             )
-
-
-def _distinct_items(vectors: Json) -> int:
-    """Return how many items the shards hold, those with the same input files counted once."""
-    shards = {
-        tuple(file["sha256"] for file in shard["inputs"]): shard["items"]
-        for shard in vectors["shards"]
-    }
-    return int(sum(shards.values()))

@@ -71,11 +71,6 @@ def test_data_set_smaller_than_its_vectors(folder, items, odd):
         assert found[0].found == "99 items"
 
 
-def test_shards_with_the_same_inputs_count_once(folder):
-    shard = builder.valid()["vectors"][0]["shards"][0]
-    assert advice(folder, ("/vectors/0/shards", [shard, shard])) == ()
-
-
 def test_metadata_that_do_not_hold_together_get_no_advice(folder):
     data = builder.valid()
     put(data, "/models/0/training_data", ["nowhere"])
