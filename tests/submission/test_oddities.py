@@ -71,6 +71,15 @@ def test_data_set_smaller_than_its_vectors(folder, items, odd):
         assert found[0].found == "99 items"
 
 
+def test_a_shard_that_is_there_twice_is_another_finding(folder):
+    data = builder.valid()
+    data["vectors"][0]["shards"] *= 2
+    builder.write_metadata(folder, data)
+    loaded = load(folder)
+    assert [each.check for each in loaded.problems] == ["SUBMISSION-VECTORS-001"]
+    assert loaded.advice == ()
+
+
 def test_metadata_that_do_not_hold_together_get_no_advice(folder):
     data = builder.valid()
     put(data, "/models/0/training_data", ["nowhere"])
