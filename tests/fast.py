@@ -21,7 +21,8 @@ PARTS = (
 )
 """Folders and files."""
 SLOW = (
-    *("session/test_claims.py", "session/test_parity.py"),  # have workers, which run networks
+    # Workers of these run networks.
+    *("session/test_claims.py", "session/test_output_spread.py", "session/test_parity.py"),
     *("nnc/fuzz", "nnc/robustness", "nnc/test_access.py", "nnc/cabac/test_jit.py"),
     *("nnc/decoder/test_memory.py", "report/pictures"),
 )
