@@ -201,7 +201,7 @@ FAILURES = {
         "elements of every parameter shuffled, or its bound is more than half of what the weaker "
         "of the two loses. The metric looks at an output that the parameters do not reach, or the "
         "bound allows almost any loss: it cannot tell a good sample from a bad one. If one of the "
-        "two could not be measured, the check was not run. [Controls](metrics.md#controls)."
+        "two could not be measured, the check is undecided. [Controls](metrics.md#controls)."
     ),
     "MODEL-METRIC-001": ("The original does not perform as declared on the reference vectors."),
     "SAMPLE-DECODE-001": (

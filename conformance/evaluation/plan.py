@@ -149,8 +149,21 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     )
     listed["noise"] = tuple(_noisy(listed["delta"], name, submission))
     listed |= chain_subjects(listed["sample"], submission)
-    listed["computed"] = (*listed["vectors"], *listed["run"], *listed["layer_run"])
+    listed["computed"] = tuple(_computed(listed))
     return listed
+
+
+def _computed(listed: Mapping[Over, tuple[Subject, ...]]) -> Iterator[Subject]:
+    """Yield every run of an original, a sample or a layer.
+
+    A sample may have the id of its original, which then says so: no two subjects of a check have
+    one id.
+    """
+    runs = (*listed["run"], *listed["layer_run"])
+    taken = {run.id for run in runs}
+    for subject in listed["vectors"]:
+        yield replace(subject, id=f"{subject.id}/original") if subject.id in taken else subject
+    yield from runs
 
 
 def _models(name: str, submission: Submission) -> Iterator[Subject]:

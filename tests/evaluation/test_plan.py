@@ -6,6 +6,7 @@ from conformance.checks import CHECKS
 from conformance.evaluation.plan import subjects
 from conformance.submission import load
 from tests import tiny_submission
+from tests.evaluation.bench import edit
 
 
 def ids(root: Path, name: str = "tiny") -> dict[str, list[str]]:
@@ -61,6 +62,14 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
             "tiny/exact@test",
         ],
     }
+
+
+def test_a_sample_may_have_the_id_of_its_original(tiny: Path) -> None:
+    edit(tiny, lambda metadata: metadata["samples"][0].update(id="linear"))
+    found = ids(tiny)
+    assert all(len(set(listed)) == len(listed) for listed in found.values())
+    assert found["computed"][:2] == ["tiny/linear@test/original", "tiny/linear@test"]
+    assert found["vectors"] == ["tiny/linear@test"]
 
 
 def test_vectors_are_named_where_a_metric_alone_is_ambiguous(tiny: Path) -> None:

@@ -48,6 +48,15 @@ def test_a_shard_that_is_not_batched_is_one_item(kind: str) -> None:
     assert first(*shards, batched=False) == [0, 1, 0, 3]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "complex64", "int64", "bool"])
+def test_an_input_may_be_empty_in_some_shards(dtype: str) -> None:
+    token = np.ones((1, 3), np.float32)
+    pasts = [np.ones((1, size, 4), dtype) for size in (0, 2, 0, 2)]
+    shards = [{"x": token, "past": past} for past in pasts]
+    assert first(*shards, batched=False) == [0, 1, 0, 1]
+    assert first(*shards[::2], batched=False) == [0, 0]
+
+
 def test_items_are_identical_only_in_all_their_inputs() -> None:
     a, b = INPUTS["float32"], INPUTS["int64"]
     assert first({"a": a[[0, 0, 0]], "b": b[[0, 1, 0]]}) == [0, 1, 0]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import AttributeProto, TensorProto, helper
 
 from conformance.runtimes import Watched
 from tests.runtimes import models
@@ -177,6 +177,25 @@ def test_local_functions_are_watched_in_each_call(tmp_path, opset):
     found = watched(tmp_path, made, rows(20), items=1)
     assert [(each.tensor, each.value) for each in found.overflows] == [("r", 160000.0)]
     assert "mine.Square" in found.overflows[0].place
+
+
+def test_the_type_may_come_from_the_caller_of_a_function(tmp_path):
+    """Under any name: nothing else in the file says that there are 16 bits."""
+    convert = node("Cast", ["a"], ["b"])
+    convert.attribute.append(
+        AttributeProto(name="to", ref_attr_name="kind", type=AttributeProto.INT)
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    own = helper.make_function("mine", "As", ["a"], ["b"], [convert], opsets, ["kind"])
+    nodes = [
+        node("As", ["x"], ["h"], domain="mine", kind=F16),
+        node("Mul", ["h", "h"], ["r"]),
+        node("As", ["r"], ["y"], domain="mine", kind=FLOAT),
+    ]
+    ends = [models.value("x", ["N", 2])], [models.value("y", None)]
+    made = models.model(nodes, *ends, (), opset=17, domains=("mine",), functions=[own])
+    (found,) = watched(tmp_path, made, rows(300), items=1).overflows
+    assert (found.tensor, found.operator, found.value) == ("r", "Mul", 90000.0)
 
 
 def test_bfloat16_overflows_later(tmp_path):

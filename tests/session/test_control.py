@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from conformance.checks import BY_ID
+from conformance.evaluation.evidence import Evidence
+from conformance.evaluation.plan import subjects
 from conformance.session.control import Blind, Controls, controls_of
+from conformance.session.judge import Judge
+from conformance.session.waivers import Waiver, apply_waivers
+from conformance.submission import load
 from conformance.submission.values import Tolerance
-from conformance.verdicts import MalformedError, NotRunError, Verdict
+from conformance.test_originals import test_tolerances_notice_controls as check_controls
+from conformance.verdicts import MalformedError, Verdict
+from tests import tiny_submission
 
 FAILED = {"error": MalformedError("division by 0", mend="Export it again.").to_json()}
 
@@ -127,7 +137,7 @@ def test_without_shuffled_networks_zeros_decide() -> None:
     assert blind(made, absolute(0.4)) == []
     assert len(blind(made, absolute(0.41))) == 1
     assert "shuffled not applicable" in made.said
-    made.require_all()
+    assert made.failure is None
 
 
 @pytest.mark.parametrize(
@@ -141,11 +151,24 @@ def test_without_shuffled_networks_zeros_decide() -> None:
 def test_a_control_without_a_value_is_no_evidence(zeros: dict, shuffled: list) -> None:
     made = controls_of(0.9, "higher", 1, {"zeros": zeros, "shuffled": shuffled})
     assert blind(made, absolute(0.01)) == []
-    with pytest.raises(NotRunError) as caught:
-        made.require_all()
-    assert caught.value.verdict is Verdict.NOT_RUN
-    assert caught.value.found == "division by 0"
-    assert "waive" in caught.value.mend
+    assert made.failure is not None
+    assert made.failure.message == "division by 0"
+
+
+def test_a_control_without_a_value_is_undecided_and_can_be_waived(tmp_path: Path) -> None:
+    tiny_submission.write(tmp_path)
+    subject = subjects("tiny", load(tmp_path).submission)["controlled"][0]
+    assert subject.metric is not None
+    row = {"value": 0.9, "better": "higher", "zeros": FAILED, "shuffled": [cell(0.1)] * 3}
+    result = {"items": 40, "metrics": {subject.metric.id: row}}
+    evidence = Evidence("control", "", Path(), result, None)
+    judge = Judge(BY_ID["METRIC-CONTROL-001"], subject, (), {}, lambda *_: evidence)
+    check_controls(judge)
+    (finding,) = judge.conclude()
+    assert (finding.verdict, finding.found) == (Verdict.UNDECIDED, "division by 0")
+    assert "waive" in finding.mend
+    waiver = Waiver(finding.check, finding.subject, finding.found, "agreed", "https://example.org")
+    assert [each.verdict for each in apply_waivers([finding], [waiver])] == [Verdict.WAIVED]
 
 
 def test_a_control_with_a_value_counts_though_the_other_has_none() -> None:

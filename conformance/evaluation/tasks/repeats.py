@@ -58,7 +58,8 @@ class _Input:
                 self.high = max(self.high, float(values.max()))
                 sums[row : row + _ROWS] += values @ signs
         self.sums.append(sums)
-        self.sizes.append(np.full(items, float(size)))
+        # An input without values, such as an empty cache, differs from others by its shape alone.
+        self.sizes.append(np.full(items, float(max(size, 1))))
 
     def scaled(self) -> Floats:
         """Return the sums in units of what the greatest allowed difference changes them by."""
@@ -95,8 +96,7 @@ class Repeats:
             if array.dtype.kind == "c":
                 flat = flat.astype(np.complex128).view(np.float64)
             if array.dtype.kind == "c" or is_floating(array.dtype):
-                if flat.shape[1]:
-                    self._inputs[name].add(flat)
+                self._inputs[name].add(flat)
                 continue
             for digest, row in zip(digests, flat, strict=True):
                 digest.update(_exactly(row))

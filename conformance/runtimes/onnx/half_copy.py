@@ -11,7 +11,7 @@ out; local functions are written out first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import final
 
@@ -103,16 +103,21 @@ def writes_half(model: ModelProto, stored: Iterable[int]) -> bool:
     if any(each in HALF for each in stored):
         return True
     nodes = [*all_nodes(model.graph.node)]
+    attributes: list[AttributeProto] = []
     for function in model.functions:
         nodes += all_nodes(function.node)
-        if any(_is_half_attribute(each) for each in function.attribute_proto):
-            return True
+        attributes += function.attribute_proto
+    attributes += (each for node in nodes for each in node.attribute)
+    # What a function takes as a type may have any name where it is called.
+    types = _TYPE_ATTRIBUTES.union(each.ref_attr_name for each in attributes)
+    if any(_is_half_attribute(each, types) for each in attributes):
+        return True
     graphs = [model.graph, *(graph for node in nodes for _, graph in subgraphs(node))]
     return any(
         value.type.tensor_type.elem_type in HALF
         for graph in graphs
         for value in (*graph.input, *graph.output)
-    ) or any(_is_half_attribute(each) for node in nodes for each in node.attribute)
+    )
 
 
 def half_copy(model: ModelProto, types: Mapping[str, int]) -> HalfCopy:
@@ -167,13 +172,13 @@ def _types(graph: GraphProto) -> dict[str, int]:
     return found | {tensor.name: tensor.data_type for tensor in graph.initializer}
 
 
-def _is_half_attribute(attribute: AttributeProto) -> bool:
+def _is_half_attribute(attribute: AttributeProto, types: Set[str] = _TYPE_ATTRIBUTES) -> bool:
     tensors = [attribute.t, *attribute.tensors]
-    types = [attribute.tp, *attribute.type_protos]
+    protos = [attribute.tp, *attribute.type_protos]
     return (
-        (attribute.name in _TYPE_ATTRIBUTES and attribute.i in HALF)
+        (attribute.name in types and attribute.i in HALF)
         or any(tensor.data_type in HALF for tensor in tensors)
-        or any(_holds_half(each) for each in types)
+        or any(_holds_half(each) for each in protos)
         or attribute.sparse_tensor.values.data_type in HALF
     )
 
