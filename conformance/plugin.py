@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--waivers",
         type=Path,
         metavar="FILE",
-        help="JSON list of findings that are accepted: check, subject, reason, link",
+        help="JSON list of findings that are accepted: check, subject, value, reason, link",
     )
     group.addoption(
         "--evidence",

@@ -405,6 +405,13 @@ def test_findings_that_the_table_explains_exist() -> None:
     assert named <= known
 
 
+def test_the_table_of_advice_is_whole() -> None:
+    advice = [check.id for check in CHECKS if not check.required]
+    assert len(advice) == 10, "docs/coordinators.md says ten"
+    rows = table_after(COORDINATORS, "| check | what it points out |")
+    assert [row[0].strip("`") for row in rows] == advice
+
+
 # --- the comparison of docs/cross-checkers.md
 
 

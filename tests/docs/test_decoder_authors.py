@@ -9,7 +9,6 @@ import sys
 import tomllib
 import types
 import venv
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -60,11 +59,14 @@ def q8_python(q8_files: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     return str(environment / "bin" / "python")
 
 
-def write_q8_submission(root: Path, decoded: Mapping[str, np.ndarray]) -> None:
-    """Write the tiny submission with ``sample.q8``, which is there already, as its only sample."""
+def write_q8_submission(root: Path, decoded: dict[str, np.ndarray]) -> None:
+    """Write the tiny submission with ``sample.q8``, which is there already, as its only sample.
+
+    What is claimed is that it gives the tensors ``decoded``.
+    """
     metadata = tiny_submission.write(root)
     entry = tiny_submission.entry(root, "sample.q8")
-    roomy = {"type": "absolute", "bound": 0.2, "inclusive": True}
+    roomy = {"type": "absolute", "bound": 0.25, "inclusive": True}
     sample = {
         **metadata["samples"][0],
         "codec": {"id": "q8", "params": {}},
