@@ -225,13 +225,16 @@ def _roots(samples: Mapping[str, Entry]) -> dict[str, str]:
     """Return in words what each chain begins with; of a merge, the root of its first branch."""
     roots: dict[str, str] = {}
     for start in samples:
-        path, name, root = [], start, ""
-        while name in samples and name not in roots:
+        path: list[str] = []
+        name: str | None = start
+        root = ""
+        while name is not None and name in samples and name not in roots:
             path.append(name)
             root = "the original" if "update_of" in samples[name][1] else shown(name)
             parents = (to for at, to in needed_samples(*samples[name]) if at[-1] != "contexts_of")
-            name = next(parents, "")
-        roots |= dict.fromkeys(path, roots.get(name, root))
+            # A wrong id may be empty: no name but None stands for the end.
+            name = next(parents, None)
+        roots |= dict.fromkeys(path, root if name is None else roots.get(name, root))
     return roots
 
 

@@ -59,7 +59,7 @@ def find_empty_tolerances(data: Json) -> Iterator[Problem]:
     ways = _CLAIMS if any(entries(data, "samples")) else ()
     for keys in ways:
         for pointer, entry in entries(data, *keys):
-            if entry.get("metric") not in metrics:
+            if str(entry.get("metric")) not in metrics:
                 continue
             loss = losses.get((str(entry.get("metric")), str(entry.get("vectors"))), 0.0)
             widest = widest_of_value(_number(entry.get("value")), loss)

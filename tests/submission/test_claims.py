@@ -151,3 +151,13 @@ def test_what_the_schema_refuses_is_no_bound():
         put(data, "/metrics/0/tolerance/bound", value)
         put(data, f"{OWNERS['sample']}/0/tolerance", 0.04)
         assert refused(data) == {}
+
+
+@pytest.mark.parametrize("wrong", [[], {}, [[]], None, 5, ""])
+@pytest.mark.parametrize("key", ["metric", "vectors"])
+@pytest.mark.parametrize("owner", OWNERS)
+def test_a_claim_of_what_is_no_name_is_left_to_the_schema(owner, key, wrong):
+    data = valid()
+    at(data, f"{OWNERS[owner]}/0")[key] = wrong
+    assert refused(data) == {}
+    assert list(find_missing_claims(data)) == []

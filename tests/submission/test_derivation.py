@@ -365,6 +365,16 @@ def test_a_ring_is_one_finding_that_names_it(folder, length):
     assert "true parent" in finding.mend
 
 
+@pytest.mark.parametrize("place", [0, -1])
+def test_an_empty_id_leads_nowhere(folder, place):
+    def change(data):
+        update(data, "first")
+        data["samples"][place]["id"] = ""
+
+    found = load_changed(folder, change)
+    assert "SUBMISSION-SCHEMA-001" in {problem.check for problem in found.problems}
+
+
 def test_a_ring_through_contexts_is_found(folder):
     def change(data):
         update(data, "a", contexts_of="b")
