@@ -63,7 +63,8 @@ class Controls:
     """The controls of one metric on one vector set, beside the original's value, ``reference``.
 
     ``shuffles`` counts the shuffled networks; there are none if no permutation changes anything.
-    ``failure`` is why one of the controls has no value: then only a blind tolerance is evidence.
+    ``failure`` is why one of the controls has no value, or all have infinite losses: then only a
+    blind tolerance is evidence.
     """
 
     reference: float
@@ -125,6 +126,12 @@ def controls_of(
             pairs = sorted((_loss(reference, value, direction), value) for value in values)
             loss, value = pairs[len(pairs) // 2]
             measured.append(Control(name, value, loss, reference))
+    if measured and all(each.loss == math.inf for each in measured):
+        # Any network can be built to give this where its parameters are not its own.
+        failure = failure or ConformanceError(
+            "no control has a finite loss: "
+            + ", ".join(f"{each.name} {each.value:g}" for each in measured)
+        )
     return Controls(reference, items, len(row["shuffled"]), tuple(measured), failure)
 
 

@@ -106,6 +106,23 @@ def test_a_value_that_is_no_number_loses_everything(value: str) -> None:
     assert blind(controls(value, value, value, value), absolute(1e300)) == []
 
 
+@pytest.mark.parametrize(
+    ("zeros", "shuffled", "decides"),
+    [
+        ("nan", ["nan"] * 3, False),
+        ("nan", ["-inf"] * 3, False),
+        ("nan", [], False),
+        ("nan", [0.2] * 3, True),
+        (0.2, ["nan"] * 3, True),
+        (0.2, [], True),
+    ],
+)
+def test_infinite_losses_alone_are_no_evidence(zeros, shuffled, decides) -> None:
+    """A network may be built to give no numbers where its parameters are not its own."""
+    row = {"zeros": cell(zeros), "shuffled": [cell(each) for each in shuffled]}
+    assert (controls_of(0.9, "higher", 1, row).failure is None) is decides
+
+
 def test_a_value_that_is_infinitely_good_loses_nothing() -> None:
     assert len(blind(controls("inf", 0.1, 0.1, 0.1), absolute(0.01))) == 1
     assert len(blind(controls("-inf", 9, 9, 9, direction="lower"), absolute(0.01))) == 1
