@@ -414,7 +414,8 @@ def test_tolerances_notice_controls(judge: Judge) -> None:
     judge.require(
         bool(blind) or failure is None,
         "the controls show nothing",
-        expected="values of the metric for a network of zeros and for shuffled ones, one of them finite",
+        expected="values of the metric for a network of zeros and for shuffled ones, one of them "
+        "finite",
         found=failure.message if failure else "",
         where=(failure.where if failure else None)
         or Location(METADATA, pointer=judge.subject.pointer),
