@@ -137,8 +137,10 @@ class Watched:
 class Watch(Protocol):
     """Looks at float16 and bfloat16 where a library computes them in a wider type."""
 
-    def add(self, inputs: Mapping[str, Array], items: int | None) -> None:
-        """Take in the inputs of a shard, which is one run if ``items`` is None."""
+    def add(
+        self, inputs: Mapping[str, Array], items: int | None, outputs: Mapping[str, Array]
+    ) -> None:
+        """Take in a shard, which is one run if ``items`` is None, and the network's own outputs."""
 
     def result(self) -> Watched:
         """Return what was found in all shards."""

@@ -27,9 +27,11 @@ def node(operator, inputs, outputs, **attributes):
 
 def watched(tmp_path, made, x, *, items=None, **more) -> Watched:
     with models.opened(tmp_path, made) as network:
-        watch = network.bind().watch()
+        runner = network.bind()
+        watch = runner.watch()
         assert watch is not None
-        watch.add({"x": x, **more}, items)
+        inputs = {"x": x, **more}
+        watch.add(inputs, items, runner.run(inputs))
         return watch.result()
 
 
@@ -82,6 +84,17 @@ def test_masks_and_infinities_are_no_overflow(tmp_path, mask, x):
     nodes = [node("Add", ["h", "mask"], ["s"]), node("Softmax", ["s"], ["r"])]
     made = around(nodes, {"mask": np.array([mask, 0], np.float16)})
     assert watched(tmp_path, made, rows(x), items=1).overflows == ()
+
+
+def test_a_number_that_only_looks_like_a_mask_is_noticed_at_the_output(tmp_path):
+    """Added and taken away again, 65504 leaves what float16 has lost long before."""
+    nodes = [node("Add", ["h", "limit"], ["s"]), node("Sub", ["s", "limit"], ["r"])]
+    made = around(nodes, {"limit": np.float16([65504])})
+    found = watched(tmp_path, made, rows(3000), items=1)
+    assert not found.overflows
+    (unreached,) = found.unreached
+    assert "'y'" in unreached
+    assert not watched(tmp_path, made, np.zeros((1, 2), np.float32), items=1).unreached
 
 
 def test_a_mask_of_float32_may_be_cast(tmp_path):
@@ -238,7 +251,7 @@ def test_the_parameters_of_a_sample_are_those_that_overflow(tmp_path):
         for scale, expected in ((1.0, 0), (3e4, 1)):
             runner = network.bind({"w": np.float16([scale, 1])})
             watch = runner.watch()
-            watch.add({"x": rows(5)}, 1)
+            watch.add({"x": rows(5)}, 1, {})
             assert len(watch.result().overflows) == expected
 
 

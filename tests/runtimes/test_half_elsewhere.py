@@ -120,6 +120,6 @@ def test_a_graph_beside_a_state_dict_is_watched_like_any_of_onnx(tmp_path):
     made = files.source(tmp_path, "net.pt", "net.onnx")
     with files.opened("torch-state-dict", made) as network:
         watch = network.bind().watch()
-        watch.add({"x": X}, 1)
+        watch.add({"x": X}, 1, {})
         (found,) = watch.result().overflows
     assert (found.tensor, found.item, found.value) == ("y", 0, 90000.0)

@@ -70,7 +70,7 @@ def run_original(work: Work) -> Json:
     effect: Json = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
-        watch_shard(watch, vectors, shard)
+        watch_shard(watch, vectors, shard, outputs)
         if not items:
             second = second_opinion(runner, vectors, shard)
         check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")

@@ -43,7 +43,7 @@ def _run(work: Work, network: Network, runner: Runner) -> Json:
     items, watch = 0, runner.watch()
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
-        watch_shard(watch, vectors, shard)
+        watch_shard(watch, vectors, shard, outputs)
         original = kept_outputs(folder, shard.index, work.limits)
         measuring.add(outputs, shard.targets, original)
         items += shard.items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from conformance.evaluation.tasks.vectors import ShardArrays
@@ -27,10 +28,12 @@ def conditions(network: Network, runner: Runner, vectors: VectorSet) -> dict[str
     return {"batch_size": size, "settings": dict(network.settings)}
 
 
-def watch_shard(watch: Watch | None, vectors: VectorSet, shard: ShardArrays) -> None:
-    """Let a watch look at the same shard, if there is one."""
+def watch_shard(
+    watch: Watch | None, vectors: VectorSet, shard: ShardArrays, outputs: Mapping[str, Array]
+) -> None:
+    """Let a watch, if there is one, look at the same shard and its ``outputs``."""
     if watch is not None:
-        watch.add(shard.inputs, shard.items if vectors.batched else None)
+        watch.add(shard.inputs, shard.items if vectors.batched else None, outputs)
 
 
 def watched(watch: Watch | None) -> Json:

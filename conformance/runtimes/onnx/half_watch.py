@@ -34,27 +34,44 @@ class HalfWatch:
         self._items = 0
         self._found: dict[int, Overflow] = {}
         self._failure = ""
+        self._infinite: set[str] = set()
+        self._lost: set[str] = set()
         self._copy: HalfCopy | None = None
         try:
             model = written_out(parse_model(skeleton.model))
             self._copy = half_copy(model, _types(model, skeleton))
             self._session = _opened(self._copy.model, skeleton)
+            self._outputs = [
+                each.name
+                for each in self._session.get_outputs()
+                if each.type == "tensor(float)" and each.name != self._copy.output
+            ]
         except FAULTS as error:
             self._failure = f"the whole network: {plain(error)}"
 
-    def add(self, inputs: Mapping[str, Array], items: int | None) -> None:
-        """Take in the inputs of a shard, which is one run if ``items`` is None."""
+    def add(
+        self, inputs: Mapping[str, Array], items: int | None, outputs: Mapping[str, Array]
+    ) -> None:
+        """Take in a shard, which is one run if ``items`` is None, and the network's own outputs."""
         if self._copy is not None and self._copy.probes and not self._failure:
+            self._infinite.clear()
             try:
                 self._add(self._copy, inputs, items)
             except FAULTS as error:
                 self._failure = f"the whole network: {plain(error)}"
+            self._lost |= {name for name in self._infinite if _is_finite(outputs.get(name))}
         self._items += items or 1
 
     def result(self) -> Watched:
         """Return what was found in all shards."""
         copy = self._copy
         unreached = (*(copy.unreached if copy else ()), *([self._failure] if self._failure else []))
+        if not self._found:
+            # Such as a large number that is added to one at the limit, as if that were a mask.
+            unreached += tuple(
+                f"the output {name!r}, which is finite only if its operators compute in float32"
+                for name in sorted(self._lost)
+            )
         return Watched(
             tensors=len(copy.probes) if copy else 0,
             items=self._items,
@@ -106,8 +123,16 @@ class HalfWatch:
     def _run(self, copy: HalfCopy, inputs: Mapping[str, Array]) -> Array:
         fitted = self._feed.fitted(inputs)
         feeds = {copy.inputs.get(name, name): array for name, array in fitted.items()}
-        found: Array = self._session.run([copy.output], feeds)[0]
+        found: Array
+        found, *outputs = self._session.run([copy.output, *self._outputs], feeds)
+        for name, array in zip(self._outputs, outputs, strict=True):
+            if not _is_finite(array):
+                self._infinite.add(name)
         return found
+
+
+def _is_finite(array: Array | None) -> bool:
+    return array is not None and bool(np.isfinite(array.astype(np.float64)).all())
 
 
 def _types(model: ModelProto, skeleton: Skeleton) -> dict[str, int]:
