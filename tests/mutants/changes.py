@@ -12,8 +12,11 @@ from pathlib import Path
 SENSIBLE = {
     *("Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "Pow_Mul", "FloorDiv_Div", "Mod_Div"),
     *("BitAnd_BitOr", "BitOr_BitAnd", "LShift_RShift", "RShift_LShift"),
+    *("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is"),
+    *("Lt_LtE", "LtE_Lt", "Gt_GtE", "GtE_Gt", "Lt_GtE", "GtE_Lt", "Gt_LtE", "LtE_Gt"),
 }
-"""Of the operators that could replace another, those that a slip would write."""
+"""Of the operators that could replace another, those that a slip would write: for a comparison its
+boundary and its opposite (an order of two names of types says nothing of either)."""
 
 
 def changed(source: str) -> Iterator[str]:
@@ -41,11 +44,8 @@ def is_sensible(operator: str) -> bool:
     """Return whether an operator of cosmic-ray makes changes that somebody might make."""
     if "ReplaceBinaryOperator_" in operator:
         return operator.partition("ReplaceBinaryOperator_")[2] in SENSIBLE
-    # `is` for `==` is no slip that a linter lets through.
     replaced = operator.partition("ReplaceComparisonOperator_")[2]
-    return not replaced or ("Is" in replaced.partition("_")[0]) == (
-        "Is" in replaced.partition("_")[2]
-    )
+    return not replaced or replaced in SENSIBLE
 
 
 def meaning(source: str) -> str:
@@ -58,6 +58,9 @@ def meaning(source: str) -> str:
         for name in ("annotation", "returns"):
             if getattr(node, name, None) is not None:
                 setattr(node, name, ast.Constant(0))
+        if isinstance(node, ast.arguments):  # Not whether a call may, or must, name an argument.
+            node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+            node.posonlyargs, node.kwonlyargs = [], []
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("dataclass"):
             node.keywords = [each for each in node.keywords if each.arg not in ("frozen", "slots")]
     return ast.dump(tree)
