@@ -49,21 +49,57 @@ def is_sensible(operator: str) -> bool:
 
 
 def meaning(source: str) -> str:
-    """Return what a module does: its tree without annotations, and whether values are frozen."""
+    """Return what a module does: its tree without what no change of behaviour can come from."""
     try:
-        tree = ast.parse(source)
+        return ast.dump(Plain().visit(ast.parse(source)))
     except SyntaxError:
         return ""
-    for node in ast.walk(tree):
+
+
+class Plain(ast.NodeTransformer):
+    """Takes from a tree its annotations, how a call may name arguments, what freezes a class.
+
+    The denial of a comparison becomes the opposite comparison.
+    """
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Change what holds of every node."""
+        super().generic_visit(node)
         for name in ("annotation", "returns"):
             if getattr(node, name, None) is not None:
                 setattr(node, name, ast.Constant(0))
-        if isinstance(node, ast.arguments):  # Not whether a call may, or must, name an argument.
-            node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
-            node.posonlyargs, node.kwonlyargs = [], []
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("dataclass"):
+        return node
+
+    def visit_arguments(self, node: ast.arguments) -> ast.AST:
+        """Make every argument one that a call may name or not."""
+        self.generic_visit(node)
+        node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+        node.defaults = [*node.defaults, *(each for each in node.kw_defaults if each is not None)]
+        node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Drop whether a class of data is frozen or has slots."""
+        self.generic_visit(node)
+        if ast.unparse(node.func).endswith("dataclass"):
             node.keywords = [each for each in node.keywords if each.arg not in ("frozen", "slots")]
-    return ast.dump(tree)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        """Write `not a == b` as `a != b`."""
+        self.generic_visit(node)
+        inner = node.operand
+        if isinstance(node.op, ast.Not) and isinstance(inner, ast.Compare) and len(inner.ops) == 1:
+            inner.ops = [OPPOSITES[type(inner.ops[0])]()]
+            return inner
+        return node
+
+
+PAIRS = [
+    *((ast.Eq, ast.NotEq), (ast.Lt, ast.GtE), (ast.Gt, ast.LtE)),
+    *((ast.Is, ast.IsNot), (ast.In, ast.NotIn)),
+]
+OPPOSITES = dict([*PAIRS, *((right, left) for left, right in PAIRS)])
 
 
 if __name__ == "__main__":
