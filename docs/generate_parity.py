@@ -46,7 +46,7 @@ _FORMATS = """
 """
 
 _RUN_BY = {
-    "caffe": "OpenCV 4, ONNX Runtime",
+    "caffe": "ONNX Runtime",
     "keras": "TensorFlow",
     "nnef": "NNEF-Tools on PyTorch",
     "onnx": "ONNX Runtime",

@@ -55,7 +55,7 @@ IN_THE_WORKER = ("evaluation/tasks/", "evaluation/inquiries/")
 NEVER_AT_MODULE_LEVEL = {
     *("torch", "torchmetrics", "tensorflow", "keras", "pycocotools", "scipy"),
     *("matplotlib", "bjontegaard"),
-    *("ai_edge_litert", "cv2", "nnef", "nnef_tools"),
+    *("ai_edge_litert", "nnef", "nnef_tools"),
     *("jinja2", "junitparser", "rich", "license_expression"),
 }
 """Packages that are slow to import, or that not every installation has."""

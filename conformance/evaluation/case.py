@@ -247,7 +247,7 @@ def versions() -> Mapping[str, str]:
     names = (
         *("nnr-conformance", "ml_dtypes", "numba", "numpy", "onnx", "onnxruntime", "pycocotools"),
         *("torch", "torchmetrics", "zstandard", "tensorflow-cpu", "keras", "h5py"),
-        *("ai-edge-litert", "flatbuffers", "opencv-python-headless", "protobuf"),
+        *("ai-edge-litert", "flatbuffers", "protobuf"),
         *("nnef", "nnef_tools"),
     )
     found = {"python": platform.python_version()}

@@ -1,4 +1,4 @@
-"""Caffe networks: a prototxt and a caffemodel, run by OpenCV, or by ONNX Runtime where it cannot.
+"""Caffe networks: a prototxt and a caffemodel, translated to ONNX and run by ONNX Runtime.
 
 Use it like this::
 
@@ -8,8 +8,8 @@ Use it like this::
 How it is laid out, from bytes to outputs: ``schema`` and ``messages`` are the messages of Caffe,
 with which ``prototxt`` reads text; ``phases`` keeps the layers of the test phase, and ``graph``
 works out what flows between them, with ``layers`` for the shapes of each type. ``caffemodel`` finds
-blobs in the mapped file, ``stored`` the one for every parameter. ``opencv`` and ``translation`` are
-the two engines.
+blobs in the mapped file, ``stored`` the one for every parameter. ``translation`` writes the graph
+in ONNX operators.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CaffeRuntime:
         """Read the network, and check its parameters.
 
         Raises MalformedError or LimitError for broken files or two that do not belong together,
-        UnsupportedError for layers that cannot be run, NotRunError without OpenCV 4.
+        UnsupportedError for layers that cannot be run, NotRunError without protobuf.
         """
         return CaffeNetwork(source)
 

@@ -1,4 +1,4 @@
-"""A Caffe network: its ports, its parameters, and the engine that runs it."""
+"""A Caffe network: its ports, its parameters, and its translation that is run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from conformance.runtimes.batching import Run
 from conformance.runtimes.caffe.caffemodel import read_blobs
 from conformance.runtimes.caffe.graph import Graph, build_graph
 from conformance.runtimes.caffe.layers import KINDS
-from conformance.runtimes.caffe.opencv import OpenCvEngine
 from conformance.runtimes.caffe.options import numbers_in
 from conformance.runtimes.caffe.phases import layers_to_test
 from conformance.runtimes.caffe.prototxt import check_text_size, read_prototxt, unread_in_text
@@ -63,7 +62,7 @@ class CaffeNetwork(ParameterNetwork):
         )
         self.inputs = _ports(graph, graph.inputs)
         self.outputs = _ports(graph, graph.outputs)
-        self._engine = OpenCvEngine.for_graph(graph) or OnnxEngine(graph)
+        self._engine = OnnxEngine(graph)
         self.settings = self._engine.settings
         self.versions = {**self._engine.versions, **versions_of("protobuf")}
 

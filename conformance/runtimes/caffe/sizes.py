@@ -9,7 +9,7 @@ from conformance.runtimes.caffe.layers._node import MAX_RANK
 from conformance.verdicts import LimitError, Location, MalformedError
 
 MAX_ELEMENTS = (1 << 31) - 1
-"""The most elements of a blob: Caffe and OpenCV count them in signed 32-bit integers."""
+"""The most elements of a blob: Caffe counts them in signed 32-bit integers."""
 
 _FLOAT_BYTES = 4
 

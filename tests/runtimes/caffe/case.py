@@ -25,7 +25,6 @@ class Case:
     blobs: tuple = ()
     made: int = 1
     positive: bool = False
-    onnx_only: bool = False
     values: Callable | None = field(default=None)
 
     @property

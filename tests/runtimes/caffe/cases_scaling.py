@@ -48,7 +48,6 @@ SCALINGS = [
         lambda x, f: ref.scaled(x, f, axis=0),
         IMAGE,
         (2, 4),
-        onnx_only=True,
     ),
     simple(
         "scale by a second input, and bias",
@@ -58,9 +57,8 @@ SCALINGS = [
         IMAGE,
         (4,),
         blobs=((4,),),
-        onnx_only=True,
     ),
-    simple("bias", "Bias", "", ref.biased, blobs=((4,),), onnx_only=True),
+    simple("bias", "Bias", "", ref.biased, blobs=((4,),)),
     simple(
         "bias from a second input",
         "Bias",
@@ -68,7 +66,6 @@ SCALINGS = [
         lambda x, b: ref.biased(x, b, 0),
         IMAGE,
         (2, 4),
-        onnx_only=True,
     ),
     simple(
         "inner product",

@@ -37,7 +37,7 @@ def sequence(*shapes):
 
 def recurrent(id, type, shapes, blobs, expected, options="", made=1):
     text = f"recurrent_param {{ num_output: 5 {options} }}"
-    case = Case(f"{type.lower()} {id}", type, text, expected, shapes, blobs, made, onnx_only=True)
+    case = Case(f"{type.lower()} {id}", type, text, expected, shapes, blobs, made)
     case.values = lambda: sequence(*shapes)
     return case
 
@@ -103,7 +103,6 @@ SEQUENCES = [
         lambda x, w, b: w[x.astype(int)] + b,
         ((4, 2),),
         ((6, 3), (3,)),
-        onnx_only=True,
         values=lambda: [np.float32([[0, 5], [1, 1], [2, 3], [4, 0]])],
     ),
     Case(
@@ -113,7 +112,6 @@ SEQUENCES = [
         lambda x, w: w[x.astype(int)],
         ((2,),),
         ((6, 3),),
-        onnx_only=True,
         values=lambda: [np.float32([5, 1])],
     ),
 ]

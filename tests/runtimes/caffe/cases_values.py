@@ -34,7 +34,6 @@ ACTIVATIONS = [
         "log_param { base: 2 scale: 3 shift: 1 }",
         lambda x: ref.logarithm(x, 2, 3, 1),
         positive=True,
-        onnx_only=True,
     ),
     simple(
         "power 1", "Power", "power_param { scale: 2 shift: 3 }", lambda x: ref.power(x, 1, 2, 3)
@@ -65,21 +64,18 @@ ACTIVATIONS = [
         "Threshold",
         "threshold_param { threshold: 0.3 }",
         lambda x: (x > np.float32(0.3)).astype(float),
-        onnx_only=True,
     ),
     simple(
         "clip",
         "Clip",
         "clip_param { min: -0.5 max: 0.75 }",
         lambda x: np.clip(x, -0.5, 0.75),
-        onnx_only=True,
     ),
     simple(
         "swish",
         "Swish",
         "swish_param { beta: 1.5 }",
         lambda x: x * ref.sigmoid(1.5 * x),
-        onnx_only=True,
     ),
     simple("dropout", "Dropout", "dropout_param { dropout_ratio: 0.9 }", lambda x: x),
     simple("split", "Split", "", lambda x: (x, x), made=2),
@@ -92,7 +88,6 @@ NORMALISATIONS = [
         "LRN",
         "lrn_param { local_size: 3 alpha: 0.1 beta: 0.5 k: 2 }",
         lambda x: ref.lrn_across(x, 3, 0.1, 0.5, 2),
-        onnx_only=True,
     ),
     simple(
         "lrn within",
@@ -106,24 +101,20 @@ NORMALISATIONS = [
         "lrn_param { norm_region: WITHIN_CHANNEL local_size: 5 k: 3 alpha: 0.1 beta: 0.5 }",
         lambda x: ref.lrn_within(x, 5, 0.1, 0.5),
     ),
-    simple("mvn", "MVN", "", ref.mvn, onnx_only=True),
+    simple("mvn", "MVN", "", ref.mvn),
     simple(
         "mvn across channels",
         "MVN",
         "mvn_param { across_channels: true }",
         lambda x: ref.mvn(x, across=True),
-        onnx_only=True,
     ),
     simple(
         "mvn of the mean",
         "MVN",
         "mvn_param { normalize_variance: false }",
         lambda x: ref.mvn(x, variance=False),
-        onnx_only=True,
     ),
-    simple(
-        "mvn of eps", "MVN", "mvn_param { eps: 0.5 }", lambda x: ref.mvn(x, eps=0.5), onnx_only=True
-    ),
+    simple("mvn of eps", "MVN", "mvn_param { eps: 0.5 }", lambda x: ref.mvn(x, eps=0.5)),
     simple(
         "lrn across of k 1",
         "LRN",
@@ -157,7 +148,6 @@ NORMALISATIONS = [
         "norm_param { channel_shared: false }",
         lambda x, s: ref.normalize(x, s, True),
         blobs=((4,),),
-        onnx_only=True,
     ),
     simple("batch norm", "BatchNorm", "", ref.batch_norm, blobs=((4,), (4,), (1,))),
     simple(
@@ -185,7 +175,6 @@ NORMALISATIONS = [
         ref.batch_norm,
         (3,),
         blobs=((1,), (1,), (1,)),
-        onnx_only=True,
     ),
     simple("softmax", "Softmax", "", ref.softmax, (3, 5)),
     simple("softmax over images", "Softmax", "", ref.softmax),

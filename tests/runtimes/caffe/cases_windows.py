@@ -5,7 +5,7 @@ from tests.runtimes.caffe.case import IMAGE, Case
 
 
 def conv(id, options, weight, bias=True, shapes=(IMAGE,), type="Convolution", **how):
-    outputs, onnx_only = how.pop("outputs", weight[0]), how.pop("onnx_only", False)
+    outputs = how.pop("outputs", weight[0])
     function = ref.convolution if type == "Convolution" else ref.deconvolution
     blobs = (weight, (outputs,)) if bias else (weight,)
     text = f"convolution_param {{ num_output: {outputs} {options} }}"
@@ -16,7 +16,6 @@ def conv(id, options, weight, bias=True, shapes=(IMAGE,), type="Convolution", **
         lambda *a: function(*a, **how),
         shapes,
         blobs,
-        onnx_only=onnx_only,
     )
 
 
@@ -24,11 +23,9 @@ def deconv(id, options, weight, outputs, **more):
     return conv(id, options, weight, type="Deconvolution", outputs=outputs, **more)
 
 
-def pool(id, options, shape=IMAGE, onnx_only=False, **how):
+def pool(id, options, shape=IMAGE, **how):
     text = f"pooling_param {{ {options} }}"
-    case = Case(f"pooling {id}", "Pooling", text, lambda x: ref.pooling(x, **how), (shape,))
-    case.onnx_only = onnx_only
-    return case
+    return Case(f"pooling {id}", "Pooling", text, lambda x: ref.pooling(x, **how), (shape,))
 
 
 CONVOLUTIONS = [
@@ -89,7 +86,7 @@ CONVOLUTIONS = [
         stride=2,
         pad=1,
     ),
-    deconv("dilated", "kernel_size: 3 dilation: 2", (4, 5, 3, 3), 5, dilation=2, onnx_only=True),
+    deconv("dilated", "kernel_size: 3 dilation: 2", (4, 5, 3, 3), 5, dilation=2),
     deconv(
         "not square",
         "kernel_h: 3 kernel_w: 2 stride_h: 2 stride_w: 3",
@@ -162,7 +159,6 @@ POOLINGS = [
         "max larger than its input",
         "kernel_size: 8 stride: 2",
         (1, 2, 7, 7),
-        True,
         kernel=8,
         stride=2,
     ),
@@ -170,7 +166,6 @@ POOLINGS = [
         "average larger than its input",
         "pool: AVE kernel_size: 8 stride: 2",
         (1, 2, 7, 7),
-        True,
         method="AVE",
         kernel=8,
         stride=2,

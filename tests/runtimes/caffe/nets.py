@@ -32,7 +32,7 @@ layer { name: "fc" type: "InnerProduct" bottom: "join" top: "fc"
 layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
 """
 )
-"""Every fusion that OpenCV knows lies in wait here: convolution, normalisation, scale, PReLU."""
+"""Every fusion that an engine may make is here: convolution, normalisation, scale, PReLU."""
 
 CNN_SHAPES = {
     "conv1": [(6, 3, 3, 3)],
@@ -81,8 +81,8 @@ SEQUENCE_NAMES = {
 }
 
 NETWORKS = {
-    "opencv": (CNN, CNN_SHAPES, CNN_NAMES),
-    "onnx": (SEQUENCE, SEQUENCE_SHAPES, SEQUENCE_NAMES),
+    "cnn": (CNN, CNN_SHAPES, CNN_NAMES),
+    "sequence": (SEQUENCE, SEQUENCE_SHAPES, SEQUENCE_NAMES),
 }
 
 

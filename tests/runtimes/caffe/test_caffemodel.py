@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import astuple
 
 import numpy as np
@@ -17,7 +15,6 @@ from conformance.verdicts import (
     ConformanceError,
     LimitError,
     MalformedError,
-    NotRunError,
     UnsupportedError,
 )
 from tests.runtimes.caffe import files, nets
@@ -199,22 +196,6 @@ def test_init_does_not_guess_a_caffemodel(tmp_path, others):
     assert "caffemodel of the network is not found" in str(caught.value)
 
 
-def test_without_opencv_the_verdict_is_not_run(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(NotRunError) as caught, nets.opened(tmp_path, TEXT, GOOD):
-        pass
-    assert "pip install 'nnr-conformance[caffe]'" in str(caught.value)
-
-
-def test_an_opencv_without_an_importer_is_not_run(tmp_path, monkeypatch):
-    import cv2
-
-    monkeypatch.delattr(cv2.dnn, "readNetFromCaffe")
-    with pytest.raises(NotRunError) as caught, nets.opened(tmp_path, TEXT, GOOD):
-        pass
-    assert "OpenCV 4" in str(caught.value)
-
-
 EACH = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -243,11 +224,3 @@ def test_other_bytes_anywhere_are_a_finding_or_another_network(tmp_path, data):
     except ConformanceError as error:
         said = (error.expected, error.found, error.mend)
         assert all(said)
-
-
-def test_opencv_is_imported_by_caffe_networks_only():
-    program = (
-        "import sys; import conformance.runtimes.caffe, conformance.runtimes.onnx; "
-        "sys.exit('cv2' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

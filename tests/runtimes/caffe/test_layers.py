@@ -1,7 +1,8 @@
-"""Every type of layer, on both engines, against NumPy."""
+"""Every type of layer against NumPy, and a whole network against OpenCV."""
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -9,9 +10,6 @@ from hypothesis import strategies as st
 
 from conformance.runtimes.caffe import CaffeRuntime
 from conformance.runtimes.caffe.layers import KINDS
-from conformance.runtimes.caffe.opencv import OpenCvEngine
-from conformance.runtimes.caffe.opencv._writers import WRITERS
-from conformance.runtimes.caffe.translation import OnnxEngine
 from conformance.runtimes.caffe.translation._operators import TRANSLATORS
 from conformance.verdicts import MalformedError
 from tests.runtimes.caffe import files, nets
@@ -19,13 +17,11 @@ from tests.runtimes.caffe import reference as ref
 from tests.runtimes.caffe.cases import CASES
 
 TOLERANCE = 2e-6
-ENGINES = {"opencv": OpenCvEngine.for_graph, "onnx": OnnxEngine}
 
 
-def computed(folder, case_text, model, inputs, engine):
-    with CaffeRuntime().open(files.write(folder, case_text, model)) as network:
-        made = ENGINES[engine](network._graph)
-        return made and made.load(nets.stored(network))(inputs)
+def computed(folder, text, model, inputs):
+    with CaffeRuntime().open(files.write(folder, text, model)) as network:
+        return network.bind(nets.stored(network)).run(inputs)
 
 
 def assert_close(outputs, expected, tolerance=TOLERANCE):
@@ -39,44 +35,27 @@ def assert_close(outputs, expected, tolerance=TOLERANCE):
         )
 
 
-@pytest.mark.parametrize(
-    ("case", "engine"),
-    [
-        pytest.param(case, engine, id=f"{case.id} on {engine}")
-        for case in CASES
-        for engine in ENGINES
-        if engine == "onnx" or not case.onnx_only
-    ],
-)
-def test_a_layer_computes_what_caffe_computes(case, engine, tmp_path):
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_layer_computes_what_caffe_computes(case, tmp_path):
     learned, inputs = case.learned(), case.inputs()
-    outputs = computed(tmp_path, case.text, case.model(learned), inputs, engine)
+    outputs = computed(tmp_path, case.text, case.model(learned), inputs)
     doubles = [np.float64(array) for array in (*inputs.values(), *learned)]
     assert_close(outputs, case.expected(*doubles))
-
-
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if case.onnx_only], ids=lambda case: case.id
-)
-def test_opencv_is_not_asked_for_what_it_computes_otherwise(case, tmp_path):
-    source = files.write(tmp_path, case.text, case.model(case.learned()))
-    with CaffeRuntime().open(source) as network:
-        assert OpenCvEngine.for_graph(network._graph) is None
-        assert network.settings["engine"].startswith("ONNX Runtime")
 
 
 def test_every_type_of_layer_has_a_case_and_a_translation():
     assert {case.type for case in CASES} == KINDS.keys() - {"Silence"}
     assert TRANSLATORS.keys() == KINDS.keys()
-    assert WRITERS.keys() < KINDS.keys()
 
 
-def test_whole_networks_agree_on_both_engines(tmp_path):
-    model = files.caffemodel(nets.weights(nets.CNN_SHAPES))
-    with nets.opened(tmp_path, nets.CNN, model) as network:
+def test_a_whole_network_computes_what_opencv_computes(tmp_path):
+    source = files.write(tmp_path, nets.CNN, files.caffemodel(nets.weights(nets.CNN_SHAPES)))
+    with CaffeRuntime().open(source) as network:
         inputs = nets.inputs_of(network)
-    one = computed(tmp_path, nets.CNN, model, inputs, "opencv")
-    assert_close(computed(tmp_path, nets.CNN, model, inputs, "onnx"), tuple(one.values()))
+        outputs = network.bind().run(inputs)
+    second = cv2.dnn.readNetFromCaffe(*map(str, source.files))
+    second.setInput(inputs["data"])
+    assert_close(outputs, tuple(second.forward(list(outputs))))
 
 
 sizes = st.integers(1, 9)
@@ -93,14 +72,12 @@ def image(*shape):
     return np.random.default_rng(7).normal(size=shape).astype(np.float32)
 
 
-def check_both(folder, text, model, x, expected):
-    for engine in ENGINES:
-        try:
-            outputs = computed(folder, text, model, {"x": x}, engine)
-        except MalformedError:
-            assume(False)
-        if outputs is not None:
-            assert_close(outputs, expected)
+def check(folder, text, model, x, expected):
+    try:
+        outputs = computed(folder, text, model, {"x": x})
+    except MalformedError:
+        assume(False)
+    assert_close(outputs, expected)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +99,7 @@ def test_any_pooling_is_that_of_caffe(folder, high, wide, kernel, stride, pad, m
     text = files.inputs(x=x.shape) + (
         f'layer {{ name: "l" type: "Pooling" bottom: "x" top: "y" pooling_param {{ {options} }} }}'
     )
-    check_both(folder, text, {}, x, expected)
+    check(folder, text, {}, x, expected)
 
 
 @settings(max_examples=60, deadline=None)
@@ -155,13 +132,10 @@ def test_any_convolution_is_that_of_caffe(
         sizes = zip((high, wide), stride, pad, extent, strict=True)
         assume(all(s * (n - 1) + e > 2 * p for n, s, p, e in sizes))
     expected = function(*doubles, stride, pad, dilation, group)
-    check_both(folder, text, {"l": [weight, bias]}, x, expected)
+    check(folder, text, {"l": [weight, bias]}, x, expected)
 
 
 def test_the_docs_list_every_type_of_layer():
     page = (Path(__file__).parents[3] / "docs/runtimes-caffe.md").read_text("utf-8")
-    lists = page.partition("## Layers")[2].partition("A network is run by one of the two")[0]
-    by_opencv, _, by_onnx = lists.partition("Run by ONNX Runtime: ")
-    listed = {word.strip(".,") for word in by_opencv.partition("asks for it: ")[2].split()}
-    assert listed == set(WRITERS)
-    assert {word.strip(".,") for word in by_onnx.split()} == KINDS.keys() - WRITERS.keys()
+    listed = page.partition("## Layers")[2].partition("A network is translated")[0]
+    assert {word.strip(".,") for word in listed.split()} == set(KINDS)

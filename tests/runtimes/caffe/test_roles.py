@@ -34,18 +34,6 @@ def test_the_way_of_storing_blobs_changes_no_role(kind, how, tmp_path):
         network.check_replaceable()
 
 
-def test_the_engine_changes_no_role(tmp_path):
-    """A layer that only ONNX Runtime computes is put behind the network."""
-    shapes = nets.CNN_SHAPES
-    more = 'layer { name: "power" type: "Log" bottom: "prob" top: "log" log_param { base: 2 } }\n'
-    found = []
-    for text in (nets.CNN, nets.CNN + more):
-        with nets.opened(tmp_path, text, nets.weights(shapes)) as network:
-            found.append((network.settings.get("engine"), dict(network.inventory.roles)))
-    assert found[0][0] != found[1][0]
-    assert found[0][1] == found[1][1]
-
-
 def test_a_single_number_may_be_left_out_or_brought_with_any_value(tmp_path):
     with nets.opened(tmp_path, nets.CNN, nets.weights(nets.CNN_SHAPES)) as network:
         assert list(network.scalars) == ["bn1/scale_factor"]

@@ -1,7 +1,4 @@
-"""ONNX Runtime as the engine, for networks with layers that OpenCV cannot import from Caffe.
-
-The whole graph is translated to ONNX operators, and run with the settings of the format ``onnx``.
-"""
+"""The graph in ONNX operators, run by ONNX Runtime with the settings of the format ``onnx``."""
 
 from conformance.runtimes.caffe.translation.engine import OnnxEngine
 
