@@ -128,7 +128,7 @@ def _sample_files(case: Case, submission: Submission) -> tuple[File, ...]:
     if case.sample is None:
         return ()
     sample = sample_of(case, submission)
-    if case.kind == "state" and not sample.merge_of:
+    if case.kind == "state":
         return sample.parts[case.part or 0].files
     return sample.files
 
