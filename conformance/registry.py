@@ -5,8 +5,8 @@ A package that adds a codec declares it in its ``pyproject.toml``::
     [project.entry-points."nnr_conformance.codecs"]
     mine = "my_package.codec:MyCodec"
 
-and ``Registry("nnr_conformance.codecs", "codec").load("mine")`` returns ``MyCodec``. Nothing is
-imported before it is loaded.
+and ``CODECS.load("mine")`` returns ``MyCodec``. Nothing is imported before it is loaded: what the
+plan has to know of a plug-in is said by the group that it is registered in.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ from conformance.verdicts import UnsupportedError
 
 @final
 class Registry:
-    """The plug-ins of one entry point group; ``noun`` says what they are ("codec")."""
+    """The plug-ins of one entry point group; ``noun`` says what they are ("codec").
 
-    def __init__(self, group: str, noun: str) -> None:
+    Those of a special kind, of which ``kinds`` lists the names, are registered in a group of that
+    kind: ``nnr_conformance.codecs.network``.
+    """
+
+    def __init__(self, group: str, noun: str, kinds: tuple[str, ...] = ()) -> None:
         self.group = group
         self.noun = noun
+        self.kinds = kinds
 
     def names(self) -> tuple[str, ...]:
         """Return the names that are registered, sorted."""
@@ -59,11 +64,24 @@ class Registry:
         candidates = self._entries.get(name, ())
         return candidates[0].module if candidates else ""
 
+    def kind(self, name: str) -> str:
+        """Return the special kind that ``name`` is registered as; "" if none, or not known."""
+        candidates = self._entries.get(name, ())
+        return candidates[0].group[len(self.group) + 1 :] if candidates else ""
+
+    def versions(self) -> dict[str, str]:
+        """Return the version of each distribution that registers anything, by its name."""
+        # Each distribution once: to find out its version is to parse a file.
+        owners = {entry.dist for each in self._entries.values() for entry in each if entry.dist}
+        return {owner.name: owner.version for owner in owners}
+
     @cached_property
     def _entries(self) -> Mapping[str, tuple[EntryPoint, ...]]:
         found: dict[str, tuple[EntryPoint, ...]] = {}
-        for entry in entry_points(group=self.group):
-            found[entry.name] = (*found.get(entry.name, ()), entry)
+        installed = entry_points()
+        for kind in ("", *self.kinds):
+            for entry in installed.select(group=f"{self.group}.{kind}".rstrip(".")):
+                found[entry.name] = (*found.get(entry.name, ()), entry)
         return found
 
     def _entry(self, name: str) -> EntryPoint:
@@ -93,6 +111,20 @@ class Registry:
             found=owners,
             mend="Uninstall all of these packages but the one that is meant.",
         )
+
+
+CODECS = Registry("nnr_conformance.codecs", "codec", ("bitstream", "network"))
+"""The codecs that are installed.
+
+Samples of a ``bitstream`` consist of NNR units and have rules that decoding alone does not enforce;
+those of a ``network`` run as they are. All others hold tensors.
+"""
+
+RUNTIMES = Registry("nnr_conformance.runtimes", "model format")
+"""The model formats that are installed."""
+
+METRICS = Registry("nnr_conformance.metrics", "metric kind")
+"""The kinds of metrics that are installed."""
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -26,7 +26,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "registry": "verdicts",
         "jsonschemas": "verdicts",
         "documents": "verdicts",
-        "submission": "verdicts jsonschemas",
+        "submission": "verdicts registry jsonschemas",
         "tensorfiles": "verdicts",
         "nnc": "text",
         "codecs": "verdicts registry tensorfiles nnc runtimes.tflite",
@@ -35,7 +35,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "evaluation": "text verdicts checks registry submission tensorfiles nnc codecs runtimes "
         "metrics",
         "report": "text verdicts documents jsonschemas __version__",
-        "session": "caller text verdicts checks documents jsonschemas submission metrics "
+        "session": "caller text verdicts checks registry documents jsonschemas submission metrics "
         "evaluation report",
         "suites": "verdicts evaluation.plan session",
         "plugin": "verdicts session",

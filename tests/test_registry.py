@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.registry import Registry
+from conformance.registry import CODECS, Registry
 from conformance.verdicts import UnsupportedError, Verdict
 
 GROUP = "nnr_conformance.test_things"
@@ -108,9 +108,30 @@ def test_what_cannot_be_imported_gives_the_reason(site: Path, source: str, reaso
 
 
 def test_the_codecs_of_this_package_are_registered() -> None:
-    registry = Registry("nnr_conformance.codecs", "codec")
-    assert {"onnx", "tensors"} <= set(registry.names())
-    assert registry.distribution("tensors").startswith("nnr-conformance ")
+    kinds = {name: CODECS.kind(name) for name in CODECS.names()}
+    assert kinds == {"nnc": "bitstream", "onnx": "network", "tensors": "", "tflite": "network"}
+    assert CODECS.distribution("tensors").startswith("nnr-conformance ")
+
+
+def test_the_kind_is_told_by_the_group_without_importing_anything(site: Path) -> None:
+    install(site, "lab_a", f"plain = no_such:Thing\n[{GROUP}.special]\nodd = no_such:Thing")
+    registry = Registry(GROUP, "thing", ("special",))
+    assert registry.names() == ("odd", "plain")
+    kinds = [registry.kind(name) for name in ("odd", "plain", "unheard-of")]
+    assert kinds == ["special", "", ""]
+    assert things().names() == ("plain",)
+
+
+def test_a_name_in_two_groups_is_refused(site: Path) -> None:
+    install(site, "lab_a", f"reader = json:loads\n[{GROUP}.special]\nreader = json:load")
+    with pytest.raises(UnsupportedError, match="more than one"):
+        Registry(GROUP, "thing", ("special",)).load("reader")
+
+
+def test_versions_are_those_of_the_packages_that_register_something(site: Path) -> None:
+    install(site, "lab_a", "reader = json:loads", version="2.3")
+    install(site, "lab_b", "writer = json:dumps")
+    assert things().versions() == {"lab_a": "2.3", "lab_b": "1.0"}
 
 
 def test_module_is_told_without_importing_it(site: Path) -> None:

@@ -17,7 +17,7 @@ from conformance.codecs._protocol import (
     RuleViolation,
     Source,
 )
-from conformance.registry import Registry
+from conformance.registry import CODECS
 
 __all__ = [
     "CODECS",
@@ -37,9 +37,6 @@ __all__ = [
     "WrongParent",
     "codec",
 ]
-
-CODECS = Registry("nnr_conformance.codecs", "codec")
-"""The codecs that are installed."""
 
 
 def codec(codec_id: str) -> Codec:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Literal, Protocol, Self, TypeAlias, final, runtime_checkable
+from typing import ClassVar, Protocol, Self, TypeAlias, final, runtime_checkable
 
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json, Location
@@ -139,13 +139,19 @@ Decoded: TypeAlias = DecodedTensors | DecodedModel
 
 
 class Codec(Protocol):
-    """A way of decoding samples; ``codec_id`` is the name submissions give it."""
+    """A way of decoding samples; ``codec_id`` is the name submissions give it.
+
+    The entry point group that it is registered in says what its samples are
+    (:data:`conformance.registry.CODECS`).
+    """
 
     codec_id: ClassVar[str]
-    produces: ClassVar[Literal["tensors", "model"]]
 
     def decode(self, source: Source) -> Decoded:
-        """Decode a sample; errors are :class:`~conformance.verdicts.ConformanceError`."""
+        """Decode a sample: to a model if it is registered as a codec of networks, else to tensors.
+
+        Errors are :class:`~conformance.verdicts.ConformanceError`.
+        """
         ...
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, final
 
 from conformance.codecs._chain import Base, Step, no_network, nothing_decoded
 from conformance.codecs._nnc_chain import (
@@ -49,7 +49,6 @@ class NncCodec:
     """Decodes NNC bitstreams: each by itself, or one upon another."""
 
     codec_id: ClassVar[str] = "nnc"
-    produces: ClassVar[Literal["tensors", "model"]] = "tensors"
 
     def decode(self, source: Source) -> DecodedTensors:
         """Decode the whole stream; its tensors are kept until the result is closed."""

@@ -7,7 +7,7 @@ are confined to the files the sample lists. Importing this module imports onnx.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import onnx
 from google.protobuf.message import DecodeError
@@ -27,7 +27,6 @@ class OnnxModelCodec:
     """Takes the first file as the model and the others as its external data; no parameters."""
 
     codec_id: ClassVar[str] = "onnx"
-    produces: ClassVar[Literal["tensors", "model"]] = "model"
 
     def decode(self, source: Source) -> DecodedModel:
         """Check that the model can be read and that its data are among the files."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, final, get_args
+from typing import ClassVar, final, get_args
 
 from conformance.codecs._chain import Base, Identity, Memory, Step, no_network
 from conformance.codecs._container import Container, unpack
@@ -43,7 +43,6 @@ class TensorsCodec:
     """Decodes one file of named tensors; parameters: container, decoded_size, format."""
 
     codec_id: ClassVar[str] = "tensors"
-    produces: ClassVar[Literal["tensors", "model"]] = "tensors"
 
     def decode(self, source: Source) -> DecodedTensors:
         """Check the whole structure of the file; values are decoded when they are asked for."""

@@ -7,7 +7,7 @@ sees it, to find the tools it uses. LiteRT is not needed for that.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 from conformance.codecs._fields import Fields
 from conformance.codecs._model_files import model_file
@@ -25,7 +25,6 @@ class TfliteModelCodec:
     """Takes one file as the model; no parameters."""
 
     codec_id: ClassVar[str] = "tflite"
-    produces: ClassVar[Literal["tensors", "model"]] = "model"
 
     def decode(self, source: Source) -> DecodedModel:
         """Walk the whole file; what its operators can do is judged when it is opened to be run."""

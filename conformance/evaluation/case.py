@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from conformance.registry import CODECS, METRICS, RUNTIMES
 from conformance.submission.values import File, Metric, Model, Sample, Submission, VectorSet
 from conformance.verdicts import Json
 
@@ -256,12 +257,8 @@ def versions() -> Mapping[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    everything = importlib.metadata.entry_points()
-    for group in ("codecs", "runtimes", "metrics"):
-        entries = everything.select(group=f"nnr_conformance.{group}")
-        # Each distribution once: to tell its version is to parse a file.
-        for distribution in {entry.dist for entry in entries if entry.dist is not None}:
-            found[distribution.name] = distribution.version
+    for plugins in (CODECS, RUNTIMES, METRICS):
+        found |= plugins.versions()
     return dict(sorted(found.items()))
 
 

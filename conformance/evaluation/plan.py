@@ -13,6 +13,7 @@ from conformance.evaluation.case import Case, Kind
 from conformance.evaluation.chain_plan import chain_subjects
 from conformance.evaluation.mutations import Mutation
 from conformance.evaluation.needs import last_step
+from conformance.registry import CODECS
 from conformance.submission.values import (
     Metric,
     MetricUse,
@@ -103,12 +104,6 @@ class Subject:
         return Case(kind, model.id, sample=self.sample.id, part=part)
 
 
-BITSTREAM_CODECS = frozenset({"nnc"})
-"""Codecs whose samples are bitstreams with rules that decoding alone does not enforce."""
-
-MODEL_CODECS = frozenset({"onnx", "tflite"})
-"""Codecs whose samples are networks that run as they are."""
-
 _NO_LABEL = re.compile(r"[^!-Z^-~]")
 _ON_VECTORS = ("original", "control", "agreement", "reconstruction", "compressed-run")
 _OF_SAMPLES = ("decode", "reconstruction", "compressed-run", "access")
@@ -132,16 +127,16 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     named = _named_vectors(submission)
     listed["measure"] = tuple(subject for subject, _ in measures)
     listed["controlled"] = tuple(subject for subject, on in measures if on.id in named)
-    filled = {sample.model for _, sample in samples if sample.codec not in MODEL_CODECS}
+    filled = {sample.model for _, sample in samples if not is_network(sample)}
     listed["replaced"] = tuple(subject for subject, model in models if model.id in filled)
     listed["declared_value"] = tuple(_declared_values(models, submission))
     listed["sample"] = tuple(subject for subject, _ in samples)
-    listed["stream"] = tuple(s for s, sample in samples if sample.codec in BITSTREAM_CODECS)
+    listed["stream"] = tuple(s for s, sample in samples if CODECS.kind(sample.codec) == "bitstream")
     listed["lossless"] = tuple(subject for subject, sample in samples if sample.lossless)
     listed["unretrained"] = tuple(s for s, sample in samples if _is_like_original(sample))
     runs = list(_runs(samples, submission))
     listed["run"] = tuple(run for run, _ in runs)
-    listed["direct_run"] = tuple(run for run, sample in runs if sample.codec in MODEL_CODECS)
+    listed["direct_run"] = tuple(run for run, sample in runs if is_network(sample))
     listed["claim"] = tuple(_claims(samples, submission))
     deltas = list(_deltas(samples, submission))
     listed["delta"] = tuple(subject for subject, _, _ in deltas)
@@ -303,13 +298,18 @@ def _samples(name: str, submission: Submission) -> Iterator[tuple[Subject, Sampl
         )
 
 
+def is_network(sample: Sample) -> bool:
+    """Return whether a sample is a network that runs as it is, by what its codec says."""
+    return CODECS.kind(sample.codec) == "network"
+
+
 def _is_like_original(sample: Sample) -> bool:
     """Return whether the parameters of a sample should be like the original's.
 
     A network as a sample has names, types and layouts of its own: none of its tensors is known to
     stand for one of the original's.
     """
-    return not (sample.lossless or sample.method.retraining or sample.codec in MODEL_CODECS)
+    return not (sample.lossless or sample.method.retraining or is_network(sample))
 
 
 def _runs(

@@ -12,11 +12,8 @@ from collections.abc import Iterable
 
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.process import Worker
-from conformance.registry import Registry
+from conformance.registry import RUNTIMES
 from conformance.verdicts import Json
-
-FORMATS = Registry("nnr_conformance.runtimes", "model format")
-"""Read for what serves a format; nothing that parses a submission is imported here."""
 
 IDLE_SHARE = 4
 """Idle workers may hold this part of the memory limit together: the ones used last stay."""
@@ -46,7 +43,7 @@ class Workers:
         self._spare = None
 
     def _of(self, format: str) -> Worker:
-        family = FORMATS.module(format)
+        family = RUNTIMES.module(format)
         worker = self._by_family.pop(family, None)
         if worker is None:
             worker, self._spare = self._spare or Worker(self.limits), None

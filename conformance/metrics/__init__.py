@@ -17,7 +17,7 @@ neither NumPy nor torch.
 
 from conformance.metrics._arguments import Arg
 from conformance.metrics._protocol import About, Count, Measurement, Metric, Roles
-from conformance.metrics._registry import METRICS, metric, metric_class
+from conformance.metrics._registry import metric, metric_class
 from conformance.metrics.tolerance import (
     Interval,
     Judgement,
@@ -25,6 +25,7 @@ from conformance.metrics.tolerance import (
     items_to_decide,
     judge,
 )
+from conformance.registry import METRICS
 
 __all__ = [
     "METRICS",

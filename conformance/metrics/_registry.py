@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from conformance.metrics._protocol import Metric
-from conformance.registry import Registry
+from conformance.registry import METRICS, Registry
 from conformance.verdicts import Json, UnsupportedError
-
-METRICS = Registry("nnr_conformance.metrics", "metric kind")
-"""Every metric kind that is installed, built in or not."""
 
 
 def metric_class(kind: str, registry: Registry = METRICS) -> type[Metric]:

@@ -14,6 +14,7 @@ A package adds a model format in the entry point group ``nnr_conformance.runtime
 the methods of :class:`Runtime`. Importing this package imports no runtime.
 """
 
+from conformance.registry import RUNTIMES
 from conformance.runtimes._protocol import (
     ANY_DTYPE,
     ANY_SHAPE,
@@ -34,7 +35,7 @@ from conformance.runtimes._protocol import (
     Watch,
     Watched,
 )
-from conformance.runtimes._registry import RUNTIMES, runtime
+from conformance.runtimes._registry import runtime
 
 __all__ = [
     "ANY_DTYPE",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.registry import Registry
+from conformance.registry import RUNTIMES, Registry
 from conformance.runtimes._protocol import Runtime
 from conformance.verdicts import UnsupportedError
-
-RUNTIMES = Registry("nnr_conformance.runtimes", "model format")
-"""Every model format that is installed, built in or not."""
 
 
 def runtime(name: str, registry: Registry = RUNTIMES) -> Runtime:

@@ -174,7 +174,7 @@ def init_submission(
     ``model`` is the first file of the network, or its folder; without ``model_format`` its name
     has to tell the format.
     """
-    from conformance.evaluation.workers import FORMATS
+    from conformance.registry import RUNTIMES
     from conformance.session.asking import answered, require_files
     from conformance.session.model_format import first_file, format_of
     from conformance.session.output_spread import proposed_tolerance
@@ -188,7 +188,7 @@ def init_submission(
     )
 
     model = first_file(model)
-    name = format_of(model, model_format, FORMATS.names())
+    name = format_of(model, model_format, RUNTIMES.names())
     vectors = {"inputs": inputs, "outputs": outputs, "targets": targets}
     require_files([model, *inputs, *outputs, *targets, *samples])
     paths = {side: [str(each.absolute()) for each in files] for side, files in vectors.items()}
@@ -239,12 +239,12 @@ def init_submission(
 
 def description_of(model: Path, model_format: str | None, limits: Limits) -> str:
     """Return the names that vectors and samples of the network in ``model`` have to use."""
-    from conformance.evaluation.workers import FORMATS
+    from conformance.registry import RUNTIMES
     from conformance.session.asking import answered, require_files
     from conformance.session.model_format import first_file, format_of
 
     model = first_file(model)
-    name = format_of(model, model_format, FORMATS.names())
+    name = format_of(model, model_format, RUNTIMES.names())
     require_files([model])
     question = {"model": str(model.absolute()), "format": name}
     with answered("describe", question, limits) as answer:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from conformance.checks import Check
 from conformance.evaluation.case import Kind
 from conformance.evaluation.evidence import Evidence
-from conformance.evaluation.plan import MODEL_CODECS, Subject, kind_in_format
+from conformance.evaluation.plan import Subject, is_network, kind_in_format
 from conformance.metrics.tolerance import EQUAL
 from conformance.session.causes import Problem, by_cause, problem_of
 from conformance.session.conditions import conditions_of, in_words
@@ -121,7 +121,7 @@ class Judge:
     def format_that_runs(self) -> str:
         """The format of the network that is run: the sample's own, or the original's."""
         subject = self.subject
-        if subject.sample is not None and subject.sample.codec in MODEL_CODECS:
+        if subject.sample is not None and is_network(subject.sample):
             return subject.sample.codec
         return subject.model.format if subject.model is not None else ""
 
@@ -141,7 +141,7 @@ class Judge:
         subject = self.subject
         if subject.model is None:
             raise ValueError(f"{subject.id} is not about a network")
-        if subject.sample is not None and subject.sample.codec in MODEL_CODECS:
+        if subject.sample is not None and is_network(subject.sample):
             return self.place_in_sample(element)
         return Location(subject.model.files[0].rel_filepath, element=element)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
+from conformance.registry import CODECS
 from conformance.submission.derivation import problem
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
@@ -111,14 +112,14 @@ def _file_problems(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> It
 
 def _unit_problems(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> Iterator[Problem]:
     codec = entry.get("codec")
+    name = codec.get("id") if isinstance(codec, dict) else None
     files = list(entries(entry, "files"))
-    if not isinstance(codec, dict) or codec.get("id") != "nnc" or len(files) != 1:
+    if not isinstance(name, str) or CODECS.kind(name) != "bitstream" or len(files) != 1:
         yield problem(
             (*at, "layers"),
-            "layers of units need one NNC bitstream",
-            expected="codec nnc and one file",
-            found=f"codec {shown(codec.get('id') if isinstance(codec, dict) else None)} and "
-            f"{len(files)} files",
+            "layers of units need one bitstream of NNR units",
+            expected="a codec of bitstreams, such as nnc, and one file",
+            found=f"codec {shown(name)} and {len(files)} files",
             mend="Name the files of each layer instead.",
         )
     for pointer, layer in layers:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import tomllib
 import types
-import venv
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from conformance.verdicts import ConformanceError, LimitError, MalformedError
 from tests import tiny_submission
 from tests.docs.pages import ROOT, blocks, read
 from tests.docs.typed import type_in
+from tests.installing import interpreter_with
 
 DECODERS = read(ROOT / "docs" / "decoder-authors.md")
 
@@ -39,24 +38,17 @@ def q8(q8_files: dict[str, str]) -> types.ModuleType:
 @pytest.fixture(scope="module")
 def q8_python(q8_files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """An interpreter of its own, with this environment's packages and the codec installed."""
-    folder = tmp_path_factory.mktemp("q8")
-    environment = folder / "venv"
-    venv.create(environment, symlinks=True)
     project = tomllib.loads(q8_files["pyproject.toml"])["project"]
-    info = folder / f"q8_codec-{project['version']}.dist-info"
-    info.mkdir()
-    (folder / "q8_codec.py").write_text(q8_files["q8_codec.py"], encoding="utf-8")
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    return interpreter_with(
+        tmp_path_factory.mktemp("q8"),
+        project["name"],
+        project["version"],
+        {"q8_codec.py": q8_files["q8_codec.py"]},
+        {
+            group: "".join(f"{name} = {value}\n" for name, value in lines.items())
+            for group, lines in project["entry-points"].items()
+        },
     )
-    groups = project["entry-points"].items()
-    (info / "entry_points.txt").write_text(
-        "\n".join(f"[{group}]\n{k} = {v}" for group, of in groups for k, v in of.items())
-    )
-    [packages] = environment.glob("lib/*/site-packages")
-    reachable = [str(folder), str(ROOT), *(path for path in sys.path if "site-packages" in path)]
-    (packages / "q8.pth").write_text("\n".join(reachable))
-    return str(environment / "bin" / "python")
 
 
 def write_q8_submission(root: Path, decoded: dict[str, np.ndarray]) -> None:

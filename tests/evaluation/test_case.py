@@ -8,8 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -27,6 +26,7 @@ from conformance.evaluation.case import (
     versions,
 )
 from conformance.evaluation.needs import key_of, prerequisites, states
+from conformance.registry import Registry
 from conformance.submission import Submission
 from conformance.submission.building import build_submission
 from tests import tiny_submission
@@ -319,19 +319,11 @@ def test_versions_are_those_of_what_is_installed(
     assert (found["numpy"], "numba" in found) == ("1.0", False)
 
 
-class Distribution(NamedTuple):
-    name: str
-    version: str
-
-
 def test_versions_name_the_packages_of_plug_ins(
     anew: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = Distribution("plug-in", "2.0")
-    entries = [SimpleNamespace(dist=each) for each in (package, None, package)]
-    listed = SimpleNamespace(select=lambda group: entries if group.endswith(".codecs") else [])
-    monkeypatch.setattr(importlib.metadata, "entry_points", lambda: listed)
-    assert versions()["plug-in"] == "2.0"
+    monkeypatch.setattr(Registry, "versions", lambda registry: {registry.noun: "2.0"})
+    assert {versions()[noun] for noun in ("codec", "model format", "metric kind")} == {"2.0"}
 
 
 def test_evidence_is_that_of_the_sources_as_they_are(

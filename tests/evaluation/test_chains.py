@@ -458,7 +458,6 @@ class Altering:
     """A codec that writes into the base it is given."""
 
     codec_id = "altering"
-    produces = "tensors"
 
     def decode(self, source: object) -> DecodedTensors:
         raise AssertionError("never asked for")
@@ -476,7 +475,6 @@ class Plain:
     """A codec that knows nothing of chains."""
 
     codec_id = "plain"
-    produces = "tensors"
 
     def decode(self, source: object) -> DecodedTensors:
         values = {"fc.bias": lambda: np.ones(3, np.float32)}

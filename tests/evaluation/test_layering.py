@@ -213,7 +213,7 @@ def test_the_submission_is_left_as_it_was(chain: TinyChain) -> None:
 class Own:
     """A codec whose tensors depend on more than they should: ``kind`` says on what."""
 
-    codec_id, produces = "own", "tensors"
+    codec_id = "own"
     kind = ""
     kept: dict[str, np.ndarray] = {}  # noqa: RUF012 - the tests set it anew
     calls = 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.codecs import (
+    CODECS,
     Base,
     ChainCodec,
     Codec,
@@ -128,9 +129,15 @@ class Work:
         return network
 
     def decoded(self) -> DecodedTensors | DecodedModel:
-        """Return the sample, decoded by its codec."""
+        """Return the sample, decoded by its codec.
+
+        UnsupportedError if that is not what the codec is registered for: the plan relied on it.
+        """
         decoder, source = self.decoder()
-        return decoder.decode(source)
+        decoded = decoder.decode(source)
+        if isinstance(decoded, DecodedModel) != (CODECS.kind(self.sample.codec) == "network"):
+            raise _not_as_registered(self.sample.codec, decoded)
+        return decoded
 
     def decoder(self) -> tuple[Codec, Source]:
         """Return the codec of the sample, and what it decodes: all of it, or the case's part."""
@@ -183,6 +190,18 @@ def not_tensors(sample: Sample) -> UnsupportedError:
         expected="a sample that decodes to the parameters of the original",
         found=f"codec {sample.codec!r}, whose samples are networks of their own",
         mend="name a sample of tensors",
+    )
+
+
+def _not_as_registered(codec: str, decoded: DecodedTensors | DecodedModel) -> UnsupportedError:
+    kind = CODECS.kind(codec)
+    is_network = isinstance(decoded, DecodedModel)
+    group = f"{CODECS.group}.network" if is_network else CODECS.group
+    return UnsupportedError(
+        f"the codec {codec!r} decodes to something else than it is registered for",
+        expected="a network" if kind == "network" else "tensors",
+        found="a network" if is_network else "tensors",
+        mend=f"Register the codec in the entry point group {group!r}.",
     )
 
 
