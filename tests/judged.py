@@ -70,7 +70,7 @@ def only(check: str, subject: Subject, found: Found, *metrics: Metric) -> Findin
 
 
 def case(
-    id: str, check: str, subject: Subject, found: Found, verdict: str = "pass", **fields: Any
+    id: str, check: str, subject: Subject, found: Found, verdict: str = "pass", /, **fields: Any
 ) -> Any:
     """Return parameters of a test: a check, what it is given, and the one finding it must make.
 

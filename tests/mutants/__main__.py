@@ -59,11 +59,11 @@ TESTS = {
     "submission/oddities.py": "tests/submission/test_oddities.py",
     "submission/tolerances.py": "tests/submission/test_loading.py",
     "evaluation/plan.py": "tests/evaluation/test_plan.py tests/evaluation/test_agreement.py",
-    "test_metrics.py": "tests/suites/test_oddities.py tests/suites/test_runs.py",
-    "test_originals.py": "tests/suites/test_runs.py",
-    "test_decoding.py": "tests/suites/test_oddities.py tests/suites/test_chain_checks.py",
-    "test_updates.py": "tests/suites/test_chain_checks.py",
-    "test_scalability.py": "tests/suites/test_chain_checks.py tests/session/test_scalability.py",
+    "test_metrics.py": "tests/suites/test_metrics.py",
+    "test_originals.py": "tests/suites/test_originals.py",
+    "test_decoding.py": "tests/suites/test_decoding.py",
+    "test_updates.py": "tests/suites/test_updates.py",
+    "test_scalability.py": "tests/suites/test_scalability.py",
 }
 """The tests of each module: those that run in a few seconds."""
 
