@@ -8,13 +8,21 @@ from typing import Any
 import pytest
 
 from conformance.evaluation.plan import Subject
-from conformance.submission.values import Metric, MetricUse, MetricValue, Tolerance, VectorSet
+from conformance.submission.values import (
+    Metric,
+    MetricUse,
+    MetricValue,
+    OutputTolerance,
+    Shard,
+    Tolerance,
+    VectorSet,
+)
 from conformance.verdicts import Finding, Location, Verdict
 from tests.judged import assert_found, case, concluded, judge_of, only
 from tests.session.found import model, sample
 
 TOP1 = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.125))
-VECTORS: Any = VectorSet("test", "m", "d", True, (), None)  # type: ignore[arg-type]
+VECTORS = VectorSet("test", "m", "d", True, (Shard(40, (), (), ()),), OutputTolerance(0.1, 0.1))
 RUN = Subject("s/half@test", "s", "/samples/0", model("m"), sample("half"), VECTORS)
 
 
@@ -155,14 +163,14 @@ FORMATS_OF_MINUS_2 = values(-2.0, -2.125, -1.875)
             "fail",
             found="0.2498",
         ),
-        case("all-items", "SAMPLE-RUN-001", RUN, {"reconstruction": {**CONDITIONS, "items": 0}}),
+        case("all-items", "SAMPLE-RUN-001", RUN, {"reconstruction": {**CONDITIONS, "items": 40}}),
         case(
             "one-item-more",
             "SAMPLE-RUN-001",
             RUN,
-            {"reconstruction": {**CONDITIONS, "items": 1}},
+            {"reconstruction": {**CONDITIONS, "items": 41}},
             "fail",
-            found="1 items",
+            found="41 items",
         ),
     ],
 )
