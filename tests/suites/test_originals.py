@@ -542,7 +542,7 @@ def test_what_a_network_gives(
 
 
 def test_both_wrong_outputs_and_their_tolerance_are_findings() -> None:
-    """What is compared by equality, and comes first, leaves out nothing behind it."""
+    """An output that is compared by equality does not end the check of those after it."""
     outputs = {name: {**COMPARED, "violations": 1} for name in ("z", "a")}
     found = ran(outputs=outputs, widest_atol={"a": None, "z": 0.05})
     findings = concluded(judge_of("MODEL-OUTPUT-001", RUN, found))
