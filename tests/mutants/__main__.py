@@ -151,6 +151,9 @@ def tried(module: str, python: str, equivalents: Sequence[dict[str, str]]) -> in
     if Change(module, (PACKAGE / module).read_text("utf-8")).is_noticed():
         print(f"{module}: its tests fail without any change")
         return 1
+    if not Change(module, "").is_noticed():
+        print(f"{module}: its tests do not see changes, not even an empty module")
+        return 1
     command = [python, HERE / "changes.py", PACKAGE / module]
     made = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     changes = [Change(module, source) for source in made]
