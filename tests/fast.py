@@ -17,6 +17,8 @@ MARKER = "fast"
 PARTS = (
     *("nnc", "reference", "report", "session", "submission", "tensorfiles"),
     *("metrics/test_arguments.py", "metrics/test_tolerance.py", "metrics/test_uncertainty.py"),
+    *("suites/test_decoding.py", "suites/test_metadata.py", "suites/test_metrics.py"),
+    *("suites/test_originals.py", "suites/test_scalability.py", "suites/test_updates.py"),
     *("test_checks.py", "test_jsonschemas.py", "test_registry.py", "test_verdicts.py"),
 )
 """Folders and files."""
