@@ -85,7 +85,7 @@ class TopKAccuracy(CorrectItems):
                 found=describe(values["prediction"]),
                 mend="Use metric kind 'f1' or 'confusion-matrix' for classes at many positions.",
             )
-        if self._k > 1 and self._k >= (classes or 1):
+        if self._k > 1 and (classes is None or self._k >= classes):
             refuse(
                 "prediction",
                 f"k is {self._k}, but there are not more classes than that: any guess is right",
