@@ -10,7 +10,6 @@ from scipy.stats import binomtest, norm, t
 from conformance.metrics import Interval, NoInterval, judge, metric, metric_class
 from conformance.metrics.uncertainty import (
     FEWEST_DIFFERENT,
-    FEWEST_EQUAL,
     FEWEST_ITEMS,
     bonett_price,
     distances,
