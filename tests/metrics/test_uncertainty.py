@@ -11,6 +11,7 @@ from conformance.metrics import Interval, NoInterval, judge, metric, metric_clas
 from conformance.metrics.uncertainty import (
     FEWEST_DIFFERENT,
     FEWEST_ITEMS,
+    METHOD,
     bonett_price,
     distances,
     influences,
@@ -140,12 +141,32 @@ def test_influences_on_a_mean_are_deviations_from_it():
     assert influences(MSE, errors([1, 2, 6])) == pytest.approx([-2, -1, 3])
 
 
-@pytest.mark.parametrize("cells", [1, 64])
-def test_influences_of_many_items_are_computed_in_parts(monkeypatch, cells):
+class _Measured(metric_class("mse")):
+    """A mean that notes how many numbers it is computed of at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = set()
+
+    def finish(self, totals):
+        self.sizes.add(totals.size)
+        return super().finish(totals)
+
+
+@pytest.mark.parametrize(("cells", "at_once"), [(1, 2), (64, 64)])
+def test_influences_of_many_items_are_computed_in_parts(monkeypatch, cells, at_once):
     rows = errors(np.random.default_rng(6).random(500))
     whole = influences(MSE, rows)
     monkeypatch.setattr("conformance.metrics.uncertainty._CELLS", cells)
-    np.testing.assert_array_equal(influences(MSE, rows), whole)
+    made = _Measured()
+    np.testing.assert_array_equal(influences(made, rows), whole)
+    assert max(made.sizes) == at_once
+
+
+def test_influences_are_computed_of_8_mebibytes_at_a_time():
+    made = _Measured()
+    influences(made, np.ones((2**19 + 5, 2)))
+    assert made.sizes == {2, 10, 2**20}
 
 
 def test_an_item_counts_as_a_whole_for_metrics_that_are_no_means():
@@ -342,6 +363,7 @@ def test_statistics_that_are_not_one_row_for_each_item_give_no_interval():
     rows = errors(np.arange(30.0))
     found = paired_interval(MSE, rows, rows, first=np.arange(60))
     assert "one row of statistics for each item" in found.reason
+    assert (found.items, found.distinct_items, found.items_needed) == (30, 0, None)
 
 
 def test_other_items_are_a_mistake_of_the_caller():
@@ -355,6 +377,11 @@ def test_what_has_no_value_has_no_interval(made):
     whole = errors([1, 0] * 30 + [1])
     for rows in ((whole, broken), (broken, whole)):
         assert paired_interval(made, *rows).reason == "the metric is not finite on every item"
+
+
+def test_right_and_wrong_items_of_unequal_weight_are_a_mean():
+    rows = np.array([[1.0, 2.0], [0.0, 2.0]] * 30)
+    assert paired_interval(ACCURACY, rows, rows[::-1]).method == METHOD
 
 
 def test_two_items_are_the_fewest_for_right_and_wrong():
