@@ -448,6 +448,10 @@ def test_an_interval_without_an_end_is_none():
     assert isinstance(paired_interval(MSE, *rows), Interval)
 
 
+def test_items_without_spread_leave_no_distance():
+    assert distances(np.full(30, 0.5), 0.95) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e200])
 def test_the_unit_of_the_errors_does_not_matter(scale):
     below, above = distances(skewed(40), 0.95)
