@@ -226,7 +226,7 @@ def _moved(
     perplexity and PSNR do, it bends the end of the interval. NaN where it has no value.
     """
     deviation, unit = _deviations(influence)
-    squares = float(np.square(deviation).sum())
+    squares = float(np.square(deviation).sum())  # at least 1, or all deviations are 0
     weights = 1 + deviation * (len(influence) * change / unit / max(1.0, squares))
     with np.errstate(all="ignore"):
         return _difference(metric, weights @ reference, weights @ sample)
