@@ -415,6 +415,17 @@ def test_the_end_of_an_interval_bends_with_the_value():
     assert bent.low < math.exp(plain.low) - 1
 
 
+def test_where_one_item_moves_the_value_the_end_is_that_of_its_greater_weight():
+    values = np.append(np.random.default_rng(13).normal(0, 0.01, 39), 1.0)
+    before, after = errors(np.zeros(40)), errors(values)
+    moves = influences(_Exponential(), after)
+    _, above = distances(moves, 0.95)
+    moves = moves - moves.mean()
+    mean = values.mean() + above * (moves @ values) / (moves @ moves)
+    high = paired_interval(_Exponential(), before, after).high
+    assert high == pytest.approx(math.exp(mean) - 1, rel=1e-9)
+
+
 class _Falling(_Exponential):
     """The exponential of a mean, denied: it bends the other way."""
 
