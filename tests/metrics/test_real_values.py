@@ -175,14 +175,14 @@ def test_arguments_of_images_have_a_range(name, within, outside):
 
 
 @pytest.mark.parametrize("left_out", ["smallest_side", "similarity"])
-def test_a_similarity_of_images_that_is_not_whole_cannot_be_made(left_out):
+def test_a_similarity_without_its_parts_cannot_be_made(left_out):
     defined = {"kind": "mine", "smallest_side": 1, "similarity": print}
     del defined[left_out]
     with pytest.raises(TypeError, match=left_out):
         type("Partial", (Similarity,), defined)(data_range=1, layout="NCHW", sigma=1)
 
 
-def test_an_error_without_a_rule_cannot_be_made():
+def test_an_error_metric_without_its_error_cannot_be_made():
     with pytest.raises(TypeError, match="errors"):
         type("Partial", (ErrorMetric,), {"kind": "mine"})()
 
