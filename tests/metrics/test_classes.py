@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from conformance.metrics import metric
+from conformance.metrics import metric, metric_class
 from conformance.verdicts import ConformanceError
 from tests.metrics.cases import measured
 
@@ -26,17 +26,6 @@ def refused(kind, args=None, **values) -> ConformanceError:
 def test_top_k_accuracy_agrees_with_scikit_learn(k):
     expected = sklearn_metrics.top_k_accuracy_score(TARGET, SCORES, k=k, labels=range(6))
     assert measured("top-k-accuracy", {"k": k}, prediction=SCORES, target=TARGET).value == expected
-
-
-def test_top_k_accuracy_agrees_with_torchmetrics():
-    import torch
-    from torchmetrics.functional.classification import multiclass_accuracy
-
-    expected = multiclass_accuracy(
-        torch.tensor(SCORES), torch.tensor(TARGET), 6, average="micro", top_k=3
-    )
-    found = measured("top-k-accuracy", {"k": 3}, prediction=SCORES, target=TARGET).value
-    assert found == pytest.approx(float(expected), abs=1e-7)
 
 
 @pytest.mark.parametrize(("k", "value"), [(1, 0.5), (2, 1.0)])
@@ -64,6 +53,15 @@ def test_accuracy_takes_targets_in_any_usual_form(prediction, target):
     assert found.value == (PREDICTED == TARGET).mean()
 
 
+@pytest.mark.parametrize("shape", [(6, 1, 1), (1, 6, 1), (1, 1, 6)])
+def test_scores_may_have_axes_of_length_one(shape):
+    args = {"k": 3, "class_axis": 1 + shape.index(6)}
+    values = {"prediction": SCORES.reshape(-1, *shape), "target": TARGET.reshape(-1, 1, 1)}
+    found = measured("top-k-accuracy", args, **values)
+    plain = measured("top-k-accuracy", {"k": 3}, prediction=SCORES, target=TARGET)
+    assert found.value == plain.value
+
+
 def test_accuracy_against_another_network_is_agreement():
     other = SCORES + RNG.normal(size=SCORES.shape)
     found = measured("top-k-accuracy", prediction=SCORES, target=other)
@@ -86,10 +84,11 @@ def test_k_beyond_the_classes_is_refused():
     assert "Lower 'k'" in error.mend
 
 
-def test_k_of_all_classes_is_refused_because_any_guess_is_right():
-    error = refused("top-k-accuracy", {"k": 6}, prediction=SCORES, target=TARGET)
+@pytest.mark.parametrize("k", [2, 6])
+def test_k_of_all_classes_is_refused_because_any_guess_is_right(k):
+    error = refused("top-k-accuracy", {"k": k}, prediction=SCORES[:, :k], target=TARGET % k)
     assert "any guess is right" in error.message
-    assert error.expected == "more than 6 scores per item"
+    assert error.expected == f"more than {k} scores per item"
 
 
 def test_k_of_class_ids_is_refused():
@@ -154,6 +153,29 @@ def test_exact_match_refuses_floats_and_bytes_that_are_no_text():
     assert "floating-point" in refused("exact-match", prediction=[1.0], target=[1.0]).message
     bad = np.array([b"\xff"], dtype=object)
     assert "does not hold text" in refused("exact-match", prediction=bad, target=["a"]).message
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "role"),
+    [([1, 2], ["1", "2"], "prediction"), (["1", "2"], [1, 2], "target")],
+    ids=["numbers-against-texts", "texts-against-numbers"],
+)
+def test_exact_match_does_not_compare_numbers_with_texts(prediction, target, role):
+    error = refused("exact-match", prediction=prediction, target=target)
+    assert error.message == f"{role} does not hold text"
+
+
+@pytest.mark.parametrize(("target", "answers"), [(["a", "a"], 1), (["a", "b"], 2), (["b"], 1)])
+def test_exact_match_needs_two_answers_that_differ(target, answers):
+    (least,) = metric_class("exact-match").counts
+    assert least.least == 2
+    found = measured("exact-match", prediction=target, target=target)
+    assert found.counted == {least.noun: answers}
+
+
+def test_only_metrics_of_right_and_wrong_are_binary():
+    kinds = ("top-k-accuracy", "exact-match", "f1", "mse")
+    assert [metric_class(kind).binary for kind in kinds] == [True, True, False, False]
 
 
 SKLEARN = {
