@@ -54,12 +54,37 @@ def test_a_box_counts_from_its_overlap_on():
 
 
 @pytest.mark.parametrize(
-    ("box_format", "box"), [("xywh", [2, 4, 10, 20]), ("cxcywh", [7, 14, 10, 20])]
+    ("box_format", "box", "target"),
+    [
+        ("xyxy", [3, 5, 15, 29], [2, 4, 12, 24]),
+        ("xywh", [3, 5, 12, 24], [2, 4, 10, 20]),
+        ("cxcywh", [9, 17, 12, 24], [7, 14, 10, 20]),
+    ],
 )
-def test_box_formats_mean_the_same(box_format, box):
-    moved = [*np.add(box[:2], 1), *box[2:]]
-    expected = found([[3, 5, 13, 25]], [0.9], [0], [[2, 4, 12, 24]], [0])
-    assert found([moved], [0.9], [0], [box], [0], box_format=box_format).value == expected.value
+def test_box_formats_mean_the_same(box_format, box, target):
+    result = found([box], [0.9], [0], [target], [0], box_format=box_format)
+    assert result.value == pytest.approx(0.1)  # they overlap by 171 / 317
+
+
+@pytest.mark.parametrize("thin", [[-1, 0], [0, -1], [0, 0], [5, 0], [0, 5]], ids=str)
+def test_a_box_without_area_is_a_wrong_box(thin):
+    boxes = [[20, 20, *thin], BOX]
+    assert found(boxes, [0.9, 0.8], [0, 0], [BOX], [0], box_format="xywh").value == 0.5
+
+
+def test_a_box_is_found_in_its_own_item_only():
+    result = measured(
+        KIND,
+        boxes=[[BOX], [FAR], [BOX]],
+        scores=[[0.9], [0.7], [0.8]],
+        labels=[[3], [3], [3]],
+        target_boxes=[[BOX], [BOX], [FAR]],
+        target_labels=[[3], [3], [-1]],
+    )
+    # Right, wrong, wrong: precision 1 up to recall 0.5.
+    assert result.value == pytest.approx(51 / 101)
+    assert (result.details["boxes"], result.details["target_boxes"]) == (3, 2)
+    assert result.counted == {"target boxes": 2}
 
 
 def test_only_so_many_boxes_count():
@@ -127,6 +152,7 @@ def test_nothing_is_printed(capsys):
     ("role", "array", "message"),
     [
         ("boxes", np.ones((2, 2, 5)), "boxes does not hold boxes"),
+        ("boxes", np.ones((2, 2, 4, 4)), "boxes does not hold boxes"),
         ("target_boxes", np.ones((2, 4)), "target_boxes does not hold boxes"),
         ("scores", np.ones((2, 3)), "scores does not have one entry per box"),
         ("labels", np.ones((2, 2)), "labels does not have one entry per box"),
