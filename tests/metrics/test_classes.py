@@ -252,9 +252,14 @@ def test_a_single_score_is_of_class_one_from_the_threshold_on(args, positives, s
         "precision",
         {"average": "binary", **args},
         prediction=np.reshape([0.25, 0.5, 0.75, 0.25], shape),
-        target=np.reshape([0, 0, 1, 1], shape),
+        target=np.reshape([0, 0, 1, 0], shape),
     )
     assert found.value == 1 / positives
+
+
+def test_two_items_are_not_two_scores():
+    found = measured("precision", {"average": "binary"}, prediction=[0.9, 0.8], target=[1, 0])
+    assert found.value == 0.5
 
 
 def test_scores_of_another_network_have_the_same_threshold():
@@ -300,6 +305,30 @@ def test_binary_average_takes_two_scores():
 def test_nothing_predicted_counts_as_zero_precision():
     found = measured("precision", {"average": "binary"}, prediction=[0, 0], target=[1, 0])
     assert found.value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "values"),
+    [
+        ("precision", {"average": "macro"}, [3 / 4, 1 / 2, 3 / 4]),
+        ("precision", {"average": "micro"}, [3 / 4, 2 / 4, 4 / 5]),
+        ("precision", {"average": "weighted"}, [(1 / 2 + 3) / 4, 1, (4 + 1 / 2) / 5]),
+        ("precision", {"average": "binary"}, [1, 0, 1 / 2]),
+        ("mean-iou", {}, [(1 / 2 + 2 / 3) / 2, 1 / 2, (3 / 4 + 1 / 2) / 2]),
+    ],
+    ids=["macro", "micro", "weighted", "binary", "mean-iou"],
+)
+def test_many_sums_have_their_values_at_once(kind, args, values):
+    # True positives of classes 0 and 1, false positives of both, false negatives of both.
+    totals = np.array([[1.0, 2, 1, 0, 0, 1], [2, 0, 0, 2, 0, 0], [3, 1, 0, 1, 1, 0]])
+    assert metric(kind, args).finish(totals).tolist() == pytest.approx(values)
+
+
+def test_many_sums_of_a_confusion_matrix_have_their_values_at_once():
+    assert metric("confusion-matrix", {}).finish(np.array([[3.0, 4], [1, 2]])).tolist() == [
+        0.75,
+        0.5,
+    ]
 
 
 def test_class_ids_need_the_number_of_classes():
