@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from conformance.metrics import metric, metric_class
+from conformance.metrics.class_counts import ClassCounts
 from conformance.verdicts import ConformanceError
 from tests.metrics.cases import measured
 
@@ -209,6 +210,16 @@ def test_by_default_every_class_that_occurs_has_the_same_weight(kind):
     assert found.value == pytest.approx(sum(OF_EACH[kind]) / 3)
     assert found.details["per_class"] == [*map(pytest.approx, OF_EACH[kind]), None]
     assert found.details["support"] == [3, 3, 2, 0]
+
+
+def test_a_class_that_was_only_predicted_once_occurs():
+    found = measured("recall", {"num_classes": 3}, prediction=[0, 1], target=[0, 0])
+    assert found.details == {"per_class": [0.5, 0.0, None], "support": [2, 0, 0]}
+
+
+def test_a_metric_of_counts_must_say_what_comes_of_them():
+    with pytest.raises(TypeError, match="per_class"):
+        ClassCounts(num_classes=2, class_axis=1, ignore_index=None)
 
 
 @pytest.mark.parametrize("kind", AVERAGES)

@@ -100,9 +100,10 @@ def test_the_prediction_itself_stays_as_it_is():
     assert np.isnan(prediction[0, 0])
 
 
-def test_a_target_that_is_not_finite_is_an_error_of_the_vectors():
+@pytest.mark.parametrize("ours", [1.0, np.nan], ids=["finite", "nan"])
+def test_a_target_that_is_not_finite_is_an_error_of_the_vectors(ours):
     target = [[np.nan, 1.0], [-np.inf, np.inf]]
-    error = refused("mse", prediction=np.full((2, 2), np.nan), target=target)
+    error = refused("mse", prediction=np.full((2, 2), ours), target=target)
     assert error.where.element == "role target"
     assert error.message == "target holds NaN or infinity"
     assert error.found == "3 values that are NaN or infinite"
