@@ -140,6 +140,12 @@ def test_shapes_that_do_not_fit_are_both_named(shape):
     assert error.found == f"int64 of shape {shape}"
 
 
+def test_class_ids_have_the_shape_of_their_targets():
+    error = refused("f1", {"num_classes": 2}, prediction=[0, 1], target=[[0], [1]])
+    assert error.where.element == "role target"
+    assert error.message == "prediction and target do not fit together"
+
+
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 1)])
 def test_targets_may_have_an_axis_of_length_one_at_the_end(shape):
     ids = RNG.integers(0, 6, (4, 3))

@@ -184,6 +184,7 @@ def test_bleu_of_a_worked_example():
     # 3 of 3 words, 1 of 2 pairs, and 3 words where 6 are wanted.
     assert found.value == pytest.approx(math.sqrt(1 * 1 / 2) * math.exp(1 - 6 / 3))
     assert found.details == {"words": 3, "reference_words": 6}
+    assert found.counted == {"words": 6}
 
 
 @pytest.mark.parametrize(
