@@ -72,7 +72,7 @@ class TopKAccuracy(CorrectItems):
             correct = (prediction == target)[:, 0]
         else:
             check_ids("target", target, classes, np.ones(target.shape, np.bool_))
-            scores = np.moveaxis(values["prediction"], self._axis, -1).reshape(-1, classes)
+            scores = values["prediction"].reshape(len(target), classes)  # other axes have length 1
             correct = _rank(scores, target) < self._k
         return np.stack([correct, np.ones(len(correct))], axis=1)
 

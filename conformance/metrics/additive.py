@@ -105,7 +105,7 @@ class AdditiveMetric(Metric):
             self._rows = [np.sum([kept.sum(axis=0) for kept in self._rows], axis=0, keepdims=True)]
 
     def _fits(self, rows: Floats) -> bool:
-        return self._items * rows.shape[1] <= STATISTICS_LIMIT
+        return bool(self._items * rows.shape[1] <= STATISTICS_LIMIT)
 
     def _remarks(self, totals: Floats) -> Mapping[str, Json]:
         return self.details(totals) if np.isfinite(totals).all() else {}

@@ -51,6 +51,15 @@ def test_accuracy_takes_targets_in_any_usual_form(prediction, target):
     assert found.value == (PREDICTED == TARGET).mean()
 
 
+@pytest.mark.parametrize("shape", [(6, 1, 1), (1, 6, 1), (1, 1, 6)])
+def test_scores_may_have_axes_of_length_one(shape):
+    args = {"k": 3, "class_axis": 1 + shape.index(6)}
+    values = {"prediction": SCORES.reshape(-1, *shape), "target": TARGET.reshape(-1, 1, 1)}
+    found = measured("top-k-accuracy", args, **values)
+    plain = measured("top-k-accuracy", {"k": 3}, prediction=SCORES, target=TARGET)
+    assert found.value == plain.value
+
+
 def test_accuracy_against_another_network_is_agreement():
     other = SCORES + RNG.normal(size=SCORES.shape)
     found = measured("top-k-accuracy", prediction=SCORES, target=other)
@@ -183,6 +192,16 @@ def test_exact_match_refuses_floats_and_bytes_that_are_no_text():
     assert "floating-point" in refused("exact-match", prediction=[1.0], target=[1.0]).message
     bad = np.array([b"\xff"], dtype=object)
     assert "does not hold text" in refused("exact-match", prediction=bad, target=["a"]).message
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "role"),
+    [([1, 2], ["1", "2"], "prediction"), (["1", "2"], [1, 2], "target")],
+    ids=["numbers-against-texts", "texts-against-numbers"],
+)
+def test_exact_match_does_not_compare_numbers_with_texts(prediction, target, role):
+    error = refused("exact-match", prediction=prediction, target=target)
+    assert error.message == f"{role} does not hold text"
 
 
 @pytest.mark.parametrize(("target", "answers"), [(["a", "a"], 1), (["a", "b"], 2), (["b"], 1)])
