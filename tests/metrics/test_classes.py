@@ -102,7 +102,7 @@ def test_accuracy_of_many_positions_is_refused():
 @pytest.mark.parametrize("absent", [-1, 6])
 def test_target_classes_that_do_not_exist_are_counted_and_placed(absent):
     target = TARGET.copy()
-    target[[5, 9]] = absent
+    target[[5, 9]] = absent, 3 * absent
     error = refused("top-k-accuracy", prediction=SCORES, target=target)
     assert error.where.element == "role target"
     assert error.expected == "ids from 0 to 5"
