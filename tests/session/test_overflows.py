@@ -68,9 +68,13 @@ def test_a_network_without_overflows_passes(tmp_path, half):
     assert found.verdict is Verdict.PASS
 
 
-def test_the_last_finding_counts_those_that_have_none(tmp_path):
-    many = tuple(replace(OVER, tensor=f"h{n}", item=None) for n in range(8))
+@pytest.mark.parametrize(
+    ("number", "more"),
+    [(5, ""), (6, "; 1 more tensors overflow"), (8, "; 3 more tensors overflow")],
+)
+def test_the_last_finding_counts_those_that_have_none(tmp_path, number, more):
+    many = tuple(replace(OVER, tensor=f"h{n}", item=None) for n in range(number))
     found = findings(tmp_path, "tiny/half@test", replace(CLEAN, overflows=many))
     assert [each.where.element for each in found] == ["h0", "h1", "h2", "h3", "h4"]
-    assert "on a batch" in found[0].found
-    assert found[-1].found.endswith("3 more tensors overflow")
+    text = "90000 on a batch, from Mul (node square)"
+    assert [each.found for each in found] == [*[text] * 4, text + more]
