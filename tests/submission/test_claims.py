@@ -69,6 +69,24 @@ def test_one_of_several_values_is_missed():
     ]
 
 
+@pytest.mark.parametrize(
+    ("use", "model"),
+    [
+        ({"metric": "nothing", "vectors": "test"}, "net"),
+        ({"metric": "top1", "vectors": "nothing"}, "net"),
+        ({"metric": "top1", "vectors": "nothing"}, None),
+        ({"metric": "top1", "vectors": "of-another"}, "net"),
+    ],
+    ids=["metric", "vectors", "vectors-and-model", "vectors-of-another-model"],
+)
+def test_a_use_that_refers_to_the_wrong_thing_needs_no_value(use, model):
+    data = valid()
+    data["vectors"].append({**copy.deepcopy(data["vectors"][0]), "id": "of-another", "model": "x"})
+    data["samples"][0]["metrics"].append(use)
+    data["samples"][0]["model"] = model
+    assert list(find_missing_claims(data)) == []
+
+
 def test_a_lossless_sample_that_names_no_metric_needs_no_value():
     data = valid()
     del data["samples"][2], data["samples"][0]
