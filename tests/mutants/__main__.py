@@ -54,7 +54,7 @@ TESTS = {
     "session/exit_code.py": "tests/session/test_exit_code.py",
     "session/noise.py": "tests/session/test_noise.py",
     "session/control.py": "tests/session/test_control.py",
-    "session/claims.py": "tests/session/test_claims.py",
+    "session/claims.py": "tests/session/test_claims_of_evidence.py",
     "session/judge.py": "tests/session/test_judge.py",
     "session/conditions.py": "tests/session/test_conditions.py",
     "session/counted.py": "tests/session/test_counted.py",
