@@ -189,6 +189,8 @@ def test_what_is_no_number_is_no_bound(wrong):
     put(data, f"{OWNERS['sample']}/0/tolerance", 0.047)
     put(data, "/vectors/0/output_tolerance/rtol", wrong)
     assert refused(data) == {}
+    put(data, "/samples/2/metrics/0/tolerance/bound", BOUND)
+    assert list(refused(data)) == [f"{OWNERS['sample']}/0/tolerance"]
 
 
 @pytest.mark.parametrize(
