@@ -16,7 +16,7 @@ from conformance.session.claims import true_claims
 from conformance.submission import load
 from conformance.verdicts import ConformanceError, EvaluationError, NotRunError
 from tests import tiny_submission
-from tests.tiny_chain import TinyChain
+from tests.tiny_chain import TinyChain, difference
 
 FACTS = {"sha256": "a" * 64, "non_finite": 0}
 FOUND: dict[str, dict[str, Any]] = {
@@ -51,7 +51,9 @@ def claims(monkeypatch: pytest.MonkeyPatch) -> Claims:
                 pass
 
         monkeypatch.setattr(inquiry, "Executor", Executor)
-        made: dict[str, Any] = json.loads(true_claims(folder, name))
+        text = true_claims(folder, name)
+        made: dict[str, Any] = json.loads(text)
+        assert text == json.dumps(made, indent=2)
         return made
 
     return claims_of
@@ -235,7 +237,7 @@ def chain(tmp_path: Path) -> Path:
     """A folder with an update ``a``, a merge ``m`` of that and another, and ``layers``."""
     made = TinyChain(tmp_path / "tiny")
     made.whole()
-    made.update("a")
+    made.update("a", "base", difference(1), difference(2))
     made.update("b")
     made.merge("m", a=1.0, b=1.0)
     made.layered("others", made.original, {})
@@ -243,11 +245,11 @@ def chain(tmp_path: Path) -> Path:
     return made.save()
 
 
-@pytest.mark.parametrize(("name", "files"), [("a", ["a-0"]), ("m", [])])
+@pytest.mark.parametrize(("name", "files"), [("a", ["a-0", "a-1"]), ("m", [])])
 def test_a_derived_sample_claims_what_leads_to_it_and_no_ratio(
     chain: Path, claims: Claims, name: str, files: list[str]
 ) -> None:
-    needed = ["base", "a-0"] if name == "a" else ["base", "a-0", "b-0"]
+    needed = ["base", "a-0", "a-1", *(["b-0"] if name == "m" else [])]
     own, total = (
         sum((chain / f"{each}.safetensors").stat().st_size for each in names)
         for names in (files, needed)
@@ -298,8 +300,11 @@ def test_a_layer_that_is_not_finite_or_not_whole_is_named(chain: Path, claims: C
         claims(chain, "layers", state=not_whole)
 
 
-def test_a_merge_that_is_not_finite_has_no_file_to_name(chain: Path, claims: Claims) -> None:
-    with pytest.raises(ConformanceError, match="'m' cannot be measured") as caught:
-        claims(chain, "m", decode=decoded(w={**FACTS, "non_finite": 1}))
+@pytest.mark.parametrize(("name", "file"), [("a", "a-0.safetensors"), ("m", "submission.json")])
+def test_what_is_not_finite_is_in_the_first_file_or_for_a_merge_in_none(
+    chain: Path, claims: Claims, name: str, file: str
+) -> None:
+    with pytest.raises(ConformanceError, match=f"{name!r} cannot be measured") as caught:
+        claims(chain, name, decode=decoded(w={**FACTS, "non_finite": 1}))
     assert caught.value.where is not None
-    assert caught.value.where.file == "submission.json"
+    assert caught.value.where.file == file
