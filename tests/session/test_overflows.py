@@ -70,7 +70,7 @@ def test_a_network_without_overflows_passes(tmp_path, half):
 
 @pytest.mark.parametrize(
     ("number", "more"),
-    [(5, ""), (6, "; 1 more tensors overflow"), (8, "; 3 more tensors overflow")],
+    [(5, ""), (6, "; 1 more tensor overflows"), (8, "; 3 more tensors overflow")],
 )
 def test_the_last_finding_counts_those_that_have_none(tmp_path, number, more):
     many = tuple(replace(OVER, tensor=f"h{n}", item=None) for n in range(number))
