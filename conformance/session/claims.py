@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +45,10 @@ def true_claims(folder: Path, name: str, limits: Limits | None = None) -> str:
         runs = [each for each in listed.get("vectors", ()) if each.model and each.model.id == name]
         if runs and name not in samples:
             values = [row for run in runs for row in _original_values(executor, listed, run)]
-            return json.dumps({"metric_values": values}, indent=2)
-        return json.dumps(_measure(executor, loaded, sample_subject(loaded, name)), indent=2)
+            made: Json = {"metric_values": values}
+        else:
+            made = _measure(executor, loaded, sample_subject(loaded, name))
+        return json.dumps(made, indent=2)
 
 
 def _original_values(executor: Executor, listed: Listed, run: Subject) -> Iterator[Json]:
@@ -168,9 +171,10 @@ def _value(listed: Listed, metric: str, vectors: str, value: Json, reference: Js
     """Return a claim of a value, with a tolerance that SUBMISSION-TOLERANCE-001 accepts."""
     uses = [run.use for run in listed["delta"] if run.use is not None]
     tolerances = [u.tolerance for u in uses if (u.metric, u.vectors) == (metric, vectors)]
-    scales = [abs(float(reference)) if t.type == "relative" else 1.0 for t in tolerances]
-    losses = [t.bound * scale for t, scale in zip(tolerances, scales, strict=True)]
-    widest = widest_of_value(float(value), min(filter(None, losses), default=0.0))
+    original = abs(float(reference))
+    losses = [t.bound * (original if t.type == "relative" else 1.0) for t in tolerances]
+    # What accepts no loss admits a tolerance of at least the default.
+    widest = widest_of_value(float(value), min(filter(None, losses), default=math.inf))
     return {
         "metric": metric,
         "vectors": vectors,
