@@ -95,9 +95,9 @@ class Case:
     @property
     def reference(self) -> Case | None:
         """The case whose evidence this one is compared with, or None."""
-        if self.kind == "agreement" and self.other_model is not None:
+        if self.other_model is not None:
             return Case("original", self.other_model, vectors=self.other_vectors)
-        return self.own if self.kind in ("control", "reconstruction", "mixture") else None
+        return self.own
 
     @property
     def own(self) -> Case | None:

@@ -207,6 +207,13 @@ def test_a_case_is_tried_once_what_it_builds_upon_has_succeeded(
     assert list(prerequisites(case, built(metadata))) == needed
 
 
+def test_outputs_are_compared_with_those_of_the_original_on_the_same_vectors() -> None:
+    compared = (CONTROL, RECONSTRUCTION, replace(RECONSTRUCTION, kind="mixture"))
+    assert {case.reference for case in compared} == {case.own for case in compared} == {ORIGINAL}
+    alone = (*CASES[:2], DECODE, replace(RECONSTRUCTION, kind="compressed-run"))
+    assert {case.reference for case in alone} == {case.own for case in alone} == {None}
+
+
 def test_a_case_about_no_sample_has_none(metadata: dict) -> None:
     with pytest.raises(ValueError, match="original linear@test is about no sample"):
         sample_of(ORIGINAL, built(metadata))
@@ -513,8 +520,8 @@ def _sample(metadata: dict, id: str) -> Any:
 
 
 def _more_files(metadata: dict) -> None:
-    sample = _sample(metadata, "u")
-    sample["files"].append(sample["files"][0])
+    for sample in (_sample(metadata, name) for name in ("u", "o")):
+        sample["files"].append(sample["files"][0])
 
 
 def _contexts(metadata: dict) -> None:
@@ -529,7 +536,7 @@ def _weights(metadata: dict) -> None:
     _sample(metadata, "m")["merge_of"][0]["weight"] = 2.0
 
 
-STATES = [state(step) for step in ("base#0", "u#0", "u#1", "m#0", "s#0")]
+STATES = [state(step) for step in ("base#0", "u#0", "u#1", "o#0", "m#0", "s#0")]
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def _candidates(
     cells = [np.floor(each / _CELL + shift) for each in inputs]
     keys = np.column_stack([exact.astype(np.float64), *cells])
     _, firsts, cell = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    others = firsts[cell.reshape(-1)]
+    others = firsts[cell.ravel()]
     near = others != np.arange(len(exact))
     for each in inputs:
         near &= np.square(each - each[others]).mean(axis=1) <= _FARTHEST**2
