@@ -106,6 +106,18 @@ def test_many_items_and_wide_ones_are_taken_in_parts(monkeypatch: pytest.MonkeyP
     assert first({"x": items}) == whole == [*range(200), *range(100)]
 
 
+def test_items_of_other_shapes_are_others() -> None:
+    assert first({"x": np.zeros((1, 2))}, {"x": np.zeros((1, 3))}) == [0, 1]
+    assert first({"x": np.zeros((1, 2, 3), int)}, {"x": np.zeros((1, 3, 2), int)}) == [0, 1]
+
+
+def test_values_that_are_no_numbers_do_not_widen_the_range() -> None:
+    items = 1e-3 * np.random.default_rng(6).random((4, 40))
+    items[1] = items[0] + 1e-7
+    items[3, 5] = np.nan
+    assert first({"x": items}) == [0, 1, 2, 3]
+
+
 def test_strings_are_compared_however_they_are_stored() -> None:
     short, long = np.array([["cat"], ["dog"]]), np.array([["cat"], ["horse"]])
     assert first({"x": short}, {"x": long}) == [0, 1, 0, 3]

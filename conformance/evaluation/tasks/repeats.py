@@ -76,7 +76,7 @@ class Repeats:
     """Finds identical items of a vector set, shard by shard.
 
     If it is not ``batched``, a shard is one item. 64 bytes are kept for each item and real input,
-    16 for the others.
+    32 for the others.
     """
 
     def __init__(self, *, batched: bool) -> None:
@@ -86,7 +86,7 @@ class Repeats:
 
     def add(self, inputs: Mapping[str, Array], items: int) -> None:
         """Take in the inputs of a shard."""
-        digests = [hashlib.blake2b(digest_size=16) for _ in range(items)]
+        digests = [hashlib.sha256() for _ in range(items)]
         for name, array in sorted(inputs.items()):
             rows = array if self._batched else array[None]
             about = f"{name} {rows.shape[1:]} ".encode()
