@@ -109,7 +109,7 @@ def _confidence(metadata: dict) -> None:
     metadata["metrics"][1]["tolerance"]["confidence"] = 0.99
 
 
-def _only_sample(metadata: dict) -> None:
+def _targets_only(metadata: dict) -> None:
     """No sample is judged by a metric against the original, and none declares its value."""
     for owner in (*metadata["models"], *(each["claims"] for each in metadata["samples"])):
         owner["metric_values"] = owner["metric_values"][:1]
@@ -242,7 +242,7 @@ def test_interval_has_the_level_that_is_asked_for(metadata: dict) -> None:
     assert confidence_levels(ORIGINAL, asked) == {"top1": 0.9, "distance": 0.95}
 
 
-@pytest.mark.parametrize(("change", "kept"), [(lambda _: None, True), (_only_sample, False)])
+@pytest.mark.parametrize(("change", "kept"), [(lambda _: None, True), (_targets_only, False)])
 def test_outputs_are_kept_where_a_metric_compares_with_them(
     metadata: dict, change: Change, kept: bool
 ) -> None:
@@ -299,7 +299,7 @@ def test_evidence_is_that_of_the_other_format_as_it_is_declared(
 
 
 @pytest.fixture
-def anew() -> Iterator[None]:
+def uncached() -> Iterator[None]:
     """What is known of the machine is looked up once for a process."""
     known = (versions, machine, source_digest)
     for each in known:
@@ -314,7 +314,7 @@ def test_versions_name_what_computes() -> None:
 
 
 def test_versions_are_those_of_what_is_installed(
-    anew: None, monkeypatch: pytest.MonkeyPatch
+    uncached: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def version(name: str) -> str:
         if name == "numba":
@@ -332,7 +332,7 @@ class Distribution(NamedTuple):
 
 
 def test_versions_name_the_packages_of_plug_ins(
-    anew: None, monkeypatch: pytest.MonkeyPatch
+    uncached: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = Distribution("plug-in", "2.0")
     entries = [SimpleNamespace(dist=each) for each in (package, None, package)]
@@ -342,7 +342,7 @@ def test_versions_name_the_packages_of_plug_ins(
 
 
 def test_evidence_is_that_of_the_sources_as_they_are(
-    anew: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    uncached: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """All modules of the package, by name, and nothing that lies next to it."""
     package = tmp_path / "package"
@@ -355,7 +355,7 @@ def test_evidence_is_that_of_the_sources_as_they_are(
         return source_digest()
 
     first = digest_with("package/metric.py", "a = 1\n")
-    assert digest_with("beside.py", "a = 1\n") == first
+    assert digest_with("next_to.py", "a = 1\n") == first
     assert digest_with("package/notes.txt", "a = 1\n") == first
     second = digest_with("package/metric.py", "a = 2\n")
     (package / "metric.py").rename(package / "metrics.py")
@@ -363,7 +363,7 @@ def test_evidence_is_that_of_the_sources_as_they_are(
 
 
 def test_machines_with_other_instructions_are_others(
-    anew: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    uncached: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Floating-point kernels are chosen by them; their order says nothing."""
     listed = tmp_path / "cpuinfo"
@@ -382,7 +382,7 @@ def test_machines_with_other_instructions_are_others(
 
 
 def test_a_machine_that_lists_no_instructions_has_a_name(
-    anew: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    uncached: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(case_module, "Path", lambda _: tmp_path / "cpuinfo")
     assert machine().startswith(f"{platform.machine()}-")

@@ -202,6 +202,10 @@ def test_widest_atol_is_a_part_of_the_median_item(
         (["1"], [1], True),
         (["cat"], [2], False),
     ],
+    ids=[
+        *("nan", "a-value", "shape", "type", "narrow-type", "narrow-type-equal", "large-integer"),
+        *("strings", "a-string", "string-and-number", "string-and-other-number"),
+    ],
 )
 def test_arrays_are_the_same_if_all_values_are(a: object, b: object, same: bool) -> None:
     assert same_arrays(np.asarray(a), np.asarray(b)) is same

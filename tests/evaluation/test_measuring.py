@@ -166,7 +166,7 @@ def test_other_statistics_of_a_metric_stay_as_they_are(
 # --- Which outputs are read
 
 
-def test_outputs_are_told_with_the_metrics_that_read_them() -> None:
+def test_outputs_are_listed_with_the_metrics_that_read_them() -> None:
     """Against the original an output may be a target as well."""
     bound = {"prediction": "a", "target": "b"}
     measuring = Measuring(
