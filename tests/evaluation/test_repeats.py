@@ -111,11 +111,20 @@ def test_items_of_other_shapes_are_others() -> None:
     assert first({"x": np.zeros((1, 2, 3), int)}, {"x": np.zeros((1, 3, 2), int)}) == [0, 1]
 
 
-def test_values_that_are_no_numbers_do_not_widen_the_range() -> None:
-    items = 1e-3 * np.random.default_rng(6).random((4, 40))
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_do_not_widen_the_range(value: float) -> None:
+    items = 1000 + 1e-3 * np.random.default_rng(6).random((4, 40))
     items[1] = items[0] + 1e-7
-    items[3, 5] = np.nan
+    items[3, 5] = value
     assert first({"x": items}) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", ml_dtypes.bfloat16, "complex64"])
+def test_values_that_are_not_finite_are_equal_to_themselves_alone(dtype: type) -> None:
+    values = [0.0, 1.0, np.nan, np.inf, -np.inf, np.nan, np.inf, 0.0, 0.5]
+    items = np.zeros((9, 300))
+    items[:, 299] = values
+    assert first({"x": items.astype(dtype)}) == [0, 1, 2, 3, 4, 2, 3, 0, 8]
 
 
 def test_strings_are_compared_however_they_are_stored() -> None:
