@@ -117,6 +117,9 @@ def test_values_that_are_not_finite_do_not_widen_the_range(value: float) -> None
     items[1] = items[0] + 1e-7
     items[3, 5] = value
     assert first({"x": items}) == [0, 1, 2, 3]
+    items = 1e-30 * np.arange(12.0).reshape(3, 4)
+    items[:, 1] = value
+    assert first({"x": items}) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", ml_dtypes.bfloat16, "complex64"])
