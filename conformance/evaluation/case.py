@@ -95,9 +95,9 @@ class Case:
     @property
     def reference(self) -> Case | None:
         """The case whose evidence this one is compared with, or None."""
-        if self.kind == "agreement" and self.other_model is not None:
+        if self.other_model is not None:
             return Case("original", self.other_model, vectors=self.other_vectors)
-        return self.own if self.kind in ("control", "reconstruction", "mixture") else None
+        return self.own
 
     @property
     def own(self) -> Case | None:
@@ -128,7 +128,7 @@ def _sample_files(case: Case, submission: Submission) -> tuple[File, ...]:
     if case.sample is None:
         return ()
     sample = sample_of(case, submission)
-    if case.kind == "state" and not sample.merge_of:
+    if case.kind == "state":
         return sample.parts[case.part or 0].files
     return sample.files
 

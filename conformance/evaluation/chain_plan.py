@@ -16,36 +16,36 @@ if TYPE_CHECKING:
 
 
 def chain_subjects(
-    samples: Sequence[Subject], submission: Submission
+    samples: Sequence[tuple[Subject, Sample]], submission: Submission
 ) -> Mapping[Over, tuple[Subject, ...]]:
-    """Return the subjects that are about samples which build upon others, and about layers.
-
-    ``samples`` are the subjects of all samples.
-    """
-    held = [(subject, subject.sample) for subject in samples if subject.sample is not None]
-    by_id = {sample.id: subject for subject, sample in held}
+    """Return the subjects that are about samples which build upon others, and about layers."""
+    by_id = {sample.id: subject for subject, sample in samples}
     sizes = cumulative_sizes(submission)
-    layers = [each for subject, sample in held for each in _layers(subject, sample)]
+    layers = [
+        (layer, sample, place)
+        for subject, sample in samples
+        for place, layer in enumerate(_layers(subject, sample))
+    ]
     return {
-        "update": tuple(each for subject, sample in held for each in _updates(subject, sample)),
-        "merge": tuple(subject for subject, sample in held if sample.merge_of),
+        "update": tuple(each for subject, sample in samples for each in _updates(subject, sample)),
+        "merge": tuple(subject for subject, sample in samples if sample.merge_of),
         "derived": tuple(
             replace(subject, leading_bytes=sizes[sample.id])
-            for subject, sample in held
+            for subject, sample in samples
             if sample.is_derived
         ),
         "equal": tuple(
             replace(subject, others=(by_id[sample.same_tensors_as],))
-            for subject, sample in held
+            for subject, sample in samples
             if sample.same_tensors_as is not None
         ),
         "mutation": tuple(_mutations(by_id, submission)),
-        "access": tuple(each for subject, sample in held for each in _accesses(subject, sample)),
-        "layered": tuple(subject for subject, sample in held if sample.layers),
-        "layer": tuple(layers),
-        "layer_run": tuple(each for layer in layers for each in _layer_runs(layer, submission)),
-        "layer_value": tuple(each for layer in layers for each in _values(layer, submission)),
-        "layer_step": tuple(each for layer in layers for each in _uses(layer, submission)),
+        "access": tuple(each for subject, sample in samples for each in _accesses(subject, sample)),
+        "layered": tuple(subject for subject, sample in samples if sample.layers),
+        "layer": tuple(layer for layer, _, _ in layers),
+        "layer_run": tuple(each for layer in layers for each in _layer_runs(*layer, submission)),
+        "layer_value": tuple(each for layer in layers for each in _values(*layer, submission)),
+        "layer_step": tuple(each for layer in layers for each in _uses(*layer, submission)),
     }
 
 
@@ -62,7 +62,7 @@ def _updates(subject: Subject, sample: Sample) -> Iterator[Subject]:
 def _mutations(by_id: Mapping[str, Subject], submission: Submission) -> Iterator[Subject]:
     for mutation in mutations(submission):
         subject = by_id[mutation.sample]
-        several = subject.sample is not None and len(subject.sample.parts) > 1
+        several = len(submission.sample(mutation.sample).parts) > 1
         number = f"-{mutation.part + 1}" if several else ""
         yield replace(subject, id=f"{subject.id}/{mutation.kind}{number}", mutation=mutation)
 
@@ -81,23 +81,23 @@ def _layers(subject: Subject, sample: Sample) -> Iterator[Subject]:
 def _accesses(subject: Subject, sample: Sample) -> Iterator[Subject]:
     """Yield the sample, or each of its layers that has files of its own, if it claims access."""
     if sample.claims.random_access:
-        apart = sample.layers and not sample.layers[0].part.units
+        apart = sample.layers and not any(part.units for part in sample.parts)
         yield from _layers(subject, sample) if apart else (subject,)
 
 
-def _layer_runs(subject: Subject, submission: Submission) -> Iterator[Subject]:
-    if subject.sample is None or subject.part is None:
-        return
-    values = subject.sample.layers[subject.part].claims.metric_values
-    used = [use.vectors for use in subject.sample.metrics]
+def _layer_runs(
+    subject: Subject, sample: Sample, place: int, submission: Submission
+) -> Iterator[Subject]:
+    values = sample.layers[place].claims.metric_values
+    used = [use.vectors for use in sample.metrics]
     for vectors in dict.fromkeys([*used, *(value.vectors for value in values)]):
         yield replace(subject, id=f"{subject.id}@{vectors}", vectors=submission.vector_set(vectors))
 
 
-def _values(subject: Subject, submission: Submission) -> Iterator[Subject]:
-    if subject.sample is None or subject.part is None:
-        return
-    for index, value in enumerate(subject.sample.layers[subject.part].claims.metric_values):
+def _values(
+    subject: Subject, sample: Sample, place: int, submission: Submission
+) -> Iterator[Subject]:
+    for index, value in enumerate(sample.layers[place].claims.metric_values):
         yield replace(
             subject,
             id=f"{subject.id}/{value.metric}@{value.vectors}",
@@ -107,17 +107,18 @@ def _values(subject: Subject, submission: Submission) -> Iterator[Subject]:
         )
 
 
-def _uses(subject: Subject, submission: Submission) -> Iterator[Subject]:
+def _uses(
+    subject: Subject, sample: Sample, place: int, submission: Submission
+) -> Iterator[Subject]:
     """Yield, for each layer after the first, every metric that its sample is judged by."""
-    if subject.sample is None or not subject.part:
+    if not place:
         return
-    before = replace(subject, part=subject.part - 1, others=())
-    for use in subject.sample.metrics:
+    for use in sample.metrics:
         vectors = submission.vector_set(use.vectors)
         yield replace(
             subject,
             id=f"{subject.id}/{use.metric}@{use.vectors}",
             vectors=vectors,
             use=use,
-            others=(replace(before, vectors=vectors),),
+            others=(replace(subject, part=place - 1, vectors=vectors),),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from conformance.checks import Over
 from conformance.evaluation.case import Case, Kind
 from conformance.evaluation.chain_plan import chain_subjects
 from conformance.evaluation.mutations import Mutation
+from conformance.evaluation.needs import last_step
 from conformance.submission.values import (
     Metric,
     MetricUse,
@@ -68,16 +69,17 @@ class Subject:
             raise ValueError(f"{self.id} is not about a network")
         if kind in ("state", "layering", "mutation"):
             return self._case_of_parts(kind, self.model)
-        other = self.others[0] if kind == "agreement" else None
-        return Case(
+        own = Case(
             kind,
             self.model.id,
             sample=self.sample.id if self.sample and kind in _OF_SAMPLES else None,
             vectors=self.vectors.id if self.vectors and kind in _ON_VECTORS else None,
-            other_model=other.model.id if other and other.model else None,
-            other_vectors=other.vectors.id if other and other.vectors else None,
             part=self.part if kind in ("reconstruction", "access") else None,
         )
+        if kind != "agreement":
+            return own
+        (other,) = (each.case("original") for each in self.others)
+        return replace(own, other_model=other.model, other_vectors=other.vectors)
 
     def _case_of_parts(self, kind: Kind, model: Model) -> Case:
         """Return the case of a state (the last one, without a part), of layers, of a wrong turn."""
@@ -97,10 +99,8 @@ class Subject:
             )
         if kind == "layering":
             return Case(kind, model.id, sample=self.sample.id)
-        last = len(self.sample.parts) - 1
-        return Case(
-            kind, model.id, sample=self.sample.id, part=last if self.part is None else self.part
-        )
+        part = last_step(self.sample)[1] if self.part is None else self.part
+        return Case(kind, model.id, sample=self.sample.id, part=part)
 
 
 BITSTREAM_CODECS = frozenset({"nnc"})
@@ -123,32 +123,31 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed: dict[Over, tuple[Subject, ...]] = {"submission": (Subject(name, name),)}
     if submission is None:
         return listed
-    listed["model"] = tuple(_models(name, submission))
-    listed["vectors"] = tuple(_vectors(name, submission))
-    listed["agreement"] = tuple(_agreements(name, submission))
-    listed["measure"] = tuple(_measures(name, submission))
-    named = _named_vectors(submission)
-    listed["controlled"] = tuple(
-        s for s in listed["measure"] if s.vectors and s.vectors.id in named
-    )
-    listed["replaced"] = tuple(_replaced(name, submission))
-    listed["declared_value"] = tuple(_declared_values(name, submission))
+    models, vectors = list(_models(name, submission)), list(_vectors(name, submission))
     samples = list(_samples(name, submission))
+    listed["model"] = tuple(subject for subject, _ in models)
+    listed["vectors"] = tuple(subject for subject, _ in vectors)
+    listed["agreement"] = tuple(subject for subject, _ in _agreements(vectors))
+    measures = list(_measures(vectors, submission))
+    named = _named_vectors(submission)
+    listed["measure"] = tuple(subject for subject, _ in measures)
+    listed["controlled"] = tuple(subject for subject, on in measures if on.id in named)
+    filled = {sample.model for _, sample in samples if sample.codec not in MODEL_CODECS}
+    listed["replaced"] = tuple(subject for subject, model in models if model.id in filled)
+    listed["declared_value"] = tuple(_declared_values(models, submission))
     listed["sample"] = tuple(subject for subject, _ in samples)
     listed["stream"] = tuple(s for s, sample in samples if sample.codec in BITSTREAM_CODECS)
     listed["lossless"] = tuple(subject for subject, sample in samples if sample.lossless)
     listed["unretrained"] = tuple(s for s, sample in samples if _is_like_original(sample))
-    listed["run"] = tuple(_runs(name, submission))
-    listed["direct_run"] = tuple(
-        run for run in listed["run"] if run.sample and run.sample.codec in MODEL_CODECS
-    )
-    listed["claim"] = tuple(_claims(name, submission))
-    listed["delta"] = tuple(_deltas(name, submission))
-    listed["improvement"] = tuple(
-        s for s in listed["delta"] if s.sample and not s.sample.method.retraining
-    )
-    listed["noise"] = tuple(_noisy(listed["delta"], name, submission))
-    listed |= chain_subjects(listed["sample"], submission)
+    runs = list(_runs(samples, submission))
+    listed["run"] = tuple(run for run, _ in runs)
+    listed["direct_run"] = tuple(run for run, sample in runs if sample.codec in MODEL_CODECS)
+    listed["claim"] = tuple(_claims(samples, submission))
+    deltas = list(_deltas(samples, submission))
+    listed["delta"] = tuple(subject for subject, _, _ in deltas)
+    listed["improvement"] = tuple(s for s, sample, _ in deltas if not sample.method.retraining)
+    listed["noise"] = tuple(_noisy(deltas, vectors, submission))
+    listed |= chain_subjects(samples, submission)
     listed["computed"] = tuple(_computed(listed))
     return listed
 
@@ -166,34 +165,28 @@ def _computed(listed: Mapping[Over, tuple[Subject, ...]]) -> Iterator[Subject]:
     yield from runs
 
 
-def _models(name: str, submission: Submission) -> Iterator[Subject]:
+def _models(name: str, submission: Submission) -> Iterator[tuple[Subject, Model]]:
     for index, model in enumerate(submission.models):
-        yield Subject(f"{name}/{model.id}", name, f"/models/{index}", model=model)
+        yield Subject(f"{name}/{model.id}", name, f"/models/{index}", model=model), model
 
 
-def _replaced(name: str, submission: Submission) -> Iterator[Subject]:
-    """Yield every model that the tensors of some sample are put into."""
-    filled = {s.model for s in submission.samples if s.codec not in MODEL_CODECS}
-    yield from (
-        each for each in _models(name, submission) if each.model and each.model.id in filled
-    )
-
-
-def _vectors(name: str, submission: Submission) -> Iterator[Subject]:
+def _vectors(name: str, submission: Submission) -> Iterator[tuple[Subject, VectorSet]]:
     for index, vectors in enumerate(submission.vectors):
         model = submission.model(vectors.model)
         own = f"{name}/{model.id}@{vectors.id}"
-        yield Subject(own, name, f"/vectors/{index}", model=model, vectors=vectors)
+        yield Subject(own, name, f"/vectors/{index}", model=model, vectors=vectors), vectors
 
 
-def _agreements(name: str, submission: Submission) -> Iterator[Subject]:
-    """Yield every vector set that equals another, which is the first of its ``others``."""
-    by_id = {s.vectors.id: s for s in _vectors(name, submission) if s.vectors is not None}
-    for subject in by_id.values():
-        equal = subject.vectors.equivalent_to if subject.vectors else None
-        if equal is not None:
-            others = (by_id[equal.vectors],)
-            yield replace(subject, pointer=f"{subject.pointer}/equivalent_to", others=others)
+def _agreements(
+    listed: Sequence[tuple[Subject, VectorSet]],
+) -> Iterator[tuple[Subject, VectorSet]]:
+    """Yield every vector set that equals another, which is the only one of its ``others``."""
+    by_id = {vectors.id: subject for subject, vectors in listed}
+    for subject, vectors in listed:
+        if vectors.equivalent_to is not None:
+            others = (by_id[vectors.equivalent_to.vectors],)
+            pointer = f"{subject.pointer}/equivalent_to"
+            yield replace(subject, pointer=pointer, others=others), vectors
 
 
 def formats_of(vectors: str, submission: Submission) -> tuple[str, ...]:
@@ -220,13 +213,16 @@ def kind_in_format(metric: Metric, other: Subject) -> Kind:
     return "agreement" if metric.against == "original" and other.others else "original"
 
 
-def _noisy(deltas: Iterable[Subject], name: str, submission: Submission) -> Iterator[Subject]:
+def _noisy(
+    deltas: Sequence[tuple[Subject, Sample, MetricUse]],
+    listed: Sequence[tuple[Subject, VectorSet]],
+    submission: Submission,
+) -> Iterator[Subject]:
     """Yield every judged metric of a network that is measured in several formats.
 
     Its ``others`` are the vector sets of all formats, with what they are said to equal.
     """
-    listed = (*_vectors(name, submission), *_agreements(name, submission))
-    by_id = {s.vectors.id: s for s in listed if s.vectors is not None}
+    by_id = {vectors.id: subject for subject, vectors in (*listed, *_agreements(listed))}
     used = {
         vectors.id: {
             m.id for m in submission.metrics_on(vectors.id, submission.model(vectors.model))
@@ -234,31 +230,29 @@ def _noisy(deltas: Iterable[Subject], name: str, submission: Submission) -> Iter
         for vectors in submission.vectors
     }
     groups: dict[str, tuple[str, ...]] = {}
-    for subject in deltas:
-        if subject.vectors is None or subject.use is None:
-            continue
-        if subject.vectors.id not in groups:
-            group = formats_of(subject.vectors.id, submission)
+    for subject, _, use in deltas:
+        if use.vectors not in groups:
+            group = formats_of(use.vectors, submission)
             groups |= dict.fromkeys(group, group)
-        metric = subject.use.metric
-        measured = tuple(by_id[v] for v in groups[subject.vectors.id] if metric in used[v])
+        measured = tuple(by_id[v] for v in groups[use.vectors] if use.metric in used[v])
         if len(measured) > 1:
             yield replace(subject, others=measured)
 
 
-def _measures(name: str, submission: Submission) -> Iterator[Subject]:
+def _measures(
+    listed: Sequence[tuple[Subject, VectorSet]], submission: Submission
+) -> Iterator[tuple[Subject, VectorSet]]:
     positions = {metric.id: index for index, metric in enumerate(submission.metrics)}
-    for subject in _vectors(name, submission):
-        if subject.model is None or subject.vectors is None:
-            continue
-        for metric in submission.metrics_on(subject.vectors.id, subject.model):
-            yield replace(
+    for subject, vectors in listed:
+        for metric in submission.metrics_on(vectors.id, submission.model(vectors.model)):
+            own = replace(
                 subject,
                 id=f"{subject.id}/{metric.id}",
                 pointer=f"/metrics/{positions[metric.id]}",
                 metric=metric,
-                tolerances=_tolerances(submission, subject.vectors.id, metric),
+                tolerances=_tolerances(submission, vectors.id, metric),
             )
+            yield own, vectors
 
 
 def _tolerances(submission: Submission, vectors: str, metric: Metric) -> tuple[Tolerance, ...]:
@@ -281,10 +275,11 @@ def _named_vectors(submission: Submission) -> set[str]:
     return named
 
 
-def _declared_values(name: str, submission: Submission) -> Iterator[Subject]:
-    for subject in _models(name, submission):
-        values = subject.model.metric_values if subject.model else ()
-        for index, value, label in _named(values):
+def _declared_values(
+    models: Sequence[tuple[Subject, Model]], submission: Submission
+) -> Iterator[Subject]:
+    for subject, model in models:
+        for index, value, label in _named(model.metric_values):
             yield replace(
                 subject,
                 id=f"{subject.id}/{label}",
@@ -317,18 +312,19 @@ def _is_like_original(sample: Sample) -> bool:
     return not (sample.lossless or sample.method.retraining or sample.codec in MODEL_CODECS)
 
 
-def _runs(name: str, submission: Submission) -> Iterator[Subject]:
-    for subject, sample in _samples(name, submission):
+def _runs(
+    samples: Sequence[tuple[Subject, Sample]], submission: Submission
+) -> Iterator[tuple[Subject, Sample]]:
+    for subject, sample in samples:
         used = [use.vectors for use in sample.metrics]
         claimed = [value.vectors for value in sample.claims.metric_values]
         for vectors in dict.fromkeys([*used, *claimed]):
-            yield replace(
-                subject, id=f"{subject.id}@{vectors}", vectors=submission.vector_set(vectors)
-            )
+            own = f"{subject.id}@{vectors}"
+            yield replace(subject, id=own, vectors=submission.vector_set(vectors)), sample
 
 
-def _claims(name: str, submission: Submission) -> Iterator[Subject]:
-    for subject, sample in _samples(name, submission):
+def _claims(samples: Sequence[tuple[Subject, Sample]], submission: Submission) -> Iterator[Subject]:
+    for subject, sample in samples:
         for index, value, label in _named(sample.claims.metric_values):
             yield replace(
                 subject,
@@ -339,16 +335,19 @@ def _claims(name: str, submission: Submission) -> Iterator[Subject]:
             )
 
 
-def _deltas(name: str, submission: Submission) -> Iterator[Subject]:
-    for subject, sample in _samples(name, submission):
+def _deltas(
+    samples: Sequence[tuple[Subject, Sample]], submission: Submission
+) -> Iterator[tuple[Subject, Sample, MetricUse]]:
+    for subject, sample in samples:
         for index, use, label in _named(sample.metrics):
-            yield replace(
+            own = replace(
                 subject,
                 id=f"{subject.id}/{label}",
                 pointer=f"{subject.pointer}/metrics/{index}",
                 vectors=submission.vector_set(use.vectors),
                 use=use,
             )
+            yield own, sample, use
 
 
 def _named(items: tuple[Value, ...]) -> Iterator[tuple[int, Value, str]]:

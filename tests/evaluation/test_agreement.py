@@ -8,19 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.evaluation.case import Case, evidence_key, keeps_outputs
+from conformance.evaluation.case import Case
 from conformance.evaluation.executor import Executor
-from conformance.evaluation.plan import formats_of, subjects
 from conformance.evaluation.store import EvidenceStore
 from conformance.evaluation.tasks.agreement import _paired
 from conformance.submission import load
-from conformance.submission.building import build_submission
 from conformance.submission.values import Counterpart
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
 from tests.evaluation.bench import LIMITS
 from tests.evaluation.two_formats import ENTRY, OTHER, add_turned
-from tests.hang import no_hang
 
 CASE = Case("agreement", OTHER, vectors=OTHER, other_model="linear", other_vectors="test")
 
@@ -107,46 +104,11 @@ def test_other_shards_are_an_error(tiny: Path) -> None:
     assert "not divided like those" in agreement(tiny).error.message
 
 
-def test_outputs_are_kept_for_either_side_of_an_equivalence(tiny: Path) -> None:
-    add_turned(tiny)
-    submission = load(tiny).submission
-    assert all(keeps_outputs(vectors, (), submission) for vectors in submission.vectors)
-
-
-def test_formats_are_a_group_whichever_is_asked(tiny: Path) -> None:
-    add_turned(tiny)
-    submission = load(tiny).submission
-    assert formats_of("test", submission) == formats_of(OTHER, submission) == ("test", OTHER)
-
-
-def test_a_network_in_one_format_has_no_noise_floor(tiny: Path) -> None:
-    loaded = load(tiny)
-    listed = subjects("tiny", loaded.submission)
-    assert (listed["agreement"], listed["noise"]) == ((), ())
-
-
-def test_every_judged_metric_of_several_formats_has_a_noise_floor(tiny: Path) -> None:
-    add_turned(tiny)
-    listed = subjects("tiny", load(tiny).submission)
-    assert [s.id for s in listed["agreement"]] == ["tiny/turned@turned"]
-    assert {s.id for s in listed["noise"]} == {s.id for s in listed["delta"]}
-    assert all(len(s.others) == 2 for s in listed["noise"])
-
-
 def test_an_unknown_equivalent_is_a_dangling_reference(tiny: Path) -> None:
     add_turned(tiny, entry={"vectors": "nowhere"})
     (problem,) = load(tiny).problems
     assert problem.check == "SUBMISSION-REFERENCE-001"
     assert "nowhere" in json.dumps(problem.to_json())
-
-
-@pytest.mark.parametrize("change", [{"format": "torchscript"}, {"outputs": []}])
-def test_evidence_is_that_of_the_other_format_as_it_is_declared(tiny: Path, change: dict) -> None:
-    metadata = add_turned(tiny)
-    before = evidence_key(CASE, load(tiny).submission, limits={})
-    metadata["models"][0].update(change)
-    changed = build_submission(tiny, metadata)
-    assert evidence_key(CASE, changed, limits={}) != before
 
 
 TWO = {"a": np.zeros(2), "b": np.ones(2)}
@@ -166,21 +128,3 @@ def test_every_array_is_compared_with_one_of_its_own(named, ours, text) -> None:
     assert text in caught.value.message
     assert caught.value.where.pointer == "/vectors/1/equivalent_to"
     assert "counterpart" in caught.value.mend
-
-
-def test_long_chains_of_formats_are_planned_at_once(tiny: Path) -> None:
-    metadata = add_turned(tiny)
-    metadata["vectors"] += [
-        {
-            **metadata["vectors"][1],
-            "id": f"more-{index}",
-            "equivalent_to": {"vectors": f"more-{index - 1}" if index else OTHER},
-        }
-        for index in range(400)
-    ]
-    ids = [vectors["id"] for vectors in metadata["vectors"]]
-    half = next(sample for sample in metadata["samples"] if sample["id"] == "half")
-    half["metrics"] = [{"metric": "distance", "vectors": each} for each in ids]
-    with no_hang():
-        listed = subjects("tiny", build_submission(tiny, metadata))
-    assert len(listed["noise"]) >= len(ids)

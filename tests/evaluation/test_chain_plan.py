@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import copy
 
 import pytest
 
+from conformance.evaluation.case import Case
 from conformance.evaluation.plan import Subject, subjects
+from conformance.submission.building import build_submission
 from tests.tiny_chain import TinyChain, difference
 
 
-@pytest.fixture
-def chain(tmp_path: Path) -> TinyChain:
-    made = TinyChain(tmp_path / "tiny")
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> TinyChain:
+    made = TinyChain(tmp_path_factory.mktemp("chain") / "tiny")
     made.whole()
     made.update("a")
     made.update("b")
     made.merge("m", a=1.0, b=1.0)
     made.update("next", "m", difference(1), difference(2))["same_tensors_as"] = "base"
     made.layered("s", made.original, difference(3))
+    made.submission()
     return made
 
 
 def planned(chain: TinyChain, over: str) -> tuple[Subject, ...]:
-    return subjects("tiny", chain.submission())[over]  # type: ignore[index]
+    return subjects("tiny", build_submission(chain.root, chain.metadata))[over]  # type: ignore[index]
 
 
 def ids(chain: TinyChain, over: str) -> list[str]:
@@ -63,7 +66,8 @@ def test_wrong_turns_are_numbered_where_an_update_has_several_files(chain: TinyC
 
 
 def test_all_ids_of_a_plan_are_unique(chain: TinyChain) -> None:
-    for over, listed in subjects("tiny", chain.submission()).items():
+    built = build_submission(chain.root, chain.metadata)
+    for over, listed in subjects("tiny", built).items():
         names = [subject.id for subject in listed]
         assert len(set(names)) == len(names), over
 
@@ -90,7 +94,17 @@ def test_each_subject_has_the_case_that_tells_about_it(chain: TinyChain) -> None
     run = planned(chain, "layer_run")[0]
     assert run.case("reconstruction").name == "reconstruction s#0@test"
     turn = next(s for s in planned(chain, "mutation") if s.id.endswith("/swapped-1"))
-    assert turn.case("mutation").name == "mutation next#0 swapped"
+    assert turn.case("mutation") == Case(
+        "mutation",
+        "linear",
+        sample="next",
+        part=0,
+        mutation="swapped",
+        start=("m", 0),
+        steps=(("next", 1), ("next", 0)),
+        instead_of=("next", 1),
+    )
+    assert turn.case("state").name == "state next#1"
 
 
 def test_a_layer_is_compared_with_the_one_before_on_the_same_vectors(chain: TinyChain) -> None:
@@ -113,3 +127,39 @@ def test_what_is_no_sample_has_no_state(chain: TinyChain) -> None:
         planned(chain, "model")[0].case("state")
     with pytest.raises(ValueError, match="is not about a network"):
         planned(chain, "submission")[0].case("state")
+
+
+@pytest.mark.parametrize(
+    ("id", "layers", "expected"),
+    [
+        ("base", None, ["base"]),
+        ("s", {}, ["s/l0", "s/l1"]),
+        ("s", {"units": [{"first": 0, "last": 1}]}, ["s"]),
+    ],
+    ids=["no layers", "layers of files", "layers of one file"],
+)
+def test_tensors_are_accessed_in_each_layer_that_has_files(
+    chain: TinyChain, id: str, layers: dict | None, expected: list[str]
+) -> None:
+    metadata = copy.deepcopy(chain.metadata)
+    sample = next(each for each in metadata["samples"] if each["id"] == id)
+    sample["claims"]["random_access"] = True
+    for layer in sample.get("layers", ()):
+        layer.update(layers)
+    found = subjects("tiny", build_submission(chain.root, metadata))["access"]
+    assert [subject.id for subject in found] == [f"tiny/{name}" for name in expected]
+
+
+def test_tensors_of_samples_that_claim_no_access_are_not_accessed(chain: TinyChain) -> None:
+    assert planned(chain, "access") == ()
+
+
+def test_a_layer_is_run_on_vectors_that_it_alone_claims_a_value_on(chain: TinyChain) -> None:
+    metadata = copy.deepcopy(chain.metadata)
+    metadata["vectors"].append({**metadata["vectors"][0], "id": "more"})
+    value = {"metric": "top1", "vectors": "more", "value": 0.9}
+    metadata["samples"][-1]["layers"][0]["claims"]["metric_values"].append(value)
+    found = subjects("tiny", build_submission(chain.root, metadata))
+    runs = [subject.id for subject in found["layer_run"]]
+    assert runs == ["tiny/s/l0@test", "tiny/s/l0@more", "tiny/s/l1@test"]
+    assert "tiny/linear@more/top1" in {subject.id for subject in found["controlled"]}

@@ -56,12 +56,33 @@ def test_shuffled_networks_compute_with_permuted_parameters(tmp_path: Path) -> N
     assert found == [{"value": pytest.approx(np.abs(ONES @ each).mean())} for each in permuted]
 
 
+def test_shuffled_networks_are_the_same_in_every_version() -> None:
+    """What a report says of controls does not change with a release."""
+    assert [shuffled(seed)("w", np.arange(6)).tolist() for seed in SEEDS] == [
+        [1, 3, 5, 2, 0, 4],
+        [1, 0, 3, 5, 4, 2],
+        [1, 5, 4, 3, 0, 2],
+    ]
+
+
+def test_one_value_that_differs_from_the_others_is_enough(tmp_path: Path) -> None:
+    weight = np.array([[3.0, 1.0], [3.0, 3.0]], np.float32)
+    found = controls(tmp_path, network(weight=weight), ONES)["metrics"]["error"]
+    assert len(found["shuffled"]) == len(SEEDS)
+
+
 @pytest.mark.parametrize("weight", [np.full((2, 2), 3.0), np.full((2, 2), 0.0)])
 def test_nothing_is_shuffled_where_no_permutation_changes_anything(
     tmp_path: Path, weight: np.ndarray
 ) -> None:
     found = controls(tmp_path, network(weight=weight.astype(np.float32)), ONES)
     assert found["metrics"]["error"]["shuffled"] == []
+
+
+def test_nothing_is_shuffled_in_a_single_number_that_is_none(tmp_path: Path) -> None:
+    weight = np.array([np.nan], np.float32)
+    made = network(helper.make_node("Mul", ["x", "W"], ["y"]), weight=weight)
+    assert controls(tmp_path, made, ONES)["metrics"]["error"]["shuffled"] == []
 
 
 def test_value_that_is_no_number_is_one(tmp_path: Path) -> None:

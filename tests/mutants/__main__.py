@@ -82,7 +82,15 @@ TESTS = {
     "submission/tolerances.py": (
         "tests/submission/test_tolerances.py tests/submission/test_claims.py"
     ),
-    "evaluation/plan.py": "tests/evaluation/test_plan.py tests/evaluation/test_agreement.py",
+    "evaluation/plan.py": "tests/evaluation/test_plan.py tests/evaluation/test_chain_plan.py",
+    "evaluation/chain_plan.py": "tests/evaluation/test_chain_plan.py",
+    "evaluation/needs.py": "tests/evaluation/test_case.py",
+    "evaluation/case.py": "tests/evaluation/test_case.py",
+    "evaluation/tasks/control.py": "tests/evaluation/test_control.py",
+    "evaluation/tasks/compare.py": "tests/evaluation/test_compare.py",
+    "evaluation/tasks/reach.py": "tests/evaluation/test_reach.py",
+    "evaluation/tasks/repeats.py": "tests/evaluation/test_repeats.py",
+    "evaluation/tasks/measuring.py": "tests/evaluation/test_measuring.py",
     "test_metrics.py": "tests/suites/test_metrics.py",
     "test_originals.py": "tests/suites/test_originals.py",
     "test_decoding.py": "tests/suites/test_decoding.py",

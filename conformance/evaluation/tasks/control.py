@@ -66,10 +66,10 @@ def shuffled(seed: int) -> Change:
     """
 
     def change(name: str, array: Array) -> Array:
-        made = np.array(array, order="C").reshape(-1)
+        made = np.array(array, order="C").ravel()
         key = zlib.crc32(name.encode(errors="surrogatepass"))
         np.random.default_rng([seed, key]).shuffle(made)
-        if np.array_equal(made, array.reshape(-1)):
+        if np.array_equal(made, array.ravel()):
             # Of values that are not all equal, this moves one at least.
             made = np.roll(made, 1)
         return made.reshape(array.shape)
@@ -84,7 +84,7 @@ def _can_be_shuffled(network: Network) -> bool:
 
 
 def _varies(array: Array) -> bool:
-    flat = array.reshape(-1)
+    flat = array.ravel()
     return bool(np.any(flat[1:] != flat[:1]))
 
 

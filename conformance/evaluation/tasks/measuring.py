@@ -72,7 +72,7 @@ class Measuring:
             measured: list[Measurement] = []
             if gauge.kind is not None:
                 gauge.attempt(lambda kind=gauge.kind, to=measured: to.append(kind.result()))  # type: ignore[misc]
-            outcome = gauge.error or self._by_item(gauge, measured[0])
+            outcome = gauge.error or self._by_item(gauge, measured.pop())
             yield gauge.declared, gauge.kind, outcome
 
     def _by_item(self, gauge: _Gauge, measured: Measurement) -> Measurement:
