@@ -128,7 +128,10 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         where=Location(unread["largest"][0]["file"], element=unread["largest"][0]["piece"])
         if pieces
         else None,
-        mend="remove them from the files: they would count as the size of the original",
+        mend="remove them from the files: they would count as the size of the original"
+        + "".join(
+            f"; {fix}" for fix in dict.fromkeys(each["fix"] for each in unread["largest"]) if fix
+        ),
     )
 
 

@@ -15,7 +15,12 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from conformance.evaluation.limits import Limits, apply_to_this_process, networks_of, renew_cpu_limit
+from conformance.evaluation.limits import (
+    Limits,
+    apply_to_this_process,
+    networks_of,
+    renew_cpu_limit,
+)
 from conformance.evaluation.memory import peak, reset_peak, trim
 from conformance.verdicts import ConformanceError, EvaluationError, Json
 

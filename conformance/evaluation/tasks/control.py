@@ -5,9 +5,9 @@ parameter are permuted, once for each of three seeds. A tolerance that accepts o
 comes near to it, cannot tell the original from a bad sample either.
 
 Each of the four networks is bound, run on every item of the vector set, and given back before the
-next: there are never two of them. Each has the time of a case. All metrics are measured on the outputs of one run. A parameter
-is permuted when the runtime asks for it, so that memory is needed for the network that is bound, as
-for the original, and for the largest parameter besides.
+next: there are never two of them, and each has the time of a case. All metrics are measured on the
+outputs of one run. A parameter is permuted when the runtime asks for it, so that memory is needed
+for the network that is bound, as for the original, and for the largest parameter besides.
 """
 
 from __future__ import annotations
