@@ -117,6 +117,7 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         f"{each['bytes']} bytes in {each['file']} ({each['piece']})" for each in unread["largest"]
     ]
     more = unread["count"] - len(pieces)
+    fixes = dict.fromkeys(each["fix"] for each in unread["largest"] if each["fix"])
     judge.require(
         unread["bytes"] <= most,
         "the files of the model hold many bytes that nothing reads",
@@ -128,9 +129,8 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         where=Location(unread["largest"][0]["file"], element=unread["largest"][0]["piece"])
         if pieces
         else None,
-        mend="remove them from the files: they would count as the size of the original"
-        + "".join(
-            f"; {fix}" for fix in dict.fromkeys(each["fix"] for each in unread["largest"]) if fix
+        mend="; ".join(
+            ["remove them from the files: they would count as the size of the original", *fixes]
         ),
     )
 

@@ -132,6 +132,10 @@ def in_program(change: Callable) -> Callable[[Path], None]:
     return in_zip("models/model.json", edit)
 
 
+def node_of_program(root) -> dict:
+    return root["graph_module"]["graph"]["nodes"][0]
+
+
 def in_config(change: Callable) -> Callable[[Path], None]:
     def edit(data: bytes) -> bytes:
         root = json.loads(data)
@@ -268,10 +272,29 @@ CASES: dict[str, tuple[str, Callable[[Path], None], str]] = {
     ),
     "torch-export trace of a node": (
         "torch-export",
+        in_program(lambda root: node_of_program(root)["metadata"].update(x=TEXT)),
+        "nodes: metadata",
+    ),
+    "torch-export small entries of nodes": (
+        "torch-export",
+        in_program(lambda root: node_of_program(root).update(note=[TEXT[:900]] * 66)),
+        "models/model.json: note",
+    ),
+    "torch-export tensors that the graph does not have": (
+        "torch-export",
         in_program(
-            lambda root: root["graph_module"]["graph"]["nodes"][0]["metadata"].update(x=TEXT)
+            lambda root: root["graph_module"]["graph"]["tensor_values"].update(
+                {f"{index}{'n' * 900}": {} for index in range(66)}
+            )
         ),
-        "metadata of a node",
+        "tensor_values of no value",
+    ),
+    "torch-export traces of nodes": (
+        "torch-export",
+        in_program(
+            lambda root: node_of_program(root)["metadata"].update(stack_trace=TEXT + "x" * 20_000)
+        ),
+        "what PyTorch notes, beyond 2048 bytes for each operator",
     ),
     "state dict storage of a larger tensor": (
         "torch-state-dict",

@@ -88,6 +88,7 @@ MOST_UNREAD = 4096 + 4 * MIB // 100
 @pytest.mark.parametrize("spare", [0, 1])
 def test_four_kib_and_a_hundredth_of_the_parameters_may_be_unread(tmp_path, spare):
     piece = {"file": "models/net.onnx", "piece": "documentation of model", "bytes": 40_000}
+    piece["fix"] = "ClearField"
     unread = {"bytes": MOST_UNREAD + spare, "count": 9, "largest": [piece]}
     (finding,) = findings(tmp_path, unread=unread)
     if not spare:
@@ -103,6 +104,7 @@ def test_four_kib_and_a_hundredth_of_the_parameters_may_be_unread(tmp_path, spar
     )
     assert (finding.where.file, finding.where.element) == (piece["file"], piece["piece"])
     assert finding.mend.startswith("remove them from the files")
+    assert finding.mend.endswith("; ClearField")
 
 
 def test_opening_a_model_measures_what_it_uses(tmp_path):
