@@ -8,6 +8,7 @@ have, comments and extra fields of gzip), the tests of that format show it.
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
 import json
@@ -23,6 +24,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from conformance.runtimes import ModelSource, runtime
+from conformance.runtimes.tensorflow.keras_file.unread import unread_in_config
 from tests.runtimes import models
 
 FORMATS = Path(__file__).parents[2] / "vectors/submissions/digits-formats"
@@ -32,6 +34,7 @@ MODELS = {
 }
 SIZE = 60_000
 TEXT = "so that the original is larger. " * (SIZE // 32)
+SMALL = range(240)
 
 
 def in_onnx(change: Callable) -> Callable[[Path], None]:
@@ -163,6 +166,15 @@ def spare_function(meta_graph) -> None:
         function.node_def.add(name=f"{index}{'n' * 1000}", op="NoOp")
 
 
+def notes_of_node(node) -> None:
+    node.attr["_note"].list.s.extend([TEXT[:250].encode()] * 240)
+
+
+def spare_handles(meta_graph) -> None:
+    for index in range(320):
+        meta_graph.graph_def.node.add(name=f"{index}{'n' * 240}", op="VarHandleOp")
+
+
 def described_object(meta_graph) -> None:
     meta_graph.object_graph_def.nodes[0].user_object.metadata = json.dumps(TEXT)
 
@@ -188,14 +200,27 @@ def metadata_of_tflite(model) -> None:
     model.buffers[model.metadata[0].buffer].data = np.zeros(SIZE, np.uint8)
 
 
+def named_metadata(model) -> None:
+    for _ in SMALL:
+        more = copy.copy(model.metadata[0])
+        more.name = TEXT[:250].encode()
+        model.metadata.append(more)
+
+
 def commented(path: Path) -> None:
     path.write_text(path.read_text("utf-8") + f"\n# {TEXT}\n", "utf-8")
 
 
+def named_network(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert text.startswith("name:")
+    path.write_text(f'name: "{TEXT}"\n' + text.partition("\n")[2], "utf-8")
+
+
 def training_layer(path: Path) -> None:
     layers = "".join(
-        f'layer {{ name: "{index}{"n" * 900}" type: "Dropout" include {{ phase: TRAIN }} }}\n'
-        for index in range(66)
+        f'layer {{ name: "{index}{"n" * 200}" type: "Dropout" include {{ phase: TRAIN }} }}\n'
+        for index in range(270)
     )
     path.write_text(path.read_text("utf-8") + layers, "utf-8")
 
@@ -317,6 +342,41 @@ CASES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         in_saved_model(described_object),
         "a long string in meta_graph.object_graph_def",
     ),
+    "savedmodel small notes on nodes": (
+        "savedmodel",
+        in_saved_model(lambda graph: notes_of_node(graph.graph_def.node[-1])),
+        "setting _note of",
+    ),
+    "savedmodel nodes for debugging": (
+        "savedmodel",
+        in_saved_model(
+            lambda graph: graph.graph_def.node[
+                -1
+            ].experimental_debug_info.original_node_names.extend([TEXT[:250]] * 240)
+        ),
+        "experimental_debug_info",
+    ),
+    "savedmodel variables that are not there": (
+        "savedmodel",
+        in_saved_model(spare_handles),
+        "nodes of variables that are not there",
+    ),
+    "savedmodel objects of no object": (
+        "savedmodel",
+        in_saved_model(
+            lambda graph: graph.object_graph_def.nodes.extend(
+                [type(graph.object_graph_def.nodes[0])(registered_name=TEXT[:250])] * 240
+            )
+        ),
+        "objects that no other object has",
+    ),
+    "savedmodel assets": (
+        "savedmodel",
+        in_saved_model(
+            lambda graph: [graph.asset_file_def.add(filename=TEXT[:250]) for _ in SMALL]
+        ),
+        "assets",
+    ),
     "savedmodel fingerprint": ("savedmodel", appended("fingerprint.pb"), "the file"),
     "savedmodel gap after the values": (
         "savedmodel",
@@ -335,8 +395,10 @@ CASES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "model.description",
     ),
     "tflite metadata": ("tflite", in_tflite(metadata_of_tflite), "of no tensor"),
+    "tflite names in metadata": ("tflite", in_tflite(named_metadata), "model.metadata"),
     "tflite appended": ("tflite", appended(), "a gap"),
     "caffe comments": ("caffe", commented, "comments"),
+    "caffe long name": ("caffe", named_network, "long strings"),
     "caffe layers for training": ("caffe", training_layer, "layers of the training phase"),
     "caffe unknown field": ("caffe", unknown_in_caffemodel, "neither blobs nor options"),
     "nnef comments": ("nnef", commented, "comments and blanks of graph.nnef"),
@@ -379,6 +441,48 @@ def test_bytes_that_nothing_reads_are_counted_where_they_are(tmp_path: Path, cas
     assert piece in largest
     assert 0.8 * SIZE < found[largest] < 2.2 * SIZE
     assert sum(found.values()) - found[largest] < 4096
+
+
+@pytest.mark.parametrize(
+    ("change", "piece"),
+    [
+        (lambda root: root.update(note=TEXT), "note, which Keras ignores"),
+        (lambda root: root["config"].update(note=TEXT), "config/note, which Keras ignores"),
+        (
+            lambda root: root["config"]["layers"][1].update(note=[TEXT[:250]] * 240),
+            "layers/note, which Keras ignores",
+        ),
+        (
+            lambda root: root["config"]["layers"][1]["build_config"].update(
+                shapes_dict={f"{index}_shape": TEXT[:250] for index in SMALL}
+            ),
+            "build_config at config.json/config/layers",
+        ),
+        (
+            lambda root: root["config"].update(
+                layers=[{"inbound_nodes": [{"args": [], "kwargs": {}, "note": TEXT}]}]
+            ),
+            "inbound_nodes/note, which Keras ignores",
+        ),
+        (
+            lambda root: root["config"].update(
+                layers=[{"config": {"shape": [1], "keras_history": [], "note": TEXT}}]
+            ),
+            "config/note, which Keras ignores",
+        ),
+    ],
+    ids=["file", "network", "layer", "shapes", "call", "tensor"],
+)
+def test_entries_that_keras_ignores_count(change: Callable[[dict], None], piece: str) -> None:
+    with zipfile.ZipFile(MODELS["keras"][0]) as archive:
+        config = archive.read("config.json")
+    assert not any(each.bytes > 0 for each in unread_in_config(config, "config.json"))
+    root = json.loads(config)
+    change(root)
+    found = list(unread_in_config(json.dumps(root).encode(), "config.json"))
+    (largest,) = (each for each in found if each.bytes > 0)
+    assert piece in largest.piece
+    assert SIZE <= largest.bytes < 1.2 * SIZE
 
 
 def test_every_format_has_a_case() -> None:
