@@ -1,0 +1,87 @@
+"""Which infinities of a graph make no difference: those of masks.
+
+A mask adds the lowest number of a type in the place of minus infinity: softmax gives 0 for both.
+Where the sum of a mask and a score becomes infinite in 16 bits, nothing is lost therefore, as long
+as the sum goes nowhere else: whoever takes the mask away again finds infinity in the place of the
+score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from onnx import GraphProto, NodeProto
+
+from conformance.runtimes.onnx.functions import STANDARD, all_nodes, subgraphs
+
+NEGATIVE, POSITIVE = -1, 1
+_NONE = frozenset[int]()
+BOTH = frozenset({NEGATIVE, POSITIVE})
+"""Signs of an infinity."""
+
+_SAME_RESULT: Mapping[str, frozenset[int]] = {
+    **dict.fromkeys(
+        (
+            *("Softmax", "LogSoftmax", "Hardmax", "Exp", "ReduceMax", "ReduceLogSumExp"),
+            *("ArgMax", "Max", "Relu", "Attention", "MultiHeadAttention", "GroupQueryAttention"),
+        ),
+        frozenset({NEGATIVE}),
+    ),
+    **dict.fromkeys(("ReduceMin", "ArgMin", "Min"), frozenset({POSITIVE})),
+    **dict.fromkeys(("Sigmoid", "Tanh"), BOTH),
+}
+"""Operators that give the same for an infinity and for the limit of a type, by its sign."""
+
+_HANDED_ON = frozenset({
+    *("Identity", "Cast", "CastLike", "Dropout", "Reshape", "Flatten", "Transpose", "Squeeze"),
+    *("Unsqueeze", "Slice", "Split", "Concat", "Gather", "Expand", "Tile", "Where"),
+})  # fmt: skip
+"""Operators that give the elements of some inputs as they are."""
+
+_SUMS: Mapping[str, int] = {"Add": 2, "Sub": 1}
+"""Operators that add to an infinity, and how many of their inputs keep its sign."""
+
+
+def keeps(node: NodeProto, position: int) -> bool:
+    """Return whether what is infinite in an input is as infinite in the outputs of a node."""
+    if node.domain not in STANDARD:
+        return False
+    return node.op_type in _HANDED_ON or position < _SUMS.get(node.op_type, 0)
+
+
+def is_sum(node: NodeProto) -> bool:
+    """Return whether a node adds to an infinity, or subtracts from one."""
+    return node.domain in STANDARD and node.op_type in _SUMS
+
+
+def absorbed(graph: GraphProto) -> Mapping[str, frozenset[int]]:
+    """Return the signs of infinities in each value that make no difference to the graph's outputs.
+
+    A value that is not in it is not read. Bodies of control flow read with every difference.
+    """
+    found: dict[str, frozenset[int]] = dict.fromkeys((value.name for value in graph.output), _NONE)
+    for node in reversed(graph.node):
+        for name, signs in _by_input(node, found):
+            found[name] = found.get(name, BOTH) & signs
+    return found
+
+
+def _by_input(
+    node: NodeProto, found: Mapping[str, frozenset[int]]
+) -> Iterator[tuple[str, frozenset[int]]]:
+    for _, graph in subgraphs(node):
+        inner = (name for each in all_nodes(graph.node) for name in each.input)
+        yield from ((name, _NONE) for name in (*inner, *(v.name for v in graph.output)))
+    for position, name in enumerate(node.input):
+        signs = _bounded(node) if node.op_type == "Clip" else _SAME_RESULT.get(node.op_type, _NONE)
+        if keeps(node, position):
+            signs = BOTH.intersection(*(found.get(output, BOTH) for output in node.output))
+        yield name, signs
+
+
+def _bounded(node: NodeProto) -> frozenset[int]:
+    """Return the signs of infinities that a Clip has a bound for: an input, once an attribute."""
+    bounds = {each.name for each in node.attribute}
+    bounds |= {name for name, given in zip(("x", "min", "max"), node.input, strict=False) if given}
+    signs = {"min": NEGATIVE, "max": POSITIVE}
+    return frozenset(sign for name, sign in signs.items() if name in bounds)
