@@ -142,11 +142,13 @@ def test_parameters_have_an_effect(subject: Subject, judge: Judge) -> None:
     without = effect["without_effect"]
     shown = [f"{each['name']} ({each['bytes']} bytes)" for each in without[:MOST_NAMED]]
     more = [f"and {len(without) - MOST_NAMED} more"] if len(without) > MOST_NAMED else []
+    lost = sum(each["bytes"] for each in without)
     judge.require(
         not without,
         "changing some parameters changes no output",
         expected="parameters that outputs depend on: their bytes count in the parameter factor",
-        found=", ".join([*shown, *more]) + f"; tried on {effect['items']} items",
+        found=", ".join([*shown, *more]) + f"; in all {lost} of {effect['bytes']} bytes of "
+        f"parameters; tried on {effect['items']} items",
         where=Location(
             subject.model.files[0].rel_filepath, element=without[0]["name"] if without else None
         ),
