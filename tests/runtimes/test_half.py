@@ -117,6 +117,14 @@ def test_masks_that_softmax_and_its_like_read_are_no_overflow(tmp_path, readers)
     assert (found.overflows, found.unreached) == ((), ())
 
 
+def test_a_masked_output_is_no_overflow_if_it_is_infinite_everywhere(tmp_path):
+    add = node("Add", ["x", "mask"], ["y"])
+    ports = [models.value("x", ["N", 2], F16)], [models.value("y", ["N", 2], F16)]
+    made = models.model([add], *ports, {"mask": MASK})
+    found = watched(tmp_path, made, np.float16([[-300, 1]]), items=1)
+    assert (found.overflows, found.unreached) == ((), ())
+
+
 UP, DOWN = (np.array([sign * 65504, 0], np.float16) for sign in (1, -1))
 HIDDEN = {
     "added and subtracted": ([node("Add", ["h", "up"], ["s"]), node("Sub", ["s", "up"], ["r"])], 1),
@@ -140,6 +148,15 @@ HIDDEN = {
     ),
     "of the other sign": ([node("Add", ["h", "up"], ["s"]), SOFTMAX], 1),
     "read twice": ([node("Add", ["h", "down"], ["s"]), SOFTMAX, node("Neg", ["s"], ["n"])], -1),
+    "as an integer": (
+        [
+            node("Add", ["h", "down"], ["s"]),
+            node("Cast", ["s"], ["i"], to=INT64),
+            node("Max", ["i", "i"], ["m"]),
+            node("Cast", ["m"], ["r"], to=F16),
+        ],
+        -1,
+    ),
     "clipped above": (
         [node("Add", ["h", "down"], ["s"]), node("Clip", ["s", "", "zero"], ["r"])],
         -1,

@@ -268,7 +268,7 @@ class _Copy:
         )
 
     def _rewritten(self, graph: GraphProto, outer: Mapping[str, int], place: str) -> _Body:
-        body = _Body({**outer, **_types(graph)}, place, absorbed(graph))
+        body = _Body({**outer, **_types(graph)}, place, absorbed(graph, main=not place))
         for tensor in graph.initializer:
             if tensor.data_type in HALF:
                 name, tensor.name = tensor.name, self._new(tensor.name)
