@@ -117,6 +117,7 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         f"{each['bytes']} bytes in {each['file']} ({each['piece']})" for each in unread["largest"]
     ]
     more = unread["count"] - len(pieces)
+    fixes = dict.fromkeys(each["fix"] for each in unread["largest"] if each["fix"])
     judge.require(
         unread["bytes"] <= most,
         "the files of the model hold many bytes that nothing reads",
@@ -128,7 +129,9 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         where=Location(unread["largest"][0]["file"], element=unread["largest"][0]["piece"])
         if pieces
         else None,
-        mend="remove them from the files: they would count as the size of the original",
+        mend="; ".join(
+            ["remove them from the files: they would count as the size of the original", *fixes]
+        ),
     )
 
 
@@ -139,11 +142,13 @@ def test_parameters_have_an_effect(subject: Subject, judge: Judge) -> None:
     without = effect["without_effect"]
     shown = [f"{each['name']} ({each['bytes']} bytes)" for each in without[:MOST_NAMED]]
     more = [f"and {len(without) - MOST_NAMED} more"] if len(without) > MOST_NAMED else []
+    lost = sum(each["bytes"] for each in without)
     judge.require(
         not without,
         "changing some parameters changes no output",
         expected="parameters that outputs depend on: their bytes count in the parameter factor",
-        found=", ".join([*shown, *more]) + f"; tried on {effect['items']} items",
+        found=", ".join([*shown, *more]) + f"; in all {lost} of {effect['bytes']} bytes of "
+        f"parameters; tried on {effect['items']} items",
         where=Location(
             subject.model.files[0].rel_filepath, element=without[0]["name"] if without else None
         ),

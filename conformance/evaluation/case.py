@@ -39,6 +39,9 @@ build upon; ``layering``: all layers of a sample at one go; ``mutation``: bitstr
 they should not be applied; ``compressed-run``: time a sample that is a network, and the original,
 on one vector set; ``access``: decode single tensors of a sample."""
 
+SHUFFLES = (1, 2, 3)
+"""Seeds of the shuffled networks that a control runs, after the one of zeros."""
+
 Step: TypeAlias = tuple[str, int]
 """A part of a sample: the sample's id, and the part's place in it."""
 
@@ -91,6 +94,11 @@ class Case:
         mutated = f" {self.mutation}" if self.mutation is not None else ""
         on = f"@{self.vectors}" if self.vectors else ""
         return f"{self.kind} {subject}{part}{mutated}{on}"
+
+    @property
+    def networks(self) -> int:
+        """How many networks the case runs on all vectors: it has the time of a case for each."""
+        return 1 + len(SHUFFLES) if self.kind == "control" else 1
 
     @property
     def reference(self) -> Case | None:

@@ -115,6 +115,7 @@ class Executor:
             "root": str(self.loaded.root),
             "metadata_sha256": self.loaded.metadata_sha256,
             "case": asdict(case),
+            "networks": case.networks,
             "out": str(draft),
             "reference": str(reference.folder) if reference else None,
             "own": str(own.folder) if own else None,

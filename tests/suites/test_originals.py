@@ -70,7 +70,10 @@ def counted(declared: int) -> Subject:
 
 def unread(total: int, pieces: int = 2, more: int = 0) -> dict[str, Any]:
     """Return evidence of bytes that nothing reads, with those of a parameter: 1 % is 99 bytes."""
-    largest = [{"file": f"net.{n}", "piece": f"gap {n}", "bytes": 9 - n} for n in range(pieces)]
+    largest = [
+        {"file": f"net.{n}", "piece": f"gap {n}", "bytes": 9 - n, "fix": "close it" if n else None}
+        for n in range(pieces)
+    ]
     unread = {"bytes": total, "count": pieces + more, "largest": largest}
     return opened(unread=unread, used_parameter_bytes=9_950)
 

@@ -96,7 +96,7 @@ class OnnxNetwork(StoringNetwork):
         return self._bind(MadeLate(self.parameters, changed))
 
     def _unread(self) -> Iterator[Unread]:
-        yield from unread_in_model(self._layout, self._file, self.inventory.used_bytes)
+        yield from unread_in_model(self._layout, self._file)
         yield from self._store.gaps()
 
     def _bind(self, buffers: Mapping[str, Buffer]) -> OnnxRunner:
