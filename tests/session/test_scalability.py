@@ -26,7 +26,7 @@ from tests import tiny_submission
 
 SPREAD = {"median": 2.0, "low": 1.0, "high": 3.0}
 COST = {"seconds": SPREAD, "peak_bytes": SPREAD}
-RUN = {"ran_on": 40, "items": 30, "rounds": 7, "original": COST, "compressed": COST}
+RUN = {"items": 30, "rounds": 7, "original": COST, "compressed": COST}
 ROW = {
     "tensor": "fc.bias",
     "stored_bytes": 12,
@@ -65,7 +65,7 @@ def judged(
 def test_figures_go_to_the_timing_and_not_to_the_finding(subject: Subject) -> None:
     judge, (finding,) = judged("INFERENCE-COMPRESSED-001", subject, {"compressed-run": RUN})
     assert finding.verdict is Verdict.PASS
-    assert finding.evidence == {"ran_on": 40}
+    assert finding.evidence == {"ran_on": tiny_submission.ITEMS}
     assert judge.inference == {
         "sample": "half-onnx",
         "vectors": "test",
