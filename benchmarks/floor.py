@@ -66,7 +66,7 @@ def values_of(folder: Path) -> dict[str, dict[str, float | bool]]:
         judged = wanted([use for sample in samples for use in uses_of(sample)])
         named = {name for _, name in judged}
         uses = [use for use in dict.fromkeys([*uses, *judged]) if use[1] in named]
-        for control, change in CONTROLS.items():
+        for control, change in CONTROLS.items() if named else ():
             changed = open_session(inject(changed_parameters(model, change), model))
             outputs = {name: run(changed, vectors[name]) for name in named}
             name = f"{declared['id']} {control}"

@@ -189,7 +189,7 @@ def _declared(case: Case, submission: Submission) -> dict[str, Json]:
     if case.sample is not None:
         sample = sample_of(case, submission)
         declared["sample"] = _declared_of_sample(sample)
-        declared["compared"] = sample.same_tensors_as is not None or submission.is_equalled(sample)
+        declared["compared"] = submission.is_compared(sample)
     declared["steps"] = [_declared_of_sample(submission.sample(name)) for name, _ in case.steps]
     if case.vectors is not None:
         vectors = submission.vector_set(case.vectors)

@@ -152,6 +152,7 @@ TO_WRITE = "remove them from the network"
             "the network uses",
             found="4196 bytes; 9 bytes in net.0 (gap 0); 8 bytes in net.1 (gap 1)",
             where=Location("net.0", element="gap 0"),
+            mend="as the size of the original; close it",
         ),
         case(
             "unread-in-many-pieces",

@@ -38,26 +38,28 @@ def effect_of_parameters(network: Network, vectors: VectorSet, shard: ShardArray
     Nothing is tried where a sample could not replace the parameters either.
     """
     try:
-        return _Search(network, vectors, _first_items(shard, vectors)).result()
+        return _Search(network, vectors, first_items(shard, vectors)).result()
     except ConformanceError:
         return {"items": 0, "runs": 0, "tried_bytes": 0, "bytes": 0, "without_effect": []}
 
 
-def _first_items(shard: ShardArrays, vectors: VectorSet) -> ShardArrays:
-    if not vectors.batched:
-        return shard
-    few = min(ITEMS, shard.items)
-    inputs = {name: array[:few] for name, array in shard.inputs.items()}
+def first_items(shard: ShardArrays, vectors: VectorSet) -> ShardArrays:
+    """Return copies of the inputs that are tried; vectors that are not batched are one item."""
+    few = min(ITEMS, shard.items) if vectors.batched else shard.items
+    inputs = {
+        name: np.array(array[:few] if vectors.batched else array)
+        for name, array in shard.inputs.items()
+    }
     return dataclasses.replace(shard, items=few, inputs=inputs, targets={}, outputs={})
 
 
 @final
 class _Search:
     def __init__(self, network: Network, vectors: VectorSet, items: ShardArrays) -> None:
+        network.check_replaceable()
         self._network, self._vectors, self._items = network, vectors, items
         unused = set(network.unused_parameters)
-        self._tensors = dict(network.parameters)
-        self._sizes = {n: a.nbytes for n, a in self._tensors.items() if n not in unused}
+        self._sizes = {n: a.nbytes for n, a in network.parameters.items() if n not in unused}
         self._total = sum(self._sizes.values())
         self._left = min(MOST_RUNS, MOST_BYTES // max(1, self._total))
         self._runs = 0
@@ -115,8 +117,10 @@ class _Search:
 
     def _outputs(self, changed: Sequence[str]) -> Mapping[str, Array]:
         self._runs += 1
-        given = {**self._tensors, **{name: _changed(self._tensors[name]) for name in changed}}
-        return run_shard(self._network.bind(given), self._vectors, self._items)
+        runner = self._network.bind_changed(
+            lambda name, array: _changed(array) if name in changed else array
+        )
+        return run_shard(runner, self._vectors, self._items)
 
 
 def _changed(array: Array) -> Array:
