@@ -271,7 +271,7 @@ CASES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         in_program(
             lambda root: root["graph_module"]["graph"]["nodes"][0]["metadata"].update(x=TEXT)
         ),
-        "metadata of a node",
+        "models/model.json: metadata",
     ),
     "state dict storage of a larger tensor": (
         "torch-state-dict",
