@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
-from conformance.evaluation.tasks.reach import reached_by_parameters
+from conformance.evaluation.tasks.effect import reached_by_parameters
 from conformance.verdicts import Finding, UnsupportedError, Verdict
 from tests import tiny_submission
 from tests.evaluation.bench import edit
