@@ -103,6 +103,8 @@ def test_four_kib_and_a_hundredth_of_the_parameters_may_be_unread(tmp_path, spar
     )
     assert (finding.where.file, finding.where.element) == (piece["file"], piece["piece"])
     assert finding.mend.startswith("remove them from the files")
+    (finding,) = findings(tmp_path, unread=unread, unused_fix="save it so")
+    assert finding.mend == "save it so"
 
 
 def test_opening_a_model_measures_what_it_uses(tmp_path):
