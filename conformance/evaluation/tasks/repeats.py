@@ -33,6 +33,8 @@ _ROUNDING = 1e-12
 _BLOCK = 4096
 _ROWS = 256
 _SEED = 15938
+_SCALE = 2.0**-64
+"""Keeps sums of the largest numbers finite; all that is compared is scaled alike."""
 
 Floats = NDArray[np.float64]
 
@@ -54,6 +56,7 @@ class _Input:
             for row in range(0, items, _ROWS):
                 values = rows[row : row + _ROWS, begin : begin + _BLOCK].astype(np.float64)
                 values[~np.isfinite(values)] = 0.0
+                values *= _SCALE
                 self.low = min(self.low, float(values.min()))
                 self.high = max(self.high, float(values.max()))
                 sums[row : row + _ROWS] += values @ signs
