@@ -21,6 +21,9 @@ from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]
+EXTRAS = PROJECT["optional-dependencies"]
 RUN_EXTRAS = ("all",)
 """The extras that are part of the tool as people run it: its container has them."""
 
@@ -35,6 +38,9 @@ DEVELOP = "\n# --- develop: tests, linters, the bundled submissions, the build b
 
 def dependencies(name: str, extras: frozenset[str]) -> Iterable[Requirement]:
     """Yield what the installed package ``name`` requires here, with these extras."""
+    if name == PROJECT["name"]:  # What is installed may be from before a change of pyproject.toml.
+        yield from (Requirement(text) for extra in extras for text in EXTRAS[extra])
+        return
     for text in distribution(name).requires or ():
         requirement = Requirement(text)
         environments = [{"extra": extra} for extra in extras or {""}]
@@ -53,7 +59,7 @@ def closure(wanted: Iterable[str]) -> set[str]:
             seen.add(key)
             queue.extend(dependencies(*key))
     # An extra may consist of the package's own other extras.
-    return {name for name, _ in seen} - {"nnr-conformance"}
+    return {name for name, _ in seen} - {PROJECT["name"]}
 
 
 def pins(names: Iterable[str], markers: Mapping[str, str]) -> str:
@@ -76,12 +82,10 @@ def markers_of(wanted: Iterable[str]) -> dict[str, str]:
 
 def lock() -> str:
     """Return the text of requirements.lock."""
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    project, extras = pyproject["project"], pyproject["project"]["optional-dependencies"]
-    run = closure([*project["dependencies"], *(r for e in RUN_EXTRAS for r in extras[e])])
+    direct = [*PROJECT["dependencies"], *(text for group in EXTRAS.values() for text in group)]
+    run = closure([*PROJECT["dependencies"], *(text for e in RUN_EXTRAS for text in EXTRAS[e])])
     # hatchling needs editables for `pip install -e`, and says so nowhere.
-    build = [*pyproject["build-system"]["requires"], "editables"]
-    direct = [*project["dependencies"], *(r for group in extras.values() for r in group)]
+    build = [*BUILD["requires"], "editables"]
     develop = closure([*build, *direct])
     markers = markers_of(direct)
     return HEADER + RUN + pins(run, markers) + DEVELOP + pins(develop - run, markers)
