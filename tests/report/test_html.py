@@ -72,8 +72,8 @@ def test_page_says_all_of_a_finding(page):
         "Where samples/codebook.npz byte 10312 (conv2.weight)",
         "Expected indices below 16",
         "Found index 203 of tensor conv2.weight at position 4,117",
-        "To mend Write the indices again with the codebook they were made with.",
-        "Rests on MPEG Call for Test Data",
+        "Fix Write the indices again with the codebook they were made with.",
+        "Basis MPEG Call for Test Data",
         '"largest_index": 203',
     ):
         assert part in re.sub(r"\s+", " ", " ".join(t.strip() for t in page.texts if t.strip()))
