@@ -233,7 +233,7 @@ class Network(Protocol):
 
     @property
     def unused_fix(self) -> str:
-        """How to save the model without its unused parameters; empty if that is not known."""
+        """How to save the model without what its outputs do not need; empty if not known."""
 
     @property
     def unused_files(self) -> tuple[str, ...]:

@@ -56,9 +56,8 @@ def _original_values(executor: Executor, listed: Listed, run: Subject) -> Iterat
     if run.vectors is None:
         raise ValueError(f"{run.id} is about no vectors")
     for metric, row in result_of(executor, run.case("original"))["metrics"].items():
-        if "error" in row:
-            raise error_from_json(row["error"])
-        yield _value(listed, metric, run.vectors.id, row["value"], row["value"])
+        value = _measured(metric, row)
+        yield _value(listed, metric, run.vectors.id, value, value)
 
 
 def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
@@ -161,10 +160,18 @@ def _row(executor: Executor, listed: Listed, run: Subject, use: MetricUse) -> Js
     """Return the value of one metric on the vectors of ``run``."""
     # What is wrong with the original is reported by its own case; the sample's would point there.
     original = result_of(executor, run.case("original"))["metrics"][use.metric]
+    reference = _measured(use.metric, original)
     row = result_of(executor, run.case("reconstruction"))["metrics"][use.metric]
-    if "error" in row:
-        raise error_from_json(row["error"])
-    return _value(listed, use.metric, use.vectors, row["value"], original["value"])
+    return _value(listed, use.metric, use.vectors, _measured(use.metric, row), reference)
+
+
+def _measured(metric: str, row: Mapping[str, Json]) -> Json:
+    """Return a value, or raise its error; one that knows no place is that of the metric."""
+    if "error" not in row:
+        return row["value"]
+    error = error_from_json(row["error"])
+    error.where = error.where or Location(METADATA, element=f"metric {metric!r}")
+    raise error
 
 
 def _value(listed: Listed, metric: str, vectors: str, value: Json, reference: Json) -> Json:

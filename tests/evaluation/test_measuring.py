@@ -85,8 +85,15 @@ def test_binding_to_nothing_is_refused_even_with_one_candidate() -> None:
     assert (found.expected, found.found) == ("'labels' among the targets of the vectors", "label")
 
 
-def test_vectors_without_targets_are_refused() -> None:
-    assert error(declared(), targets={}).found == "none"
+def test_vectors_without_targets_are_refused_with_both_ways_out() -> None:
+    found = error(declared(), targets={})
+    assert found.found == "none"
+    assert found.mend.startswith("store targets in the shards")
+    assert '"against": "original"' in found.mend
+    named = error(declared(bindings={"target": "classes"}))
+    assert (named.expected, named.found) == ("'classes' among the targets of the vectors", "label")
+    assert '"bindings": {"target": ' in named.mend
+    assert '"against": "original"' in named.mend
 
 
 def test_metric_against_the_original_takes_its_outputs() -> None:

@@ -19,6 +19,8 @@ def first(*shards: dict[str, np.ndarray], batched: bool = True) -> list[int]:
     return found.first().tolist()
 
 
+LARGEST = np.finfo(np.float64).max
+
 INPUTS = {
     "float32": RNG.normal(size=(6, 40)).astype(np.float32),
     "float16": RNG.normal(size=(6, 40)).astype(np.float16),
@@ -31,6 +33,7 @@ INPUTS = {
     "object": np.array([[f"word {number}"] for number in range(6)], object),
     "images": RNG.random((6, 3, 50, 50)).astype(np.float32),
     "numbers": RNG.random(6),
+    "largest numbers": RNG.choice([-LARGEST, LARGEST], (6, 40)),
 }
 
 

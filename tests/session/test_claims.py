@@ -129,6 +129,20 @@ def test_original_that_does_not_run_is_told_instead_of_the_sample(tiny: Path) ->
     assert caught.value.mend.startswith("name the arrays like the inputs")
 
 
+def test_metric_that_cannot_be_measured_says_why(tiny: Path) -> None:
+    metadata = tiny_submission.write(tiny)
+    metadata["metrics"][0]["bindings"] = {"prediction": "nothing", "target": "label"}
+    tiny_submission.save(tiny, metadata)
+    with pytest.raises(ConformanceError) as caught:
+        measured(tiny)
+    assert caught.value.found == "logits"
+    assert caught.value.where is not None
+    assert (caught.value.where.file, caught.value.where.element) == (
+        "submission.json",
+        "metric 'top1'",
+    )
+
+
 def test_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConformanceError) as caught:

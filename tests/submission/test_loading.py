@@ -48,6 +48,22 @@ def test_a_valid_submission_has_no_problems(folder):
     assert loaded.files.keys() == builder.CONTENTS.keys()
 
 
+@pytest.mark.parametrize("items", [1, 2])
+def test_a_shard_that_is_not_batched_is_one_item(folder, items):
+    def change(data):
+        data["vectors"][0]["batched"] = False
+        data["vectors"][0]["shards"][0]["items"] = items
+
+    loaded = load_changed(folder, change)
+    if items == 1:
+        assert loaded.problems == ()
+        return
+    finding = only(loaded)
+    assert (finding.check, finding.where.pointer) == (SCHEMA, "/vectors/0/shards/0/items")
+    assert 'a shard is one item, because "batched" is false' in finding.message
+    assert (finding.expected, finding.found) == ("a number of at most 1", "2")
+
+
 def test_a_relative_folder_is_fine(folder, monkeypatch):
     monkeypatch.chdir(folder)
     from pathlib import Path

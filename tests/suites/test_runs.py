@@ -80,7 +80,7 @@ def test_metric_outside_its_tolerance_fails(judge_folders: Runner, tiny: Path) -
     assert run.code == 1
     assert run.verdicts() == FAILED
     assert "test_delta_within_tolerance[tiny/half/distance]" in run.output
-    assert "to mend" in run.output
+    assert "fix" in run.output
 
 
 def test_samples_carry_what_was_measured(judged: Run) -> None:

@@ -1,8 +1,9 @@
-"""Parameters that no output depends on in fact, though the graph reads them: ones times zero, say.
+"""What parameters change in fact: outputs that depend on none, parameters that change no output.
 
-Values of some tensors are changed, and the network runs on a few items; what changes no bit of any
-output has no effect there. Tensors that hold much are tried one by one, the others together: a
-group is halved while its halves hold as much. What this takes depends on nothing but the network.
+The graph may read a parameter and yet lose it: ones times zero, say. Values of some tensors are
+changed, and the network runs on a few items; what changes no bit of any output has no effect there.
+Tensors that hold much are tried one by one, the others together: a group is halved while its halves
+hold as much. What this takes depends on nothing but the network.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import final
 
 import numpy as np
 
+from conformance.evaluation.tasks.compare import same_arrays
+from conformance.evaluation.tasks.control import zeroed
 from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import ShardArrays
 from conformance.runtimes import Network
@@ -30,6 +33,23 @@ SHARE = 32
 """A tensor matters if it holds this part of all parameters."""
 
 _STEP = 0.5
+
+
+def reached_by_parameters(
+    network: Network, vectors: VectorSet, shard: ShardArrays, outputs: Mapping[str, Array]
+) -> frozenset[str]:
+    """Return the names of the ``outputs`` on a shard that a network without parameters changes.
+
+    Without outputs to ask about nothing is run. All of them are named if that network cannot be
+    run: what is not known to be independent counts as dependent.
+    """
+    if not outputs:
+        return frozenset()
+    try:
+        empty = run_shard(network.bind_changed(zeroed), vectors, shard)
+    except ConformanceError:
+        return frozenset(outputs)
+    return frozenset(name for name in outputs if not same_arrays(outputs[name], empty[name]))
 
 
 def effect_of_parameters(network: Network, vectors: VectorSet, shard: ShardArrays) -> Json:
@@ -113,7 +133,7 @@ class _Search:
             found = self._outputs(group)
         except ConformanceError:
             return True  # a network that no longer runs has noticed
-        return any(_differ(array, expected[name]) for name, array in found.items())
+        return any(not same_arrays(array, expected[name]) for name, array in found.items())
 
     def _outputs(self, changed: Sequence[str]) -> Mapping[str, Array]:
         self._runs += 1
@@ -147,11 +167,3 @@ def _single(array: Array) -> Array:
 def _says_nothing(array: Array) -> bool:
     """Return whether no value is a number: such an output stays what it is, whatever changes."""
     return array.dtype.kind in "fc" and bool(np.isnan(array).all())
-
-
-def _differ(one: Array, other: Array) -> bool:
-    if one.shape != other.shape:
-        return True
-    if one.dtype.kind in "OUS":
-        return bool((one != other).any())
-    return not np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")

@@ -8,10 +8,13 @@ from dataclasses import asdict
 from conformance.evaluation.case import keeps_outputs
 from conformance.evaluation.tasks.compare import Magnitudes, OutputComparison
 from conformance.evaluation.tasks.declared import check_untold
-from conformance.evaluation.tasks.effect import effect_of_parameters, first_items
+from conformance.evaluation.tasks.effect import (
+    effect_of_parameters,
+    first_items,
+    reached_by_parameters,
+)
 from conformance.evaluation.tasks.kept import keep_first, keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.evaluation.tasks.reach import reached_by_parameters
 from conformance.evaluation.tasks.repeats import Repeats
 from conformance.evaluation.tasks.running import conditions, run_shard, watch_shard, watched
 from conformance.evaluation.tasks.second import second_opinion

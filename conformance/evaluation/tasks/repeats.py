@@ -34,6 +34,8 @@ _ROUNDING = 1e-12
 _BLOCK = 4096
 _ROWS = 256
 _SEED = 15938
+_SCALE = 2.0**-64
+"""Keeps sums of the largest numbers finite; all that is compared is scaled alike."""
 
 Floats = NDArray[np.float64]
 
@@ -56,10 +58,11 @@ class _Input:
             for row in range(0, items, _ROWS):
                 values = rows[row : row + _ROWS, begin : begin + _BLOCK].astype(np.float64)
                 finite = np.isfinite(values)
-                self.low = float(values.min(initial=self.low, where=finite))
-                self.high = float(values.max(initial=self.high, where=finite))
                 odd[row : row + _ROWS] |= ~finite.all(axis=1)
                 values[~finite] = 0.0
+                values *= _SCALE
+                self.low = float(values.min(initial=self.low, where=finite))
+                self.high = float(values.max(initial=self.high, where=finite))
                 sums[row : row + _ROWS] += values @ signs
         self.sums.append(sums)
         # An input without values, such as an empty cache, differs from others by its shape alone.

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from conformance.runtimes._protocol import Unread
+from conformance.runtimes.json_length import json_length
 from conformance.verdicts import Json
 
 _NOTES = "metadata"
@@ -40,7 +41,7 @@ _STRIP = (
 def unread_in_program(text: str, file: str, member: str) -> Iterator[Unread]:
     """Yield what the document ``text`` holds besides the graph, and long notes within it."""
     root = json.loads(text)
-    blanks = len(text) - _length(root)
+    blanks = len(text) - json_length(root)
     yield Unread(file, f"{member}: blanks and repeated keys", blanks)
     names = frozenset(_strings(root))
     room = 0
@@ -56,14 +57,14 @@ def unread_in_program(text: str, file: str, member: str) -> Iterator[Unread]:
             for key, each in value.items():
                 inner = f"{member}: {key[:80]}"
                 if key not in _known_keys():
-                    yield Unread(file, inner, _length({key: each}))
+                    yield Unread(file, inner, json_length({key: each}))
                 elif key == _NOTES and isinstance(each, dict):
-                    notes = _length({name: note for name, note in each.items() if name in _PYTORCH})
+                    notes = json_length({name: note for name, note in each.items() if name in _PYTORCH})
                     room -= notes
-                    yield Unread(file, f"{place}: metadata", _length(each) - notes)
+                    yield Unread(file, f"{place}: metadata", json_length(each) - notes)
                 elif key in _VALUES and isinstance(each, dict):
                     spare = {name: about for name, about in each.items() if name not in names}
-                    yield Unread(file, f"{inner} of no value", _length(spare) - _length({}))
+                    yield Unread(file, f"{inner} of no value", json_length(spare) - json_length({}))
                     waiting += ((inner, about) for name, about in each.items() if name in names)
                 elif key in _NAMED and isinstance(each, dict):
                     waiting += ((inner, part) for pair in each.items() for part in pair)
@@ -91,7 +92,3 @@ def _known_keys() -> frozenset[str]:
 
     classes = [each for each in vars(schema).values() if dataclasses.is_dataclass(each)]
     return frozenset(field.name for each in classes for field in dataclasses.fields(each))
-
-
-def _length(value: Json) -> int:
-    return len(json.dumps(value, ensure_ascii=False))

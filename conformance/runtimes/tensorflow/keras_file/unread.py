@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from conformance.runtimes._protocol import Unread
+from conformance.runtimes.json_length import json_length
 from conformance.verdicts import Json
 
 _TRAINING, _BUILDING = "compile_config", "build_config"
@@ -31,7 +32,7 @@ def unread_in_config(data: bytes, file: str) -> Iterator[Unread]:
     """Yield what nothing reads in a configuration that was read before."""
     text = data.decode(json.detect_encoding(data), "surrogatepass")
     config = json.loads(text)
-    blanks = len(data) - _length(config)
+    blanks = len(data) - json_length(config)
     yield Unread(file, "blanks and repeated keys in config.json", blanks)
     waiting: list[tuple[str, Json]] = [("config.json", config)]
     while waiting:
@@ -45,9 +46,9 @@ def unread_in_config(data: bytes, file: str) -> Iterator[Unread]:
             for key, each in value.items():
                 inner = f"{place}/{key[:80]}"
                 if known is not None and key not in known:
-                    yield Unread(file, f"{inner}, which Keras ignores", _length({key: each}))
+                    yield Unread(file, f"{inner}, which Keras ignores", json_length({key: each}))
                 elif key in _USUAL:
-                    yield Unread(file, f"{key} at {place}", _length(each) - _USUAL[key])
+                    yield Unread(file, f"{key} at {place}", json_length(each) - _USUAL[key])
                 else:
                     waiting += ((place, key), (inner, each))
 
@@ -64,11 +65,3 @@ def _known_keys(value: Mapping[str, Json]) -> frozenset[str] | None:
     if value.keys() >= _OF_CALL:
         return _OF_CALL
     return _OF_TENSOR if "keras_history" in value else None
-
-
-def _length(value: Json) -> int:
-    """Return the length of a value as JSON; 0 where it is nested too deeply to be written."""
-    try:
-        return len(json.dumps(value, ensure_ascii=False))
-    except RecursionError:
-        return 0
