@@ -129,11 +129,13 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         where=Location(unread["largest"][0]["file"], element=unread["largest"][0]["piece"])
         if pieces
         else None,
-        mend="; ".join([
-            measured.get("unused_fix")
-            or "remove them from the files: they would count as the size of the original",
-            *fixes,
-        ]),
+        mend="; ".join(
+            [
+                measured.get("unused_fix")
+                or "remove them from the files: they would count as the size of the original",
+                *fixes,
+            ]
+        ),
     )
 
 

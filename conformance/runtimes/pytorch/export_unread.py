@@ -59,7 +59,9 @@ def unread_in_program(text: str, file: str, member: str) -> Iterator[Unread]:
                 if key not in _known_keys():
                     yield Unread(file, inner, json_length({key: each}))
                 elif key == _NOTES and isinstance(each, dict):
-                    notes = json_length({name: note for name, note in each.items() if name in _PYTORCH})
+                    notes = json_length(
+                        {name: note for name, note in each.items() if name in _PYTORCH}
+                    )
                     room -= notes
                     yield Unread(file, f"{place}: metadata", json_length(each) - notes)
                 elif key in _VALUES and isinstance(each, dict):
