@@ -28,7 +28,8 @@ from safetensors.numpy import load_file
 from conformance import nnc
 from conformance.codecs import Source
 from conformance.codecs.tensors import TensorsCodec
-from conformance.evaluation.tasks.control import SEEDS, shuffled, zeroed
+from conformance.evaluation.case import SHUFFLES
+from conformance.evaluation.tasks.control import shuffled, zeroed
 from conformance.runtimes import Change
 
 Arrays: TypeAlias = Mapping[str, Any]
@@ -39,7 +40,7 @@ BATCH = 256
 LIMIT_BYTES = 1 << 34
 CONTROLS: Mapping[str, Change] = {
     "zeros": zeroed,
-    **{f"shuffled {seed}": shuffled(seed) for seed in SEEDS},
+    **{f"shuffled {seed}": shuffled(seed) for seed in SHUFFLES},
 }
 CONFIG = {
     "session.disable_quant_qdq": "1",

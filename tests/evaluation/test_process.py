@@ -188,10 +188,13 @@ def test_stopping_twice_is_harmless() -> None:
 
 
 def test_real_worker_runs_in_another_session() -> None:
+    before = set(psutil.Process().children())
     worker = Worker(LIMITS)
     worker.start()
     (child,) = [
-        p for p in psutil.Process().children() if "conformance.evaluation.worker" in p.cmdline()
+        each
+        for each in set(psutil.Process().children()) - before
+        if "conformance.evaluation.worker" in each.cmdline()
     ]
     assert os.getsid(child.pid) != os.getsid(0)
     worker.stop()

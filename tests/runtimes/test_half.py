@@ -152,7 +152,7 @@ HIDDEN = {
         [
             node("Add", ["h", "down"], ["s"]),
             node("Cast", ["s"], ["i"], to=INT64),
-            node("Max", ["i", "i"], ["m"]),
+            node("Sign", ["i"], ["m"]),
             node("Cast", ["m"], ["r"], to=F16),
         ],
         -1,

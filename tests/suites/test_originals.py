@@ -338,7 +338,8 @@ def controlled(
             RUN,
             without_effect(2),
             "fail",
-            found="w1 (4 bytes), w2 (4 bytes); tried on 4 items",
+            found="w1 (4 bytes), w2 (4 bytes); in all 8 of 84 bytes of parameters; "
+            "tried on 4 items",
             where=replace(PLACE, element="w1"),
         ),
         case(
@@ -347,7 +348,8 @@ def controlled(
             RUN,
             without_effect(8),
             "fail",
-            found=", ".join(f"{n} (4 bytes)" for n in names(8)) + "; tried on 4 items",
+            found=", ".join(f"{n} (4 bytes)" for n in names(8))
+            + "; in all 32 of 84 bytes of parameters; tried on 4 items",
         ),
         case(
             "nine-without-effect",
@@ -355,7 +357,8 @@ def controlled(
             RUN,
             without_effect(9),
             "fail",
-            found=", ".join(f"{n} (4 bytes)" for n in names(8)) + ", and 1 more; tried on 4 items",
+            found=", ".join(f"{n} (4 bytes)" for n in names(8))
+            + ", and 1 more; in all 36 of 84 bytes of parameters; tried on 4 items",
         ),
         case("reproduced", "MODEL-OUTPUT-001", RUN, ran(), evidence={"outputs": {"y": COMPARED}}),
         case(
