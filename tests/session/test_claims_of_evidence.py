@@ -14,7 +14,7 @@ from conformance.evaluation.evidence import Evidence
 from conformance.session import inquiry
 from conformance.session.claims import true_claims
 from conformance.submission import load
-from conformance.verdicts import ConformanceError, EvaluationError, NotRunError
+from conformance.verdicts import ConformanceError, EvaluationError, Location, NotRunError
 from tests import tiny_submission
 from tests.tiny_chain import TinyChain, difference
 
@@ -220,8 +220,18 @@ def test_a_metric_without_a_value_says_why(tiny: Path, claims: Claims, name: str
     broken = {"metrics": {**FOUND["original"]["metrics"]}}
     broken["metrics"]["distance"] = {"error": EvaluationError("it broke").to_json()}
     kind = "reconstruction" if name == "half" else "original"
-    with pytest.raises(EvaluationError, match="it broke"):
+    with pytest.raises(EvaluationError, match="it broke") as caught:
         claims(tiny, name, **{kind: broken})
+    assert caught.value.where is not None
+    assert caught.value.where.element == "metric 'distance'"
+
+
+def test_a_metric_without_a_value_keeps_the_place_of_its_error(tiny: Path, claims: Claims) -> None:
+    error = EvaluationError("it broke", where=Location("targets.npz"))
+    broken = {"metrics": {"top1": {"error": error.to_json()}}}
+    with pytest.raises(EvaluationError) as caught:
+        claims(tiny, original=broken)
+    assert caught.value.where == Location("targets.npz")
 
 
 def test_the_original_is_to_blame_before_the_sample(tiny: Path, claims: Claims) -> None:
