@@ -12,22 +12,26 @@ settings of glibc in it: the system time of both is printed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from measuring import Cost, Ratio, Rounds, interleaved, print_rounds, timed
+from measuring import ROOT, Cost, Ratio, Rounds, interleaved, print_rounds, timed
 
 from conformance.codecs.encodings.packing import unpack_bits
 from conformance.evaluation.process import MALLOC
 from conformance.metrics import metric
+from conformance.submission.building import build_submission
+from conformance.submission.values import Model, Submission
 
 Compute: TypeAlias = Callable[[], Any]
+SAMPLES = 300
 SSIM = """
 import numpy as np
 from conformance.metrics import metric
@@ -67,8 +71,48 @@ def measured(kind: str, prediction: Any, target: Any) -> float:
     return made.result().value
 
 
+def submission_of(samples: int) -> Submission:
+    """Return digits-cnn with that many samples more."""
+    folder = ROOT / "vectors" / "submissions" / "digits-cnn"
+    metadata = json.loads((folder / "submission.json").read_text("utf-8"))
+    last = metadata["samples"][-1]
+    metadata["samples"] += [{**last, "id": f"sample-{number}"} for number in range(samples)]
+    return build_submission(folder, metadata)
+
+
+def looked_up(submission: Submission) -> list[list[int]]:
+    """Return the places of the metrics that each sample is measured by."""
+    submission = replace(submission)  # Makes the tables of the copy.
+    places = {each.id: place for place, each in enumerate(submission.metrics)}
+    (model,), (vectors,) = submission.models, submission.vectors
+    return [
+        [places[each.id] for each in submission.metrics_on(vectors.id, model)]
+        for _ in submission.samples
+    ]
+
+
+def searched(submission: Submission) -> list[list[int]]:
+    """Return the same; all samples are searched for each of them."""
+    (model,), (vectors,) = submission.models, submission.vectors
+    return [used_on(vectors.id, model, submission) for _ in submission.samples]
+
+
+def used_on(vectors: str, model: Model, submission: Submission) -> list[int]:
+    """Return the places of the metrics on a vector set, from all that names them."""
+    samples = [sample for sample in submission.samples if sample.model == model.id]
+    named: list[Any] = [*model.metric_values]
+    for sample in samples:
+        layers = [value for layer in sample.layers for value in layer.claims.metric_values]
+        named += [*sample.metrics, *sample.claims.metric_values, *layers]
+    used = {each.metric for each in named if each.vectors == vectors}
+    return [place for place, metric in enumerate(submission.metrics) if metric.id in used]
+
+
 def pairs() -> list[Pair]:
-    """Return what is compared: logits of 200 items in 20 positions, and 4 million nibbles."""
+    """Return what is compared.
+
+    That is logits of 200 items in 20 positions, 4 million nibbles, and a submission of 300 samples.
+    """
     import torch
     from torchmetrics.functional.regression import kl_divergence
     from torchmetrics.functional.text import perplexity
@@ -81,6 +125,8 @@ def pairs() -> list[Pair]:
 
     def rows(array: Any) -> Any:
         return torch.log_softmax(torch.from_numpy(array.reshape(-1, 500)), -1)
+
+    many = submission_of(SAMPLES)
 
     def nibbles_by_bits() -> Any:
         bits = np.unpackbits(packed, bitorder="little").reshape(-1, 4)
@@ -104,6 +150,12 @@ def pairs() -> list[Pair]:
             lambda: unpack_bits(packed, 4, 2 * packed.size),
             nibbles_by_bits,
             0.15,
+        ),
+        Pair(
+            "metrics of vectors to searches",
+            lambda: looked_up(many),
+            lambda: searched(many),
+            0.05,
         ),
     ]
 

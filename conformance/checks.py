@@ -52,7 +52,7 @@ FORMAT = "Submission format 1.0"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: its stable id, where it is tested, what it is repeated over and rests on."""
+    """One check: its stable id, where it is tested, what it is repeated over, and its basis."""
 
     id: str
     module: str

@@ -50,7 +50,7 @@ def main() -> None:
         _end(str(error), ExitCode.USAGE)
     except OSError as error:
         place = one_line(f"{error.filename}: ") if error.filename else ""
-        mend = "  to mend   correct the path, or make it readable and writable"
+        mend = "  fix       correct the path, or make it readable and writable"
         _end(f"{place}{error.strerror or error}\n{mend}", ExitCode.USAGE)
 
 

@@ -86,16 +86,16 @@ def test_tensor_digests(subject: Subject, judge: Judge) -> None:
         for name, facts in judge.evidence("decode")["tensors"].items()
         if name in claimed or "optional" not in facts
     }
-    judge.require(
-        bool(claimed) or not measured,
-        "no digest of any tensor is claimed",
-        expected=f"the digests of {len(measured)} tensors as they are decoded",
-        found="none",
-        where=Location(METADATA, pointer=f"{subject.pointer}/claims/tensor_digests"),
-        mend="claim the digest of each tensor that your encoder wants decoded; "
-        f"`nnr-conformance measure DIR {subject.sample.id}` shows those of this tool",
-    )
-    if not claimed:
+    if measured and not claimed:
+        judge.require(
+            False,
+            "no digest of any tensor is claimed",
+            expected=f"the digests of {len(measured)} tensors as they are decoded",
+            found="none",
+            where=Location(METADATA, pointer=f"{subject.pointer}/claims/tensor_digests"),
+            mend="claim the digest of each tensor that your encoder wants decoded; "
+            f"`nnr-conformance measure DIR {subject.sample.id}` shows those of this tool",
+        )
         return
     judge.require_none(
         Problem(

@@ -117,6 +117,7 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         f"{each['bytes']} bytes in {each['file']} ({each['piece']})" for each in unread["largest"]
     ]
     more = unread["count"] - len(pieces)
+    fixes = dict.fromkeys(each["fix"] for each in unread["largest"] if each["fix"])
     judge.require(
         unread["bytes"] <= most,
         "the files of the model hold many bytes that nothing reads",
@@ -128,7 +129,13 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         where=Location(unread["largest"][0]["file"], element=unread["largest"][0]["piece"])
         if pieces
         else None,
-        mend="remove them from the files: they would count as the size of the original",
+        mend="; ".join(
+            [
+                measured.get("unused_fix")
+                or "remove them from the files: they would count as the size of the original",
+                *fixes,
+            ]
+        ),
     )
 
 
@@ -139,11 +146,13 @@ def test_parameters_have_an_effect(subject: Subject, judge: Judge) -> None:
     without = effect["without_effect"]
     shown = [f"{each['name']} ({each['bytes']} bytes)" for each in without[:MOST_NAMED]]
     more = [f"and {len(without) - MOST_NAMED} more"] if len(without) > MOST_NAMED else []
+    lost = sum(each["bytes"] for each in without)
     judge.require(
         not without,
         "changing some parameters changes no output",
         expected="parameters that outputs depend on: their bytes count in the parameter factor",
-        found=", ".join([*shown, *more]) + f"; tried on {effect['items']} items",
+        found=", ".join([*shown, *more]) + f"; in all {lost} of {effect['bytes']} bytes of "
+        f"parameters; tried on {effect['items']} items",
         where=Location(
             subject.model.files[0].rel_filepath, element=without[0]["name"] if without else None
         ),
@@ -264,14 +273,16 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
             + unlike_defaults(judge.format_that_runs),
         )
         widest = measured["widest_atol"][name]
+        if widest is None:
+            continue
         judge.require(
-            widest is None or allowed.atol <= widest * AS_WRITTEN,
+            allowed.atol <= widest * AS_WRITTEN,
             f"the output tolerance is so wide that it says nothing about {name!r}",
-            expected=f"atol at most {widest or 0:.10g}: 5% of the median over items of the root "
-            "mean square of the measured output (1e-05 if it is zero)",
+            expected=f"atol at most {widest:.10g}: 5% of the median over items of the root mean "
+            "square of the measured output (1e-05 if it is zero)",
             found=f"{allowed.atol:g}",
             where=Location(METADATA, pointer=f"{subject.pointer}/output_tolerance/atol"),
-            mend=f"declare the tolerance that two laboratories need, {widest or 0:.10g} or less",
+            mend=f"declare the tolerance that two laboratories need, {widest:.10g} or less",
         )
     _require_declared_outputs(subject, judge, measured)
     judge.passed("the declared outputs were reproduced", evidence={"outputs": compared})
@@ -309,6 +320,16 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
     allowed = subject.vectors.output_tolerance
     (other,) = subject.others
     compared = judge.evidence("agreement")
+    if not compared["outputs"]:
+        judge.require(
+            False,
+            "there are no outputs to compare",
+            expected="the outputs of both networks",
+            found="none",
+            where=Location(METADATA, pointer=subject.pointer),
+            mend="declare the networks' outputs",
+        )
+        return
     for name, output in sorted(compared["outputs"].items()):
         judge.require(
             output["violations"] == 0,
@@ -320,15 +341,7 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
             mend="export both formats from the same trained parameters, or declare an "
             "output_tolerance that the two runtimes need",
         )
-    spread = max((float(o["max_abs"]) for o in compared["outputs"].values()), default=0.0)
-    judge.require(
-        bool(compared["outputs"]),
-        "there are no outputs to compare",
-        expected="the outputs of both networks",
-        found="none",
-        where=Location(METADATA, pointer=subject.pointer),
-        mend="declare the networks' outputs",
-    )
+    spread = max(float(output["max_abs"]) for output in compared["outputs"].values())
     judge.passed(f"the outputs differ by at most {spread:.3g}", evidence=compared)
 
 

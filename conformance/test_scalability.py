@@ -159,6 +159,16 @@ def test_tensors_alone(judge: Judge) -> None:
     measured = judge.evidence("access")
     table, size = list(accesses(measured)), measured["file_bytes"]
     evidence = {"file_bytes": size, "tensors": [each.to_json() for each in table]}
+    if not table:
+        judge.require(
+            False,
+            "the sample holds no tensor that could be decoded alone",
+            expected="a tensor, decoded without the others",
+            found=f"no tensors in {size} bytes",
+            where=judge.place_in_sample(),
+            mend='remove "random_access" from the claims, or submit a sample that holds tensors',
+        )
+        return
     for each in table:
         judge.require(
             each.sha256 == each.whole_sha256,
@@ -181,7 +191,7 @@ def test_tensors_alone(judge: Judge) -> None:
     )
     judge.passed(
         f"{len(table)} of {measured['count']} tensors decoded alone, from at most "
-        f"{max((each.bytes_read for each in table), default=0)} of {size} bytes",
+        f"{max(each.bytes_read for each in table)} of {size} bytes",
         evidence=evidence,
     )
 
@@ -196,7 +206,9 @@ def test_compressed_form_runs(subject: Subject, judge: Judge) -> None:
         "vectors": subject.vectors.id,
         **{name: measured[name] for name in ("rounds", "items", "original", "compressed")},
     }
+    # What is timed comes after a run on all items, and depends on the machine.
+    items = subject.vectors.items
     judge.passed(
-        f"the sample itself ran on {measured['ran_on']} items, without reconstruction",
-        evidence={"ran_on": measured["ran_on"]},
+        f"the sample itself ran on {items} items, without reconstruction",
+        evidence={"ran_on": items},
     )

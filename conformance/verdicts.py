@@ -84,7 +84,7 @@ class Finding:
     """What one check found about one subject.
 
     ``check`` is the stable id of the check (``SAMPLE-DECODE-001``), ``subject`` what was checked
-    (``digits-cnn/int8-qdq``), ``clause`` the text the check rests on.
+    (``digits-cnn/int8-qdq``), ``clause`` the basis of the check.
     """
 
     check: str
@@ -123,8 +123,8 @@ class Finding:
             ("where", str(self.where) if self.where else ""),
             ("expected", self.expected),
             ("found", self.found),
-            ("to mend", self.mend),
-            ("rests on", self.clause),
+            ("fix", self.mend),
+            ("basis", self.clause),
         ]
         head = f"{self.check} {self.verdict.value}: {self.subject}: {self.message}"
         return labelled(head, rows)
@@ -141,7 +141,7 @@ def command_to_repeat(folder: str, findings: Iterable[tuple[str, str]]) -> str:
 
 
 class ConformanceError(Exception):
-    """Something is wrong with submitted material, said so that its owner can mend it."""
+    """Something is wrong with submitted material, said so that its owner can fix it."""
 
     verdict: ClassVar[Verdict] = Verdict.FAIL
 
@@ -191,7 +191,7 @@ class ConformanceError(Exception):
             ("where", str(self.where) if self.where else ""),
             ("expected", self.expected),
             ("found", self.found),
-            ("to mend", self.mend),
+            ("fix", self.mend),
         ]
         return labelled(self.message, rows)
 

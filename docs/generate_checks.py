@@ -24,7 +24,7 @@ it again. `nnr-conformance checks` prints the list.
 The id of a check never changes its meaning, and is never used for another. The test is what pytest
 knows it by: `-k test_schema` selects it, and `[subject]` follows in the name of each repetition.
 What a finding says beyond its check is explained in [report.md](report.md#findings);
-[submitters.md](submitters.md#what-findings-mean-and-how-to-mend-them) helps with mending.
+[submitters.md](submitters.md#what-findings-mean-and-how-to-fix-them) helps with mending.
 """
 
 _SUITES = {
@@ -349,7 +349,7 @@ def _suite(module: str, checks: list[Check]) -> Iterator[str]:
         yield f"- **If not:** {FAILURES[check.id]}"
         yield f"- **Checked for:** {OVER[check.over]}"
         yield f"- **Test:** `{check.test}`"
-        yield f"- **Rests on:** {check.clause}"
+        yield f"- **Basis:** {check.clause}"
         yield f"- **Required:** {'yes' if check.required else 'no, it is advice'}\n"
 
 

@@ -22,7 +22,7 @@ This page is written by `docs/generate_nnc_rules.py` from `conformance/nnc/inspe
 the constraints in `conformance/nnc/syntax/`; change those and run it again.
 
 `nnr-conformance nnc validate FILE` holds a bitstream against every rule. Each violation says what
-is wrong, where (byte and bit, unit, syntax element), what was expected and found, how to mend it,
+is wrong, where (byte and bit, unit, syntax element), what was expected and found, how to fix it,
 and which command shows the place; see [nnc-inspect.md](nnc-inspect.md). The id of a rule never
 changes its meaning, and is never used for another.
 
@@ -72,7 +72,7 @@ def _section(topic: str, rules: Iterator[Rule]) -> Iterator[str]:
         yield f"### {rule.id}\n"
         yield f"{rule.text}.\n"
         yield f"- **If not:** {rule.meaning}"
-        yield f"- **To mend:** {rule.mend}."
+        yield f"- **Fix:** {rule.mend}."
         yield f"- **Severity:** {rule.severity}\n"
 
 

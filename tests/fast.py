@@ -16,7 +16,10 @@ TESTS = Path(__file__).parent
 MARKER = "fast"
 PARTS = (
     *("nnc", "reference", "report", "session", "submission", "tensorfiles"),
-    *("metrics/test_arguments.py", "metrics/test_tolerance.py", "metrics/test_uncertainty.py"),
+    *("suites/test_decoding.py", "suites/test_metadata.py", "suites/test_metrics.py"),
+    *("suites/test_originals.py", "suites/test_scalability.py", "suites/test_updates.py"),
+    *("metrics/test_arguments.py", "metrics/test_classes.py", "metrics/test_inputs.py"),
+    *("metrics/test_language.py", "metrics/test_tolerance.py", "metrics/test_uncertainty.py"),
     *("test_checks.py", "test_jsonschemas.py", "test_registry.py", "test_verdicts.py"),
 )
 """Folders and files."""

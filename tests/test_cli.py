@@ -175,7 +175,7 @@ def test_every_problem_is_told_with_its_place_and_how_to_mend_it(call: Cli, tiny
     (tiny / "notes.txt").write_text("left over", encoding="utf-8")
     ended = call("check", tiny)
     assert ended.code == 1
-    for said in ("SUBMISSION-LICENSE-001", "/license", "titel", "notes.txt", "to mend", "rests on"):
+    for said in ("SUBMISSION-LICENSE-001", "/license", "titel", "notes.txt", "fix", "basis"):
         assert said in ended.out
     assert "3 problems found" in ended.out
 
@@ -206,7 +206,7 @@ def test_metadata_that_cannot_be_read_exit_with_2(
     ended = call("check", *options, tmp_path / "folder")
     assert ended.code == 2
     assert said in ended.err
-    assert "to mend" in ended.err
+    assert "fix" in ended.err
 
 
 def test_fix_shows_the_difference_and_keeps_a_backup(call: Cli, tiny: Path) -> None:
@@ -630,7 +630,7 @@ def test_slip_is_one_screen_and_exit_code_2(call: Cli, slips: None, arguments: t
     ended = call(*arguments)
     assert ended.code == 2
     assert ended.err.startswith("error: ")
-    assert "to mend" in ended.err
+    assert "fix" in ended.err
     assert len((ended.out + ended.err).splitlines()) <= SCREEN
     assert "Traceback" not in ended.out + ended.err
 
@@ -667,7 +667,7 @@ def test_folder_nobody_may_write_to_is_a_slip(
     ended = call("check", "--fix", tiny)
     assert ended.code == 2
     assert ended.err.startswith(f"error: {tiny}/submission.json.bak: Permission denied")
-    assert "to mend" in ended.err
+    assert "fix" in ended.err
 
 
 def test_run_without_a_folder_says_so(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_what_is_listed_is_there(name):
         ("nnc/fuzz", False),
         ("metrics", True),
         ("metrics/test_tolerance.py", True),
-        ("metrics/test_language.py", False),
+        ("metrics/test_detection.py", False),
         ("runtimes", False),
         ("test_verdicts.py", True),
         ("test_cli.py", False),

@@ -173,8 +173,8 @@ def test_a_finding_is_written_with_all_that_helps_to_mend_it() -> None:
         "  where     int8.bin byte 5",
         "  expected  12 bytes",
         "  found     7 bytes",
-        "  to mend   submit the whole file",
-        "  rests on  a clause",
+        "  fix       submit the whole file",
+        "  basis     a clause",
     ]
 
 

@@ -40,6 +40,9 @@ build upon; ``layering``: all layers of a sample at one go; ``mutation``: bitstr
 they should not be applied; ``compressed-run``: time a sample that is a network, and the original,
 on one vector set; ``access``: decode single tensors of a sample."""
 
+SHUFFLES = (1, 2, 3)
+"""Seeds of the shuffled networks that a control runs, after the one of zeros."""
+
 Step: TypeAlias = tuple[str, int]
 """A part of a sample: the sample's id, and the part's place in it."""
 
@@ -94,11 +97,16 @@ class Case:
         return f"{self.kind} {subject}{part}{mutated}{on}"
 
     @property
+    def networks(self) -> int:
+        """How many networks the case runs on all vectors: it has the time of a case for each."""
+        return 1 + len(SHUFFLES) if self.kind == "control" else 1
+
+    @property
     def reference(self) -> Case | None:
         """The case whose evidence this one is compared with, or None."""
-        if self.kind == "agreement" and self.other_model is not None:
+        if self.other_model is not None:
             return Case("original", self.other_model, vectors=self.other_vectors)
-        return self.own if self.kind in ("control", "reconstruction", "mixture") else None
+        return self.own
 
     @property
     def own(self) -> Case | None:
@@ -182,7 +190,7 @@ def _declared(case: Case, submission: Submission) -> dict[str, Json]:
     if case.sample is not None:
         sample = sample_of(case, submission)
         declared["sample"] = _declared_of_sample(sample)
-        declared["compared"] = sample.same_tensors_as is not None or submission.is_equalled(sample)
+        declared["compared"] = submission.is_compared(sample)
     declared["steps"] = [_declared_of_sample(submission.sample(name)) for name, _ in case.steps]
     if case.vectors is not None:
         vectors = submission.vector_set(case.vectors)

@@ -115,6 +115,7 @@ class Executor:
             "root": str(self.loaded.root),
             "metadata_sha256": self.loaded.metadata_sha256,
             "case": asdict(case),
+            "networks": case.networks,
             "out": str(draft),
             "reference": str(reference.folder) if reference else None,
             "own": str(own.folder) if own else None,
@@ -168,7 +169,7 @@ class Executor:
                     f"{file.rel_filepath} is not the file that was declared",
                     expected="the SUBMISSION-FILE checks pass for it",
                     found="one of them did not pass",
-                    mend="mend the finding on that file first",
+                    mend="fix the finding on that file first",
                 )
                 return self._failed(case, error)
         return None
@@ -215,7 +216,7 @@ def _obstacle(needed: Evidence) -> ConformanceError | None:
         f"{needed.case} has to succeed first",
         expected=f"usable evidence of {needed.case}",
         found=found,
-        mend=f"mend the findings on {needed.case} first",
+        mend=f"fix the findings on {needed.case} first",
     )
 
 

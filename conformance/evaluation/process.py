@@ -25,7 +25,7 @@ from typing import IO
 
 from conformance.evaluation.kernels import kernel_environment
 from conformance.evaluation.leftovers import make_folder, sweep
-from conformance.evaluation.limits import Limits
+from conformance.evaluation.limits import Limits, networks_of
 from conformance.verdicts import (
     CaseTimeoutError,
     ConformanceError,
@@ -106,15 +106,16 @@ class Worker:
 
     def _ask(self, request: Json) -> Json:
         self.start()
+        networks = networks_of(request)
         try:
-            deadline = time.monotonic() + self.limits.wall_seconds
+            deadline = time.monotonic() + self.limits.times(networks).wall_seconds
             self._send(request)
-            answer = json.loads(self._receive(deadline))
+            answer = json.loads(self._receive(deadline, networks))
         except ConformanceError:
             self.stop()
             raise
         except (OSError, ValueError):
-            raise self._death() from None
+            raise self._death(networks) from None
         if answer["error"] is not None:
             raise error_from_json(answer["error"])
         return answer["result"]
@@ -149,7 +150,7 @@ class Worker:
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
         self._process.stdin.flush()
 
-    def _receive(self, deadline: float) -> bytes:
+    def _receive(self, deadline: float, networks: int) -> bytes:
         """Return one line from the worker; ``b""`` never: an early end raises ``ValueError``."""
         if self._process is None or self._process.stdout is None:
             raise OSError("the worker is not running")
@@ -160,14 +161,14 @@ class Worker:
                 left = deadline - time.monotonic()
                 # An answer that came too late is none, even if nobody looked before it came.
                 if left <= 0 or not selector.select(left):
-                    raise _timeout(self.limits.wall_seconds, "wall-clock time")
+                    raise _timeout(self.limits.wall_seconds, networks, "wall-clock time")
                 chunk = os.read(pipe.fileno(), 1 << 20)
                 if not chunk or len(line) > ANSWER_LIMIT:
                     raise ValueError("the worker ended its answer early, or never")
                 line += chunk
         return bytes(line)
 
-    def _death(self) -> ConformanceError:
+    def _death(self, networks: int) -> ConformanceError:
         """Return the error that tells how the worker ended, and clear it away."""
         if self._process is None:
             return EvaluationError("the evaluation worker could not be started")
@@ -177,7 +178,7 @@ class Worker:
         code, said = self._process.returncode, self._last_words()
         self.stop()
         if code == -signal.SIGXCPU:
-            return _timeout(self.limits.cpu_seconds, "CPU time")
+            return _timeout(self.limits.cpu_seconds, networks, "CPU time")
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         return EvaluationError(
             "the worker process died while it evaluated this case",
@@ -248,10 +249,12 @@ def _close(stream: IO[bytes]) -> None:
         stream.close()
 
 
-def _timeout(seconds: float, what: str) -> CaseTimeoutError:
+def _timeout(seconds: float, networks: int, what: str) -> CaseTimeoutError:
+    total = seconds * networks
+    each = f": {seconds:g} s for each of {networks} networks" if networks > 1 else ""
     return CaseTimeoutError(
         f"the case went past its {what}",
-        expected=f"an answer within {seconds:g} s",
-        found=f"none after {seconds:g} s",
+        expected=f"an answer within {total:g} s{each}",
+        found=f"none after {total:g} s",
         mend="split the vectors into smaller sets, or raise --case-timeout",
     )

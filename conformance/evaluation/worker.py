@@ -15,7 +15,12 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from conformance.evaluation.limits import Limits, apply_to_this_process, renew_cpu_limit
+from conformance.evaluation.limits import (
+    Limits,
+    apply_to_this_process,
+    networks_of,
+    renew_cpu_limit,
+)
 from conformance.evaluation.memory import peak, reset_peak, trim
 from conformance.verdicts import ConformanceError, EvaluationError, Json
 
@@ -28,8 +33,8 @@ def serve(requests: BinaryIO, answers: BinaryIO, *, questions: bool = False) -> 
     # still reading metadata.
     desk = _desk(limits, questions)
     for line in requests:
-        renew_cpu_limit(limits)
         request = json.loads(line)
+        renew_cpu_limit(limits.times(networks_of(request)))
         if "prepare" in request:
             desk.prepare(**request["prepare"])
             continue

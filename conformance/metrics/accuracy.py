@@ -72,7 +72,7 @@ class TopKAccuracy(CorrectItems):
             correct = (prediction == target)[:, 0]
         else:
             check_ids("target", target, classes, np.ones(target.shape, np.bool_))
-            scores = np.moveaxis(values["prediction"], self._axis, -1).reshape(-1, classes)
+            scores = values["prediction"].reshape(len(target), classes)  # other axes have length 1
             correct = _rank(scores, target) < self._k
         return np.stack([correct, np.ones(len(correct))], axis=1)
 
@@ -85,7 +85,7 @@ class TopKAccuracy(CorrectItems):
                 found=describe(values["prediction"]),
                 mend="Use metric kind 'f1' or 'confusion-matrix' for classes at many positions.",
             )
-        if self._k > 1 and self._k >= (classes or 1):
+        if self._k > 1 and (classes is None or self._k >= classes):
             refuse(
                 "prediction",
                 f"k is {self._k}, but there are not more classes than that: any guess is right",

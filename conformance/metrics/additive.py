@@ -42,9 +42,9 @@ class AdditiveMetric(Metric):
 
     def __init__(self) -> None:
         self._rows: list[Floats] = []
-        self._dropped: Floats | None = None
         self._items = 0
-        self._broken: list[int] = [0, 0]
+        self._broken_items = 0
+        self._broken_values = 0
         self._counted: Counter[str] = Counter()
         self._distinct: defaultdict[str, set[Hashable]] = defaultdict(set)
 
@@ -74,20 +74,19 @@ class AdditiveMetric(Metric):
         finite, replaced = split_non_finite(self.roles, values)
         with np.errstate(all="ignore"):  # what is not finite shows in the value
             rows = np.array(self.statistics(finite), dtype=np.float64).reshape(items, -1)
-        rows[replaced > 0] = np.nan
+        broken = replaced > 0
+        rows[broken] = np.nan
         self._items += items
-        self._broken[0] += int((replaced > 0).sum())
-        self._broken[1] += int(replaced.sum())
+        self._broken_items += int(broken.sum())
+        self._broken_values += int(replaced.sum())
         self._keep(rows)
 
     def result(self) -> Measurement:
         """Return the measurement of all batches."""
         if not self._items:
             refuse_empty(self.kind)
-        if self._dropped is not None:
-            return self._measurement(self._dropped, None)
-        statistics = np.concatenate(self._rows)
-        return self._measurement(statistics.sum(axis=0), statistics)
+        rows = np.concatenate(self._rows)
+        return self._measurement(rows.sum(axis=0), rows if self._fits(rows) else None)
 
     def _measurement(self, totals: Floats, statistics: Floats | None) -> Measurement:
         with np.errstate(all="ignore"):
@@ -101,21 +100,21 @@ class AdditiveMetric(Metric):
         )
 
     def _keep(self, rows: Floats) -> None:
-        if self._dropped is None and self._items * rows.shape[1] <= STATISTICS_LIMIT:
-            self._rows.append(rows)
-            return
-        held = [self._dropped] if self._dropped is not None else []
-        held += [kept.sum(axis=0) for kept in self._rows]
-        self._dropped = np.sum([*held, rows.sum(axis=0)], axis=0)
-        self._rows = []
+        self._rows.append(rows)
+        if not self._fits(rows):
+            self._rows = [np.sum([kept.sum(axis=0) for kept in self._rows], axis=0, keepdims=True)]
+
+    def _fits(self, rows: Floats) -> bool:
+        return bool(self._items * rows.shape[1] <= STATISTICS_LIMIT)
 
     def _remarks(self, totals: Floats) -> Mapping[str, Json]:
         return self.details(totals) if np.isfinite(totals).all() else {}
 
     def _exceptions(self, statistics: Floats | None) -> dict[str, Json]:
         said: dict[str, Json] = {}
-        if self._broken[0]:
-            said["non_finite_items"], said["non_finite_values"] = self._broken
+        if self._broken_items:
+            said["non_finite_items"] = self._broken_items
+            said["non_finite_values"] = self._broken_values
         if statistics is None:
             said["no_interval"] = (
                 f"the statistics per item are more than {STATISTICS_LIMIT} numbers: only sums kept"

@@ -28,7 +28,7 @@ from conformance.verdicts import Json
 PADDING = -1
 """The label of a row that holds no box."""
 
-_COCO_THRESHOLDS = [round(0.5 + 0.05 * step, 2) for step in range(10)]
+_COCO_THRESHOLDS = [twentieths / 20 for twentieths in range(10, 20)]
 _NO_INTERVAL = "average precision ranks the boxes of all items together: it is no sum over items"
 _BOXES = Count("target boxes", 1, "boxes to be found")
 
@@ -185,7 +185,7 @@ class MeanAveragePrecision(Metric):
             evaluation.params.areaRngLbl = ["all"]
             evaluation.evaluate()
             evaluation.accumulate()
-        precision: Floats = evaluation.eval["precision"][:, :, :, 0, 0]
+        precision: Floats = evaluation.eval["precision"].squeeze(axis=(3, 4))
         return precision
 
     def _dataset(self, annotations: list[dict[str, Any]]) -> Any:

@@ -148,10 +148,10 @@ class Perplexity(AdditiveMetric):
     def _of_item(logits: NDArray[Any], ids: NDArray[Any], counted: NDArray[Any]) -> float:
         """Return the sum of -log probability of one item in nat."""
         logits, ids = logits[counted], ids[counted]
-        return sum(
-            float(_surprise(as_float64("prediction", logits[part]), ids[part]).sum())
-            for part in _parts(*logits.shape)
-        )
+        surprise = np.empty(len(ids))
+        for part in _parts(*logits.shape):
+            surprise[part] = _surprise(as_float64("prediction", logits[part]), ids[part])
+        return float(surprise.sum())
 
 
 def _parts(rows: int, classes: int) -> Iterator[slice]:

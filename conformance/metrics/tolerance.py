@@ -51,7 +51,7 @@ class NoInterval:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict and what it rests on.
+    """A verdict and its basis.
 
     ``delta`` is value - reference, ``loss`` how much worse that is, ``bound`` the greatest loss
     allowed and ``upper`` the greatest improvement, all in units of the metric. ``margin`` is the

@@ -100,7 +100,7 @@ def influences(metric: Metric, statistics: Floats) -> Floats:
     """
     items, width = statistics.shape
     totals = statistics.sum(axis=0)
-    at_once = max(1, _CELLS // max(1, width))
+    at_once = max(1, _CELLS // width)
     parts = [
         metric.finish(totals) - metric.finish(totals - statistics[begin : begin + at_once])
         for begin in range(0, items, at_once)
@@ -162,7 +162,7 @@ def student(probability: float, freedom: int) -> float:
 
 def _hall(t: float, bend: float) -> float:
     """Return the studentised difference that Hall's transformation takes to ``t``."""
-    if abs(bend) < _SAME:
+    if math.isclose(bend, 0.0, abs_tol=_SAME):
         return t
     return (math.cbrt(1 + 3 * bend * (t - bend / 2)) - 1) / bend
 
@@ -226,8 +226,8 @@ def _moved(
     perplexity and PSNR do, it bends the end of the interval. NaN where it has no value.
     """
     deviation, unit = _deviations(influence)
-    squares = float(np.square(deviation).sum())
-    weights = 1 + deviation * (len(influence) * change / unit / squares if squares else 0.0)
+    squares = float(np.square(deviation).sum())  # at least 1, or all deviations are 0
+    weights = 1 + deviation * (len(influence) * change / unit / max(1.0, squares))
     with np.errstate(all="ignore"):
         return _difference(metric, weights @ reference, weights @ sample)
 
@@ -237,7 +237,7 @@ def _different(reference: Floats, sample: Floats, influence: Floats) -> int:
     unequal = int((reference != sample).any(axis=1).sum())
     middle = np.median(influence)
     off = np.abs(influence - middle)
-    return min(unequal, int((off > _SAME * np.abs(influence).max(initial=0.0)).sum()))
+    return min(unequal, int((off > _SAME * np.abs(influence).max()).sum()))
 
 
 def _too_few(different: int, items: int, distinct: int) -> NoInterval | None:

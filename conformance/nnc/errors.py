@@ -70,7 +70,7 @@ class NncError(Exception):
             ("where", str(self.position)),
             ("expected", self.expected),
             ("found", self.found),
-            ("to mend", self.mend),
+            ("fix", self.mend),
         ]
         return labelled(self.message, rows)
 

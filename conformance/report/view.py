@@ -79,7 +79,8 @@ class View:
     """Everything a page shows.
 
     ``sample_verdicts`` has the gravest one by sample id, ``with_parameters`` the samples whose
-    parameters were compared, ``kinds`` what a sample is if it is no network by itself.
+    parameters were compared, ``kinds`` what a sample is if it is no network by itself,
+    ``interval_methods`` the metrics whose intervals each method gave.
     """
 
     report: Mapping[str, Json]
@@ -94,6 +95,7 @@ class View:
     curves: tuple[Curve, ...]
     trees: tuple[Tree, ...]
     kinds: Mapping[str, str]
+    interval_methods: tuple[tuple[str, tuple[str, ...]], ...]
     speeds: tuple[Speed, ...]
     environment: tuple[tuple[str, str], ...]
     timing: tuple[tuple[str, str], ...]
@@ -115,6 +117,7 @@ def view_of(report: Mapping[str, Json]) -> View:
         curves=curves_of(report),
         trees=trees_of(report),
         kinds=kinds_of(report),
+        interval_methods=_interval_methods(report["samples"]),
         speeds=speeds_of(report),
         environment=tuple(_rows(report["environment"])),
         timing=tuple(
@@ -188,6 +191,17 @@ def _sample_verdicts(findings: Iterable[Mapping[str, Json]]) -> dict[str, str]:
             sample = entry["subject"].partition("/")[2].partition("/")[0].partition("@")[0]
             by_sample.setdefault(sample, []).append(Verdict(entry["verdict"]))
     return {sample: worst(verdicts).value for sample, verdicts in by_sample.items()}
+
+
+def _interval_methods(
+    samples: Iterable[Mapping[str, Json]],
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    metrics: dict[str, dict[str, None]] = {}
+    for sample in samples:
+        for row in sample["metrics"]:
+            if row["interval"]:
+                metrics.setdefault(row["interval"]["method"], {})[row["metric"]] = None
+    return tuple((method, tuple(named)) for method, named in metrics.items())
 
 
 def _rows(value: Mapping[str, Json], nesting: int = 1) -> Iterator[tuple[str, str]]:

@@ -96,12 +96,14 @@ class Unread:
 
     ``file`` is as displayed, ``piece`` says what they are and where. Graph, code and what a
     container needs (headers, directories, alignment) are not among them, and neither are
-    parameters that no output depends on: these have names of their own.
+    parameters that no output depends on: these have names of their own. ``fix`` says how to remove
+    them, where that is no more than a line.
     """
 
     file: str
     piece: str
     bytes: int
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,7 @@ class Network(Protocol):
 
     @property
     def unused_fix(self) -> str:
-        """How to save the model without its unused parameters; empty if that is not known."""
+        """How to save the model without what its outputs do not need; empty if not known."""
 
     @property
     def unused_files(self) -> tuple[str, ...]:

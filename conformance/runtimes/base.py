@@ -17,7 +17,7 @@ from conformance.runtimes.running import FREE_BATCH, FunctionRunner
 class StoringNetwork:
     """What every network says of its stored tensors, by its ``inventory``, and its ends.
 
-    ``unused_fix`` says how to save the model without its unused parameters, where the format knows.
+    ``unused_fix`` says how to save the model without what its outputs do not need, if known.
     """
 
     inventory: Inventory

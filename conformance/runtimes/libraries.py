@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 from importlib.metadata import PackageNotFoundError, version
@@ -33,10 +34,14 @@ def library(module: str, format: str, extra: str) -> Any:
 
 def versions_of(*distributions: str) -> dict[str, str]:
     """Return the installed version of each distribution; one that is not installed is left out."""
-    found: dict[str, str] = {}
-    for name in distributions:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {name: _version_of(name) for name in distributions}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+@functools.cache
+def _version_of(distribution: str) -> str | None:
+    """Return the version; a network is opened often, and to tell it is to parse a file."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +45,10 @@ def true_claims(folder: Path, name: str, limits: Limits | None = None) -> str:
         runs = [each for each in listed.get("vectors", ()) if each.model and each.model.id == name]
         if runs and name not in samples:
             values = [row for run in runs for row in _original_values(executor, listed, run)]
-            return json.dumps({"metric_values": values}, indent=2)
-        return json.dumps(_measure(executor, loaded, sample_subject(loaded, name)), indent=2)
+            made: Json = {"metric_values": values}
+        else:
+            made = _measure(executor, loaded, sample_subject(loaded, name))
+        return json.dumps(made, indent=2)
 
 
 def _original_values(executor: Executor, listed: Listed, run: Subject) -> Iterator[Json]:
@@ -53,9 +56,8 @@ def _original_values(executor: Executor, listed: Listed, run: Subject) -> Iterat
     if run.vectors is None:
         raise ValueError(f"{run.id} is about no vectors")
     for metric, row in result_of(executor, run.case("original"))["metrics"].items():
-        if "error" in row:
-            raise error_from_json(row["error"])
-        yield _value(listed, metric, run.vectors.id, row["value"], row["value"])
+        value = _measured(metric, row)
+        yield _value(listed, metric, run.vectors.id, value, value)
 
 
 def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
@@ -158,19 +160,28 @@ def _row(executor: Executor, listed: Listed, run: Subject, use: MetricUse) -> Js
     """Return the value of one metric on the vectors of ``run``."""
     # What is wrong with the original is reported by its own case; the sample's would point there.
     original = result_of(executor, run.case("original"))["metrics"][use.metric]
+    reference = _measured(use.metric, original)
     row = result_of(executor, run.case("reconstruction"))["metrics"][use.metric]
-    if "error" in row:
-        raise error_from_json(row["error"])
-    return _value(listed, use.metric, use.vectors, row["value"], original["value"])
+    return _value(listed, use.metric, use.vectors, _measured(use.metric, row), reference)
+
+
+def _measured(metric: str, row: Mapping[str, Json]) -> Json:
+    """Return a value, or raise its error; one that knows no place is that of the metric."""
+    if "error" not in row:
+        return row["value"]
+    error = error_from_json(row["error"])
+    error.where = error.where or Location(METADATA, element=f"metric {metric!r}")
+    raise error
 
 
 def _value(listed: Listed, metric: str, vectors: str, value: Json, reference: Json) -> Json:
     """Return a claim of a value, with a tolerance that SUBMISSION-TOLERANCE-001 accepts."""
     uses = [run.use for run in listed["delta"] if run.use is not None]
     tolerances = [u.tolerance for u in uses if (u.metric, u.vectors) == (metric, vectors)]
-    scales = [abs(float(reference)) if t.type == "relative" else 1.0 for t in tolerances]
-    losses = [t.bound * scale for t, scale in zip(tolerances, scales, strict=True)]
-    widest = widest_of_value(float(value), min(filter(None, losses), default=0.0))
+    original = abs(float(reference))
+    losses = [t.bound * (original if t.type == "relative" else 1.0) for t in tolerances]
+    # What accepts no loss admits a tolerance of at least the default.
+    widest = widest_of_value(float(value), min(filter(None, losses), default=math.inf))
     return {
         "metric": metric,
         "vectors": vectors,

@@ -135,11 +135,12 @@ def _mend(judgement: Judgement, interval: Interval | None, needed: int | None) -
         return "find out why the metric is no finite number on this network"
     if judgement.verdict is not Verdict.UNDECIDED:
         return "compress less, or declare a tolerance that the use case accepts"
+    # Without an interval, less confidence decides nothing either.
+    other = "ask for less confidence" if interval else 'leave "confidence" out of the tolerance'
     if needed is None:
-        return "submit more reference vectors, or ask for less confidence"
+        return f"submit more reference vectors, or {other}"
     what = "decide it" if interval else "give an interval"
-    items = f"about {needed} distinct items would {what}"
-    return f"submit more reference vectors ({items}), or ask for less confidence"
+    return f"submit more reference vectors (about {needed} distinct items would {what}), or {other}"
 
 
 def _interval(data: Mapping[str, Json] | None) -> Interval | None:

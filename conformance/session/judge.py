@@ -103,7 +103,7 @@ class Judge:
                 "the metadata are not sound enough for this check to say anything",
                 expected=f"{gate} passes",
                 found=f"{gate} did not pass",
-                mend=f"mend the findings of {gate} first",
+                mend=f"fix the findings of {gate} first",
             )
 
     @property
@@ -249,7 +249,7 @@ class Judge:
                 "the bitstream was not applied: it names another parent",
                 expected="UPDATE-PARENT-001 passes",
                 found="another parent than the one that it names",
-                mend="mend the finding of UPDATE-PARENT-001 first",
+                mend="fix the finding of UPDATE-PARENT-001 first",
             )
 
     def evidence_of_other(self, kind: Kind) -> Mapping[str, Json]:
@@ -297,7 +297,7 @@ class Judge:
                     f"{self.metric.id!r} could not be measured on {other.id}",
                     expected="a value of the original in every format",
                     found=evidence.error.message if evidence.error else "an error",
-                    mend="mend the findings on that model first",
+                    mend="fix the findings on that model first",
                 )
             values[other.model.id] = float(row["value"])
         return values
@@ -318,7 +318,7 @@ class Judge:
             f"{which} did not pass for what this check needs",
             expected=f"{which} passes",
             found=error.message,
-            mend=f"mend the finding of {which} first",
+            mend=f"fix the finding of {which} first",
         )
 
     def require(

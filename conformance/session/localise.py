@@ -36,7 +36,7 @@ def localise_loss(
     with inquiry(folder, limits) as (loaded, executor):
         subject = sample_subject(loaded, sample)
         submission = valid(loaded)
-        chosen = next(each for each in submission.samples if each.id == sample)
+        chosen = submission.sample(sample)
         use = _use(chosen, metric)
         errors = result_of(executor, subject.case("decode"))["parameters"]
         names = _names(chosen, errors)

@@ -5,6 +5,7 @@ Only one process has an :class:`Outcome`: the one the user started.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +21,7 @@ from conformance.session.run import Target
 from conformance.session.summary import print_verdict
 from conformance.session.waivers import Waiver, unused_waivers, why_unused
 from conformance.session.writing import UNFINISHED, ReportWriter
-from conformance.text import one_line
+from conformance.text import one_line, wrapped
 from conformance.verdicts import ConformanceError, EvaluationError, ExitCode, Finding
 
 SUITES = Path(__file__).parents[1]
@@ -44,6 +45,7 @@ class Outcome:
             targets, Path(config.getoption("report")), self._waivers, environment_block(limits)
         )
         self._progress: ProgressLine | None = None
+        self._columns: int | None = None
         self._plugins = config.pluginmanager
         self.finished = False
         self._begun = self._refused = False
@@ -75,6 +77,7 @@ class Outcome:
         terminal = self._plugins.get_plugin("terminalreporter")
         if terminal is not None and terminal.isatty and terminal.verbosity == 0:
             self._progress = ProgressLine(len(tests))
+            self._columns = shutil.get_terminal_size().columns
             terminal.showfspath = False
 
     @pytest.hookimpl(tryfirst=True)
@@ -99,6 +102,8 @@ class Outcome:
             if message["inference"] is not None:
                 target.inference[message["test"]] = message["inference"]
             self._failures += report.failed
+            if self._columns and isinstance(report.longrepr, str):
+                report.longrepr = wrapped(report.longrepr, self._columns)
             if self._progress is not None:
                 self._progress.advance(message["test"].partition("::")[2])
         elif report.failed:
@@ -146,7 +151,7 @@ class Outcome:
         for name, report in self._writer.reports.items():
             place = self._writer.places[name]
             root = self._targets[name].loaded.root
-            print_verdict(terminalreporter, name, report, place, root)
+            print_verdict(terminalreporter, name, report, place, root, self._columns)
             if place.name == UNFINISHED:
                 terminalreporter.line(f"  not replaced: the finished report in {place.parent}")
         if any(target.selected is not None for target in self._targets.values()):

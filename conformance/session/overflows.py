@@ -30,7 +30,8 @@ def overflows_in(measured: Mapping[str, Json]) -> Iterator[OverflowWords]:
     for place, each in enumerate(found[:SHOWN]):
         on = "a batch" if each["item"] is None else f"item {each['item']}"
         rest = len(found) - SHOWN
-        more = f"; {rest} more tensors overflow" if place == SHOWN - 1 and rest > 0 else ""
+        others = "1 more tensor overflows" if rest == 1 else f"{rest} more tensors overflow"
+        more = f"; {others}" if place == SHOWN - 1 and rest > 0 else ""
         yield OverflowWords(
             each["tensor"],
             f"{each['tensor']!r}, which {each['operator']} writes, overflows in {each['type']}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -25,11 +26,15 @@ class ProgressLine:
         self._stream.flush()
 
     def text(self, elapsed: float, subject: str) -> str:
-        """Return the line after ``elapsed`` seconds: ``[ 34/120] 28 %, about 12 s left · …``."""
+        """Return the line after ``elapsed`` seconds: ``[ 34/120] 28 %, about 12 s left · …``.
+
+        It is cut to the width of the terminal: what wraps is not overwritten.
+        """
         share = self._done / self._total if self._total else 1.0
         left = elapsed / share - elapsed if share else 0.0
         count = f"[{self._done:>{len(str(self._total))}}/{self._total}]"
-        return f"{count} {share:.0%}, about {_human(left)} left · {one_line(subject)[:60]}"
+        line = f"{count} {share:.0%}, about {_human(left)} left · {one_line(subject)}"
+        return line[: shutil.get_terminal_size().columns - 1]
 
     def clear(self) -> None:
         """Remove the line."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance.caller import as_typed
-from conformance.text import one_line
+from conformance.report.build import check_verdicts
+from conformance.text import one_line, wrapped
 from conformance.verdicts import REFUSING, Finding, Json, Verdict, command_to_repeat
 
 COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
@@ -20,32 +21,42 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
 
 
 def print_verdict(
-    terminal: Any, name: str, report: Mapping[str, Json], folder: Path, submission: Path
+    terminal: Any,
+    name: str,
+    report: Mapping[str, Json],
+    folder: Path,
+    submission: Path,
+    columns: int | None = None,
 ) -> None:
-    """Print the verdict of one ``submission``, whose reports are in ``folder``, to ``terminal``."""
-    counts = ", ".join(
-        f"{count} {verdict}"
-        for verdict, count in report["summary"].items()
-        if count and verdict != "planned"
-    )
-    advisory = sum(_is_advice(finding) for finding in report["findings"])
+    """Print the verdict of one ``submission``, whose reports are in ``folder``, to ``terminal``.
+
+    Lines are broken to ``columns``, if any are given.
+    """
+    advice = check_verdicts(filter(_is_advice, report["findings"]))
+    counted = dict(report["summary"])
+    for verdict in advice:
+        counted[verdict.value] -= 1
+    counted["advisory"] = len(advice)
+    counts = ", ".join(f"{n} {word}" for word, n in counted.items() if n and word != "planned")
     planned, selected = report["summary"]["planned"], report.get("selected")
     partial = "" if report["complete"] else " (partial: the run was stopped)"
     part = f" (selected: {selected} of {planned} checks)" if selected is not None else ""
-    verdict = report["verdict"]
+    outcome = report["verdict"]
     terminal.line(
-        one_line(f"{name}: {verdict.upper()}{part}{partial} — {counts} of {planned} checks"),
+        one_line(f"{name}: {outcome.upper()}{part}{partial} — {counts} of {planned} checks"),
         bold=True,
-        **{COLOUR[verdict]: True},
+        **{COLOUR[outcome]: True},
     )
-    if advisory:
-        terminal.line(f"  {advisory} advisory: worth a look, and no part of the verdict")
+    if advice:
+        terminal.line("  advisory: worth a look, but not part of the verdict")
     for finding in _told_again(report["findings"]):
-        terminal.line(str(Finding.from_json({key: finding[key] for key in FIELDS})))
+        text = str(Finding.from_json({key: finding[key] for key in FIELDS}))
+        terminal.line(wrapped(text, columns) if columns else text)
         again = command_to_repeat(str(submission), [(finding["check"], finding["subject"])])
         terminal.line(one_line(f"  to repeat {again}"))
     page = one_line(as_typed(str(folder / "report.html")))
-    terminal.line(f"  reports: {page} (and report.json, report.md, junit.xml)")
+    reports = f"  reports: {page} (and report.json, report.md, junit.xml)"
+    terminal.line(wrapped(reports, columns) if columns else reports)
 
 
 def _is_advice(finding: Mapping[str, Json]) -> bool:

@@ -20,7 +20,7 @@ from conformance.session.waivers import Waiver
 from conformance.text import one_line
 from conformance.verdicts import REFUSING, ConformanceError, Json
 
-REWRITE_SECONDS = 2.0
+REWRITE_SECONDS = 10.0
 """How old a partial report may grow before it is written anew, if that is quickly done."""
 REWRITE_SHARE = 10
 """Partial reports take at most one part in so many of a run's time."""

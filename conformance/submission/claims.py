@@ -42,7 +42,8 @@ def find_missing_claims(data: Json) -> Iterator[Problem]:
     for at, sample in entries(data, "samples"):
         model = sample.get("model")
         uses = [_pair(use) for _, use in entries(sample, "metrics")]
-        judged = [use for use in uses if use[0] in metrics and owners.get(use[1], 0) == model]
+        of_model = {vectors for vectors, owner in owners.items() if owner == model}
+        judged = [use for use in uses if use[0] in metrics and use[1] in of_model]
         yield from missing("sample", (*at, "claims"), sample.get("claims"), judged)
         for inner, layer in entries(sample, "layers"):
             yield from missing("layer", (*at, *inner, "claims"), layer.get("claims"), judged)

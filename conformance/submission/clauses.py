@@ -1,4 +1,4 @@
-"""Which text a demand on the metadata rests on."""
+"""The basis of a demand on the metadata."""
 
 from __future__ import annotations
 

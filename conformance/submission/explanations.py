@@ -192,14 +192,17 @@ def _explain_length(breach: Breach) -> Iterator[Violation]:
     )
 
 
+def _reason(breach: Breach) -> str:
+    """Return the reason of a demand that another value makes: it has no type."""
+    return "" if "type" in breach.schema else f": {breach.description}"
+
+
 def _explain_too_few(breach: Breach) -> Iterator[Violation]:
     wanted = f"at least {count(breach.demand, 'entry', 'entries')}"
     description = breach.description
     expected = f"{wanted}: {description}" if description else wanted
     found = "an empty list" if not breach.value else ""
-    # A demand without a type of its own is one that another value makes: say which.
-    reason = "" if "type" in breach.schema else f": {description}"
-    message = f"{breach.name} has too few entries{reason}"
+    message = f"{breach.name} has too few entries{_reason(breach)}"
     yield _violation(breach, message, expected, f"Give {wanted}.", found)
 
 
@@ -220,7 +223,8 @@ _BOUNDS = {
 
 def _explain_bound(breach: Breach) -> Iterator[Violation]:
     wanted = f"a number of {_BOUNDS[breach.keyword]} {shown(breach.demand)}"
-    yield _violation(breach, f"{breach.name} is out of range", wanted, f"Write {wanted}.")
+    message = f"{breach.name} is out of range{_reason(breach)}"
+    yield _violation(breach, message, wanted, f"Write {wanted}.")
 
 
 _EXPLAINERS: dict[str, Callable[[Breach], Iterator[Violation]]] = {

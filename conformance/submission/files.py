@@ -47,7 +47,7 @@ class FileFacts:
 
 
 def path_fault(path: str) -> tuple[str, str] | None:
-    """Return what makes ``path`` unfit for a submission and how to mend it, or None."""
+    """Return what makes ``path`` unfit for a submission and how to fix it, or None."""
     parts = path.split("/")
     absolute = path.startswith("/") or (len(path) > 1 and path[1] == ":" and path[0].isalpha())
     faults = (
@@ -88,11 +88,11 @@ def open_confined(root: Path, path: str) -> Iterator[BinaryIO]:
             _check_kind(path, os.stat(name, dir_fd=parent, follow_symlinks=False), False)
             descriptor = os.open(name, _FILE, dir_fd=parent)
         except FileNotFoundError as error:
-            mend = "Add the file, mend the path, or take it out of submission.json."
+            mend = "Add the file, correct the path, or take it out of submission.json."
             raise _refusal(path, "the file is missing", "no such file", mend) from error
         except OSError as error:
             found = error.strerror or str(error)
-            mend = "Make the file readable, or mend the path."
+            mend = "Make the file readable, or correct the path."
             raise _refusal(path, "the file cannot be read", found, mend) from error
         stream = stack.enter_context(open(descriptor, "rb", buffering=0))  # noqa: PTH123
         yield stream

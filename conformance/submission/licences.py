@@ -50,7 +50,7 @@ def _licensing() -> Licensing:
 
 @functools.lru_cache(maxsize=1024)
 def _complaint(expression: str) -> tuple[str, str] | None:
-    """Return what is wrong and how to mend it, or None."""
+    """Return what is wrong and how to fix it, or None."""
     from license_expression import ExpressionError
 
     try:

@@ -20,7 +20,7 @@ _PLACES_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend, at ``pointer`` of the metadata or, without one, about ``file``.
+    """One thing to fix, at ``pointer`` of the metadata or, without one, about ``file``.
 
     ``also`` are further places with the same problem. ``at_key`` says that the key is wrong and
     not its value; ``place`` is needed only where the pointer does not tell two places apart.

@@ -1,7 +1,7 @@
 """Whether what refers to an entry of the submission names one that exists.
 
 One missing entry that many places refer to is one problem, and so is a vector set of another
-model: there is one thing to mend.
+model: there is one thing to fix.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _foreign(owner: str, user: str, uses: list[tuple[Pointer, str]]) -> Problem:
         message=f"the vectors {shown(used)} are not for the model {shown(user)}",
         expected=f"vectors whose model is {shown(user)}",
         found=f"{shown(used)}, whose model is {shown(owner)}",
-        mend="Name vectors of this model here, or mend the model that the vectors name.",
+        mend="Name vectors of this model here, or correct the model that the vectors name.",
         clause=clause_of(first),
         pointer=first,
         also=[pointer for pointer, _ in others],

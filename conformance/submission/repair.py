@@ -51,7 +51,7 @@ class Repairs:
 
 
 def plan_repairs(folder: Path) -> Repairs:
-    """Measure what is listed in ``folder`` and plan to mend sizes, digests and sums of sizes.
+    """Measure what is listed in ``folder`` and plan to fix sizes, digests and sums of sizes.
 
     Entries whose file is missing or unsafe are left as they are. Raise
     :exc:`UnreadableSubmissionError` if the metadata cannot be read, and :exc:`ConformanceError` if
@@ -64,7 +64,7 @@ def plan_repairs(folder: Path) -> Repairs:
             where=Location(file=METADATA, pointer=pointer_text(document.repeats[0].pointer)),
             expected="each key once in an object",
             found=f"a second {document.repeats[0].pointer[-1]!r}",
-            mend="Delete or rename one of them, then mend the rest.",
+            mend="Delete or rename one of them, then fix the rest.",
         )
     wrong = [field for field in mechanical_fields(document) if field.new != field.old]
     return Repairs(

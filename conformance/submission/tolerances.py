@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from conformance.submission.clauses import TOLERANCE
 from conformance.submission.pieces import VALUE_TOLERANCE
@@ -59,17 +60,18 @@ def find_empty_tolerances(data: Json) -> Iterator[Problem]:
     ways = _CLAIMS if any(entries(data, "samples")) else ()
     for keys in ways:
         for pointer, entry in entries(data, *keys):
-            if str(entry.get("metric")) not in metrics:
+            value, tolerance = entry.get("value"), entry.get("tolerance", VALUE_TOLERANCE)
+            pair = str(entry.get("metric")), str(entry.get("vectors"))
+            if pair[0] not in metrics or not _is_number(value) or not _is_number(tolerance):
                 continue
-            loss = losses.get((str(entry.get("metric")), str(entry.get("vectors"))), 0.0)
-            widest = widest_of_value(_number(entry.get("value")), loss)
-            declared = "tolerance" in entry
-            tolerance = _number(entry["tolerance"]) if declared else VALUE_TOLERANCE
+            loss = losses.get(pair, 0.0)
+            widest = widest_of_value(value, loss)
             if tolerance > widest * AS_WRITTEN:
-                yield _too_wide_value(pointer, tolerance, widest, loss, is_declared=declared)
+                is_declared = "tolerance" in entry
+                yield _too_wide_value(pointer, tolerance, widest, loss, is_declared=is_declared)
     for pointer, vectors in entries(data, "vectors", "output_tolerance"):
-        relative = _number(vectors.get("rtol"))
-        if relative > WIDEST:
+        relative = vectors.get("rtol")
+        if _is_number(relative) and relative > WIDEST:
             yield _too_wide(
                 (*pointer, "rtol"), f"at most {WIDEST:g}: {WIDEST:.0%} of a value", f"{relative:g}"
             )
@@ -84,7 +86,9 @@ def _accepted_losses(data: Json) -> dict[tuple[str, str], float]:
     references = _references(data)
     losses: dict[tuple[str, str], float] = {}
     for model, metric, vectors, tolerance, _ in _uses(data):
-        loss = _number(tolerance.get("bound"))
+        loss = tolerance.get("bound")
+        if not _is_number(loss):
+            continue
         if tolerance.get("type") == "relative":
             _, value = references.get((model, metric, vectors), ((), 0.0))
             loss *= abs(value)
@@ -93,9 +97,9 @@ def _accepted_losses(data: Json) -> dict[tuple[str, str], float]:
     return losses
 
 
-def _number(value: Json) -> float:
-    """Return a number as it is; 0 for anything else, which the schema refuses."""
-    return float(value) if type(value) in {int, float} else 0.0
+def _is_number(value: Json) -> TypeGuard[float]:
+    """Return whether a value is a number; the schema refuses all else where one is needed."""
+    return type(value) in {int, float}
 
 
 def _too_wide_value(
@@ -140,7 +144,7 @@ def _references(data: Json) -> dict[tuple[str, str, str], tuple[Pointer, float]]
         )
         for at, model in entries(data, "models")
         for inner, value in entries(model, "metric_values")
-        if type(value.get("value")) in {int, float}
+        if _is_number(value.get("value"))
     }
 
 

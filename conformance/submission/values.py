@@ -445,6 +445,7 @@ class Submission:
     )
     _used: Mapping[tuple[str, str], frozenset[str]] = field(init=False, repr=False, compare=False)
     _equalled: frozenset[str] = field(init=False, repr=False, compare=False)
+    _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # Looked up for every case: to search then would be quadratic in samples.
@@ -454,6 +455,8 @@ class Submission:
         object.__setattr__(self, "_used", _used_metrics(self.models, self.samples))
         equalled = frozenset(s.same_tensors_as for s in self.samples if s.same_tensors_as)
         object.__setattr__(self, "_equalled", equalled)
+        places = {sample.id: place for place, sample in enumerate(self.samples)}
+        object.__setattr__(self, "_places", places)
 
     def model(self, id: str) -> Model:
         """Return the model with this id."""
@@ -476,9 +479,13 @@ class Submission:
         used = self._used.get((model.id, vectors), frozenset())
         return tuple(metric for metric in self.metrics if metric.id in used)
 
-    def is_equalled(self, sample: Sample) -> bool:
-        """Return whether another sample says that it has the tensors of this one."""
-        return sample.id in self._equalled
+    def place_of(self, sample: Sample) -> int:
+        """Return the place in the metadata of the sample with the id of this one."""
+        return self._places[sample.id]
+
+    def is_compared(self, sample: Sample) -> bool:
+        """Return whether this sample or another one says that both have the same tensors."""
+        return sample.same_tensors_as is not None or sample.id in self._equalled
 
 
 def _used_metrics(

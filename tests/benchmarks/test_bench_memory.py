@@ -11,6 +11,7 @@ from bench_memory import MIB, Measured, Peak, main, watch, written
 from large_submission import LAYERS, MODEL, SAMPLE, bytes_needed, write_submission
 
 from conformance.submission import load
+from tests.evaluation.bench import edit
 
 PARAMETERS = 600
 
@@ -34,6 +35,18 @@ def test_the_sample_is_close_to_the_original(submission):
     values = floor.values_of(submission)
     assert values[MODEL] == {"distance@random": 0.0}
     assert 0 < values[SAMPLE]["distance@random"] < 1e-3
+
+
+def test_the_bare_script_runs_the_controls(submission):
+    values = floor.values_of(submission)
+    controls = values.keys() - {MODEL, SAMPLE}
+    assert controls == {f"{MODEL} zeros", *(f"{MODEL} shuffled {seed}" for seed in (1, 2, 3))}
+    assert all(values[name]["distance@random"] > 1e-3 for name in controls)
+
+
+def test_without_a_sample_there_are_no_controls(submission):
+    edit(submission, lambda metadata: metadata.update(samples=[]))
+    assert floor.values_of(submission).keys() == {MODEL}
 
 
 def test_files_fit_into_the_room_that_is_asked_for(submission):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import json
 import time
 from collections.abc import Iterator
@@ -20,8 +18,9 @@ from conformance.evaluation.tasks import Desk
 from conformance.session.judge import Judge
 from conformance.session.loading import load_targets
 from conformance.submission import load
-from conformance.verdicts import ConformanceError, Finding
+from conformance.verdicts import Finding
 from tests.evaluation.bench import LIMITS
+from tests.judged import concluded
 
 
 class DeskWorker(Worker):
@@ -83,16 +82,7 @@ def findings(root: Path, *checks: str) -> Iterator[Finding]:
         if checks and planned.check.id not in checks:
             continue
         judge = Judge(planned.check, planned.subject, target.loaded.problems, metrics, look_up)
-        module = importlib.import_module(f"conformance.{planned.check.module}")
-        test = getattr(module, planned.check.test)
-        given = {"judge": judge, "subject": planned.subject}
-        wanted = inspect.signature(test).parameters
-        try:
-            test(**{name: given[name] for name in wanted if name in given})
-        except ConformanceError as error:
-            yield from judge.conclude(error)
-        else:
-            yield from judge.conclude()
+        yield from concluded(judge)
 
 
 def told(root: Path, *checks: str) -> dict[str, str]:

@@ -109,7 +109,7 @@ def _confidence(metadata: dict) -> None:
     metadata["metrics"][1]["tolerance"]["confidence"] = 0.99
 
 
-def _only_sample(metadata: dict) -> None:
+def _targets_only(metadata: dict) -> None:
     """No sample is judged by a metric against the original, and none declares its value."""
     for owner in (*metadata["models"], *(each["claims"] for each in metadata["samples"])):
         owner["metric_values"] = owner["metric_values"][:1]
@@ -207,6 +207,13 @@ def test_a_case_is_tried_once_what_it_builds_upon_has_succeeded(
     assert list(prerequisites(case, built(metadata))) == needed
 
 
+def test_outputs_are_compared_with_those_of_the_original_on_the_same_vectors() -> None:
+    compared = (CONTROL, RECONSTRUCTION, replace(RECONSTRUCTION, kind="mixture"))
+    assert {case.reference for case in compared} == {case.own for case in compared} == {ORIGINAL}
+    alone = (*CASES[:2], DECODE, replace(RECONSTRUCTION, kind="compressed-run"))
+    assert {case.reference for case in alone} == {case.own for case in alone} == {None}
+
+
 def test_a_case_about_no_sample_has_none(metadata: dict) -> None:
     with pytest.raises(ValueError, match="original linear@test is about no sample"):
         sample_of(ORIGINAL, built(metadata))
@@ -235,7 +242,7 @@ def test_interval_has_the_level_that_is_asked_for(metadata: dict) -> None:
     assert confidence_levels(ORIGINAL, asked) == {"top1": 0.9, "distance": 0.95}
 
 
-@pytest.mark.parametrize(("change", "kept"), [(lambda _: None, True), (_only_sample, False)])
+@pytest.mark.parametrize(("change", "kept"), [(lambda _: None, True), (_targets_only, False)])
 def test_outputs_are_kept_where_a_metric_compares_with_them(
     metadata: dict, change: Change, kept: bool
 ) -> None:
@@ -292,7 +299,7 @@ def test_evidence_is_that_of_the_other_format_as_it_is_declared(
 
 
 @pytest.fixture
-def anew() -> Iterator[None]:
+def uncached() -> Iterator[None]:
     """What is known of the machine is looked up once for a process."""
     known = (versions, machine, source_digest)
     for each in known:
@@ -307,7 +314,7 @@ def test_versions_name_what_computes() -> None:
 
 
 def test_versions_are_those_of_what_is_installed(
-    anew: None, monkeypatch: pytest.MonkeyPatch
+    uncached: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def version(name: str) -> str:
         if name == "numba":
@@ -320,14 +327,14 @@ def test_versions_are_those_of_what_is_installed(
 
 
 def test_versions_name_the_packages_of_plug_ins(
-    anew: None, monkeypatch: pytest.MonkeyPatch
+    uncached: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Registry, "versions", lambda registry: {registry.noun: "2.0"})
     assert {versions()[noun] for noun in ("codec", "model format", "metric kind")} == {"2.0"}
 
 
 def test_evidence_is_that_of_the_sources_as_they_are(
-    anew: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    uncached: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """All modules of the package, by name, and nothing that lies next to it."""
     package = tmp_path / "package"
@@ -340,7 +347,7 @@ def test_evidence_is_that_of_the_sources_as_they_are(
         return source_digest()
 
     first = digest_with("package/metric.py", "a = 1\n")
-    assert digest_with("beside.py", "a = 1\n") == first
+    assert digest_with("next_to.py", "a = 1\n") == first
     assert digest_with("package/notes.txt", "a = 1\n") == first
     second = digest_with("package/metric.py", "a = 2\n")
     (package / "metric.py").rename(package / "metrics.py")
@@ -348,7 +355,7 @@ def test_evidence_is_that_of_the_sources_as_they_are(
 
 
 def test_machines_with_other_instructions_are_others(
-    anew: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    uncached: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Floating-point kernels are chosen by them; their order says nothing."""
     listed = tmp_path / "cpuinfo"
@@ -367,7 +374,7 @@ def test_machines_with_other_instructions_are_others(
 
 
 def test_a_machine_that_lists_no_instructions_has_a_name(
-    anew: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    uncached: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(case_module, "Path", lambda _: tmp_path / "cpuinfo")
     assert machine().startswith(f"{platform.machine()}-")
@@ -505,8 +512,8 @@ def _sample(metadata: dict, id: str) -> Any:
 
 
 def _more_files(metadata: dict) -> None:
-    sample = _sample(metadata, "u")
-    sample["files"].append(sample["files"][0])
+    for sample in (_sample(metadata, name) for name in ("u", "o")):
+        sample["files"].append(sample["files"][0])
 
 
 def _contexts(metadata: dict) -> None:
@@ -521,7 +528,7 @@ def _weights(metadata: dict) -> None:
     _sample(metadata, "m")["merge_of"][0]["weight"] = 2.0
 
 
-STATES = [state(step) for step in ("base#0", "u#0", "u#1", "m#0", "s#0")]
+STATES = [state(step) for step in ("base#0", "u#0", "u#1", "o#0", "m#0", "s#0")]
 
 
 @pytest.mark.parametrize(

@@ -380,7 +380,7 @@ def test_an_error_travels_down_the_chain_as_what_was_not_run(chain: TinyChain) -
         assert isinstance(error, NotRunError)
         assert error.message == "state a#0 has to succeed first"
         assert error.found == broken_error.message
-        assert "mend the findings on state a#0 first" in error.mend
+        assert "fix the findings on state a#0 first" in error.mend
     assert [n for n in evaluation.asked if n.startswith("state")] == ["state base#0", "state a#0"]
 
 

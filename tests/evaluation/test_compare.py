@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pytest
 
-from conformance.evaluation.tasks.compare import Magnitudes, OutputComparison
+from conformance.evaluation.tasks.compare import Magnitudes, OutputComparison, same_arrays
 from conformance.submission.values import OutputTolerance
 from conformance.verdicts import ConformanceError
 
@@ -64,12 +65,15 @@ def test_infinite_declaration_is_met_by_nothing_else() -> None:
 def test_scale_is_the_largest_finite_declared_value() -> None:
     assert compared([1.0], [-3.0])["scale"] == 3.0
     assert compared([np.inf, 1.0], [np.inf, 1.0])["scale"] == 1.0
+    assert compared([0.25], [0.25])["scale"] == 0.25
+    assert compared(np.zeros((0, 3)), np.zeros((0, 3)))["scale"] == 0.0
     assert compared(["cat"], ["cat"])["scale"] == 0.0
 
 
 def test_texts_are_compared_by_equality() -> None:
     found = compared(["cat", "dog"], ["cat", "cow"])
     assert (found["violations"], found["worst"]) == (1, "[1]")
+    assert compared(["1", "cat"], [1, 2])["violations"] == 1
 
 
 def test_shards_add_up() -> None:
@@ -106,6 +110,11 @@ def test_nothing_of_a_number_is_left_out(measured: np.ndarray, declared: np.ndar
     assert compared(measured, measured)["violations"] == 0
 
 
+def test_large_integers_differ_by_one_where_double_precision_sees_no_difference() -> None:
+    found = compared(np.array([2**62 + 1]), np.array([2**62]))
+    assert (found["max_abs"], found["worst"]) == (1.0, "[0]")
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64])
 def test_integers_are_compared_by_steps_and_not_in_proportion(dtype: type) -> None:
     declared, near = np.array([100, 0], dtype), np.array([101, 0], dtype)
@@ -116,6 +125,9 @@ def test_integers_are_compared_by_steps_and_not_in_proportion(dtype: type) -> No
 def test_truth_values_are_compared_by_equality_whatever_their_type() -> None:
     assert compared([True, False], [True, True], atol=5.0, rtol=0.05)["violations"] == 1
     assert compared([True, False], [1, 0])["violations"] == 0
+    found = compared([True, False, True], [True, True, True])
+    assert (found["max_abs"], found["worst"]) == (1.0, "[1]")
+    assert compared([True], [True])["max_abs"] == 0.0
 
 
 def widest(*shards: object, batched: bool = True) -> float | None:
@@ -138,10 +150,12 @@ ITEMS = np.array([[3.0, 4.0], [0.0, 2.0], [1e30, 0.0]])
         ([[2.0, -2.0, 4.0]], True, 0.05 * 2.0),
         ([np.float32(-4.0)], False, 0.05 * 4.0),
         ([np.zeros((5, 2)), ITEMS[:1]], True, 0.05 * 12.5**0.5),
+        ([np.zeros((5, 2)), [[0.3, -0.3]]], True, 0.05 * 0.3),
         ([np.zeros((5, 2))], True, 1e-5),
         ([[[np.inf, 4.0, -4.0], [np.nan, np.nan, np.nan]]], True, 0.05 * 4.0),
         ([[[np.nan], [np.inf]]], True, 1e-5),
         ([np.zeros((3, 0))], True, 1e-5),
+        ([np.zeros((0, 3)), ITEMS[:1]], True, 0.05 * 12.5**0.5),
         ([[[1e200, 1e200]]], True, 0.05 * 1e200),
         ([[[1e-200, 1e-200]]], True, 0.05 * 1e-200),
         ([np.array([[3 + 4j]])], True, 0.05 * 5.0),
@@ -151,8 +165,18 @@ ITEMS = np.array([[3.0, 4.0], [0.0, 2.0], [1e30, 0.0]])
         ([np.array(["cat"])], True, None),
     ],
     ids=[
-        *("median", "shards", "not-batched", "item-axis", "rank-0", "zeros-left-out", "all-zero"),
-        *("non-finite", "nothing-finite", "no-values", "huge", "tiny", "complex", "integers"),
+        *("median", "shards", "not-batched", "item-axis", "rank-0", "zeros-left-out"),
+        *("zeros-and-small", "all-zero"),
+        *(
+            "non-finite",
+            "nothing-finite",
+            "no-values",
+            "no-items",
+            "huge",
+            "tiny",
+            "complex",
+            "integers",
+        ),
         *("few-integers", "truth-values", "texts"),
     ],
 )
@@ -161,3 +185,28 @@ def test_widest_atol_is_a_part_of_the_median_item(
 ) -> None:
     found = widest(*shards, batched=batched)
     assert found == (None if expected is None else pytest.approx(expected, rel=1e-12))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ([1.0, np.nan], [1.0, np.nan], True),
+        ([1.0, 2.0], [1.0, 3.0], False),
+        ([[1.0, 1.0]], [1.0, 1.0], False),
+        ([1, 0], [1.0, 0.0], True),
+        (np.array([17], np.int8), np.array([16], ml_dtypes.float8_e4m3fn), False),
+        (np.array([16], np.int8), np.array([16], ml_dtypes.float8_e4m3fn), True),
+        ([2**62 + 1], [2**62], False),
+        (["cat"], ["cat"], True),
+        (["cat", "dog"], ["cat", "cow"], False),
+        (["1"], [1], True),
+        (["cat"], [2], False),
+    ],
+    ids=[
+        *("nan", "a-value", "shape", "type", "narrow-type", "narrow-type-equal", "large-integer"),
+        *("strings", "a-string", "string-and-number", "string-and-other-number"),
+    ],
+)
+def test_arrays_are_the_same_if_all_values_are(a: object, b: object, same: bool) -> None:
+    assert same_arrays(np.asarray(a), np.asarray(b)) is same
+    assert same_arrays(np.asarray(b), np.asarray(a)) is same

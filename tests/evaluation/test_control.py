@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
-from conformance.evaluation.tasks.control import SEEDS, shuffled, zeroed
+from conformance.evaluation.case import SHUFFLES
+from conformance.evaluation.tasks.control import shuffled, zeroed
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
 from tests.evaluation.bench import Bench, edit, write_around
@@ -52,8 +53,23 @@ def test_all_runs_count_where_each_is_an_item(tmp_path: Path) -> None:
 
 def test_shuffled_networks_compute_with_permuted_parameters(tmp_path: Path) -> None:
     found = controls(tmp_path, network(), ONES)["metrics"]["error"]["shuffled"]
-    permuted = [shuffled(seed)("W", WEIGHT) for seed in SEEDS]
+    permuted = [shuffled(seed)("W", WEIGHT) for seed in SHUFFLES]
     assert found == [{"value": pytest.approx(np.abs(ONES @ each).mean())} for each in permuted]
+
+
+def test_shuffled_networks_are_the_same_in_every_version() -> None:
+    """What a report says of controls does not change with a release."""
+    assert [shuffled(seed)("w", np.arange(6)).tolist() for seed in SHUFFLES] == [
+        [1, 3, 5, 2, 0, 4],
+        [1, 0, 3, 5, 4, 2],
+        [1, 5, 4, 3, 0, 2],
+    ]
+
+
+def test_one_value_that_differs_from_the_others_is_enough(tmp_path: Path) -> None:
+    weight = np.array([[3.0, 1.0], [3.0, 3.0]], np.float32)
+    found = controls(tmp_path, network(weight=weight), ONES)["metrics"]["error"]
+    assert len(found["shuffled"]) == len(SHUFFLES)
 
 
 @pytest.mark.parametrize("weight", [np.full((2, 2), 3.0), np.full((2, 2), 0.0)])
@@ -62,6 +78,12 @@ def test_nothing_is_shuffled_where_no_permutation_changes_anything(
 ) -> None:
     found = controls(tmp_path, network(weight=weight.astype(np.float32)), ONES)
     assert found["metrics"]["error"]["shuffled"] == []
+
+
+def test_nothing_is_shuffled_in_a_single_number_that_is_none(tmp_path: Path) -> None:
+    weight = np.array([np.nan], np.float32)
+    made = network(helper.make_node("Mul", ["x", "W"], ["y"]), weight=weight)
+    assert controls(tmp_path, made, ONES)["metrics"]["error"]["shuffled"] == []
 
 
 def test_value_that_is_no_number_is_one(tmp_path: Path) -> None:
@@ -104,7 +126,7 @@ TYPES = [
 @pytest.mark.parametrize("dtype", TYPES, ids=lambda dtype: np.dtype(dtype).name)
 def test_elements_are_permuted_as_they_are_stored(dtype: type) -> None:
     array = np.arange(1, 7).reshape(2, 3).astype(dtype)
-    for seed in SEEDS:
+    for seed in SHUFFLES:
         made = shuffled(seed)("w", array)
         assert (made.dtype, made.shape) == (array.dtype, array.shape)
         assert sorted(made.reshape(-1).astype(complex).real) == [1, 2, 3, 4, 5, 6]
@@ -122,7 +144,7 @@ def test_two_elements_change_places_whatever_the_seed(seed: int) -> None:
 
 def test_tensors_of_one_shape_are_not_permuted_alike() -> None:
     array = np.arange(100)
-    made = [shuffled(seed)(name, array).tolist() for seed in SEEDS for name in "ab"]
+    made = [shuffled(seed)(name, array).tolist() for seed in SHUFFLES for name in "ab"]
     assert len({tuple(each) for each in made}) == len(made)
 
 

@@ -106,6 +106,9 @@ def test_what_has_no_effect_is_advice(tmp_path: Path) -> None:
     assert (used.check, used.verdict) == ("MODEL-FILES-001", Verdict.PASS)
     assert effect_of.verdict is Verdict.FAIL
     assert "changing some parameters changes no output" in effect_of.message
-    assert effect_of.found == f"pad0 ({4 * PADDING} bytes); tried on 4 items"
+    assert effect_of.found == (
+        f"pad0 ({4 * PADDING} bytes); in all {4 * PADDING} of {4 * PADDING + 4 * 21} bytes of "
+        "parameters; tried on 4 items"
+    )
     assert (effect_of.where.file, effect_of.where.element) == ("model.onnx", "pad0")
     assert "this is advice" in effect_of.mend

@@ -38,6 +38,7 @@ from tests.evaluation.bench import edit
 LIMITS = replace(Limits.for_machine(), wall_seconds=60.0, cpu_seconds=60)
 MODEL = Case("model", "linear")
 ORIGINAL = Case("original", "linear", vectors="test")
+CONTROL = Case("control", "linear", vectors="test")
 DECODE = Case("decode", "linear", sample="half")
 RECONSTRUCTION = Case("reconstruction", "linear", sample="half", vectors="test")
 
@@ -48,10 +49,12 @@ class CountingWorker(Worker):
     def __init__(self) -> None:
         super().__init__(LIMITS)
         self.asked: list[str] = []
+        self.networks: dict[str, int] = {}
         self.meanwhile: Callable[[], None] = lambda: None
 
     def ask(self, request: Any) -> Any:
         self.asked.append(Case(**request["case"]).name)
+        self.networks[self.asked[-1]] = request["networks"]
         try:
             return super().ask(request)
         finally:
@@ -112,6 +115,14 @@ def test_case_is_evaluated_once_in_one_run(execute, worker: CountingWorker) -> N
     executor = execute()
     assert executor.evidence(DECODE) is executor.evidence(DECODE)
     assert worker.asked == ["model linear", "decode half"]
+
+
+def test_control_has_the_time_of_four_networks(execute, worker: CountingWorker) -> None:
+    executor = execute()
+    executor.evidence(CONTROL)
+    executor.evidence(DECODE)
+    assert worker.networks[CONTROL.name] == 4
+    assert {worker.networks[name] for name in worker.asked if name != CONTROL.name} == {1}
 
 
 def test_reconstruction_brings_what_it_needs(execute, worker: CountingWorker, tmp_path) -> None:

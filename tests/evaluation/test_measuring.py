@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from conformance.evaluation.tasks import measuring as measuring_module
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.metrics import Measurement, metric
+from conformance.metrics import Measurement, Roles, metric
 from conformance.submission.values import Metric, Tolerance
 from conformance.verdicts import ConformanceError, UnsupportedError
 
@@ -83,8 +85,15 @@ def test_binding_to_nothing_is_refused_even_with_one_candidate() -> None:
     assert (found.expected, found.found) == ("'labels' among the targets of the vectors", "label")
 
 
-def test_vectors_without_targets_are_refused() -> None:
-    assert error(declared(), targets={}).found == "none"
+def test_vectors_without_targets_are_refused_with_both_ways_out() -> None:
+    found = error(declared(), targets={})
+    assert found.found == "none"
+    assert found.mend.startswith("store targets in the shards")
+    assert '"against": "original"' in found.mend
+    named = error(declared(bindings={"target": "classes"}))
+    assert (named.expected, named.found) == ("'classes' among the targets of the vectors", "label")
+    assert '"bindings": {"target": ' in named.mend
+    assert '"against": "original"' in named.mend
 
 
 def test_metric_against_the_original_takes_its_outputs() -> None:
@@ -109,6 +118,75 @@ def test_metric_with_many_roles_gets_an_array_for_each() -> None:
     targets = {"target_boxes": boxes["boxes"], "target_labels": boxes["labels"]}
     metric = declared(kind="mean-average-precision")
     assert value(metric, outputs=boxes, targets=targets) == pytest.approx(1.0)
+
+
+def test_metric_with_more_predictions_than_targets_compares_with_the_original() -> None:
+    pytest.importorskip("pycocotools")
+    boxes = {"boxes": np.array([[[0.0, 0, 2, 2]]]), "labels": np.array([[1]])}
+    outputs = {**boxes, "scores": np.array([[0.9]])}
+    bindings = {"target_boxes": "boxes", "target_labels": "labels"}
+    metric = declared(kind="mean-average-precision", against="original", bindings=bindings)
+    assert value(metric, outputs=outputs, original=outputs) == pytest.approx(1.0)
+
+
+# --- Statistics, by which intervals are computed
+
+
+SHARDS = [slice(0, 2), slice(2, 5), slice(5, 6)]
+VALUES = np.array([[1.0], [2.0], [4.0], [8.0], [16.0], [32.0]])
+
+
+def statistics(metric: Metric, **more: Any) -> list[Any] | None:
+    measuring = Measuring([metric], **more)
+    for rows in SHARDS:
+        measuring.add({"y": VALUES[rows]}, {"t": np.zeros_like(VALUES[rows])}, {})
+    ((_, _, outcome),) = measuring.results()
+    assert isinstance(outcome, Measurement), outcome
+    assert (outcome.value, outcome.items) == (10.5, 6)
+    return None if outcome.statistics is None else outcome.statistics.tolist()
+
+
+def test_each_item_has_its_statistics() -> None:
+    assert statistics(declared(kind="mae")) == [[each, 1.0] for each in VALUES[:, 0]]
+
+
+def test_a_shard_that_is_not_batched_is_one_item_of_the_statistics() -> None:
+    found = statistics(declared(kind="mae"), batched=False)
+    assert found == [[3.0, 2.0], [28.0, 3.0], [32.0, 1.0]]
+
+
+@pytest.mark.parametrize("rows", [None, 2], ids=["none", "not one for each item"])
+def test_other_statistics_of_a_metric_stay_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, rows: int | None
+) -> None:
+    made = None if rows is None else np.arange(2.0 * rows).reshape(rows, 2)
+    plug_in = SimpleNamespace(
+        roles=Roles(("prediction",), ("target",)),
+        update=lambda _: None,
+        result=lambda: Measurement(10.5, 6, statistics=made),
+    )
+    monkeypatch.setattr(measuring_module, "metric_kind", lambda *_: plug_in)
+    found = statistics(declared(), batched=False)
+    assert found == (None if made is None else made.tolist())
+
+
+# --- Which outputs are read
+
+
+def test_outputs_are_listed_with_the_metrics_that_read_them() -> None:
+    """Against the original an output may be a target as well."""
+    bound = {"prediction": "a", "target": "b"}
+    measuring = Measuring(
+        [
+            declared("label", bindings={"prediction": "a"}),
+            declared("far", "mae", against="original", bindings={"prediction": "a"}),
+            declared("across", "mae", against="original", bindings=bound),
+            declared("unread", "mae", bindings={"prediction": "missing"}),
+        ]
+    )
+    outputs = {"a": LOGITS, "b": OTHER, "c": OTHER}
+    measuring.add(outputs, {"label": LABEL, "b": LABEL}, outputs)
+    assert measuring.readers() == {"a": ["label", "far", "across"], "b": ["across"]}
 
 
 def test_shards_are_measured_together() -> None:

@@ -208,13 +208,6 @@ def test_without_batches_axis_0_is_nobodys_business(folder: Folder) -> None:
     assert shard.targets["score"].shape == ()
 
 
-def test_shard_that_is_not_batched_is_one_item(folder: Folder) -> None:
-    with pytest.raises(ConformanceError, match="shard 0 of vectors that are not batched") as caught:
-        folder.shard([folder.npz("in.npz", x=X)], items=4).read(batched=False)
-    assert caught.value.found == "4 items, as declared"
-    assert '"items": 1' in caught.value.mend
-
-
 def test_strings_are_read_from_npz_and_pb(folder: Folder) -> None:
     words = np.array(["née", "two words", "", "last"])
     targets = [folder.npz("t.npz", text=words), folder.pb("u.pb", words.astype(object), "other")]

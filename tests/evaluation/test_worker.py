@@ -16,7 +16,7 @@ MEMORY = 1 << 30
 LIMITS = replace(Limits.for_machine(), wall_seconds=60.0, cpu_seconds=60, memory_bytes=MEMORY)
 
 PROGRAM = """
-import os, sys, types
+import os, resource, sys, types
 from conformance.evaluation import worker
 from conformance.verdicts import Location, MalformedError
 
@@ -43,6 +43,11 @@ def busy():
     block = bytearray(b"x") * (64 << 20)
     return len(block)
 
+def cpu_seconds():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    used = int(usage.ru_utime + usage.ru_stime)
+    return resource.getrlimit(resource.RLIMIT_CPU)[0] - used
+
 def not_json():
     return {1, 2}
 
@@ -50,7 +55,8 @@ class Desk:
     def __init__(self, limits):
         self.limits = limits
     def evaluate(self, request):
-        return globals()[request]()
+        task = request["task"] if isinstance(request, dict) else request
+        return globals()[task]()
 
 tasks = types.ModuleType("conformance.evaluation.tasks")
 tasks.Desk = Desk
@@ -133,6 +139,12 @@ def test_error_of_the_evaluation_is_tried_again_by_a_fresh_worker(
         worker.ask(task)
     assert worker._process is not process
     assert worker.ask("talkative")["measured"] == "said"
+
+
+@pytest.mark.parametrize("networks", [1, 4])
+def test_cpu_time_is_that_of_each_network_of_the_case(worker: Worker, networks: int) -> None:
+    measured = worker.ask({"task": "cpu_seconds", "networks": networks})["measured"]
+    assert measured == pytest.approx(60 * networks, abs=2)
 
 
 def test_result_that_is_no_json_is_an_error_of_the_tool(worker: Worker) -> None:

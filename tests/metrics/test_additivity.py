@@ -8,10 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.metrics import METRICS, metric
-from conformance.metrics import additive as additive_module
 from conformance.metrics._protocol import Metric
-from conformance.metrics.accuracy import TopKAccuracy
-from conformance.metrics.regression import Mse
 from conformance.verdicts import ConformanceError
 from tests.metrics.cases import Case, additive_cases, boxes_case
 
@@ -115,16 +112,6 @@ def test_a_target_that_is_not_finite_is_an_error_of_the_vectors():
     assert "reference vectors" in caught.value.mend
 
 
-def test_beyond_the_limit_only_sums_are_kept(monkeypatch):
-    monkeypatch.setattr(additive_module, "STATISTICS_LIMIT", 20)
-    case = next(case for case in CASES if case.kind == "mse")
-    result = in_batches(case, [3, 8, 9, 20]).result()
-    monkeypatch.undo()
-    assert result.statistics is None
-    assert "20 numbers" in result.details["no_interval"]
-    assert result.value == pytest.approx(in_batches(case, []).result().value, rel=1e-12)
-
-
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 30), max_size=6))
 def test_any_split_gives_the_same_bits(seed, cuts):
@@ -132,11 +119,6 @@ def test_any_split_gives_the_same_bits(seed, cuts):
         if case.kind in {"top-k-accuracy", "f1", "mse", "psnr", "cosine-similarity", "bleu"}:
             whole, parts = in_batches(case, []).result(), in_batches(case, cuts).result()
             assert parts.value == whole.value
-
-
-def test_only_metrics_of_right_and_wrong_are_binary():
-    assert TopKAccuracy.binary
-    assert not Mse.binary
 
 
 FEWEST = {

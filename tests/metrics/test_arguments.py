@@ -69,6 +69,14 @@ def test_a_value_of_the_wrong_type_or_range_is_refused(kind, args, expected):
 
 
 @pytest.mark.parametrize(
+    ("kind", "args"),
+    [("f1", {"num_classes": 2}), ("f1", {"num_classes": 65536}), ("top-k-accuracy", {"k": 1})],
+)
+def test_a_least_or_greatest_value_is_itself_allowed(kind, args):
+    metric(kind, args)
+
+
+@pytest.mark.parametrize(
     ("kind", "argument"),
     [("top-k-accuracy", "k"), ("f1", "num_classes"), ("mean-iou", "num_classes")],
 )

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
+from conformance.metrics import metric
+from conformance.metrics.images import Similarity
+from conformance.metrics.regression import ErrorMetric
 from conformance.verdicts import ConformanceError
 from tests.metrics.cases import measured
 
@@ -48,17 +51,6 @@ def test_unsigned_integers_do_not_wrap():
 def test_errors_that_overflow_are_infinite_without_a_warning(recwarn):
     assert measured("mse", prediction=[[1e300]], target=[[-1e300]]).value == np.inf
     assert not recwarn.list
-
-
-def test_cosine_agrees_with_torchmetrics():
-    import torch
-    from torchmetrics.functional import cosine_similarity
-
-    expected = cosine_similarity(
-        torch.tensor(OURS).flatten(1), torch.tensor(THEIRS).flatten(1), reduction="mean"
-    )
-    found = measured("cosine-similarity", prediction=OURS, target=THEIRS).value
-    assert found == pytest.approx(float(expected), abs=1e-6)
 
 
 def test_cosine_agrees_with_scikit_learn():
@@ -145,6 +137,54 @@ def test_the_smallest_image_is_judged_and_a_smaller_one_refused(kind, side):
     assert f"at least {side} pixels a side" in error.expected
     assert str(small.shape) in error.found
     assert "psnr" in error.mend
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 10, 11), (1, 1, 11, 10)], ids=["height", "width"])
+def test_both_sides_of_an_image_must_hold_the_window(shape):
+    image = np.ones(shape)
+    assert str(shape) in refused("ssim", {"data_range": 1}, prediction=image, target=image).found
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_what_has_not_four_axes_is_no_image(layout):
+    image = np.ones((2, 20, 20))
+    error = refused("ssim", {"data_range": 1, "layout": layout}, prediction=image, target=image)
+    assert error.expected == f"layout {layout}, at least 11 pixels a side"
+    assert error.found == "float64 of shape (2, 20, 20)"
+
+
+@pytest.mark.parametrize(("sigma", "side"), [(0.2, 3), (0.5, 5), (1.5, 11), (100, 701)])
+def test_the_side_of_the_window_follows_from_sigma(sigma, side):
+    image = np.ones((1, 1, 2, 2))
+    args = {"data_range": 1, "sigma": sigma}
+    error = refused("ssim", args, prediction=image, target=image)
+    assert f"at least {side} pixels a side" in error.expected
+
+
+@pytest.mark.parametrize(
+    ("name", "within", "outside"),
+    [("sigma", (0.2, 100), (0.19, 100.5)), ("data_range", (0.01, 1), (0, -0.5))],
+    ids=["sigma", "data_range"],
+)
+def test_arguments_of_images_have_a_range(name, within, outside):
+    for value in within:
+        metric("ssim", {"data_range": 1, name: value})
+    for value in outside:
+        with pytest.raises(ConformanceError, match=name):
+            metric("ssim", {"data_range": 1, name: value})
+
+
+@pytest.mark.parametrize("left_out", ["smallest_side", "similarity"])
+def test_a_similarity_without_its_parts_cannot_be_made(left_out):
+    defined = {"kind": "mine", "smallest_side": 1, "similarity": print}
+    del defined[left_out]
+    with pytest.raises(TypeError, match=left_out):
+        type("Partial", (Similarity,), defined)(data_range=1, layout="NCHW", sigma=1)
+
+
+def test_an_error_metric_without_its_error_cannot_be_made():
+    with pytest.raises(TypeError, match="errors"):
+        type("Partial", (ErrorMetric,), {"kind": "mine"})()
 
 
 def test_snr_agrees_with_torchmetrics():

@@ -278,3 +278,18 @@ def test_an_improvement_on_an_exclusive_upper_bound_is_beyond_it_as_a_greater_on
 def test_numbers_below_one_are_equal_if_they_differ_by_no_more_than_the_smallest_step() -> None:
     assert judge(Tolerance("absolute", 0.0), "lower", 0.0, 1e-12).verdict is Verdict.PASS
     assert judge(Tolerance("absolute", 0.0), "lower", 0.0, 1.1e-12).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("low", [-0.012, -0.05], ids=["passes", "undecided"])
+@pytest.mark.parametrize(
+    ("distinct", "words"),
+    [(100, ""), (60, ", of 60 distinct items among 100,")],
+    ids=["all-distinct", "repeated"],
+)
+def test_the_explanation_says_how_many_items_the_interval_is_of_if_some_repeat(
+    low: float, distinct: int, words: str
+) -> None:
+    found = Interval(0.95, low, 0.0, "by hand", 100, distinct)
+    judgement = judge(absolute(0.02, confidence=0.95), "higher", 0.97, 0.96, found)
+    assert f"95% interval of the loss 0 to {-low:g}{words}" in judgement.explanation
+    assert ("distinct" in judgement.explanation) is bool(words)

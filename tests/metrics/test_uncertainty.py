@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, t
+from numpy.polynomial import Polynomial
+from scipy.stats import binomtest, norm, t
 
 from conformance.metrics import Interval, NoInterval, judge, metric, metric_class
 from conformance.metrics.uncertainty import (
     FEWEST_DIFFERENT,
-    FEWEST_EQUAL,
     FEWEST_ITEMS,
+    METHOD,
     bonett_price,
     distances,
     influences,
@@ -136,11 +137,36 @@ def test_influences_are_those_of_the_derivative(kind, values):
     assert found == pytest.approx(slope * (squares - mean), abs=2e-3)
 
 
-def test_influences_of_many_items_are_computed_in_parts(monkeypatch):
+def test_influences_on_a_mean_are_deviations_from_it():
+    assert influences(MSE, errors([1, 2, 6])) == pytest.approx([-2, -1, 3])
+
+
+class _Measured(metric_class("mse")):
+    """A mean that notes how many numbers it is computed of at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = set()
+
+    def finish(self, totals):
+        self.sizes.add(totals.size)
+        return super().finish(totals)
+
+
+@pytest.mark.parametrize(("cells", "at_once"), [(1, 2), (64, 64)])
+def test_influences_of_many_items_are_computed_in_parts(monkeypatch, cells, at_once):
     rows = errors(np.random.default_rng(6).random(500))
     whole = influences(MSE, rows)
-    monkeypatch.setattr("conformance.metrics.uncertainty._CELLS", 64)
-    np.testing.assert_array_equal(influences(MSE, rows), whole)
+    monkeypatch.setattr("conformance.metrics.uncertainty._CELLS", cells)
+    made = _Measured()
+    np.testing.assert_array_equal(influences(made, rows), whole)
+    assert max(made.sizes) == at_once
+
+
+def test_influences_are_computed_of_8_mebibytes_at_a_time():
+    made = _Measured()
+    influences(made, np.ones((2**19 + 5, 2)))
+    assert made.sizes == {2, 10, 2**20}
 
 
 def test_an_item_counts_as_a_whole_for_metrics_that_are_no_means():
@@ -158,6 +184,46 @@ def test_an_item_counts_as_a_whole_for_metrics_that_are_no_means():
 @pytest.mark.parametrize("probability", [0.6, 0.95, 0.975, 0.99, 0.9975, 0.999375])
 def test_quantiles_of_student(freedom, probability):
     assert student(probability, freedom) == pytest.approx(t.ppf(probability, freedom), abs=5e-5)
+
+
+def expansion() -> list[Polynomial]:
+    """Return the terms of the expansion of Student's quantile t in 1/freedom, as functions of z.
+
+    They follow from its differential equation, with e = 1/freedom:
+    (1 + e t^2) (t'' + z t') = (1 + e) t t'^2, where t is the normal quantile z for e = 0.
+    """
+    z = Polynomial([0.0, 1.0])
+    terms = [z]
+    for _ in range(4):
+        t = [*terms, 0 * z]
+        slope = [each.deriv() for each in t]
+        bend = [each.deriv(2) + z * each.deriv() for each in t]
+        product = series_product(t, slope, slope)
+        wanted = product[-1] + product[-2] - bend[-1] - series_product(t, t, bend)[-2]
+        # The next term g solves g'' - z g' - g = wanted: from its highest power downwards.
+        powers = np.zeros(wanted.coef.size + 2)
+        for n in range(wanted.coef.size - 1, -1, -1):
+            powers[n] = (n + 2) * powers[n + 2] - wanted.coef[n] / (n + 1)
+        terms.append(Polynomial(powers))
+    return terms
+
+
+def series_product(*factors: list[Polynomial]) -> list[Polynomial]:
+    product = [Polynomial([1.0])] + [Polynomial([0.0])] * (len(factors[0]) - 1)
+    for each in factors:
+        product = [
+            sum((product[k] * each[n - k] for k in range(n + 1)), Polynomial([0.0]))
+            for n in range(len(each))
+        ]
+    return product
+
+
+@pytest.mark.parametrize("freedom", [1, 3])
+@pytest.mark.parametrize("probability", [0.3, 0.6, 0.975, 0.9975])
+def test_the_terms_of_students_quantile_are_those_of_its_expansion(freedom, probability):
+    z = norm.ppf(probability)
+    expected = sum(term(z) / freedom**power for power, term in enumerate(expansion()))
+    assert student(probability, freedom) == pytest.approx(expected, rel=1e-12)
 
 
 def skewed(items: int) -> np.ndarray:
@@ -182,6 +248,16 @@ def test_both_sides_have_half_of_the_error(items, share, level):
     wanted = t.ppf((1 - level) / 2 / share, items - 1)
     assert transformed == pytest.approx(wanted, rel=1e-3)
     assert distances(-values, level) == pytest.approx((above, below))
+
+
+@pytest.mark.parametrize(
+    ("items", "share"), [(20, 8), (99, 8), (100, 4), (999, 4), (1000, 2), (5000, 2)]
+)
+def test_without_skewness_the_share_of_the_error_decides(items, share):
+    values = np.linspace(-1, 1, items)
+    error = values.std(ddof=1) / math.sqrt(items)
+    wanted = t.isf(0.05 / 2 / share, items - 1) * error
+    assert distances(values, 0.95) == pytest.approx((wanted, wanted), rel=1e-4)
 
 
 def test_the_interval_of_a_mirrored_difference_is_mirrored():
@@ -232,7 +308,8 @@ def test_few_items_give_no_interval_and_say_how_many_would():
 @pytest.mark.parametrize("kind", ["mse", "f1"])
 def test_few_items_that_differ_give_no_interval_and_say_how_many_would(kind):
     made = metric(kind, {"num_classes": 2} if kind == "f1" else {})
-    rows = np.ones((100, 6)) if kind == "f1" else errors(np.ones(100))
+    rows = np.random.default_rng(8).integers(0, 3, (100, 6)).astype(float)
+    rows = rows if kind == "f1" else errors(rows[:, 0])
     for different in range(1, FEWEST_DIFFERENT + 1):
         sample = rows.copy()
         sample[:different, 0] += np.arange(1, different + 1)
@@ -250,15 +327,23 @@ def test_a_difference_that_is_the_same_everywhere_has_no_known_spread():
     assert "only 3 of 30" in paired_interval(MSE, rows, shifted).reason
 
 
-@pytest.mark.parametrize("items", [FEWEST_EQUAL - 1, FEWEST_EQUAL])
+@pytest.mark.parametrize("items", [49, 50])
 def test_equal_networks_are_taken_for_equal_on_enough_items(items, recwarn):
     rows = errors(np.arange(items))
     found = paired_interval(MSE, rows, rows)
-    if items < FEWEST_EQUAL:
-        assert (found.items_needed, found.distinct_items) == (FEWEST_EQUAL, items)
+    if items < 50:
+        assert (found.items_needed, found.distinct_items) == (50, items)
+        assert found.reason.startswith("only 0 of 49 distinct items")
     else:
         assert (found.low, found.high) == (0.0, 0.0)
     assert not recwarn.list
+
+
+def test_items_that_differ_and_move_no_value_do_not_tell_networks_apart():
+    rows = np.ones((30, 2))
+    sample = rows.copy()
+    sample[:10] = 2
+    assert "only 0 of 30 distinct items" in paired_interval(MSE, rows, sample).reason
 
 
 @pytest.mark.parametrize("made", [ACCURACY, MSE], ids=["binary", "real"])
@@ -278,6 +363,7 @@ def test_statistics_that_are_not_one_row_for_each_item_give_no_interval():
     rows = errors(np.arange(30.0))
     found = paired_interval(MSE, rows, rows, first=np.arange(60))
     assert "one row of statistics for each item" in found.reason
+    assert (found.items, found.distinct_items, found.items_needed) == (30, 0, None)
 
 
 def test_other_items_are_a_mistake_of_the_caller():
@@ -291,7 +377,18 @@ def test_what_has_no_value_has_no_interval(made):
     whole = errors([1, 0] * 30 + [1])
     for rows in ((whole, broken), (broken, whole)):
         assert paired_interval(made, *rows).reason == "the metric is not finite on every item"
-    assert isinstance(paired_interval(made, errors([1]), errors([0])), NoInterval)
+
+
+def test_right_and_wrong_items_of_unequal_weight_are_a_mean():
+    rows = np.array([[1.0, 2.0], [0.0, 2.0]] * 30)
+    assert paired_interval(ACCURACY, rows, rows[::-1]).method == METHOD
+
+
+def test_two_items_are_the_fewest_for_right_and_wrong():
+    found = paired_interval(ACCURACY, outcomes([1]), outcomes([0]))
+    assert (found.reason, found.items_needed) == ("fewer than 2 distinct items", 2)
+    found = paired_interval(ACCURACY, outcomes([1, 1]), outcomes([0, 1]))
+    assert (found.low, found.high) == bonett_price(0, 1, 2, 0.95)
 
 
 def test_a_value_that_hangs_on_one_item_gives_no_interval(recwarn):
@@ -318,6 +415,35 @@ def test_the_end_of_an_interval_bends_with_the_value():
     assert bent.low < math.exp(plain.low) - 1
 
 
+def test_where_one_item_moves_the_value_the_end_is_that_of_its_greater_weight():
+    values = np.append(np.random.default_rng(13).normal(0, 0.01, 39), 1.0)
+    before, after = errors(np.zeros(40)), errors(values)
+    moves = influences(_Exponential(), after)
+    _, above = distances(moves, 0.95)
+    moves = moves - moves.mean()
+    mean = values.mean() + above * (moves @ values) / (moves @ moves)
+    high = paired_interval(_Exponential(), before, after).high
+    assert high == pytest.approx(math.exp(mean) - 1, rel=1e-9)
+
+
+class _Falling(_Exponential):
+    """The exponential of a mean, denied: it bends the other way."""
+
+    def finish(self, totals):
+        return -super().finish(totals)
+
+
+def test_an_interval_reaches_as_far_as_the_straight_one_where_the_value_bends_back():
+    rng = np.random.default_rng(11)
+    before, after = errors(np.zeros(40)), errors(rng.normal(3, 2, 40))
+    rising, falling = (
+        paired_interval(made, before, after) for made in (_Exponential(), _Falling())
+    )
+    below, _ = distances(influences(_Exponential(), after), 0.95)
+    assert rising.low == pytest.approx(math.exp(after[:, 0].mean()) - 1 - below)
+    assert (falling.low, falling.high) == pytest.approx((-rising.high, -rising.low))
+
+
 class _Limited(metric_class("mse")):
     """A mean that is infinite from 0.3 on."""
 
@@ -331,6 +457,10 @@ def test_an_interval_without_an_end_is_none():
     rows = errors(np.zeros(40)), errors(change - change.mean())
     assert paired_interval(_Limited(), *rows).reason == "the interval has no end"
     assert isinstance(paired_interval(MSE, *rows), Interval)
+
+
+def test_items_without_spread_leave_no_distance():
+    assert distances(np.full(30, 0.5), 0.95) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e30, 1e200])

@@ -5,7 +5,7 @@
 - ``verdict`` and ``exit_code`` of the submission;
 - ``finding CHECK SUBJECT``: the verdict of the finding, where SUBJECT lacks the name of the
   submission (``.`` is the submission itself);
-- ``evidence CHECK SUBJECT PATH``: what the finding rests on;
+- ``evidence CHECK SUBJECT PATH``: what the finding is based on;
 - ``PATH``: everything else. In a path, an object of a list is named by what identifies it
   (``samples fp16 metrics top1@test value``), so that an entry that is added moves no other.
 

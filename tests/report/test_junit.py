@@ -73,8 +73,8 @@ def test_failure_carries_the_whole_finding():
         "where     samples/codebook.npz byte 10312 (conv2.weight)",
         "expected  indices below 16",
         "found     index 203 of tensor conv2.weight",
-        "to mend   Write the indices again",
-        "rests on  MPEG Call for Test Data",
+        "fix       Write the indices again",
+        "basis     MPEG Call for Test Data",
     ):
         assert part in text
 

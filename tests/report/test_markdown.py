@@ -51,8 +51,8 @@ def test_finding_says_where_expected_found_and_how_to_mend():
         "  - Where",
         "  - Expected",
         "  - Found",
-        "  - To mend",
-        "  - Rests on",
+        "  - Fix",
+        "  - Basis",
     ]
 
 

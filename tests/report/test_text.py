@@ -112,5 +112,5 @@ def test_one_line_stays_one() -> None:
 
 
 def test_a_text_in_a_row_begins_no_line_of_its_own() -> None:
-    text = labelled("head\nforged", [("found", "x\n  to mend   forged"), ("to mend", "")])
-    assert text == "head\\nforged\n  found     x\\n  to mend   forged"
+    text = labelled("head\nforged", [("found", "x\n  fix       forged"), ("fix", "")])
+    assert text == "head\\nforged\n  found     x\\n  fix       forged"

@@ -86,15 +86,128 @@ def test_masks_and_infinities_are_no_overflow(tmp_path, mask, x):
     assert watched(tmp_path, made, rows(x), items=1).overflows == ()
 
 
-def test_a_number_that_only_looks_like_a_mask_is_noticed_at_the_output(tmp_path):
+MASK = np.array([LOWEST, 0], np.float16)
+SOFTMAX = node("Softmax", ["s"], ["r"])
+READERS = {
+    "in float32": [node("Cast", ["s"], ["w"], to=FLOAT), node("Softmax", ["w"], ["r"])],
+    "in another shape": [
+        node("Unsqueeze", ["s", "axis"], ["u"]),
+        node("Transpose", ["u"], ["t"], perm=[0, 2, 1]),
+        node("Softmax", ["t"], ["r"]),
+    ],
+    "two masks": [node("Add", ["s", "mask"], ["t"]), node("Softmax", ["t"], ["r"])],
+    "bounded below": [node("Max", ["s", "lowest"], ["t"]), node("Softmax", ["t"], ["r"])],
+    "clipped below": [node("Clip", ["s", "lowest"], ["t"]), node("Softmax", ["t"], ["r"])],
+    "softmax step by step": [
+        node("ReduceMax", ["s"], ["most"], axes=[1]),
+        node("Sub", ["s", "most"], ["t"]),
+        node("Exp", ["t"], ["r"]),
+    ],
+    "logarithm": [node("ReduceLogSumExp", ["s"], ["r"], axes=[1])],
+    "chosen": [node("Where", ["yes", "s", "mask"], ["t"]), node("Softmax", ["t"], ["r"])],
+    "read twice": [SOFTMAX, node("Exp", ["s"], ["other"])],
+}
+
+
+@pytest.mark.parametrize("readers", READERS.values(), ids=READERS)
+def test_masks_that_softmax_and_its_like_read_are_no_overflow(tmp_path, readers):
+    tensors = {"mask": MASK, "lowest": LOWEST, "axis": np.array([2]), "yes": np.array(True)}
+    made = around([node("Add", ["h", "mask"], ["s"]), *readers], tensors)
+    found = watched(tmp_path, made, rows(-300), items=1)
+    assert (found.overflows, found.unreached) == ((), ())
+
+
+def test_a_masked_output_is_no_overflow_if_it_is_infinite_everywhere(tmp_path):
+    add = node("Add", ["x", "mask"], ["y"])
+    ports = [models.value("x", ["N", 2], F16)], [models.value("y", ["N", 2], F16)]
+    made = models.model([add], *ports, {"mask": MASK})
+    found = watched(tmp_path, made, np.float16([[-300, 1]]), items=1)
+    assert (found.overflows, found.unreached) == ((), ())
+
+
+UP, DOWN = (np.array([sign * 65504, 0], np.float16) for sign in (1, -1))
+HIDDEN = {
+    "added and subtracted": ([node("Add", ["h", "up"], ["s"]), node("Sub", ["s", "up"], ["r"])], 1),
+    "down and up": ([node("Add", ["h", "down"], ["s"]), node("Add", ["s", "up"], ["r"])], -1),
+    "before a softmax": (
+        [
+            node("Add", ["h", "down"], ["s"]),
+            node("Add", ["up", "s"], ["t"]),
+            node("Softmax", ["t"], ["r"]),
+        ],
+        -1,
+    ),
+    "subtracted before a softmax": (
+        [
+            node("Sub", ["h", "up"], ["s"]),
+            node("Identity", ["s"], ["i"]),
+            node("Sub", ["i", "down"], ["t"]),
+            node("Softmax", ["t"], ["r"]),
+        ],
+        -1,
+    ),
+    "of the other sign": ([node("Add", ["h", "up"], ["s"]), SOFTMAX], 1),
+    "read twice": ([node("Add", ["h", "down"], ["s"]), SOFTMAX, node("Neg", ["s"], ["n"])], -1),
+    "as an integer": (
+        [
+            node("Add", ["h", "down"], ["s"]),
+            node("Cast", ["s"], ["i"], to=INT64),
+            node("Sign", ["i"], ["m"]),
+            node("Cast", ["m"], ["r"], to=F16),
+        ],
+        -1,
+    ),
+    "clipped above": (
+        [node("Add", ["h", "down"], ["s"]), node("Clip", ["s", "", "zero"], ["r"])],
+        -1,
+    ),
+    "of a sum": ([node("Sum", ["h", "down"], ["s"]), node("Sum", ["s", "up"], ["r"])], -1),
+    "in a branch": (
+        [
+            node("Add", ["h", "down"], ["s"]),
+            node(
+                "If",
+                ["c"],
+                ["r"],
+                then_branch=helper.make_graph(
+                    [node("Add", ["s", "up"], ["a"])], "a", [], [models.value("a", None, F16)]
+                ),
+                else_branch=helper.make_graph(
+                    [node("Exp", ["s"], ["b"])], "b", [], [models.value("b", None, F16)]
+                ),
+            ),
+        ],
+        -1,
+    ),
+}
+"""Networks that take a number at the limit away again, and the sign of the score."""
+
+
+@pytest.mark.parametrize(("nodes", "sign"), HIDDEN.values(), ids=HIDDEN)
+def test_a_number_that_only_looks_like_a_mask_hides_no_overflow(tmp_path, nodes, sign):
     """Added and taken away again, 65504 leaves what float16 has lost long before."""
-    nodes = [node("Add", ["h", "limit"], ["s"]), node("Sub", ["s", "limit"], ["r"])]
-    made = around(nodes, {"limit": np.float16([65504])})
-    found = watched(tmp_path, made, rows(3000), items=1)
+    tensors = {"up": UP, "down": DOWN, "zero": np.float16(0), "c": np.array(True)}
+    made = around(nodes, tensors)
+    (found,) = watched(tmp_path, made, rows(0, sign * 3000), items=2).overflows
+    assert (found.tensor, found.operator) == ("s", nodes[0].op_type)
+    assert (found.item, found.value) == (1, 68504.0)
+    unharmed = watched(tmp_path, made, np.zeros((1, 2), np.float32), items=1)
+    assert (unharmed.overflows, unharmed.unreached) == ((), ())
+
+
+@pytest.mark.parametrize("bound", [("zero", ""), ("", "zero"), ()], ids=["below", "above", "none"])
+def test_a_clip_without_a_bound_has_the_limit_of_its_type(tmp_path, bound):
+    made = around([node("Clip", ["h", *bound], ["r"])], {"zero": np.float16(0)})
+    assert not watched(tmp_path, made, rows(math.inf, -math.inf), items=2).overflows
+
+
+def test_what_float16_loses_without_an_overflow_is_noticed_at_the_output(tmp_path):
+    """A row that is masked as a whole leaves softmax nothing: in float32 it gives a number."""
+    made = around([node("Add", ["h", "mask"], ["s"]), SOFTMAX], {"mask": np.full(2, LOWEST)})
+    found = watched(tmp_path, made, np.float32([[-100, -200]]), items=1)
     assert not found.overflows
     (unreached,) = found.unreached
     assert "'y'" in unreached
-    assert not watched(tmp_path, made, np.zeros((1, 2), np.float32), items=1).unreached
 
 
 def test_a_mask_of_float32_may_be_cast(tmp_path):

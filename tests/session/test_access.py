@@ -31,6 +31,7 @@ def allowed(*given: int) -> list[int]:
 def test_its_own_bytes_what_is_of_none_and_64_for_each_other() -> None:
     assert allowed(1000, 900, 1, 900) == [1000]
     assert allowed(1000, 900, 3, 300) == [300 + 100 + 2 * 64]
+    assert allowed(900, 900, 3, 300) == [300 + 2 * 64]
 
 
 def test_nothing_is_a_tensors_own_in_a_file_smaller_than_all() -> None:

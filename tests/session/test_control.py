@@ -9,7 +9,8 @@ import pytest
 from conformance.checks import BY_ID
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.plan import subjects
-from conformance.session.control import Blind, Controls, controls_of
+from conformance.metrics.tolerance import EQUAL
+from conformance.session.control import Blind, Control, Controls, controls_of
 from conformance.session.judge import Judge
 from conformance.session.waivers import Waiver, apply_waivers
 from conformance.submission import load
@@ -19,6 +20,8 @@ from conformance.verdicts import MalformedError, Verdict
 from tests import tiny_submission
 
 FAILED = {"error": MalformedError("division by 0", mend="Export it again.").to_json()}
+
+OTHERWISE = {"error": MalformedError("out of range").to_json()}
 
 
 def cell(value: float | str) -> dict:
@@ -78,6 +81,54 @@ def test_nothing_but_the_bound_counts(more: dict, value: float) -> None:
     assert blind(controls(0.1, 0.1, 0.1, 0.1), absolute(0.1, **more)) == []
 
 
+@pytest.mark.parametrize(
+    ("reference", "loss", "loses"),
+    [
+        (0.0, 2 * EQUAL, False),
+        (0.0, 2.1 * EQUAL, True),
+        (0.25, 2 * EQUAL, False),
+        (-0.25, 2.1 * EQUAL, True),
+        (-1024.0, 2 * EQUAL * 1024, False),
+        (1024.0, 2.1 * EQUAL * 1024, True),
+        (0.9, -0.5, False),
+    ],
+)
+def test_what_rounding_explains_is_no_loss(reference: float, loss: float, loses: bool) -> None:
+    assert Control("zeros", reference - loss, loss, reference).loses is loses
+
+
+def test_no_loss_has_no_sign() -> None:
+    assert controls(0.0, reference=-0.0).said.startswith("original -0; zeros 0 (loss 0); ")
+
+
+@pytest.mark.parametrize(
+    ("shuffled", "items", "said"),
+    [
+        ((0.5,), 1, "shuffled 0.5 (loss 0.4); on 1 item"),
+        ((0.5, 0.25), 1, "shuffled 0.25 (loss 0.65, median of 2); on 1 item"),
+        ((0.5, 0.5, 0.25), 2, "shuffled 0.5 (loss 0.4, median of 3); on 2 items"),
+        ((), 2, "shuffled not applicable: no permutation matters; on 2 items"),
+    ],
+)
+def test_what_was_measured_is_told(shuffled: tuple[float, ...], items: int, said: str) -> None:
+    row = {"zeros": cell(0.1), "shuffled": [cell(value) for value in shuffled]}
+    told = controls_of(0.9, "higher", items, row).said
+    assert told == f"original 0.9; zeros 0.1 (loss 0.8); {said}"
+
+
+@pytest.mark.parametrize(
+    ("loss", "bound"),
+    [(0.4, "0.2"), (0.0399, "0.019"), (2468.0, "1.2e+03"), (20.0, "10"), (1.0, "0.5")],
+)
+def test_the_bound_that_is_advised_has_two_digits_and_is_narrow_enough(
+    loss: float, bound: str
+) -> None:
+    made = controls(0.0, reference=loss)
+    (found,) = blind(made, absolute(loss))
+    assert f'declare "bound": {bound} or less' in found.mend
+    assert blind(made, absolute(float(bound))) == []
+
+
 @pytest.mark.parametrize("bound", [0.0, 1e-300])
 def test_no_bound_is_narrow_enough_for_a_control_that_loses_nothing(bound: float) -> None:
     (found,) = blind(controls(0.1, 0.9, 0.9, 0.9), absolute(bound, inclusive=False))
@@ -92,10 +143,11 @@ def test_no_bound_is_narrow_enough_for_a_control_that_loses_nothing(bound: float
         ((0.1, 0.9, 0.9), 0.9),
         (("nan", 0.9, 0.2), 0.2),
         (("nan", "nan", 0.9), float("nan")),
+        ((0.1, 0.2, 0.3, 0.4, 0.5), 0.3),
     ],
     ids=str,
 )
-def test_the_median_of_the_losses_of_three_counts(shuffled: tuple, weaker: float) -> None:
+def test_the_median_of_the_losses_counts(shuffled: tuple, weaker: float) -> None:
     """A value that is no number is the greatest loss."""
     (_, median) = controls(0.0, *shuffled).measured
     assert median.value == pytest.approx(weaker, nan_ok=True)
@@ -163,6 +215,8 @@ def test_without_shuffled_networks_zeros_decide() -> None:
         (FAILED, [cell(0.1)] * 3),
         (cell(0.1), [cell(0.1), cell(0.1), FAILED]),
         (FAILED, [FAILED] * 3),
+        (cell(0.1), [FAILED, OTHERWISE, OTHERWISE]),
+        (FAILED, [OTHERWISE] * 3),
     ],
 )
 def test_a_control_without_a_value_is_no_evidence(zeros: dict, shuffled: list) -> None:

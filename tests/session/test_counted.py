@@ -58,4 +58,10 @@ def test_the_first_shortage_is_named() -> None:
     short = shortage_of({"counted": {"positions": 5, "classes": 1}, "least": least})
     assert short == Shortage("classes", 2, 1)
     assert shortage_of({"counted": {"items": 1}, "least": least}) is None
-    assert counts_in_words({"items": 5, "classes": 1}) == "items: 5, classes: 1"
+    assert short.explanation == "too few classes were counted for its value to decide anything"
+    assert short.mend.startswith("submit reference vectors with at least 2 classes")
+
+
+def test_items_are_told_first_and_the_rest_by_name() -> None:
+    counted = {"values": 1, "classes": 2, "items": 5}
+    assert counts_in_words(counted) == "items: 5, classes: 2, values: 1"

@@ -4,7 +4,7 @@ import time
 
 from conformance.session.grouped import Grouped
 from conformance.verdicts import Verdict
-from tests.session.found import about, sample
+from tests.session.found import about, opened, sample
 
 A, B = sample("a"), sample("b")
 
@@ -40,6 +40,11 @@ def test_only_required_checks_count_for_a_sample() -> None:
     )
     assert grouped.required_verdicts("a") == [Verdict.PASS]
     assert not grouped.required_verdicts("b")
+
+
+def test_used_bytes_are_those_of_the_model_with_this_id() -> None:
+    grouped = Grouped([opened(3000, "m"), opened(5000, "n")])
+    assert [grouped.used_parameter_bytes(model) for model in "mno"] == [3000, 5000, None]
 
 
 def test_looking_up_does_not_slow_down_with_the_number_of_findings() -> None:

@@ -10,11 +10,13 @@ import pytest
 from conformance.checks import BY_ID
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.plan import Subject
+from conformance.metrics.tolerance import EQUAL
 from conformance.session.judge import Judge
 from conformance.submission.values import Metric, MetricValue, Tolerance
 from conformance.verdicts import (
     EvaluationError,
     Finding,
+    Location,
     MalformedError,
     NotRunError,
     Verdict,
@@ -33,6 +35,14 @@ def judge(
 ) -> Judge:
     found = evidence or measured({})
     return Judge(BY_ID[check], SUBJECT, problems, {"top1": TOP1}, lambda *_: found)
+
+
+def judge_of(subject: Subject, *evidence: Evidence, check: str = "METRIC-CLAIM-001") -> Judge:
+    """Return a judge of ``subject`` that finds the first evidence for it, the rest for others."""
+    own, *others = evidence or (measured({}),)
+    found = {each.id: case for each, case in zip(subject.others, others, strict=True)}
+    metrics = {"other": TOP1, "top1": TOP1}
+    return Judge(BY_ID[check], subject, (), metrics, lambda each, _: found.get(each.id, own))
 
 
 def measured(result: dict, *, reused: bool = False) -> Evidence:
@@ -66,6 +76,20 @@ def test_requirement_outweighs_a_pass() -> None:
     asked.passed("seen")
     (finding,) = asked.conclude()
     assert (finding.verdict, finding.mend) == (Verdict.FAIL, "add one")
+
+
+def test_each_cause_of_unfitting_tensors_is_a_finding() -> None:
+    asked = judge()
+    entry = {"file": "s.nnc", "expected": "1", "found": "0", "mend": "add one"}
+    asked.require_fitting(
+        {**entry, "tensor": name, "message": f"tensor {name!r} {what}"}
+        for name, what in (("v", "is short"), ("w", "is short"), ("w", "is late"))
+    )
+    short, late = asked.conclude()
+    assert short.evidence == {"tensors": ["v", "w"]}
+    assert (late.verdict, late.message) == (Verdict.FAIL, "tensor 'w' is late")
+    assert (late.expected, late.found, late.mend) == ("1", "0", "add one")
+    assert late.where == Location("s.nnc", element="w")
 
 
 def test_every_requirement_is_recorded() -> None:
@@ -149,6 +173,69 @@ def test_declared_value_is_compared_within_its_tolerance(
     assert finding.evidence["measured"] == value
 
 
+@pytest.mark.parametrize(
+    ("declared", "edge"),
+    [(0.0, EQUAL), (0.25, EQUAL), (-4.0, 4 * EQUAL), (1024.0, 1024 * EQUAL)],
+    ids=["0", "small", "negative", "large"],
+)
+def test_a_declared_value_may_miss_its_tolerance_by_rounding_alone(
+    declared: float, edge: float
+) -> None:
+    for value, verdict in [
+        (declared + 0.9 * edge, Verdict.PASS),
+        (declared - 0.9 * edge, Verdict.PASS),
+        (declared + 1.1 * edge, Verdict.FAIL),
+        (declared - 1.1 * edge, Verdict.FAIL),
+    ]:
+        asked = judge_of(replace(SUBJECT, declared=MetricValue("top1", "test", declared, 0.0)))
+        asked.require_declared_value({"value": value})
+        assert asked.conclude()[0].verdict is verdict, value
+
+
+def test_the_edge_of_what_rounding_explains_is_within_it() -> None:
+    asked = judge_of(replace(SUBJECT, declared=MetricValue("top1", "test", 0.0, 0.0)))
+    asked.require_declared_value({"value": EQUAL})
+    assert asked.conclude()[0].verdict is Verdict.PASS
+
+
+def test_a_false_value_is_to_be_declared_as_measured_and_what_is_no_number_explained() -> None:
+    fixes = []
+    for value in (0.25, "nan"):
+        asked = judge()
+        asked.require_declared_value({"value": value})
+        (finding,) = asked.conclude()
+        assert finding.where == Location("submission.json", pointer="/samples/0/x/value")
+        fixes.append(finding.mend)
+    assert fixes[0].startswith("declare 0.25, or submit the network")
+    assert fixes[1] == "find out why the metric is no finite number here"
+
+
+@pytest.mark.parametrize(
+    ("model", "sample", "default"),
+    [
+        ("tflite", None, "LiteRT"),
+        ("tflite", "tensors", "LiteRT"),
+        ("tflite", "onnx", "ONNX Runtime"),
+        (None, None, ""),
+    ],
+    ids=["original", "tensors", "network", "neither"],
+)
+def test_a_false_value_may_come_from_defaults_of_what_runs(
+    model: str | None, sample: str | None, default: str
+) -> None:
+    subject = replace(
+        SUBJECT,
+        model=SimpleNamespace(format=model) if model else None,
+        sample=a_sample(codec=sample) if sample else None,
+    )
+    asked = judge_of(subject)
+    asked.require_declared_value({"value": 0.25})
+    (finding,) = asked.conclude()
+    _, _, hint = finding.mend.partition("that give the declared value")
+    assert hint.startswith(f"; {default}" if default else "")
+    assert bool(hint) is bool(default)
+
+
 def test_problems_of_loading_become_findings() -> None:
     found = (problem("SUBMISSION-FILE-001"), problem("SUBMISSION-ID-001"))
     asked = judge("SUBMISSION-ID-001", problems=found)
@@ -224,8 +311,9 @@ def test_a_merge_has_no_file_to_point_to() -> None:
     assert (place.file, place.pointer, place.element) == ("submission.json", subject.pointer, "w")
 
 
-def test_evidence_of_parts_is_that_of_all_up_to_its_own() -> None:
-    subject = Subject("l", "tiny", sample=a_sample(), layer="l2", part=2)
+@pytest.mark.parametrize("last", [0, 2])
+def test_evidence_of_parts_is_that_of_all_up_to_its_own(last: int) -> None:
+    subject = Subject("l", "tiny", sample=a_sample(), layer="l2", part=last)
     asked = Judge(
         BY_ID["LAYER-SIZE-001"],
         subject,
@@ -234,7 +322,7 @@ def test_evidence_of_parts_is_that_of_all_up_to_its_own() -> None:
         lambda about, kind: measured({"part": about.part, "kind": kind}),
     )
     found = [(each["part"], each["kind"]) for each in asked.evidence_of_parts()]
-    assert found == [(0, "state"), (1, "state"), (2, "state")]
+    assert found == [(part, "state") for part in range(last + 1)]
 
 
 def test_a_part_that_failed_is_told_by_its_own_check() -> None:
@@ -275,3 +363,118 @@ def test_more_is_said_of_a_declared_value_where_it_is_given() -> None:
     asked.require_declared_value({"value": 0.9}, {"layer": "l1"})
     (finding,) = asked.conclude()
     assert (finding.evidence["layer"], finding.evidence["measured"]) == ("l1", 0.9)
+
+
+# --- Places
+
+
+def files(*names: str) -> tuple[Any, ...]:
+    return tuple(SimpleNamespace(rel_filepath=name) for name in names)
+
+
+ORIGINAL: Any = SimpleNamespace(id="linear", format="onnx", files=files("a.onnx", "a.data", "b"))
+PARTS = (SimpleNamespace(files=files("0.nnc", "z")), SimpleNamespace(files=files("1.nnc", "z")))
+SAMPLE = a_sample(codec="nnc", files=files("s.nnc", "more.nnc", "z.nnc"), parts=PARTS)
+NETWORK = a_sample(codec="onnx", files=files("s.onnx", "s.data", "z.data"), parts=())
+
+
+@pytest.mark.parametrize(
+    ("subject", "file"),
+    [
+        (Subject("s", "tiny", sample=SAMPLE), "s.nnc"),
+        (Subject("s", "tiny", sample=SAMPLE, part=0), "0.nnc"),
+        (Subject("s", "tiny", sample=SAMPLE, part=1), "1.nnc"),
+    ],
+    ids=["sample", "first-part", "second-part"],
+)
+def test_the_place_of_a_sample_is_its_first_file(subject: Subject, file: str) -> None:
+    assert judge_of(subject).place_in_sample("w") == Location(file, element="w")
+
+
+def test_the_place_of_no_sample_is_in_the_metadata() -> None:
+    place = judge_of(SUBJECT).place_in_sample("w")
+    assert place == Location("submission.json", pointer="/samples/0/x", element="w")
+
+
+@pytest.mark.parametrize(
+    ("sample", "file"),
+    [(None, "a.onnx"), (SAMPLE, "a.onnx"), (NETWORK, "s.onnx")],
+    ids=["original", "tensors", "network"],
+)
+def test_the_place_of_the_network_is_the_first_file_of_what_runs(sample: Any, file: str) -> None:
+    asked = judge_of(Subject("s", "tiny", model=ORIGINAL, sample=sample))
+    assert asked.place_in_network("w") == Location(file, element="w")
+
+
+def test_what_is_not_about_a_network_has_no_place_in_one() -> None:
+    with pytest.raises(ValueError, match="s is not about a network"):
+        judge_of(Subject("s", "tiny")).place_in_network()
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [
+        (None, Location("submission.json", pointer="/metrics/1")),
+        (
+            Location(element="logits"),
+            Location("submission.json", pointer="/metrics/1", element="logits"),
+        ),
+        (Location("targets.npz", element="y"), Location("targets.npz", element="y")),
+    ],
+    ids=["nowhere", "element", "file"],
+)
+def test_an_error_of_a_metric_without_a_file_points_to_its_declaration(
+    where: Location | None, place: Location
+) -> None:
+    row = {"error": EvaluationError("broke", where=where).to_json()}
+    asked = judge_of(SUBJECT, measured({"metrics": {"top1": row}}), check="METRIC-MEASURE-001")
+    with pytest.raises(EvaluationError) as caught:
+        asked.measured("original")
+    assert caught.value.where == place
+
+
+# --- Vectors and formats
+
+
+def in_format(name: str) -> Subject:
+    return Subject(f"tiny/{name}", "tiny", model=SimpleNamespace(id=name))  # type: ignore[arg-type]
+
+
+IN_FORMATS = replace(SUBJECT, others=(in_format("linear"), in_format("tflite")))
+
+
+def value_of(value: float | str) -> Evidence:
+    return measured({"metrics": {"top1": {"value": value}}})
+
+
+def test_values_in_all_formats_are_those_of_each_model() -> None:
+    asked = judge_of(IN_FORMATS, measured({}), value_of(0.5), value_of("inf"))
+    assert asked.measured_in_all_formats() == {"linear": 0.5, "tflite": float("inf")}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "found"),
+    [
+        (failed(CUT), "cut short"),
+        (measured({"metrics": {"top1": {"error": {}}}}), "an error"),
+        (measured({"metrics": {}}), "an error"),
+    ],
+    ids=["failed", "metric-failed", "not-measured"],
+)
+def test_a_format_without_a_value_is_named(evidence: Evidence, found: str) -> None:
+    asked = judge_of(IN_FORMATS, measured({}), value_of(0.5), evidence)
+    with pytest.raises(NotRunError, match="'top1' could not be measured on tiny/tflite") as caught:
+        asked.measured_in_all_formats()
+    assert caught.value.found == found
+
+
+@pytest.mark.parametrize(("items", "verdict"), [(9, Verdict.PASS), (8, Verdict.FAIL)])
+def test_every_item_has_to_be_run(items: int, verdict: Verdict) -> None:
+    asked = judge_of(replace(SUBJECT, vectors=SimpleNamespace(items=9)))  # type: ignore[arg-type]
+    asked.require_all_items({"items": items, "batch_size": 4, "settings": {"device": "cpu"}})
+    (finding,) = asked.conclude()
+    assert finding.verdict is verdict
+    if verdict is Verdict.PASS:
+        assert finding.evidence["conditions"] == {"batch_size": 4, "device": "cpu"}
+    else:
+        assert (finding.expected, finding.found) == ("9 items", "8 items")

@@ -58,6 +58,7 @@ def test_more_failures_than_findings_are_a_defect(
         _targets={"tiny": target},
         _writer=Reports(exit_code, refused),
         _progress=None,
+        _columns=None,
         _begun=True,
         _failures=0,
     )

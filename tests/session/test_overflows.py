@@ -12,7 +12,6 @@ from conformance.checks import BY_ID
 from conformance.evaluation.evidence import Evidence
 from conformance.evaluation.plan import subjects
 from conformance.runtimes import Overflow, Watched
-from conformance.session.conditions import in_words, in_words_together
 from conformance.session.judge import Judge
 from conformance.submission import load
 from conformance.verdicts import Verdict
@@ -69,22 +68,13 @@ def test_a_network_without_overflows_passes(tmp_path, half):
     assert found.verdict is Verdict.PASS
 
 
-def test_the_last_finding_counts_those_that_have_none(tmp_path):
-    many = tuple(replace(OVER, tensor=f"h{n}", item=None) for n in range(8))
+@pytest.mark.parametrize(
+    ("number", "more"),
+    [(5, ""), (6, "; 1 more tensor overflows"), (8, "; 3 more tensors overflow")],
+)
+def test_the_last_finding_counts_those_that_have_none(tmp_path, number, more):
+    many = tuple(replace(OVER, tensor=f"h{n}", item=None) for n in range(number))
     found = findings(tmp_path, "tiny/half@test", replace(CLEAN, overflows=many))
     assert [each.where.element for each in found] == ["h0", "h1", "h2", "h3", "h4"]
-    assert "on a batch" in found[0].found
-    assert found[-1].found.endswith("3 more tensors overflow")
-
-
-def test_runs_are_told_together_if_they_are_alike():
-    settings = {"execution_provider": "CPU", "graph_optimization_level": "basic", "other": "1"}
-    many, one = ({"batch_size": size, "settings": settings} for size in (256, 1))
-    assert in_words_together({"original": many, "sample": many}) == (
-        "both in batches of 256, provider CPU, optimisation basic"
-    )
-    assert in_words_together({"original": many, "sample": one}) == (
-        "original in batches of 256, provider CPU, optimisation basic; "
-        "sample in batches of 1, provider CPU, optimisation basic"
-    )
-    assert in_words({"batch_size": None, "settings": {}}) == "one run for each shard"
+    text = "90000 on a batch, from Mul (node square)"
+    assert [each.found for each in found] == [*[text] * 4, text + more]

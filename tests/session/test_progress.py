@@ -39,5 +39,7 @@ def test_line_replaces_itself_and_can_be_cleared() -> None:
     assert "\n" not in stream.getvalue()
 
 
-def test_long_subject_is_cut() -> None:
-    assert len(ProgressLine(1, io.StringIO()).text(1.0, "x" * 500)) < 120
+@pytest.mark.parametrize("columns", [40, 80, 300])
+def test_line_does_not_wrap(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert len(ProgressLine(1, io.StringIO()).text(1.0, "x" * 500)) == columns - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,18 @@ class Terminal:
         self.text += text + "\n"
 
 
-def printed(*findings: Finding, required: bool = True) -> str:
+def printed(*findings: Finding, required: bool = True, columns: int | None = None) -> str:
     terminal = Terminal()
     report: dict[str, Any] = {
         "verdict": "incomplete",
         "complete": True,
         "selected": None,
-        "summary": {"planned": len(findings), "not-run": len(findings)},
-        "findings": [{**finding.to_json(), "required": required} for finding in findings],
+        "summary": {"planned": len(findings), **Counter(each.verdict.value for each in findings)},
+        "findings": [
+            {**finding.to_json(), "required": required, "test": None} for finding in findings
+        ],
     }
-    print_verdict(terminal, "tiny", report, Path("reports"), Path("/sub mission"))
+    print_verdict(terminal, "tiny", report, Path("reports"), Path("/sub mission"), columns)
     return terminal.text
 
 
@@ -53,7 +56,20 @@ def test_what_only_waits_for_something_else_is_not_told_again() -> None:
     assert printed(waiting).splitlines()[1].startswith("  reports:")
 
 
-def test_advice_is_counted_beside_the_verdict() -> None:
+def test_advice_is_counted_apart_from_what_gives_the_verdict() -> None:
     advice = Finding("UPDATE-MUTATION-001", "tiny/half/dropped", Verdict.FAIL)
-    assert "1 advisory: worth a look, and no part of the verdict" in printed(advice, required=False)
-    assert "advisory" not in printed(advice)
+    text = printed(advice, required=False)
+    assert "— 1 advisory of 1 checks" in text
+    assert "advisory: worth a look, but not part of the verdict" in text
+    text = printed(advice)
+    assert "— 1 fail of 1 checks" in text
+    assert "advisory" not in text
+
+
+def test_lines_are_broken_between_words_and_commands_are_whole() -> None:
+    long = NotRunError("m" * 10, found=" ".join(["some words"] * 20), mend="Run: pip install it")
+    lines = printed(long.finding("MODEL-OPEN-001", "tiny/linear"), columns=60).splitlines()
+    assert all(len(line) < 60 for line in lines if not line.startswith("  to repeat"))
+    assert sum(line.startswith(" " * 12 + "some words") for line in lines) == 4
+    command = "  to repeat nnr-conformance run '/sub mission' --only MODEL-OPEN-001:tiny/linear"
+    assert command in lines

@@ -142,3 +142,15 @@ def test_values_are_immutable(folder, name):
     }[name][0]
     with pytest.raises(dataclasses.FrozenInstanceError):
         value.id = "other"
+
+
+def test_both_samples_of_the_same_tensors_are_compared(folder):
+    def again(data):
+        first = data["samples"][0]
+        data["samples"].append(first | {"id": "again", "same_tensors_as": first["id"]})
+
+    submission = load_changed(folder, again).submission
+    compared = [submission.is_compared(sample) for sample in submission.samples]
+    assert compared == [True, *[False] * (len(compared) - 2), True]
+    places = [submission.place_of(sample) for sample in submission.samples]
+    assert places == list(range(len(compared)))

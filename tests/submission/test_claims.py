@@ -5,7 +5,11 @@ import copy
 import pytest
 
 from conformance.submission.claims import find_missing_claims
-from conformance.submission.tolerances import find_empty_tolerances, widest_of_value
+from conformance.submission.tolerances import (
+    AS_WRITTEN,
+    find_empty_tolerances,
+    widest_of_value,
+)
 from tests.submission import builder
 from tests.submission.builder import at, put
 from tests.submission.chains import layered
@@ -67,6 +71,24 @@ def test_one_of_several_values_is_missed():
         'no value of "mse" on "test" is claimed for the sample',
         'no value of "mse" on "test" is declared for the original',
     ]
+
+
+@pytest.mark.parametrize(
+    ("use", "model"),
+    [
+        ({"metric": "nothing", "vectors": "test"}, "net"),
+        ({"metric": "top1", "vectors": "nothing"}, "net"),
+        ({"metric": "top1", "vectors": "nothing"}, None),
+        ({"metric": "top1", "vectors": "of-another"}, "net"),
+    ],
+    ids=["metric", "vectors", "vectors-and-model", "vectors-of-another-model"],
+)
+def test_a_use_that_refers_to_the_wrong_thing_needs_no_value(use, model):
+    data = valid()
+    data["vectors"].append({**copy.deepcopy(data["vectors"][0]), "id": "of-another", "model": "x"})
+    data["samples"][0]["metrics"].append(use)
+    data["samples"][0]["model"] = model
+    assert list(find_missing_claims(data)) == []
 
 
 def test_a_lossless_sample_that_names_no_metric_needs_no_value():
@@ -133,6 +155,12 @@ def test_a_tolerance_as_a_message_writes_it_is_accepted():
     assert refused(data) == {}
 
 
+def test_a_tolerance_on_the_edge_is_accepted():
+    data = judged_by(valid(), bound=BOUND)
+    put(data, f"{OWNERS['sample']}/0/tolerance", widest_of_value(0.96, BOUND) * AS_WRITTEN)
+    assert refused(data) == {}
+
+
 def test_a_small_value_without_an_accepted_loss_may_differ_in_its_last_digits():
     assert widest_of_value(0.0, 0.0) == 1e-6
     assert widest_of_value(-2.0, 0.0) == 0.1
@@ -145,12 +173,55 @@ def test_outputs_are_met_within_a_part_of_themselves(rtol, holds):
     assert list(refused(data)) == ([] if holds else ["/vectors/0/output_tolerance/rtol"])
 
 
-def test_what_the_schema_refuses_is_no_bound():
-    data = valid()
-    for value in (True, "0.1", None, [], {}):
-        put(data, "/metrics/0/tolerance/bound", value)
-        put(data, f"{OWNERS['sample']}/0/tolerance", 0.04)
-        assert refused(data) == {}
+@pytest.mark.parametrize("wrong", [True, "0.1", None, [], {}], ids=str)
+@pytest.mark.parametrize("bound", [0, BOUND])
+@pytest.mark.parametrize("key", ["value", "tolerance"])
+def test_a_claim_of_what_is_no_number_is_left_to_the_schema(key, bound, wrong):
+    data = judged_by(valid(), bound=bound)
+    claim = {**at(data, f"{OWNERS['sample']}/0"), "tolerance": 0.04, key: wrong}
+    put(data, f"{OWNERS['sample']}/0", claim)
+    assert refused(data) == {}
+
+
+@pytest.mark.parametrize("wrong", [True, "0.1", None, [], {}], ids=str)
+def test_what_is_no_number_is_no_bound(wrong):
+    data = judged_by(valid(), bound=wrong)
+    put(data, f"{OWNERS['sample']}/0/tolerance", 0.047)
+    put(data, "/vectors/0/output_tolerance/rtol", wrong)
+    assert refused(data) == {}
+    put(data, "/samples/2/metrics/0/tolerance/bound", BOUND)
+    assert list(refused(data)) == [f"{OWNERS['sample']}/0/tolerance"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"bound": 0}, {"bound": float("inf")}, {"bound": 0.0, "type": "relative"}],
+    ids=["none", "infinite", "none-relative"],
+)
+def test_a_tolerance_that_accepts_no_loss_or_any_says_nothing_of_a_claim(other):
+    data, pointer = judged_by(valid(), **other), f"{OWNERS['sample']}/0/tolerance"
+    put(data, pointer, 0.05 * 0.96 * 0.999)
+    assert refused(data) == {}
+    put(data, pointer, 0.05 * 0.96 * 1.001)
+    assert list(refused(data)) == [pointer]
+    put(data, "/samples/2/metrics/0/tolerance", {"type": "absolute", "bound": BOUND})
+    put(data, pointer, 0.05 * BOUND * 1.001)
+    assert list(refused(data)) == [pointer]
+
+
+def test_a_relative_bound_without_a_value_of_the_original_says_nothing_of_a_claim():
+    data = judged_by(valid(), type="relative", bound=1e-4)
+    put(data, f"{OWNERS['sample']}/0/tolerance", 0.05 * 0.96 * 0.999)
+    data["models"][0]["metric_values"] = []
+    assert refused(data) == {}
+
+
+def test_a_claim_of_an_unknown_metric_hides_no_other():
+    data = judged_by(valid(), bound=BOUND)
+    claims = at(data, OWNERS["sample"])
+    claims[0]["tolerance"] = 1.0
+    claims.insert(0, {**claims[0], "metric": "nothing"})
+    assert list(refused(data)) == [f"{OWNERS['sample']}/1/tolerance"]
 
 
 @pytest.mark.parametrize("wrong", [[], {}, [[]], None, 5, ""])

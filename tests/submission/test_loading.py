@@ -15,7 +15,6 @@ SCHEMA = "SUBMISSION-SCHEMA-001"
 ID = "SUBMISSION-ID-001"
 REFERENCE = "SUBMISSION-REFERENCE-001"
 LICENSE = "SUBMISSION-LICENSE-001"
-TOLERANCE = "SUBMISSION-TOLERANCE-001"
 
 
 def load_changed(folder, change):
@@ -47,6 +46,22 @@ def test_a_valid_submission_has_no_problems(folder):
     assert loaded.root == folder.resolve()
     assert loaded.submission is not None
     assert loaded.files.keys() == builder.CONTENTS.keys()
+
+
+@pytest.mark.parametrize("items", [1, 2])
+def test_a_shard_that_is_not_batched_is_one_item(folder, items):
+    def change(data):
+        data["vectors"][0]["batched"] = False
+        data["vectors"][0]["shards"][0]["items"] = items
+
+    loaded = load_changed(folder, change)
+    if items == 1:
+        assert loaded.problems == ()
+        return
+    finding = only(loaded)
+    assert (finding.check, finding.where.pointer) == (SCHEMA, "/vectors/0/shards/0/items")
+    assert 'a shard is one item, because "batched" is false' in finding.message
+    assert (finding.expected, finding.found) == ("a number of at most 1", "2")
 
 
 def test_a_relative_folder_is_fine(folder, monkeypatch):
@@ -506,49 +521,6 @@ def test_licences_that_are_not_spdx(folder, pointer, text, message, mend):
 def test_deeply_nested_licences_are_judged(folder):
     loaded = load_changed(folder, lambda data: put(data, "/license", "(" * 490 + ")" * 490))
     assert only(loaded).check == LICENSE
-
-
-def relative_to_zero(data):
-    put(data, "/models/0/metric_values/0/value", 0)
-    put(data, "/metrics/0/tolerance/type", "relative")
-
-
-def test_a_tolerance_relative_to_zero(folder):
-    loaded = load_changed(folder, relative_to_zero)
-    finding = only(loaded)
-    assert finding.check == TOLERANCE
-    assert finding.where.pointer == "/metrics/0/tolerance"
-    assert finding.evidence["also_at"] == ["/models/0/metric_values/0"]
-    assert "absolute" in finding.mend
-    assert loaded.submission is not None
-
-
-def test_a_samples_own_tolerance_counts(folder):
-    def change(data):
-        relative_to_zero(data)
-        own = {"type": "absolute", "bound": 0.1, "inclusive": True}
-        put(data, "/samples/0/metrics/0/tolerance", own)
-
-    assert load_changed(folder, change).problems == ()
-
-
-def test_a_samples_own_tolerance_relative_to_zero(folder):
-    def change(data):
-        put(data, "/models/0/metric_values/0/value", 0.0)
-        own = {"type": "relative", "bound": 0.1, "inclusive": True}
-        put(data, "/samples/0/metrics/0/tolerance", own)
-
-    finding = only(load_changed(folder, change))
-    assert finding.where.pointer == "/samples/0/metrics/0/tolerance"
-
-
-def test_a_relative_tolerance_is_fine_where_no_sample_uses_it(folder):
-    def change(data):
-        relative_to_zero(data)
-        data["samples"].pop(0)
-        data["associated_files"].append(builder.entry("samples/int8.npz"))
-
-    assert load_changed(folder, change).problems == ()
 
 
 def test_independent_problems_are_all_reported_in_the_order_of_the_text(folder):

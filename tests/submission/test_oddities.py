@@ -25,21 +25,23 @@ def test_nothing_is_odd_about_two_parts_of_one_data_set(folder):
     assert advice(folder) == ()
 
 
+TRAIN, TEST = "/datasets/0", "/datasets/1"
 SAME = {
-    "one entry, by test_data": (("/models/0/test_data", ["train-data"]), "id"),
-    "one entry, by vectors": (("/vectors/0/dataset", "train-data"), "id"),
-    "one of several": (("/models/0/training_data", ["train-data", "test-data"]), "id"),
-    "one split": (("/datasets/1/split", "train"), "url and split"),
-    "one split in other words": (("/datasets/1/split", " TRAIN\n"), "url and split"),
+    "one entry, by test_data": (("/models/0/test_data", ["train-data"]), "id", [TRAIN]),
+    "one entry, by vectors": (("/vectors/0/dataset", "train-data"), "id", [TRAIN]),
+    "one of several": (("/models/0/training_data", ["train-data", "test-data"]), "id", [TEST]),
+    "one split": (("/datasets/1/split", "train"), "url and split", [TRAIN, TEST]),
+    "one split in other words": (("/datasets/1/split", " TRAIN\n"), "url and split", [TRAIN, TEST]),
 }
 
 
-@pytest.mark.parametrize(("change", "same"), SAME.values(), ids=SAME)
-def test_training_data_that_is_test_data(folder, change, same):
+@pytest.mark.parametrize(("change", "same", "also"), SAME.values(), ids=SAME)
+def test_training_data_that_is_test_data(folder, change, same, also):
     (found,) = advice(folder, change)
     assert found.check == TRAINED
     assert found.found.endswith(f"have one {same}")
     assert found.where.pointer == "/models/0/training_data"
+    assert found.evidence["also_at"] == also
     assert "split" in found.mend
 
 

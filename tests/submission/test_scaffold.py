@@ -61,7 +61,7 @@ def blanks(value):
         {"vectors": [], "samples": [], "contributor": "Me", "title": "T", "license": "MIT"},
         {"samples": [SampleFiles("a", ()), SampleFiles("b", ())]},
         {"vectors": [ShardFiles(1, ())]},
-        {"batched": False},
+        {"batched": False, "vectors": [ShardFiles(1, ())]},
     ],
 )
 def test_load_lists_exactly_the_blanks(tmp_path, sources, changes):

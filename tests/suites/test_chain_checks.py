@@ -215,23 +215,6 @@ def test_a_merge_tells_the_shares(chain: TinyChain) -> None:
     assert finding.evidence == {"shares": {"a": 0.25, "b": 0.75}}
 
 
-@pytest.mark.parametrize("change", [1, -1])
-@pytest.mark.parametrize("id", ["a", "m", "next"])
-def test_a_wrong_cumulative_size_fails(chain: TinyChain, id: str, change: int) -> None:
-    claims = sample(federated(chain), id)["claims"]
-    true = claims["cumulative_size"]
-    claims["cumulative_size"] += change
-    finding = only(chain, "UPDATE-SIZE-001", id)
-    assert finding.verdict is Verdict.FAIL
-    assert (finding.expected, finding.found) == (
-        f"{true + change}, as claimed",
-        f"{true} bytes",
-    )
-    assert finding.where is not None
-    assert (finding.where.pointer or "").endswith("/claims/cumulative_size")
-    assert f"claim {true}:" in finding.mend
-
-
 def test_the_right_cumulative_size_passes_with_both_numbers(chain: TinyChain) -> None:
     federated(chain)
     finding = only(chain, "UPDATE-SIZE-001", "a")
@@ -308,19 +291,7 @@ def test_a_chain_that_ends_early_is_told_by_the_declared_digests(chain: TinyChai
     assert finding.evidence["detected_by"] == "declared digests"
 
 
-def test_a_chain_that_ends_early_is_not_told_by_digests_that_nobody_declared(
-    chain: TinyChain,
-) -> None:
-    chain.whole()
-    chain.update("u")["claims"]["tensor_digests"] = {}
-    assert only(chain, "UPDATE-MUTATION-001", "u/dropped").verdict is Verdict.FAIL
-
-
 # --- LAYER-*
-
-
-def layer(chain: TinyChain, place: int) -> dict[str, Any]:
-    return sample(chain, "layers")["layers"][place]
 
 
 def test_each_layer_decodes_without_those_behind_it(chain: TinyChain) -> None:
@@ -374,29 +345,6 @@ def test_the_base_layer_is_what_it_is_whatever_follows(chain: TinyChain) -> None
     finding = only(scalable(chain), "LAYER-BASE-001", "layers")
     assert finding.verdict is Verdict.PASS
     assert finding.message == "2 tensors of the base layer are the same"
-
-
-@pytest.mark.parametrize("key", ["size", "cumulative_size"])
-def test_a_wrong_size_of_a_layer_fails(chain: TinyChain, key: str) -> None:
-    claims = layer(scalable(chain), 1)["claims"]
-    true = claims[key]
-    claims[key] = true + 1
-    finding = only(chain, "LAYER-SIZE-001", "layers/l1")
-    assert finding.message == f"the claimed {key} of the layer is not the measured one"
-    assert (finding.expected, finding.found) == (f"{true + 1}, as claimed", str(true))
-    assert finding.mend == f"claim {true}"
-    assert finding.where is not None
-    assert finding.where.pointer == f"/samples/0/layers/1/claims/{key}"
-
-
-def test_a_wrong_metric_value_of_a_layer_fails(chain: TinyChain) -> None:
-    scalable(chain)
-    layer(chain, 1)["claims"]["metric_values"][0].update(value=0.5, tolerance=1e-6)
-    found = of(chain, "LAYER-METRIC-001", "layers/l1/top1@test")
-    assert found[0].verdict is Verdict.FAIL
-    assert found[0].evidence["layer"] == "l1"
-    assert found[0].evidence["declared"] == 0.5
-    assert found[0].evidence["reference"] == 0.9
 
 
 def test_a_layer_that_lowers_the_metric_fails(chain: TinyChain) -> None:

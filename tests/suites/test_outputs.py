@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
-from conformance.evaluation.tasks.reach import reached_by_parameters
-from conformance.verdicts import Finding, UnsupportedError, Verdict
+from conformance.verdicts import Finding, Verdict
 from tests import tiny_submission
 from tests.evaluation.bench import edit
 from tests.evaluation.in_process import findings
@@ -119,12 +118,3 @@ def test_outputs_that_matter_are_declared(
             assert each in finding.found
             assert each.partition(" ")[0] in finding.message
         assert "same" not in finding.found
-
-
-def test_what_cannot_be_compared_with_an_empty_network_counts_as_dependent() -> None:
-    class Unrunnable:
-        def bind_changed(self, _: object) -> None:
-            raise UnsupportedError("no", mend="none")
-
-    found = reached_by_parameters(Unrunnable(), None, None, {"y": np.zeros(1)})  # type: ignore[arg-type]
-    assert found == {"y"}

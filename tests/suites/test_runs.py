@@ -80,7 +80,7 @@ def test_metric_outside_its_tolerance_fails(judge_folders: Runner, tiny: Path) -
     assert run.code == 1
     assert run.verdicts() == FAILED
     assert "test_delta_within_tolerance[tiny/half/distance]" in run.output
-    assert "to mend" in run.output
+    assert "fix" in run.output
 
 
 def test_samples_carry_what_was_measured(judged: Run) -> None:
@@ -269,15 +269,15 @@ def test_figures_of_compressed_inference_are_timing_and_no_finding(
 ) -> None:
     report = judge_folders(tiny, options=["--no-cache"]).report()
     (row,) = report["timing"]["compressed_inference"]
-    assert (row["sample"], row["vectors"], row["items"]) == ("half-onnx", "test", 32)
-    assert 3 <= row["rounds"] <= 7
+    assert (row["sample"], row["vectors"]) == ("half-onnx", "test")
+    assert 1 <= row["rounds"] <= 7
     for form in ("original", "compressed"):
         assert row[form].keys() == {"seconds", "peak_bytes"}
         assert row[form]["seconds"].keys() == {"median", "low", "high"}
     (finding,) = (f for f in report["findings"] if f["check"] == "INFERENCE-COMPRESSED-001")
     assert (finding["subject"], finding["verdict"]) == ("tiny/half-onnx@test", "pass")
-    assert finding["evidence"] == {"ran_on": 32}
-    assert "32 items" in finding["message"]
+    assert finding["evidence"] == {"ran_on": tiny_submission.ITEMS}
+    assert f"{tiny_submission.ITEMS} items" in finding["message"]
 
 
 def test_a_report_of_stored_evidence_tells_the_figures_again(

@@ -136,7 +136,7 @@ def _rms_of_items(array: Array, items: int) -> Array:
 
     Values are divided by the item's largest before they are squared, so that none overflows.
     """
-    values = np.abs(wide(array)).reshape(items, array.size // items if items else 0)
+    values = np.abs(wide(array)).reshape(items, array.size // max(items, 1))
     finite = np.isfinite(values)
     values = np.where(finite, values, 0.0)[finite.any(axis=1)]
     counts = finite.sum(axis=1)[finite.any(axis=1)]

@@ -28,62 +28,77 @@ from conformance.verdicts import Json, Location, UnsupportedError
 
 ROUNDS = 7
 """Rounds that count, unless time is up; one round before them warms up."""
-LEAST_ROUNDS = 3
-"""Rounds of which a median, a lowest and a highest can be told; they are run in any case."""
 MOST_ITEMS = 32
-"""Items of the first shard that are run."""
+"""Items of the first shard that are timed, if the network is fast enough."""
+RUNS = 2
+"""Runs of each form in a round: the first prepares what the second needs, which is timed."""
 BUDGET_SECONDS = 5.0
-"""What all rounds together may take: a slow network is timed on fewer items, and in fewer rounds
-once the time is up."""
+"""What all rounds together take, the first one included: none begins that would end later. The
+first is run in any case, and counts where no other does."""
 
 Forms: TypeAlias = dict[str, Callable[[], Network]]
 """How each of the two is opened."""
 
 
 class Taken(NamedTuple):
-    """What one round took: seconds of the run, and bytes above what was resident before it."""
+    """What one form took in a round: seconds of the run, bytes above what was resident before."""
 
     seconds: float
     peak_bytes: int
 
 
+Round: TypeAlias = dict[str, Taken]
+"""What each form took."""
+
+
 def run_compressed(work: Work) -> Json:
     """Return seconds and bytes of both forms: median, lowest and highest of several rounds.
 
-    ``ran_on`` counts the items that both have run on, ``items`` those that were timed. Bytes are 0
-    where the system does not tell them.
+    ``items`` counts those that were timed. Bytes are 0 where the system does not tell them.
     """
     forms, shard = _forms(work), _first_items(work)
     # What earlier cases left open would be resident beside each of the two.
     work.networks.close()
     with settled():
-        timed, taken = _rounds(forms, work.vectors, shard)
+        items, rounds = _rounds(forms, work.vectors, shard)
     return {
-        "ran_on": shard.items,
-        "items": timed.items,
-        "rounds": len(taken["original"]),
-        **{form: _spread(rounds) for form, rounds in taken.items()},
+        "items": items,
+        "rounds": len(rounds),
+        **{form: _spread([taken[form] for taken in rounds]) for form in forms},
     }
 
 
-def _rounds(
-    forms: Forms, vectors: VectorSet, shard: ShardArrays
-) -> tuple[ShardArrays, dict[str, list[Taken]]]:
-    """Return the items that were timed, and what each round took, after one that warms up."""
-    started = time.perf_counter()
-    for opened in forms.values():
-        with opened() as network:
-            run_shard(network.bind(), vectors, shard)
+def _rounds(forms: Forms, vectors: VectorSet, shard: ShardArrays) -> tuple[int, list[Round]]:
+    """Return how many items were timed, and what each round took that counts.
+
+    The first round, on one item, warms up and shows what a round costs.
+    """
     begun = time.perf_counter()
-    timed = _affordable(shard, vectors, begun - started)
-    taken: dict[str, list[Taken]] = {form: [] for form in forms}
-    for number in range(ROUNDS):
-        if number >= LEAST_ROUNDS and time.perf_counter() - begun > BUDGET_SECONDS:
-            break
+    timed = _cut(shard, vectors, 1)
+    first = _round(forms, vectors, timed)
+    spent = time.perf_counter() - begun
+    running = RUNS * sum(taken.seconds for taken in first.values())
+    most = _affordable(running, spent - running, BUDGET_SECONDS - spent)
+    whole = _cut(shard, vectors, most)
+    rounds: list[Round] = []
+    expected = spent + running * (whole.items - timed.items)
+    while len(rounds) < ROUNDS and time.perf_counter() - begun + expected <= BUDGET_SECONDS:
+        started = time.perf_counter()
         # Neither is always the one that runs after the other.
-        for form in reversed(forms) if number % 2 else forms:
-            taken[form].append(_round(forms[form], vectors, timed))
-    return timed, taken
+        order = dict(reversed(forms.items())) if len(rounds) % 2 else forms
+        rounds.append(_round(order, vectors, whole))
+        expected = time.perf_counter() - started
+    return (whole.items, rounds) if rounds else (timed.items, [first])
+
+
+def _affordable(running: float, rest: float, left: float) -> int:
+    """Return the items of a round if one takes ``running`` seconds, and all else ``rest``.
+
+    As many as fit :data:`ROUNDS` rounds into the seconds that are ``left``; where opening takes
+    too long for that, as many as take no longer than opening does.
+    """
+    seconds = max(left / ROUNDS - rest, min(rest, left - rest))
+    return max(1, int(seconds / running))
 
 
 def _forms(work: Work) -> Forms:
@@ -123,16 +138,11 @@ def _cut(shard: ShardArrays, vectors: VectorSet, most: int) -> ShardArrays:
     return replace(shard, items=items, inputs=inputs, targets={}, outputs={}, sources={})
 
 
-def _affordable(shard: ShardArrays, vectors: VectorSet, seconds: float) -> ShardArrays:
-    """Return as much of the shard as fits the budget, if both forms took ``seconds`` to run it.
-
-    In a round each runs it twice.
-    """
-    share = BUDGET_SECONDS / max(2 * seconds * ROUNDS, BUDGET_SECONDS)
-    return _cut(shard, vectors, max(1, int(shard.items * share)))
+def _round(forms: Forms, vectors: VectorSet, shard: ShardArrays) -> Round:
+    return {form: _timed(opened, vectors, shard) for form, opened in forms.items()}
 
 
-def _round(opened: Callable[[], Network], vectors: VectorSet, shard: ShardArrays) -> Taken:
+def _timed(opened: Callable[[], Network], vectors: VectorSet, shard: ShardArrays) -> Taken:
     release()
     reset_peak()
     before = peak()

@@ -5,9 +5,9 @@ parameter are permuted, once for each of three seeds. A tolerance that accepts o
 comes near to it, cannot tell the original from a bad sample either.
 
 Each of the four networks is bound, run on every item of the vector set, and given back before the
-next: there are never two of them. All metrics are measured on the outputs of one run. A parameter
-is permuted when the runtime asks for it, so that memory is needed for the network that is bound, as
-for the original, and for the largest parameter besides.
+next: there are never two of them, and each has the time of a case. All metrics are measured on the
+outputs of one run. A parameter is permuted when the runtime asks for it, so that memory is needed
+for the network that is bound, as for the original, and for the largest parameter besides.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from conformance.evaluation.case import SHUFFLES
 from conformance.evaluation.tasks.kept import kept_outputs
 from conformance.evaluation.tasks.measuring import Measuring, row_of
 from conformance.evaluation.tasks.running import run_shard
@@ -27,9 +28,6 @@ from conformance.submission.values import Metric
 from conformance.tensorfiles import Array
 from conformance.verdicts import ConformanceError, Json
 
-SEEDS = (1, 2, 3)
-"""Seeds of the shuffled networks: the median of their losses counts."""
-
 
 def run_controls(work: Work) -> Json:
     """Return, by metric, ``value`` or ``error`` of every control: zeros, and one for each seed.
@@ -39,7 +37,7 @@ def run_controls(work: Work) -> Json:
     network = work.original()
     metrics = work.submission.metrics_on(work.vectors.id, work.model)
     zeros = _rows(work, network, metrics, zeroed)
-    seeds = SEEDS if _can_be_shuffled(network) else ()
+    seeds = SHUFFLES if _can_be_shuffled(network) else ()
     shuffles = [_rows(work, network, metrics, shuffled(seed)) for seed in seeds]
     return {
         "items": work.vectors.items,
@@ -66,10 +64,10 @@ def shuffled(seed: int) -> Change:
     """
 
     def change(name: str, array: Array) -> Array:
-        made = np.array(array, order="C").reshape(-1)
+        made = np.array(array, order="C").ravel()
         key = zlib.crc32(name.encode(errors="surrogatepass"))
         np.random.default_rng([seed, key]).shuffle(made)
-        if np.array_equal(made, array.reshape(-1)):
+        if np.array_equal(made, array.ravel()):
             # Of values that are not all equal, this moves one at least.
             made = np.roll(made, 1)
         return made.reshape(array.shape)
@@ -84,7 +82,7 @@ def _can_be_shuffled(network: Network) -> bool:
 
 
 def _varies(array: Array) -> bool:
-    flat = array.reshape(-1)
+    flat = array.ravel()
     return bool(np.any(flat[1:] != flat[:1]))
 
 

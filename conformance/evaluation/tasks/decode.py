@@ -81,18 +81,12 @@ def _decoded_tensors(work: Work, decoded: DecodedTensors) -> tuple[Json, dict[st
     stream = inspected(decoded.inspect) if decoded.inspect else None
     return {
         "coverage": coverage,
-        "fitted": survey.fitted if _is_compared(work) else {},
+        "fitted": survey.fitted if work.submission.is_compared(work.sample) else {},
         "lossless": lossless,
         "parameters": survey.errors,
         "likeness": likeness_block(survey.likeness),
         "stream": stream,
     }, survey.tensors
-
-
-def _is_compared(work: Work) -> bool:
-    """Say whether the parameters are wanted by a sample that is said to equal this one."""
-    named = {sample.same_tensors_as for sample in work.submission.samples}
-    return work.sample.same_tensors_as is not None or work.sample.id in named
 
 
 def _no_tensors(file: str) -> UnsupportedError:

@@ -1,8 +1,9 @@
-"""Parameters that no output depends on in fact, though the graph reads them: ones times zero, say.
+"""What parameters change in fact: outputs that depend on none, parameters that change no output.
 
-Values of some tensors are changed, and the network runs on a few items; what changes no bit of any
-output has no effect there. Tensors that hold much are tried one by one, the others together: a
-group is halved while its halves hold as much. What this takes depends on nothing but the network.
+The graph may read a parameter and yet lose it: ones times zero, say. Values of some tensors are
+changed, and the network runs on a few items; what changes no bit of any output has no effect there.
+Tensors that hold much are tried one by one, the others together: a group is halved while its halves
+hold as much. What this takes depends on nothing but the network.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import final
 
 import numpy as np
 
+from conformance.evaluation.tasks.compare import same_arrays
+from conformance.evaluation.tasks.control import zeroed
 from conformance.evaluation.tasks.running import run_shard
 from conformance.evaluation.tasks.vectors import ShardArrays
 from conformance.runtimes import Network
@@ -32,32 +35,51 @@ SHARE = 32
 _STEP = 0.5
 
 
+def reached_by_parameters(
+    network: Network, vectors: VectorSet, shard: ShardArrays, outputs: Mapping[str, Array]
+) -> frozenset[str]:
+    """Return the names of the ``outputs`` on a shard that a network without parameters changes.
+
+    Without outputs to ask about nothing is run. All of them are named if that network cannot be
+    run: what is not known to be independent counts as dependent.
+    """
+    if not outputs:
+        return frozenset()
+    try:
+        empty = run_shard(network.bind_changed(zeroed), vectors, shard)
+    except ConformanceError:
+        return frozenset(outputs)
+    return frozenset(name for name in outputs if not same_arrays(outputs[name], empty[name]))
+
+
 def effect_of_parameters(network: Network, vectors: VectorSet, shard: ShardArrays) -> Json:
     """Return the parameters without effect on the first items of a shard, and how many were tried.
 
     Nothing is tried where a sample could not replace the parameters either.
     """
     try:
-        return _Search(network, vectors, _first_items(shard, vectors)).result()
+        return _Search(network, vectors, first_items(shard, vectors)).result()
     except ConformanceError:
         return {"items": 0, "runs": 0, "tried_bytes": 0, "bytes": 0, "without_effect": []}
 
 
-def _first_items(shard: ShardArrays, vectors: VectorSet) -> ShardArrays:
-    if not vectors.batched:
-        return shard
-    few = min(ITEMS, shard.items)
-    inputs = {name: array[:few] for name, array in shard.inputs.items()}
+def first_items(shard: ShardArrays, vectors: VectorSet) -> ShardArrays:
+    """Return copies of the inputs that are tried; vectors that are not batched are one item."""
+    few = min(ITEMS, shard.items) if vectors.batched else shard.items
+    inputs = {
+        name: np.array(array[:few] if vectors.batched else array)
+        for name, array in shard.inputs.items()
+    }
     return dataclasses.replace(shard, items=few, inputs=inputs, targets={}, outputs={})
 
 
 @final
 class _Search:
     def __init__(self, network: Network, vectors: VectorSet, items: ShardArrays) -> None:
+        network.check_replaceable()
         self._network, self._vectors, self._items = network, vectors, items
         unused = set(network.unused_parameters)
-        self._tensors = dict(network.parameters)
-        self._sizes = {n: a.nbytes for n, a in self._tensors.items() if n not in unused}
+        self._sizes = {n: a.nbytes for n, a in network.parameters.items() if n not in unused}
         self._total = sum(self._sizes.values())
         self._left = min(MOST_RUNS, MOST_BYTES // max(1, self._total))
         self._runs = 0
@@ -111,12 +133,14 @@ class _Search:
             found = self._outputs(group)
         except ConformanceError:
             return True  # a network that no longer runs has noticed
-        return any(_differ(array, expected[name]) for name, array in found.items())
+        return any(not same_arrays(array, expected[name]) for name, array in found.items())
 
     def _outputs(self, changed: Sequence[str]) -> Mapping[str, Array]:
         self._runs += 1
-        given = {**self._tensors, **{name: _changed(self._tensors[name]) for name in changed}}
-        return run_shard(self._network.bind(given), self._vectors, self._items)
+        runner = self._network.bind_changed(
+            lambda name, array: _changed(array) if name in changed else array
+        )
+        return run_shard(runner, self._vectors, self._items)
 
 
 def _changed(array: Array) -> Array:
@@ -143,11 +167,3 @@ def _single(array: Array) -> Array:
 def _says_nothing(array: Array) -> bool:
     """Return whether no value is a number: such an output stays what it is, whatever changes."""
     return array.dtype.kind in "fc" and bool(np.isnan(array).all())
-
-
-def _differ(one: Array, other: Array) -> bool:
-    if one.shape != other.shape:
-        return True
-    if one.dtype.kind in "OUS":
-        return bool((one != other).any())
-    return not np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")

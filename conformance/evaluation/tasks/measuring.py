@@ -72,7 +72,7 @@ class Measuring:
             measured: list[Measurement] = []
             if gauge.kind is not None:
                 gauge.attempt(lambda kind=gauge.kind, to=measured: to.append(kind.result()))  # type: ignore[misc]
-            outcome = gauge.error or self._by_item(gauge, measured[0])
+            outcome = gauge.error or self._by_item(gauge, measured.pop())
             yield gauge.declared, gauge.kind, outcome
 
     def _by_item(self, gauge: _Gauge, measured: Measurement) -> Measurement:
@@ -81,6 +81,9 @@ class Measuring:
             return measured
         begins = np.cumsum([0, *gauge.rows[:-1]])
         return replace(measured, statistics=np.add.reduceat(statistics, begins, axis=0))
+
+
+_TARGETS = "targets of the vectors"
 
 
 def row_of(
@@ -115,7 +118,7 @@ def _update(gauge: _Gauge, outputs: Mapping[str, Array], against: Mapping[str, A
     }
     values = {role: outputs[name] for role, name in named.items()}
     gauge.read |= set(named.values())
-    compared, whose = dict(bindings), "targets of the vectors"
+    compared, whose = dict(bindings), _TARGETS
     if gauge.declared.against == "original":
         whose = "outputs of the original"
         # The original's counterpart of a prediction is the output of the same name.
@@ -146,9 +149,13 @@ def _name(
         return name
     if role not in bindings and len(roles) == len(arrays) == 1:
         return next(iter(arrays))
+    bind = f'bind the role: "bindings": {{"{role}": "<name of the array>"}}'
+    if whose == _TARGETS:
+        bind = bind if arrays else "store targets in the shards of the vectors"
+        bind += ', or compare with the outputs of the original: "against": "original"'
     raise ConformanceError(
         f"there is no array for the role {role!r} of the metric",
         expected=f"{name!r} among the {whose}",
         found=", ".join(sorted(arrays)) or "none",
-        mend=f'bind the role: "bindings": {{"{role}": "<name of the array>"}}',
+        mend=bind,
     )

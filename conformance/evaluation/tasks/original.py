@@ -8,10 +8,13 @@ from dataclasses import asdict
 from conformance.evaluation.case import keeps_outputs
 from conformance.evaluation.tasks.compare import Magnitudes, OutputComparison
 from conformance.evaluation.tasks.declared import check_untold
-from conformance.evaluation.tasks.effect import effect_of_parameters
+from conformance.evaluation.tasks.effect import (
+    effect_of_parameters,
+    first_items,
+    reached_by_parameters,
+)
 from conformance.evaluation.tasks.kept import keep_first, keep_outputs, keep_statistics
 from conformance.evaluation.tasks.measuring import Measuring, row_of
-from conformance.evaluation.tasks.reach import reached_by_parameters
 from conformance.evaluation.tasks.repeats import Repeats
 from conformance.evaluation.tasks.running import conditions, run_shard, watch_shard, watched
 from conformance.evaluation.tasks.second import second_opinion
@@ -67,12 +70,13 @@ def run_original(work: Work) -> Json:
     items, second, watch = 0, None, runner.watch()
     declared: Mapping[str, str] | None = None
     reached: frozenset[str] = frozenset()
-    effect: Json = None
+    few: ShardArrays | None = None
     for shard in read_shards(vectors, work.submission.root, *names, work.limits):
         outputs = run_shard(runner, vectors, shard)
         watch_shard(watch, vectors, shard, outputs)
         if not items:
             second = second_opinion(runner, vectors, shard)
+            few = first_items(shard, vectors)
         check_untold(network.inputs, work.model.inputs, shard.inputs, "inputs")
         check_untold(network.outputs, work.model.outputs, outputs, "outputs")
         if declared is None:
@@ -89,7 +93,10 @@ def run_original(work: Work) -> Json:
             keep_outputs(work.out, shard.index, outputs)
         repeats.add(shard.inputs, shard.items)
         items += shard.items
-        effect = effect or effect_of_parameters(network, vectors, shard)
+    under, half = conditions(network, runner, vectors), watched(watch)
+    # To look for an effect others are bound: two of a large network would be too much.
+    del runner, watch
+    effect = effect_of_parameters(network, vectors, few) if few is not None else None
     results = list(measuring.results())
     keep_statistics(work.out, {m.id: r for m, _, r in results if isinstance(r, Measurement)})
     first = repeats.first()
@@ -97,8 +104,8 @@ def run_original(work: Work) -> Json:
     return {
         "items": items,
         "distinct_items": len(set(first.tolist())),
-        **conditions(network, runner, vectors),
-        "half": watched(watch),
+        **under,
+        "half": half,
         "second_opinion": second,
         "outputs": comparison.to_json(),
         "widest_atol": {name: magnitudes.widest_atol(name) for name in declared or ()},

@@ -123,5 +123,5 @@ def _not_measured(metric: str) -> NotRunError:
         f"{metric!r} could not be measured on the original",
         expected="a value of the original to compare with",
         found="an error",
-        mend="mend the finding of METRIC-MEASURE-001 first",
+        mend="fix the finding of METRIC-MEASURE-001 first",
     )

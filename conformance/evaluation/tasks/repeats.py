@@ -1,7 +1,8 @@
 """Items of a vector set with the same inputs: a repeated item says nothing new.
 
 Two items are identical where their integers, booleans and strings are equal, and their real numbers
-differ by at most a millionth of the input's range, in the root mean square. No item is kept: each
+differ by at most a millionth of the input's range, in the root mean square; infinity and what is
+not a number are equal to themselves alone. No item is kept: each
 real input of an item becomes eight sums of its values with random signs, from a fixed seed, and the
 distance of two items is estimated from those. docs/metrics.md says what follows from it.
 """
@@ -33,6 +34,8 @@ _ROUNDING = 1e-12
 _BLOCK = 4096
 _ROWS = 256
 _SEED = 15938
+_SCALE = 2.0**-64
+"""Keeps sums of the largest numbers finite; all that is compared is scaled alike."""
 
 Floats = NDArray[np.float64]
 
@@ -46,20 +49,25 @@ class _Input:
     low: float = np.inf
     high: float = -np.inf
 
-    def add(self, rows: Array) -> None:
+    def add(self, rows: Array) -> NDArray[np.int64]:
+        """Take in items; return which of them have values that are not finite."""
         items, size = rows.shape
-        sums = np.zeros((items, _SUMS))
+        sums, odd = np.zeros((items, _SUMS)), np.zeros(items, bool)
         for begin in range(0, size, _BLOCK):
             signs = _signs(begin // _BLOCK)[: size - begin]
             for row in range(0, items, _ROWS):
                 values = rows[row : row + _ROWS, begin : begin + _BLOCK].astype(np.float64)
-                values[~np.isfinite(values)] = 0.0
-                self.low = min(self.low, float(values.min()))
-                self.high = max(self.high, float(values.max()))
+                finite = np.isfinite(values)
+                odd[row : row + _ROWS] |= ~finite.all(axis=1)
+                values[~finite] = 0.0
+                values *= _SCALE
+                self.low = float(values.min(initial=self.low, where=finite))
+                self.high = float(values.max(initial=self.high, where=finite))
                 sums[row : row + _ROWS] += values @ signs
         self.sums.append(sums)
         # An input without values, such as an empty cache, differs from others by its shape alone.
         self.sizes.append(np.full(items, float(max(size, 1))))
+        return np.flatnonzero(odd)
 
     def scaled(self) -> Floats:
         """Return the sums in units of what the greatest allowed difference changes them by."""
@@ -76,7 +84,7 @@ class Repeats:
     """Finds identical items of a vector set, shard by shard.
 
     If it is not ``batched``, a shard is one item. 64 bytes are kept for each item and real input,
-    16 for the others.
+    32 for the others.
     """
 
     def __init__(self, *, batched: bool) -> None:
@@ -86,7 +94,7 @@ class Repeats:
 
     def add(self, inputs: Mapping[str, Array], items: int) -> None:
         """Take in the inputs of a shard."""
-        digests = [hashlib.blake2b(digest_size=16) for _ in range(items)]
+        digests = [hashlib.sha256() for _ in range(items)]
         for name, array in sorted(inputs.items()):
             rows = array if self._batched else array[None]
             about = f"{name} {rows.shape[1:]} ".encode()
@@ -96,7 +104,8 @@ class Repeats:
             if array.dtype.kind == "c":
                 flat = flat.astype(np.complex128).view(np.float64)
             if array.dtype.kind == "c" or is_floating(array.dtype):
-                self._inputs[name].add(flat)
+                for row in self._inputs[name].add(flat):
+                    digests[row].update(_not_finite(flat[row]))
                 continue
             for digest, row in zip(digests, flat, strict=True):
                 digest.update(_exactly(row))
@@ -130,7 +139,7 @@ def _candidates(
     cells = [np.floor(each / _CELL + shift) for each in inputs]
     keys = np.column_stack([exact.astype(np.float64), *cells])
     _, firsts, cell = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    others = firsts[cell.reshape(-1)]
+    others = firsts[cell.ravel()]
     near = others != np.arange(len(exact))
     for each in inputs:
         near &= np.square(each - each[others]).mean(axis=1) <= _FARTHEST**2
@@ -141,6 +150,12 @@ def _signs(block: int) -> Floats:
     random = np.random.Generator(np.random.PCG64([_SEED, block]))
     signs: Floats = random.integers(0, 2, (_BLOCK, _SUMS), np.int8) * 2.0 - 1.0
     return signs
+
+
+def _not_finite(row: Array) -> bytes:
+    """Return bytes that are equal only where the values that are not finite are."""
+    values = row.astype(np.float64)
+    return np.where(np.isfinite(values), 0.0, values).tobytes()
 
 
 def _exactly(row: Array) -> bytes:

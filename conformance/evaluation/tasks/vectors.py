@@ -48,8 +48,6 @@ def read_shards(
             _refuse_unknown(vectors, index, shard.outputs, expected, outputs)
             if vectors.batched:
                 _require_items(shard, [given, targets, expected])
-            elif shard.items != 1:
-                raise _not_one_item(index, shard)
             yield ShardArrays(
                 index=index,
                 items=shard.items,
@@ -58,16 +56,6 @@ def read_shards(
                 outputs={name: array for name, (array, _) in expected.items()},
                 sources={name: file for name, (_, file) in expected.items()},
             )
-
-
-def _not_one_item(index: int, shard: Shard) -> ConformanceError:
-    return ConformanceError(
-        f"shard {index} of vectors that are not batched is one item",
-        where=Location("submission.json", element=f"shard {index}"),
-        expected="1 item: a shard that is not batched is one run of the network",
-        found=f"{shard.items} items, as declared",
-        mend='declare "items": 1, or "batched": true if axis 0 counts items',
-    )
 
 
 _Named = dict[str, tuple[Array, str]]

@@ -163,8 +163,7 @@ class Work:
 
     def pointer_to(self, sample: Sample) -> str:
         """Return the place in the metadata of a sample, or of the one that it is a variant of."""
-        places = (k for k, each in enumerate(self.submission.samples) if each.id == sample.id)
-        return f"/samples/{next(places)}"
+        return f"/samples/{self.submission.place_of(sample)}"
 
     def _decoder(self, sample: Sample) -> Codec:
         with declared_at(f"{self.pointer_to(sample)}/codec/id"):

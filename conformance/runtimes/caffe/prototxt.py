@@ -28,6 +28,9 @@ ROOM_PER_LAYER = 4 << 10
 """A layer with fillers and learning rates takes about 700 bytes."""
 
 _MOST_TEXT = 300
+_LONGEST = 256
+"""Bytes of a name that are part of the graph."""
+
 _SPARE = re.compile(r"(?P<text>\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')|#[^\n]*|\s+")
 _UNKNOWN = "has no field named"
 
@@ -75,12 +78,15 @@ def check_text_size(path: Path, display: str, layers: int) -> None:
 
 
 def unread_in_text(path: Path, display: str) -> Iterator[Unread]:
-    """Yield comments, and blanks beyond as many as there are other characters."""
+    """Yield comments, blanks beyond as many as there are other characters, and long strings."""
     text = path.read_text(encoding="utf-8")
-    found = [each.group() for each in _SPARE.finditer(text) if each["text"] is None]
+    pieces = [*_SPARE.finditer(text)]
+    strings = [len(each["text"].encode()) for each in pieces if each["text"] is not None]
+    found = [each.group() for each in pieces if each["text"] is None]
     comments = sum(len(each.encode()) for each in found if each.startswith("#"))
     blanks = sum(len(each) for each in found if not each.startswith("#"))
     yield Unread(display, "comments", comments)
+    yield Unread(display, "long strings", sum(max(0, size - _LONGEST) for size in strings))
     yield Unread(display, "blanks", blanks - (len(text) - comments - blanks))
 
 

@@ -18,11 +18,13 @@ _ATTRIBUTE_NAME, _ATTRIBUTE_TENSOR, _ATTRIBUTE_DOC, _ATTRIBUTE_TYPE = 1, 5, 13, 
 _TENSOR = 4
 _CONSTANT = bytes([_OP_TYPE << 3 | LENGTH, 8]) + b"Constant"
 _STANDARD = ("", "ai.onnx")
+_ATTRIBUTE_BYTES = 16
+"""Bytes of an attribute besides its tensor: its name, ``value``, its type, and headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConstantNode:
-    """The tensor of a Constant node, and a node of the same output without it, as a field."""
+    """The tensor of a Constant node, and the node without it, as a field."""
 
     record: TensorRecord
     stub: bytes
@@ -39,6 +41,7 @@ def read_constant(
     if not file.find(_CONSTANT, span):
         return None
     texts: dict[int, str] = {}
+    kept: list[bytes | memoryview] = []
     tensor: Span | None = None
     spare = 0
     for entry in reader.fields(span, element):
@@ -52,9 +55,9 @@ def read_constant(
             tensor = _value(reader, entry.span, element)
             if tensor is None:
                 return None
-            spare += entry.span.size - tensor.size
-        else:
-            spare += entry.span.size
+            spare += max(0, entry.span.size - tensor.size - _ATTRIBUTE_BYTES)
+            continue
+        kept.append(reader.data[entry.start : entry.span.end])
     output = texts.get(_OUTPUT, "")
     is_constant = texts.get(_OP_TYPE) == "Constant" and texts.get(_DOMAIN, "") in _STANDARD
     if tensor is None or not is_constant or not output:
@@ -62,8 +65,7 @@ def read_constant(
     name = texts.get(_NAME, "")
     place = f"{element} Constant{f' {name}' if name else ''}.value"
     record = read_record(reader, tensor, place, output)
-    spare += len(name)
-    return ConstantNode(replace(record, spare=record.spare + spare), _stub(output))
+    return ConstantNode(replace(record, spare=record.spare + spare), _stub(b"".join(kept)))
 
 
 def _value(reader: WireReader, span: Span, element: str) -> Span | None:
@@ -82,8 +84,6 @@ def _value(reader: WireReader, span: Span, element: str) -> Span | None:
     return tensor if name == "value" else None
 
 
-def _stub(output: str) -> bytes:
-    """Return a Constant node that has an output and nothing else, as field ``node`` of a graph."""
-    text = output.encode()
-    body = bytes([_OUTPUT << 3 | LENGTH]) + varint(len(text)) + text + _CONSTANT
+def _stub(body: bytes) -> bytes:
+    """Return a node as field ``node`` of a graph."""
     return bytes([1 << 3 | LENGTH]) + varint(len(body)) + body

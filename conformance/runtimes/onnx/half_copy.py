@@ -10,6 +10,7 @@ out; local functions are written out first.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ from conformance.runtimes.onnx.functions import (
     subgraphs,
     title,
 )
+from conformance.runtimes.onnx.masked import BOTH, POSITIVE, absorbed, is_sum, keeps
 
 HALF: Mapping[int, str] = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}
 """The types of 16 bits, and their names."""
@@ -63,6 +65,9 @@ _TYPE_ATTRIBUTES = frozenset(
     }
 )
 _BODIES = frozenset({"If", "Loop", "Scan"})
+_BOUNDS_AS_INPUTS = 11
+"""The first operator set in which Clip takes its bounds as inputs."""
+
 _UNKNOWN = -1
 _FAULTS = (
     *(shape_inference.InferenceError, version_converter.ConvertError),
@@ -125,11 +130,15 @@ def half_copy(model: ModelProto, types: Mapping[str, int]) -> HalfCopy:
 
     Raises ValueError, with a reason in words, where there can be no copy.
     """
-    versions = {each.domain: each.version for each in model.opset_import}
-    version = max((versions[name] for name in STANDARD if name in versions), default=OLDEST_OPSET)
+    version = _opset(model)
     if version < OLDEST_OPSET:
         raise ValueError(f"its operator set is {version}, and probes need {OLDEST_OPSET} or later")
     return _Copy(model, types).result()
+
+
+def _opset(model: ModelProto) -> int:
+    versions = {each.domain: each.version for each in model.opset_import}
+    return max((versions[name] for name in STANDARD if name in versions), default=OLDEST_OPSET)
 
 
 def written_out(model: ModelProto) -> ModelProto:
@@ -206,10 +215,20 @@ def _widen(type: TypeProto) -> None:
 
 @dataclass(slots=True)
 class _Body:
-    """A graph being rewritten: its new nodes, and the results of its probes, in their order."""
+    """A graph being rewritten: its new nodes, and the results of its probes, in their order.
+
+    ``absorbed`` are the infinities that make no difference, by value. ``masked`` are the results
+    that masks kept out of a probe, by its place in ``results``, with the limit of its type;
+    ``sums`` the probes whose masked sums a value holds; ``unmasked`` whether a mask was taken away
+    from such a sum, by probe.
+    """
 
     types: Mapping[str, int]
     place: str
+    absorbed: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    masked: dict[int, tuple[str, float]] = field(default_factory=dict)
+    sums: dict[str, frozenset[int]] = field(default_factory=dict)
+    unmasked: dict[int, list[str]] = field(default_factory=dict)
     nodes: list[NodeProto] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
@@ -228,6 +247,7 @@ class _Copy:
     def __init__(self, model: ModelProto, types: Mapping[str, int]) -> None:
         self._model = model
         self._types = types
+        self._version = _opset(model)
         self._taken = _names(model.graph)
         self._count = 0
         self._constants: dict[bytes, TensorProto] = {}
@@ -248,7 +268,7 @@ class _Copy:
         )
 
     def _rewritten(self, graph: GraphProto, outer: Mapping[str, int], place: str) -> _Body:
-        body = _Body({**outer, **_types(graph)}, place)
+        body = _Body({**outer, **_types(graph)}, place, absorbed(graph, main=not place))
         for tensor in graph.initializer:
             if tensor.data_type in HALF:
                 name, tensor.name = tensor.name, self._new(tensor.name)
@@ -262,6 +282,7 @@ class _Copy:
                 _widen(value.type)
         for index, node in enumerate(graph.node):
             self._node(node, index, body)
+        self._settle(body)
         return body
 
     def _finish(self, graph: GraphProto, body: _Body) -> None:
@@ -291,6 +312,9 @@ class _Copy:
             self._unreached.append(f"{node.output[0]!r}: bits are reinterpreted ({place})")
         for attribute in copy.attribute:
             _widen_attribute(attribute)
+        if standard and node.op_type == "Clip" and self._version >= _BOUNDS_AS_INPUTS:
+            self._bound(copy, body.types.get(node.output[0], _UNKNOWN))
+        self._follow(node, body)
         body.nodes.append(copy)
         for position, name in enumerate(node.output):
             kind = body.types.get(name, _UNKNOWN)
@@ -300,6 +324,14 @@ class _Copy:
                 copy.output[position] = self._new(name)
                 probe = Probe(name, node.op_type, place, HALF[kind])
                 self._probed(copy.output[position], name, kind, node, probe, body)
+
+    def _bound(self, clip: NodeProto, kind: int) -> None:
+        """Give a Clip of 16 bits the bounds that it has if the file names none."""
+        if kind in HALF:
+            clip.input.extend([""] * (3 - len(clip.input)))
+            for position, sign in ((1, -1), (2, 1)):
+                bound = clip.input[position] or self._number(sign * _LARGEST[kind])
+                clip.input[position] = bound
 
     def _constant(self, node: NodeProto, body: _Body) -> None:
         name = node.output[0]
@@ -319,16 +351,65 @@ class _Copy:
         bad = self._greater(size, THRESHOLD[probe.type], body)
         finite = body.add("Less", [size, self._number(math.inf)], self._new(name))
         bad = body.add("And", [bad, finite], self._new(name))
-        for operand, largest in _masks(node, type, body.types):
-            near = body.add("Abs", [operand], self._new(name))
-            mask = self._greater(near, largest, body)
+        masks = [self._is_mask(each, limit, body) for each, limit in _masks(node, type, body.types)]
+        signs = BOTH if node.op_type not in _ADDITIVE else body.absorbed.get(name, BOTH)
+        if masks and signs:
+            mask = functools.reduce(
+                lambda one, other: body.add("Or", [one, other], self._new(name)), masks
+            )
+            if signs != BOTH:
+                below = ["Less", "Greater"][POSITIVE in signs]
+                side = body.add(below, [wide, self._number(0.0)], self._new(name))
+                mask = body.add("And", [mask, side], self._new(name))
+            if node.op_type in _ADDITIVE:
+                spared = body.add("And", [bad, mask], self._new(name))
+                kept = self._largest(spared, size, body)
+                body.masked[len(body.results)] = kept, _LARGEST[type]
+                body.sums[name] = body.sums.get(name, frozenset()) | {len(body.results)}
             bad = body.add("And", [bad, body.add("Not", [mask], self._new(name))], self._new(name))
-        found = body.add("Where", [bad, size, self._number(0.0)], self._new(name))
-        flat = body.add("Reshape", [found, self._constant_of(np.array([-1]))], self._new(name))
-        # A tensor without elements has no largest one.
-        some = body.add("Concat", [flat, self._zeros(1)], self._new(name), axis=0)
-        body.results.append(body.add("ReduceMax", [some], self._new(name), keepdims=1))
+        body.results.append(self._largest(bad, size, body))
         body.probes.append(probe)
+
+    def _follow(self, node: NodeProto, body: _Body) -> None:
+        """Note where sums of masks go, and whether the mask is taken away from them again."""
+        given = (name for place, name in enumerate(node.input) if keeps(node, place))
+        sums = frozenset[int]().union(*(body.sums.get(name, ()) for name in given))
+        if not sums:
+            return
+        body.sums.update(dict.fromkeys(node.output, sums))
+        if is_sum(node):
+            one, other = node.input
+            least = min(body.masked[each][1] for each in sums)
+            product = body.add("Mul", [one, other], self._new(one))
+            # Of a difference, what is subtracted has the sign of the mask.
+            against = "Greater" if node.op_type == "Sub" else "Less"
+            away = body.add(against, [product, self._number(0.0)], self._new(one))
+            for operand in (one, other):
+                mask = self._is_mask(operand, least, body)
+                away = body.add("And", [away, mask], self._new(one))
+            for each in sums:
+                found = self._largest(away, self._number(1.0), body)
+                body.unmasked.setdefault(each, []).append(found)
+
+    def _settle(self, body: _Body) -> None:
+        """Count what masks kept out of a probe where a mask was taken away again."""
+        for place, found in body.unmasked.items():
+            away = body.add("Max", found, self._new("away"))
+            lost = body.add("Mul", [away, body.masked[place][0]], self._new("lost"))
+            result = body.results[place]
+            body.results[place] = body.add("Max", [result, lost], self._new(result))
+
+    def _largest(self, chosen: str, size: str, body: _Body) -> str:
+        """Return the name of: the largest of the sizes that are chosen, 0 if none is."""
+        found = body.add("Where", [chosen, size, self._number(0.0)], self._new(size))
+        flat = body.add("Reshape", [found, self._constant_of(np.array([-1]))], self._new(size))
+        # A tensor without elements has no largest one.
+        some = body.add("Concat", [flat, self._zeros(1)], self._new(size), axis=0)
+        return body.add("ReduceMax", [some], self._new(size), keepdims=1)
+
+    def _is_mask(self, operand: str, least: float, body: _Body) -> str:
+        near = body.add("Abs", [operand], self._new(operand))
+        return self._greater(near, least, body)
 
     def _greater(self, size: str, least: float, body: _Body) -> str:
         """Return the name of: magnitudes of at least ``least``."""

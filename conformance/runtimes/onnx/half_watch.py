@@ -67,7 +67,7 @@ class HalfWatch:
         copy = self._copy
         unreached = (*(copy.unreached if copy else ()), *([self._failure] if self._failure else []))
         if not self._found:
-            # Such as a large number that is added to one at the limit, as if that were a mask.
+            # Such as softmax over a row that is masked as a whole.
             unreached += tuple(
                 f"the output {name!r}, which is finite only if its operators compute in float32"
                 for name in sorted(self._lost)

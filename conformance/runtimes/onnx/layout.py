@@ -26,7 +26,7 @@ MAX_MESSAGE = (1 << 31) - 1
 class Layout:
     """``rest`` is the serialised ModelProto without the tensors that have a record.
 
-    An initializer is left out of it altogether; a Constant node keeps its output alone.
+    An initializer is left out of it altogether; a Constant node loses its value.
     """
 
     records: tuple[TensorRecord, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from typing import final
 
 from onnx import TensorProto
@@ -12,6 +11,7 @@ from conformance.runtimes._protocol import Array, Change, ModelSource, Unread
 from conformance.runtimes.base import StoringNetwork
 from conformance.runtimes.batching import fixed_batch, takes_batches
 from conformance.runtimes.fitting import fit_tensors
+from conformance.runtimes.libraries import versions_of
 from conformance.runtimes.onnx.batch_size import free_batch
 from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of
 from conformance.runtimes.onnx.contents import Contents
@@ -55,9 +55,7 @@ class OnnxNetwork(StoringNetwork):
         self.inputs = tuple(port_of(value, self._file) for value in self._topology.graph.input)
         self.outputs = tuple(port_of(value, self._file) for value in self._topology.graph.output)
         self.unused_files = _unused_files(source, self._contents.records)
-        self.versions: Mapping[str, str] = {
-            name: version(name) for name in ("onnx", "onnxruntime", "numpy", "ml_dtypes")
-        }
+        self.versions: Mapping[str, str] = versions_of("onnx", "onnxruntime", "numpy", "ml_dtypes")
         self.settings = SETTINGS
 
     def bind(self, replacement: Mapping[str, Array] | None = None) -> OnnxRunner:
@@ -96,7 +94,7 @@ class OnnxNetwork(StoringNetwork):
         return self._bind(MadeLate(self.parameters, changed))
 
     def _unread(self) -> Iterator[Unread]:
-        yield from unread_in_model(self._layout, self._file, self.inventory.used_bytes)
+        yield from unread_in_model(self._layout, self._file)
         yield from self._store.gaps()
 
     def _bind(self, buffers: Mapping[str, Buffer]) -> OnnxRunner:

@@ -7,6 +7,7 @@ about operators that compute arrays from arrays.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -65,6 +66,9 @@ def reference_outputs(skeleton: Skeleton, feeds: Mapping[str, Array]) -> dict[st
             outputs = ReferenceEvaluator(model).run(None, dict(feeds))
     except Exception as error:  # noqa: BLE001 - it decides nothing, and raises what it likes
         return f"it failed: {type(error).__name__}"
+    finally:
+        # Its nodes refer to it, and it holds copies of all parameters.
+        gc.collect()
     names = [value.name for value in model.graph.output]
     return {name: np.asarray(array) for name, array in zip(names, outputs, strict=True)}
 

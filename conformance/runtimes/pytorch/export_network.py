@@ -58,6 +58,7 @@ _MODEL = "models/model.json"
 _WEIGHTS, _CONSTANTS = "data/weights/", "data/constants/"
 _WEIGHTS_CONFIG = f"{_WEIGHTS}model_weights_config.json"
 _CONSTANTS_CONFIG = f"{_CONSTANTS}model_constants_config.json"
+_NO_EXAMPLES = "in Python, before the program is saved: `program.example_inputs = None`"
 _NEEDED = (_MODEL, _WEIGHTS_CONFIG, _CONSTANTS_CONFIG, "archive_format", "archive_version")
 _SMALL = ("byteorder", ".data/version", ".data/serialization_id", ".format_version")
 _DATA = re.compile(r"data/(weights/weight|constants/tensor)_\d+", re.ASCII)
@@ -103,8 +104,10 @@ class ExportedNetwork(ParameterNetwork):
     def _unread(self) -> Iterator[Unread]:
         """Yield examples, extra files, long notes in the graph and unused parts of storages."""
         archive = self._archive
-        beside = (name for name in archive.members if name == EXAMPLES or _EXTRA.fullmatch(name))
-        yield from archive.unread(beside)
+        yield from archive.unread(filter(_EXTRA.fullmatch, archive.members))
+        if EXAMPLES in archive:
+            size = archive.size_of(EXAMPLES)
+            yield Unread(self.file, f"member {EXAMPLES}", size, _NO_EXAMPLES)
         stored = ((tensor.storage.key, tensor) for tensor in self._all.tensors.values())
         yield from unread_storage(stored, self.file)
         yield from unread_in_program(archive.text(_MODEL, _MAX_JSON), self.file, _MODEL)

@@ -55,7 +55,7 @@ class StateDictNetwork(ParameterNetwork):
 
     def _unread(self) -> Iterator[Unread]:
         yield from self._state.unread()
-        yield from self._topology.unread(self.inventory.used_bytes)
+        yield from self._topology.unread()
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
         return self._graph_with(tensors).run

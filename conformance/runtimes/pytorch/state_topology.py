@@ -89,12 +89,9 @@ class Topology:
         """Number of operators of the graph."""
         return self._contents.operators
 
-    def unread(self, used_bytes: int) -> Iterator[Unread]:
-        """Yield what nothing reads in the graph: above all, its own values of the parameters.
-
-        ``used_bytes`` are those of the parameters that outputs depend on.
-        """
-        yield from unread_in_model(self._layout, self.file, used_bytes)
+    def unread(self) -> Iterator[Unread]:
+        """Yield what nothing reads in the graph: above all, its own values of the parameters."""
+        yield from unread_in_model(self._layout, self.file)
         for record in self._unread_values:
             place = f"{record.element} {record.name}, whose values the state dict has"
             yield Unread(self.file, place, record.span.size - _HEADER_BYTES)

@@ -18,17 +18,23 @@ _PLAIN = (
     "plain = type(model).from_config(model.get_config()); plain.set_weights(model.get_weights()); "
 )
 _WITHOUT = _PLAIN + 'tf.saved_model.save(plain, "folder")'
+_SIGNATURE_ALONE = (
+    'save its signature alone: loaded = tf.saved_model.load("model"); '
+    'serve = loaded.signatures["serving_default"]; '
+    "module = tf.Module(); module.kept = list(serve.variables); "
+    'tf.saved_model.save(module, "folder", signatures={"serving_default": serve})'
+)
 
 
 def fix_for_unused(names: Sequence[str]) -> str:
-    """Return how to save without the unused ``names`` of a SavedModel; "" if that is not known."""
+    """Return how to save a SavedModel without its unused ``names``, and what nothing reads."""
     if any(name.startswith(_EXPORTED) for name in names):
         return (
             f"model.export of Keras stores every value twice; save it with TensorFlow: {_WITHOUT}"
         )
     if any(_OPTIMISER in name for name in names):
         return f"save the model without its optimiser: {_WITHOUT}"
-    return ""
+    return _SIGNATURE_ALONE
 
 
 def fix_for_keras(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The builtin operators of TFLite by their numbers, and those that no verdict can rest on."""
+"""The builtin operators of TFLite by their numbers, and those that leave every verdict open."""
 
 from __future__ import annotations
 

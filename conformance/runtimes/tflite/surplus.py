@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from conformance.runtimes._protocol import Unread
 from conformance.runtimes.tflite.flatbuffer import Reader
 from conformance.runtimes.tflite.model import Model, Range
 from conformance.runtimes.tflite.stored import Stored
 
-_FREE_BYTES = 1 << 10
+_FREE_BYTES: Mapping[str, int] = {"text": 256}
+"""Bytes of a name that are part of the graph."""
+
+_FREE_OF_TABLE = 1 << 10
+_METADATA = "model.metadata["
 _LENGTH_BYTES = 4
 
 
 def unread_in(reader: Reader, model: Model, tensors: Sequence[Stored]) -> tuple[Unread, ...]:
-    """Return gaps, metadata, buffers of no tensor, and what a string or table has beyond 1 KiB.
+    """Return gaps, metadata, buffers of no tensor, and what strings and tables have in excess.
 
     Raises MalformedError if parts of the file overlap: to replace one would change the other too.
     """
@@ -29,14 +33,20 @@ def _surplus(
 ) -> Iterator[tuple[int, str]]:
     """Yield the bytes that are too much in one place, and the place."""
     buffers = {each for each in model.buffers if each is not None}
-    for (begin, end), (_, element) in reader.claimed.items():
+    metadata = 0
+    for (begin, end), (use, element) in reader.claimed.items():
+        if element.startswith(_METADATA):
+            metadata += end - begin
+            continue
+        free = _FREE_BYTES.get(use, _FREE_OF_TABLE)
         held = next((r for r in _held(begin, end) if r in buffers), None)
         if element.partition(".sparsity.")[0] in sparse:
             continue  # which values there are is part of the tensor, and was checked with it
-        if held is None and end - begin > _FREE_BYTES:
-            yield end - begin - _FREE_BYTES, element
+        if held is None and end - begin > free:
+            yield end - begin - free, element
         elif held is not None and held not in data:
             yield held.size, f"{element}, of no tensor"
+    yield metadata, "model.metadata"
 
 
 def _gaps(reader: Reader) -> Iterator[tuple[int, str]]:

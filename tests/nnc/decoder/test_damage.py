@@ -1,4 +1,4 @@
-"""Every error of a payload says where it is, what was expected and found, and how to mend it."""
+"""Every error of a payload says where it is, what was expected and found, and how to fix it."""
 
 import numpy as np
 import pytest
@@ -117,5 +117,5 @@ def test_the_second_edition_has_no_dialects():
 def test_an_error_reads_as_a_paragraph():
     text = str(refused(stream(bytes(1), header(INT, "conv", (1,)))))
     assert text.startswith("The payload of 'conv' cannot be decoded\n")
-    for word in ("where", "expected", "found", "to mend", "unit 2 NDU"):
+    for word in ("where", "expected", "found", "fix", "unit 2 NDU"):
         assert word in text

@@ -93,7 +93,7 @@ def test_a_damaged_stream_shows_all_before_and_then_the_error() -> None:
     error = next(line for line in lines if line.startswith("error: malformed: "))
     assert lines.index(broken) < lines.index(error)
     assert any(line.split()[:2] == ["where", "byte"] for line in lines)
-    assert any(line.strip().startswith("to mend") for line in lines)
+    assert any(line.strip().startswith("fix") for line in lines)
 
 
 def test_the_tree_shows_groups_and_conditions() -> None:

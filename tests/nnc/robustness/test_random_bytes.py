@@ -19,7 +19,7 @@ TRIES = settings(deadline=None, max_examples=150)
 
 
 def explained(data, options):
-    """Decode ``data``; an error has to say what, where and how to mend it."""
+    """Decode ``data``; an error has to say what, where and how to fix it."""
     size, said = 0, ()
     try:
         size = sum(tensor.nbytes for tensor in decode(data, options).values())

@@ -126,7 +126,7 @@ def test_too_little_memory_for_the_headers_is_an_error_of_the_stream(
     ended = python(LIMITED, hostile, mebibytes, step)
     assert ended.returncode == 0, ended.stderr
     assert "do not fit into memory" in ended.stdout
-    assert "to mend   allow more memory" in ended.stdout
+    assert "fix       allow more memory" in ended.stdout
 
 
 @linux_only

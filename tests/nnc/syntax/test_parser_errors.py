@@ -1,4 +1,4 @@
-"""What a broken stream is told: what, where, expected, found, how to mend it."""
+"""What a broken stream is told: what, where, expected, found, how to fix it."""
 
 from __future__ import annotations
 
@@ -282,5 +282,5 @@ def test_the_text_of_an_error_stands_alone():
         "  where     byte 21, bit 7: unit 2 NDU: scan_order",
         "  expected  0 to 4",
         "  found     scan_order 5",
-        "  to mend   write scan_order 0 (row by row) to 4 (blocks of 64 x 64)",
+        "  fix       write scan_order 0 (row by row) to 4 (blocks of 64 x 64)",
     ]

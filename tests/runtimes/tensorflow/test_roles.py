@@ -228,6 +228,24 @@ def saved_by_tensorflow(model, folder):
     tf.saved_model.save(model, str(folder))
 
 
+def test_a_signature_is_saved_alone_as_the_message_says(tmp_path):
+    model = tf.Module()
+    model.kernel = tf.Variable(np.ones((4, 4), np.float32), name="kernel")
+    model.spare = tf.Variable(np.ones(64, np.float32), name="spare")
+    spec = tf.TensorSpec((None, 4), tf.float32, name="x")
+    model.serve = tf.function(lambda x: {"y": x @ model.kernel}, [spec], autograph=False)
+    tf.saved_model.save(model, str(tmp_path / "one"), signatures={"serving_default": model.serve})
+    with nets.opened(tmp_path / "one" / "saved_model.pb") as network:
+        assert network.unused_parameters == ("spare",)
+        fix = network.unused_fix
+    call = fix[fix.index("loaded =") :]
+    for name, folder in (("model", "one"), ("folder", "two")):
+        call = call.replace(f'"{name}"', repr(str(tmp_path / folder)))
+    exec(call, {"tf": tf})
+    with nets.opened(tmp_path / "two" / "saved_model.pb") as network:
+        assert (network.unused_parameters, set(network.parameters)) == ((), {"kernel"})
+
+
 @pytest.mark.parametrize(
     ("store", "unused"), [(exported, "_all_variables/"), (saved_by_tensorflow, "optimizer/")]
 )

@@ -84,7 +84,7 @@ class Violation:
             ("expected", self.expected),
             ("found", self.found),
             ("rule", self.text),
-            ("to mend", self.mend),
+            ("fix", self.mend),
             ("to see", self.inspect),
         ]
         head = f"{self.rule} {self.severity}: {self.message}"

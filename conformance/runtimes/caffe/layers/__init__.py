@@ -49,10 +49,10 @@ REFUSED: Mapping[str, tuple[str, str]] = {
         _LOSS,
     ),
 }
-"""Types that are never run: why, and how to mend it."""
+"""Types that are never run: why, and how to fix it."""
 
 
 def refusal(type: str) -> tuple[str, str]:
-    """Return why a type of layer without a kind is not run, and how to mend it."""
+    """Return why a type of layer without a kind is not run, and how to fix it."""
     mend = "Replace it by layers that can be run; docs/runtimes-caffe.md lists them."
     return REFUSED.get(type, ("its type cannot be run here", mend))
