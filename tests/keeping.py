@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from conformance.evaluation.limits import Limits
 from conformance.evaluation.process import Worker
-from conformance.evaluation.workers import FORMATS
+from conformance.registry import RUNTIMES
 from conformance.verdicts import Json
 
 _processes: dict[tuple[object, ...], Worker] = {}
@@ -26,7 +26,7 @@ class KeptWorker:
 
     def ask(self, request: Json) -> Json:
         name = request["arguments"].get("format")
-        family = FORMATS.module(name) if name in FORMATS.names() else None
+        family = RUNTIMES.module(name) if name in RUNTIMES.names() else None
         key = self._limits, self._program, family
         if key not in _processes:
             _processes[key] = Worker(self._limits, self._program)
