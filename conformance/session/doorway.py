@@ -46,11 +46,16 @@ def keep_root(config: pytest.Config) -> None:
     """Let the workers of pytest-xdist have the root folder and the settings of this process.
 
     pytest finds both by the folders among its arguments that exist, and a run makes some of them
-    while its workers start: they would name the same tests differently.
+    while its workers start: they would name the same tests differently. What they are told are the
+    arguments of this process.
     """
-    config.option.rootdir = str(config.rootpath)
+    given = config.invocation_params
+    kept = [f"--rootdir={config.rootpath}"]
     if config.inipath is not None:
-        config.option.inifilename = str(config.inipath)
+        kept += ["-c", str(config.inipath)]
+    config.invocation_params = pytest.Config.InvocationParams(
+        args=(*given.args, *kept), plugins=given.plugins, dir=given.dir
+    )
 
 
 def _refuse_sources(early_config: pytest.Config, folders: Sequence[Path]) -> None:

@@ -68,7 +68,8 @@ def test_workers_have_the_root_of_the_run_whatever_it_makes(
     run = pytest.Config.fromdictargs({}, arguments)
     keep_root(run)
     store.mkdir()
-    worker = pytest.Config.fromdictargs(vars(run.option), arguments)  # As pytest-xdist does.
+    # As pytest-xdist does.
+    worker = pytest.Config.fromdictargs({}, [str(word) for word in run.invocation_params.args])
     assert (worker.rootpath, worker.inipath) == (run.rootpath, run.inipath)
     assert pytest.Config.fromdictargs({}, arguments).rootpath != run.rootpath
 
