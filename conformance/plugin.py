@@ -96,8 +96,10 @@ def pytest_configure(config: pytest.Config) -> None:
     folders: list[Path] = config.getoption("submission")
     if not folders:
         return
+    from conformance.session.doorway import keep_root
     from conformance.session.pytest_run import PytestRun
 
+    keep_root(config)
     config.pluginmanager.register(PytestRun.of(config, folders), "nnr-conformance-run")
 
 

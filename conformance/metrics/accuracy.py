@@ -69,7 +69,7 @@ class TopKAccuracy(CorrectItems):
         self._check(target.shape[1], classes, values)
         self.count_distinct(CLASSES.noun, np.unique(target).tolist())
         if classes is None:
-            correct = (prediction == target)[:, 0]
+            correct = (prediction == target).ravel()
         else:
             check_ids("target", target, classes, np.ones(target.shape, np.bool_))
             scores = values["prediction"].reshape(len(target), classes)  # other axes have length 1

@@ -173,8 +173,8 @@ def _shifted(logits: Floats) -> tuple[Floats, Floats]:
 def _surprise(logits: Floats, ids: NDArray[Any]) -> Floats:
     """Return -log of the probability that each row gives to its token."""
     shifted, total = _shifted(logits)
-    surprise: Floats = total[:, 0] - np.take_along_axis(shifted, ids[:, None], axis=1)[:, 0]
-    return surprise
+    surprise: Floats = total - np.take_along_axis(shifted, ids[:, None], axis=1)
+    return surprise.ravel()
 
 
 def _of_logits(target: Floats, prediction: Floats) -> Floats:

@@ -42,6 +42,22 @@ def keep_cache_outside(parser: pytest.Parser) -> None:
     parser.addini("cache_dir", "cache directory path", default=str(cache_folder() / "pytest"))
 
 
+def keep_root(config: pytest.Config) -> None:
+    """Let the workers of pytest-xdist have the root folder and the settings of this process.
+
+    pytest finds both by the folders among its arguments that exist, and a run makes some of them
+    while its workers start: they would name the same tests differently. What they are told are the
+    arguments of this process.
+    """
+    given = config.invocation_params
+    kept = [f"--rootdir={config.rootpath}"]
+    if config.inipath is not None:
+        kept += ["-c", str(config.inipath)]
+    config.invocation_params = pytest.Config.InvocationParams(
+        args=(*given.args, *kept), plugins=given.plugins, dir=given.dir
+    )
+
+
 def _refuse_sources(early_config: pytest.Config, folders: Sequence[Path]) -> None:
     for what, path in _sources(early_config):
         if judged_around(path, folders) is not None or (path / METADATA).is_file():

@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from conformance.evaluation import case as case_module
 from conformance.evaluation.case import (
+    SHUFFLES,
     Case,
     Kind,
     confidence_levels,
@@ -67,6 +68,13 @@ def test_names_are_readable() -> None:
         "decode half",
         "reconstruction half@test",
     ]
+
+
+def test_a_control_has_the_time_of_each_of_its_networks() -> None:
+    assert SHUFFLES == (1, 2, 3)  # Others would change what reports say of a submission.
+    networks = {kind: Case(kind, "linear").networks for kind in get_args(Kind)}
+    assert networks.pop("control") == 4
+    assert set(networks.values()) == {1}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)

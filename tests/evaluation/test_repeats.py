@@ -158,6 +158,39 @@ def test_one_number_is_another_beyond_four_times_what_is_allowed(units: float, s
     assert first({"x": np.array([0.0, units * allowed, 1.0])}) == [0, 0 if same else 1, 2]
 
 
+def test_what_is_equal_to_either_of_two_makes_them_one() -> None:
+    """An edge of a grid lies between the first of them and the others, of another grid not."""
+    edge, unit = 64_000, 1e-6 + 1e-12
+    items = [0.0, 1.0, *(unit * (edge + each) for each in (-1, 5, 2))]
+    assert first({"x": np.array(items)}) == [0, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("between", [6e-6, 1e-5, 4e-5])
+@pytest.mark.parametrize("size", [1, 784])
+def test_copies_are_found_beside_another_item_that_is_hardly_different(
+    size: int, between: float
+) -> None:
+    """Only what is compared is found: an item close by must not stand in for its copies."""
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        item = rng.random((1, size))
+        other = item + between * rng.choice([-1.0, 1.0], item.shape)
+        copies = np.repeat(other, 30, axis=0) + 1e-9 * rng.random((30, size))
+        ends = np.zeros((1, size)), np.ones((1, size))
+        found = first({"x": np.concatenate([*ends, item, copies])})
+        assert found[:3] == [0, 1, 2]
+        assert len(set(found[3:])) == 1
+
+
+@pytest.mark.parametrize(("items", "distinct"), [(63, 63), (64, 64), (65, 64), (81, 64)])
+def test_items_in_a_tiny_part_of_the_range_count_up_to_a_number(items: int, distinct: int) -> None:
+    """All of them lie in one cell of a grid: 64e-6 of the range, for each of two inputs."""
+    steps = (1e-6 + 1e-12) * (64_003 + 6 * np.arange(9))
+    left = np.append([0.0, 1.0], np.repeat(steps, 9)[:items])
+    right = np.append([0.0, 1.0], np.tile(steps, 9)[:items])
+    assert len(set(first({"left": left, "right": right}))) == 2 + distinct
+
+
 def test_what_is_found_near_the_limit_is_the_same_in_every_version() -> None:
     """The random signs are part of what a report says: its counts do not change with a release."""
     rng = np.random.default_rng(5)

@@ -348,11 +348,12 @@ def test_nothing_predicted_counts_as_zero_precision():
     [
         ("precision", {"average": "macro"}, [3 / 4, 1 / 2, 3 / 4]),
         ("precision", {"average": "micro"}, [3 / 4, 2 / 4, 4 / 5]),
+        ("recall", {"average": "micro"}, [3 / 4, 1, 4 / 5]),
         ("precision", {"average": "weighted"}, [(1 / 2 + 3) / 4, 1, (4 + 1 / 2) / 5]),
         ("precision", {"average": "binary"}, [1, 0, 1 / 2]),
         ("mean-iou", {}, [(1 / 2 + 2 / 3) / 2, 1 / 2, (3 / 4 + 1 / 2) / 2]),
     ],
-    ids=["macro", "micro", "weighted", "binary", "mean-iou"],
+    ids=["macro", "micro", "micro-recall", "weighted", "binary", "mean-iou"],
 )
 def test_many_sums_have_their_values_at_once(kind, args, values):
     # True positives of classes 0 and 1, false positives of both, false negatives of both.

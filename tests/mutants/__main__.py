@@ -88,7 +88,6 @@ TESTS = {
     "evaluation/case.py": "tests/evaluation/test_case.py",
     "evaluation/tasks/control.py": "tests/evaluation/test_control.py",
     "evaluation/tasks/compare.py": "tests/evaluation/test_compare.py",
-    "evaluation/tasks/effect.py": "tests/evaluation/test_reach.py",
     "evaluation/tasks/repeats.py": "tests/evaluation/test_repeats.py",
     "evaluation/tasks/measuring.py": "tests/evaluation/test_measuring.py",
     "test_metrics.py": "tests/suites/test_metrics.py",

@@ -57,7 +57,7 @@ def meaning(source: str) -> str:
 
 
 class Plain(ast.NodeTransformer):
-    """Takes from a tree its annotations, how a call may name arguments, what freezes a class.
+    """Takes from a tree what no behaviour depends on: annotations, how a call may name arguments.
 
     The denial of a comparison becomes the opposite comparison.
     """
@@ -79,10 +79,20 @@ class Plain(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Drop whether a class of data is frozen or has slots."""
+        """Drop what a call only asserts, and which number stands for a length that is left."""
         self.generic_visit(node)
+        if ast.unparse(node.func) == "zip":
+            node.keywords = []
         if ast.unparse(node.func).endswith("dataclass"):
             node.keywords = [each for each in node.keywords if each.arg not in ("frozen", "slots")]
+        if ast.unparse(node.func).endswith(".reshape"):
+            node.args = [ast.Constant(-1) if is_negative(each) else each for each in node.args]
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Drop whether a class is final."""
+        self.generic_visit(node)
+        node.decorator_list = [each for each in node.decorator_list if ast.unparse(each) != "final"]
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
@@ -93,6 +103,12 @@ class Plain(ast.NodeTransformer):
             inner.ops = [OPPOSITES[type(inner.ops[0])]()]
             return inner
         return node
+
+
+def is_negative(node: ast.expr) -> bool:
+    """Return whether a node is a negative number: ``-1`` or ``~1``."""
+    signed = isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Invert))
+    return signed and isinstance(node.operand, ast.Constant)
 
 
 PAIRS = [

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.checks import CHECKS
+from conformance.session.doorway import keep_root
 from conformance.session.scheduling import SubjectScheduling
 from tests import tiny_submission
 from tests.forking import run_module
@@ -52,6 +53,25 @@ def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 def foreign(tmp_path: Path) -> Path:
     (tmp_path / "test_foreign.py").write_text(FOREIGN, encoding="utf-8")
     return tmp_path
+
+
+def test_workers_have_the_root_of_the_run_whatever_it_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pytest finds its root by the arguments that exist: the store does once the run began."""
+    (suite := tmp_path / "run" / "suite").mkdir(parents=True)
+    (tmp_path / "run" / "pyproject.toml").write_text("[tool.pytest.ini_options]", "utf-8")
+    (suite / "pytest.ini").write_text("[pytest]", "utf-8")
+    store = tmp_path / "store"
+    monkeypatch.chdir(tmp_path / "run")
+    arguments = ["suite", "--report", ".", "--evidence", str(store)]
+    run = pytest.Config.fromdictargs({}, arguments)
+    keep_root(run)
+    store.mkdir()
+    # As pytest-xdist does.
+    worker = pytest.Config.fromdictargs({}, [str(word) for word in run.invocation_params.args])
+    assert (worker.rootpath, worker.inipath) == (run.rootpath, run.inipath)
+    assert pytest.Config.fromdictargs({}, arguments).rootpath != run.rootpath
 
 
 def test_other_tests_do_not_notice_the_plugin(foreign: Path) -> None:

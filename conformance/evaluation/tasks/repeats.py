@@ -30,6 +30,10 @@ sums, the estimate of that one is less with a probability of all but 1e-20."""
 
 _CELL = 64.0
 _GRIDS = 4
+_TURNS = 64
+"""Items of one cell that are compared with all others of it: where so many differ by less than a
+cell, the others count as identical with the last."""
+
 _ROUNDING = 1e-12
 _BLOCK = 4096
 _ROWS = 256
@@ -132,18 +136,29 @@ class Repeats:
 def _candidates(
     exact: NDArray[np.int64], inputs: list[Floats], shift: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return items, and for each the first item of the same cell of a grid, if it is identical.
+    """Return items, and for each an earlier one of the same cell of a grid that is identical.
 
-    Identical items may fall on two sides of an edge of one grid, hardly of all.
+    Identical items may fall on two sides of an edge of one grid, hardly of all. In a cell, items
+    are compared with its first one, those that differ from it with the first of those, and so on.
     """
     cells = [np.floor(each / _CELL + shift) for each in inputs]
     keys = np.column_stack([exact.astype(np.float64), *cells])
-    _, firsts, cell = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    others = firsts[cell.ravel()]
-    near = others != np.arange(len(exact))
-    for each in inputs:
-        near &= np.square(each - each[others]).mean(axis=1) <= _FARTHEST**2
-    return np.flatnonzero(near), others[near]
+    cell = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+    left = np.arange(len(exact))
+    pairs: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    for turn in range(_TURNS):
+        _, firsts, of = np.unique(cell[left], return_index=True, return_inverse=True)
+        others = left[firsts][of]
+        alone = others == left
+        near = ~alone
+        if turn < _TURNS - 1:
+            for each in inputs:
+                near &= np.square(each[left] - each[others]).mean(axis=1) <= _FARTHEST**2
+        pairs.append((left[near], others[near]))
+        left = left[~near & ~alone]
+        if not len(left):
+            break
+    return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
 
 
 def _signs(block: int) -> Floats:
