@@ -74,7 +74,8 @@ class Worker:
                 cwd=self._scratch,
                 start_new_session=True,
             )
-        self._send(self.limits.to_json())
+        with contextlib.suppress(OSError):  # The next request says how a worker ended that has.
+            self._send(self.limits.to_json())
 
     def prepare(self, **names: Iterable[str]) -> None:
         """Let the process import what it will need, while the caller does something else.

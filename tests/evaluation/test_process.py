@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -72,6 +74,21 @@ def test_death_is_an_error_that_says_how(worker_running, body: str, found: str) 
         worker_running(body).ask(None)
     assert found in caught.value.found
     assert "--memory-limit" in caught.value.mend
+
+
+def test_a_worker_that_ends_before_it_is_asked_is_an_error(
+    worker_running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(subprocess.Popen):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(["/bin/sh", "-c", "exit 5"], **options)
+            self.wait()
+
+    worker = worker_running("answer(request)")
+    monkeypatch.setattr(subprocess, "Popen", Ended)
+    with pytest.raises(EvaluationError) as caught:
+        worker.ask(None)
+    assert caught.value.found == "exit status 5"
 
 
 def test_dead_worker_is_replaced(worker_running) -> None:
