@@ -484,9 +484,9 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "UPDATE-MUTATION-001",
         "test_updates",
-        "test_wrong_turn_is_noticed",
+        "test_misapplied_update_is_noticed",
         "mutation",
-        "A wrong turn in the chain is noticed by the bitstreams",
+        "A misapplied update in the chain is noticed by the bitstreams",
         PROPOSALS,
         required=False,
     ),

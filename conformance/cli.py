@@ -50,8 +50,8 @@ def main() -> None:
         _end(str(error), ExitCode.USAGE)
     except OSError as error:
         place = one_line(f"{error.filename}: ") if error.filename else ""
-        mend = "  fix       correct the path, or make it readable and writable"
-        _end(f"{place}{error.strerror or error}\n{mend}", ExitCode.USAGE)
+        fix = "  fix       correct the path, or make it readable and writable"
+        _end(f"{place}{error.strerror or error}\n{fix}", ExitCode.USAGE)
 
 
 def _end(text: str, code: int) -> NoReturn:

@@ -49,7 +49,7 @@ class Registry:
                 f"the {self.noun} {name!r} is registered but cannot be imported",
                 expected=f"{entry.value} of {_distribution(entry)} can be imported",
                 found=f"{type(error).__name__}: {error}",
-                mend=f"Repair or reinstall {_distribution(entry)} and what it depends on.",
+                fix=f"Repair or reinstall {_distribution(entry)} and what it depends on.",
             ) from error
 
     def distribution(self, name: str) -> str:
@@ -97,7 +97,7 @@ class Registry:
             f"there is no {self.noun} {name!r} here",
             expected=f"one of {', '.join(self.names()) or '(none is installed)'}",
             found=name,
-            mend=(
+            fix=(
                 f"Correct the name, or install the package that provides this {self.noun}: "
                 f"it registers itself in the entry point group {self.group!r}."
             ),
@@ -109,7 +109,7 @@ class Registry:
             f"more than one installed package provides the {self.noun} {name!r}",
             expected=f"one package registers {name!r} in {self.group!r}",
             found=owners,
-            mend="Uninstall all of these packages but the one that is meant.",
+            fix="Uninstall all of these packages but the one that is meant.",
         )
 
 

@@ -44,7 +44,7 @@ def test_stream_keeps_the_rules(judge: Judge) -> None:
             expected=violation["expected"],
             found=violation["found"],
             where=Location.from_json(violation["where"]),
-            mend=f"{violation['mend']}; `{violation['command']}` shows the place",
+            fix=f"{violation['fix']}; `{violation['command']}` shows the place",
             evidence={"rule": violation["rule"], "text": violation["text"]},
         )
     judge.passed(
@@ -71,7 +71,7 @@ def test_tensors_finite(judge: Judge) -> None:
         expected="finite values where the original's are finite",
         found=shown,
         where=judge.place_in_sample(min(bad, default=None)),
-        mend="look for a division by zero, an overflow to infinity or a damaged scale in the "
+        fix="look for a division by zero, an overflow to infinity or a damaged scale in the "
         "encoder",
     )
     judge.passed("every decoded value is finite where the original's is")
@@ -93,7 +93,7 @@ def test_tensor_digests(subject: Subject, judge: Judge) -> None:
             expected=f"the digests of {len(measured)} tensors as they are decoded",
             found="none",
             where=Location(METADATA, pointer=f"{subject.pointer}/claims/tensor_digests"),
-            mend="claim the digest of each tensor that your encoder wants decoded; "
+            fix="claim the digest of each tensor that your encoder wants decoded; "
             f"`nnr-conformance measure DIR {subject.sample.id}` shows those of this tool",
         )
         return
@@ -105,7 +105,7 @@ def test_tensor_digests(subject: Subject, judge: Judge) -> None:
             else f"no digest is claimed for tensor {name!r}",
             expected=claimed.get(name, "a digest claimed for every tensor of the sample"),
             found=measured.get(name, "no such tensor in the sample"),
-            mend="decode the submitted file once more and claim the digests of what comes out; "
+            fix="decode the submitted file once more and claim the digests of what comes out; "
             "if they differ between two decoders, one of them is wrong",
             where=Location(
                 METADATA, pointer=f"{subject.pointer}/claims/tensor_digests", element=name
@@ -129,7 +129,7 @@ def test_claimed_size(subject: Subject, judge: Judge) -> None:
             found=f"{claim.measured:.10g}, from {subject.model.size} bytes of the original and "
             f"{subject.sample.size} bytes of the sample",
             where=Location(METADATA, pointer=f"{subject.pointer}/claims/{claim.name}"),
-            mend=f"claim {claim.measured:.10g}{MEANINGS.get(claim.name, '')}",
+            fix=f"claim {claim.measured:.10g}{MEANINGS.get(claim.name, '')}",
         )
     judge.passed(f"{subject.sample.size} bytes, as claimed")
 
@@ -157,7 +157,7 @@ def test_declared_features(subject: Subject, judge: Judge) -> None:
         expected=f"declared: {', '.join(sorted(declared)) or 'none'}",
         found=f"in the file: {', '.join(sorted(derived)) or 'none'}",
         where=Location(METADATA, pointer=f"{subject.pointer}/features"),
-        mend=f"{' and '.join(right)}, or submit the right sample",
+        fix=f"{' and '.join(right)}, or submit the right sample",
     )
     judge.passed("declared and derived features agree", found=", ".join(sorted(derived)))
 
@@ -173,7 +173,7 @@ def test_lossless_is_bit_exact(judge: Judge) -> None:
             f"tensor {difference['tensor']!r} is not the original's",
             expected=difference["expected"],
             found=difference["found"],
-            mend='declare the sample as "lossless": false, or find where bits were lost',
+            fix='declare the sample as "lossless": false, or find where bits were lost',
             where=judge.place_in_sample(difference["tensor"]),
         )
         for difference in compared["differences"]
@@ -201,7 +201,7 @@ def test_parameters_come_from_the_original(judge: Judge) -> None:
             + more
         ),
         where=judge.place_in_sample(unlike[0]["tensor"] if unlike else None),
-        mend="submit a sample of this network; if it was trained further, declare "
+        fix="submit a sample of this network; if it was trained further, declare "
         '"retraining": true, and if its parameters were put in a different order, say so in '
         "method/parameter_reduction. This is advice",
         evidence={"unlike": [each["tensor"] for each in unlike]},

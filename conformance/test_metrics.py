@@ -31,7 +31,7 @@ def test_nothing_overflows(subject: Subject, judge: Judge) -> None:
             expected=overflow.expected,
             found=overflow.found,
             where=judge.place_in_network(overflow.tensor),
-            mend=overflow.mend,
+            fix=overflow.fix,
         )
     unreached = measured["unreached"]
     judge.require(
@@ -40,7 +40,7 @@ def test_nothing_overflows(subject: Subject, judge: Judge) -> None:
         expected="every tensor of float16 and bfloat16 that an operator writes can be watched",
         found="; ".join(unreached[:SHOWN]),
         where=judge.place_in_network(),
-        mend="export the network with operators of ONNX, without local functions in other "
+        fix="export the network with operators of ONNX, without local functions in other "
         "operator sets, or compute in float32",
         verdict=Verdict.UNDECIDED,
     )
@@ -70,7 +70,7 @@ def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
         expected=judged.expected,
         found=f"{judged.found}; {ran}",
         where=Location(METADATA, pointer=subject.pointer),
-        mend=judged.mend,
+        fix=judged.fix,
         verdict=judged.verdict,
         evidence=row,
     )
@@ -89,7 +89,7 @@ def test_no_improvement_from_nowhere(subject: Subject, judge: Judge) -> None:
         "says that the network was not trained further",
         found=difference_text(measured),
         where=Location(METADATA, pointer=subject.pointer),
-        mend="find out whether the targets of the vectors were made by the sample, or the sample "
+        fix="find out whether the targets of the vectors were made by the sample, or the sample "
         'was fitted to them; if it was trained further, declare "retraining": true. This is advice',
     )
     judge.passed("the sample is not better than the original beyond chance")
@@ -110,7 +110,7 @@ def test_tolerance_above_noise(subject: Subject, judge: Judge) -> None:
         expected=f"at least {floor:.6g}: the original's values differ by that between formats",
         found=f"{tolerance.bound * scale:.6g}",
         where=Location(METADATA, pointer=f"{subject.pointer}/metric"),
-        mend="declare a tolerance that another runtime would not break",
+        fix="declare a tolerance that another runtime would not break",
         evidence=evidence,
     )
     judge.passed(f"the noise floor is {floor:.3g}", evidence=evidence)

@@ -48,7 +48,7 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
             expected="files that the network is made of: their bytes are the original size",
             found=f"{file}, to which the network does not refer",
             where=Location(METADATA, pointer=f"{subject.pointer}/files", element=file),
-            mend="list the file under associated_files, or remove it",
+            fix="list the file under associated_files, or remove it",
         )
     _require_used_parameters(subject, judge, measured)
     _require_parameters_fill_files(subject, judge, measured)
@@ -69,7 +69,7 @@ def test_model_loads_with_its_library_alone(subject: Subject, judge: Judge) -> N
         expected="a network that its library loads without code of its author",
         found=", ".join(classes[:MOST_NAMED]),
         where=Location(subject.model.files[0].rel_filepath),
-        mend="export the network with tensors, tuples, lists and dictionaries as inputs and "
+        fix="export the network with tensors, tuples, lists and dictionaries as inputs and "
         "outputs; this is advice: the network was opened and run without these classes",
     )
     judge.passed("the network names nothing that its library does not have")
@@ -85,7 +85,7 @@ def _require_used_parameters(subject: Subject, judge: Judge, measured: Mapping[s
         expected="parameters that the network reads: their bytes are the original size",
         found=", ".join([*unused[:MOST_NAMED], *more]),
         where=Location(subject.model.files[0].rel_filepath, element=unused[0] if unused else None),
-        mend=measured.get("unused_fix")
+        fix=measured.get("unused_fix")
         or "remove them from the network: their bytes would count as its size",
     )
 
@@ -104,7 +104,7 @@ def _require_parameters_fill_files(
         f"{topology} bytes of masks and index tables",
         found=f"{size} bytes",
         where=Location(subject.model.files[0].rel_filepath),
-        mend="remove what the outputs do not need (documentation strings, metadata, unused "
+        fix="remove what the outputs do not need (documentation strings, metadata, unused "
         "tensors, functions for training), and store the parameters as tensors",
     )
 
@@ -129,7 +129,7 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
         where=Location(unread["largest"][0]["file"], element=unread["largest"][0]["piece"])
         if pieces
         else None,
-        mend="; ".join(
+        fix="; ".join(
             [
                 measured.get("unused_fix")
                 or "remove them from the files: they would count as the size of the original",
@@ -156,7 +156,7 @@ def test_parameters_have_an_effect(subject: Subject, judge: Judge) -> None:
         where=Location(
             subject.model.files[0].rel_filepath, element=without[0]["name"] if without else None
         ),
-        mend="remove the parameters if the network computes nothing with them; this is advice: "
+        fix="remove the parameters if the network computes nothing with them; this is advice: "
         "units that are never active, and rows that these items do not look up, are no defect",
     )
     judge.passed(
@@ -178,7 +178,7 @@ def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
                 expected=difference.declared,
                 found=difference.measured,
                 where=Location(METADATA, pointer=f"{subject.pointer}/{side}"),
-                mend=f"declare the {side} as the network file has them",
+                fix=f"declare the {side} as the network file has them",
             )
     judge.passed("inputs and outputs are as declared")
 
@@ -202,7 +202,7 @@ def test_parameter_count(subject: Subject, judge: Judge) -> None:
         expected=f"{declared} parameters, as declared",
         found=found,
         where=Location(METADATA, pointer=f"{subject.pointer}/parameter_count"),
-        mend=f"set parameter_count to {parameters}"
+        fix=f"set parameter_count to {parameters}"
         + (f" (up to {stored}, all stored elements, is accepted)" if stored > parameters else "")
         + ", or submit the network that was meant",
     )
@@ -242,7 +242,7 @@ def test_original_runs(subject: Subject, judge: Judge) -> None:
         expected=f"{subject.vectors.items} items",
         found=f"{measured['items']} items",
         where=Location(METADATA, pointer=f"{subject.pointer}/shards"),
-        mend="declare the number of items that the vector files hold",
+        fix="declare the number of items that the vector files hold",
     )
     judge.passed(
         f"all {measured['items']} items were run",
@@ -268,7 +268,7 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
             found=f"{output['violations']} of {output['values']} values differ by more, "
             f"the largest difference is {float(output['max_abs']):.6g}",
             where=Location(output["file"], element=f"{name}{output['worst']}"),
-            mend="submit the outputs of this very network on these inputs, or declare an "
+            fix="submit the outputs of this very network on these inputs, or declare an "
             "output_tolerance that holds between laboratories"
             + unlike_defaults(judge.format_that_runs),
         )
@@ -282,7 +282,7 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
             "square of the measured output (1e-05 if it is zero)",
             found=f"{allowed.atol:g}",
             where=Location(METADATA, pointer=f"{subject.pointer}/output_tolerance/atol"),
-            mend=f"declare the tolerance that two laboratories need, {widest:.10g} or less",
+            fix=f"declare the tolerance that two laboratories need, {widest:.10g} or less",
         )
     _require_declared_outputs(subject, judge, measured)
     judge.passed("the declared outputs were reproduced", evidence={"outputs": compared})
@@ -302,7 +302,7 @@ def _require_declared_outputs(subject: Subject, judge: Judge, measured: Mapping[
         expected="in every shard, each output that a metric reads or that depends on parameters",
         found="not declared: " + ", ".join([*named[:MOST_NAMED], *more]),
         where=Location(METADATA, pointer=f"{subject.pointer}/shards"),
-        mend="add these outputs of the original network to the outputs of every shard",
+        fix="add these outputs of the original network to the outputs of every shard",
     )
     judge.require(
         bool(undeclared or measured["outputs"]),
@@ -310,7 +310,7 @@ def _require_declared_outputs(subject: Subject, judge: Judge, measured: Mapping[
         expected="expected outputs in every shard",
         found="none",
         where=Location(METADATA, pointer=f"{subject.pointer}/shards"),
-        mend="add the outputs of the original network to the shards",
+        fix="add the outputs of the original network to the shards",
     )
 
 
@@ -327,7 +327,7 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
             expected="the outputs of both networks",
             found="none",
             where=Location(METADATA, pointer=subject.pointer),
-            mend="declare the networks' outputs",
+            fix="declare the networks' outputs",
         )
         return
     for name, output in sorted(compared["outputs"].items()):
@@ -338,7 +338,7 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
             found=f"{output['violations']} of {output['values']} values differ by more, "
             f"the largest difference is {float(output['max_abs']):.6g}",
             where=Location(METADATA, pointer=subject.pointer, element=f"{name}{output['worst']}"),
-            mend="export both formats from the same trained parameters, or declare an "
+            fix="export both formats from the same trained parameters, or declare an "
             "output_tolerance that the two runtimes need",
         )
     spread = max(float(output["max_abs"]) for output in compared["outputs"].values())
@@ -355,7 +355,7 @@ def test_items_differ(subject: Subject, judge: Judge) -> None:
         expected="items that differ",
         found=f"one item, {measured['items']} times",
         where=Location(METADATA, pointer=subject.pointer),
-        mend="submit different items, or each of them once",
+        fix="submit different items, or each of them once",
     )
     judge.passed(f"{measured['distinct_items']} of {measured['items']} items are distinct")
 
@@ -369,7 +369,7 @@ def test_metric_measured(judge: Judge) -> None:
         expected=f"{row['better']} values of {judge.metric.kind} are better",
         found=f"{judge.metric.direction}, as declared",
         where=Location(METADATA, pointer=f"{judge.subject.pointer}/direction"),
-        mend=f'declare "direction": "{row["better"]}"',
+        fix=f'declare "direction": "{row["better"]}"',
     )
     counted = counts_in_words(row["counted"])
     finite = math.isfinite(float(row["value"]))
@@ -380,7 +380,7 @@ def test_metric_measured(judge: Judge) -> None:
             expected=short.expected,
             found=counted,
             where=Location(METADATA, pointer=judge.subject.pointer),
-            mend=short.mend,
+            fix=short.fix,
             verdict=Verdict.UNDECIDED,
         )
         return
@@ -390,7 +390,7 @@ def test_metric_measured(judge: Judge) -> None:
         expected="a finite value to compare with",
         found=str(row["value"]),
         where=Location(METADATA, pointer=judge.subject.pointer),
-        mend="choose a metric that is finite for the original, or correct targets and bindings",
+        fix="choose a metric that is finite for the original, or correct targets and bindings",
     )
     judge.passed(
         f"{judge.metric.id} is {row['value']}",
@@ -407,7 +407,7 @@ def test_tolerances_notice_controls(judge: Judge) -> None:
             f"{metric.id!r} of the original is not a finite number",
             expected="METRIC-MEASURE-001 passes",
             found=str(row["value"]),
-            mend="fix the finding of METRIC-MEASURE-001 first",
+            fix="fix the finding of METRIC-MEASURE-001 first",
         )
     measured = judge.evidence("control")
     controls = controls_of(
@@ -421,7 +421,7 @@ def test_tolerances_notice_controls(judge: Judge) -> None:
             expected=tolerance.expected,
             found=tolerance.found,
             where=Location(METADATA, pointer=judge.subject.pointer),
-            mend=tolerance.mend,
+            fix=tolerance.fix,
         )
     failure = controls.failure
     judge.require(
@@ -432,7 +432,7 @@ def test_tolerances_notice_controls(judge: Judge) -> None:
         found=failure.message if failure else "",
         where=(failure.where if failure else None)
         or Location(METADATA, pointer=judge.subject.pointer),
-        mend="let the network run with any values of its parameters; or waive this check, and say "
+        fix="let the network run with any values of its parameters; or waive this check, and say "
         "in the reason why the tolerances are strict enough",
         verdict=Verdict.UNDECIDED,
     )

@@ -23,7 +23,7 @@ def test_layer_decodes(judge: Judge) -> None:
             expected=wrong["expected"],
             found=wrong["found"],
             where=Location.from_json(wrong["where"]),
-            mend="encode the layer upon the layers before it as they are decoded",
+            fix="encode the layer upon the layers before it as they are decoded",
         )
     judge.require_fitting(measured["coverage"])
     judge.require(
@@ -34,7 +34,7 @@ def test_layer_decodes(judge: Judge) -> None:
         if measured["held"]
         else "no tensors in the layer",
         where=judge.place_in_sample(),
-        mend="leave the layer out, or encode what it is to add",
+        fix="leave the layer out, or encode what it is to add",
     )
     bad = [name for name, facts in measured["tensors"].items() if facts["non_finite"]]
     judge.require(
@@ -43,7 +43,7 @@ def test_layer_decodes(judge: Judge) -> None:
         expected="finite values where the original's are finite",
         found=", ".join(sorted(bad)[:5]),
         where=judge.place_in_sample(min(bad, default=None)),
-        mend="look for an overflow in this layer",
+        fix="look for an overflow in this layer",
     )
     judge.passed(f"{measured['held']} tensors decoded, {len(measured['tensors'])} in all")
 
@@ -59,7 +59,7 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
             expected="the tensors that the subset gives by itself",
             found="other tensors",
             where=judge.place_in_sample(),
-            mend="report this to the authors of the codec",
+            fix="report this to the authors of the codec",
         )
     judge.require(
         not measured["altered"],
@@ -67,7 +67,7 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
         expected="the same digest of every tensor before and after",
         found=", ".join(measured["altered"][:5]),
         where=judge.place_in_sample(),
-        mend="report this to the authors of the codec",
+        fix="report this to the authors of the codec",
     )
     judge.require(
         measured["behind"] is not False,
@@ -75,7 +75,7 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
         expected="the same tensors with all that follows overwritten",
         found="other tensors",
         where=judge.place_in_sample(),
-        mend="put everything that the base layer needs into its own units",
+        fix="put everything that the base layer needs into its own units",
     )
     judge.require(
         measured["size"] == subject.sample.size,
@@ -83,7 +83,7 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
         expected=f"{subject.sample.size} bytes in all layers",
         found=f"{measured['size']} bytes",
         where=Location(METADATA, pointer=f"{subject.pointer}/layers"),
-        mend=f"give every unit (0 to {measured['units'] - 1}) to a layer"
+        fix=f"give every unit (0 to {measured['units'] - 1}) to a layer"
         if measured["units"]
         else "give every file to a layer",
     )
@@ -106,7 +106,7 @@ def test_layer_sizes(subject: Subject, judge: Judge) -> None:
             expected=f"{claim.claimed:.10g}, as claimed",
             found=f"{claim.measured:.10g}",
             where=Location(METADATA, pointer=f"{subject.pointer}/claims/{claim.name}"),
-            mend=f"claim {claim.measured:.10g}",
+            fix=f"claim {claim.measured:.10g}",
             evidence=evidence,
         )
     judge.passed(
@@ -146,7 +146,7 @@ def test_metric_does_not_fall(subject: Subject, judge: Judge) -> None:
         expected=judged.expected,
         found=f"{float(before['value']):.10g} before, {float(measured['value']):.10g} with it",
         where=Location(METADATA, pointer=subject.pointer),
-        mend="leave the layer out, or encode what it adds to the layers as they are decoded",
+        fix="leave the layer out, or encode what it adds to the layers as they are decoded",
     )
     judge.passed(
         f"{metric.id}: {float(before['value']):.10g} before, {float(measured['value']):.10g} "
@@ -166,7 +166,7 @@ def test_tensors_alone(judge: Judge) -> None:
             expected="a tensor, decoded without the others",
             found=f"no tensors in {size} bytes",
             where=judge.place_in_sample(),
-            mend='remove "random_access" from the claims, or submit a sample that holds tensors',
+            fix='remove "random_access" from the claims, or submit a sample that holds tensors',
         )
         return
     for each in table:
@@ -176,7 +176,7 @@ def test_tensors_alone(judge: Judge) -> None:
             expected=each.whole_sha256,
             found=str(each.sha256 or "another digest each time"),
             where=judge.place_in_sample(each.tensor),
-            mend="report this to the authors of the codec",
+            fix="report this to the authors of the codec",
         )
     far = [each for each in table if not each.is_near]
     judge.require(
@@ -185,7 +185,7 @@ def test_tensors_alone(judge: Judge) -> None:
         expected="; ".join(f"{e.tensor}: at most {e.allowed_bytes} bytes" for e in far[:SHOWN]),
         found="; ".join(f"{e.tensor}: {e.bytes_read} of {size} bytes read" for e in far[:SHOWN]),
         where=Location(METADATA, pointer=f"{judge.subject.pointer}/claims/random_access"),
-        mend='remove "random_access" from the claims, or store the tensors apart: without a '
+        fix='remove "random_access" from the claims, or store the tensors apart: without a '
         "container, each in a unit of its own",
         evidence=evidence,
     )

@@ -24,7 +24,7 @@ def test_parent_is_the_one_named(judge: Judge) -> None:
             expected=wrong["expected"],
             found=wrong["found"],
             where=Location.from_json(wrong["where"]),
-            mend="declare the sample that the update was made for in update_of, or make the update "
+            fix="declare the sample that the update was made for in update_of, or make the update "
             "for this one",
             evidence={"wrong": len(identity["wrong"])},
         )
@@ -32,7 +32,7 @@ def test_parent_is_the_one_named(judge: Judge) -> None:
     how = ", ".join(f"{number} by {kind}" for kind, number in sorted(identity["named"].items()))
     judge.passed(
         f"{count} of {identity['places']} places in the bitstream name a parent, which it is",
-        found=how or "none: the wrong turns tell what that means",
+        found=how or "none: the misapplied updates tell what that means",
         evidence={"places": identity["places"], "named": identity["named"]},
     )
 
@@ -59,7 +59,7 @@ def test_base_is_left_alone(judge: Judge) -> None:
         expected="the same digest of every tensor before and after",
         found=", ".join(measured["altered"][:SHOWN]),
         where=judge.place_in_sample(),
-        mend="report this to the authors of the codec: other updates start from the same base",
+        fix="report this to the authors of the codec: other updates start from the same base",
     )
     judge.passed(f"{measured['base_tensors']} tensors of the base are as they were")
 
@@ -77,7 +77,7 @@ def test_branches_merge(subject: Subject, judge: Judge) -> None:
             where=Location(
                 METADATA, pointer=f"{subject.pointer}/merge_of", element=misfit["tensor"]
             ),
-            mend=misfit["mend"],
+            fix=misfit["fix"],
         )
     branches = subject.sample.merge_of
     total = sum(branch.weight for branch in branches)
@@ -95,7 +95,7 @@ def test_cumulative_size(subject: Subject, judge: Judge) -> None:
         expected=f"{claimed}, as claimed",
         found=f"{measured} bytes",
         where=Location(METADATA, pointer=f"{subject.pointer}/claims/cumulative_size"),
-        mend=f"claim {measured}: the files of every sample that this one builds upon, and its own",
+        fix=f"claim {measured}: the files of every sample that this one builds upon, and its own",
     )
     judge.passed(
         f"{measured} bytes lead here, {subject.sample.size} of them in this step",
@@ -118,13 +118,13 @@ def test_equal_to_direct_decoding(subject: Subject, judge: Judge) -> None:
             where=Location(
                 METADATA, pointer=f"{subject.pointer}/same_tensors_as", element=difference.name
             ),
-            mend="remove same_tensors_as, or code the other sample from the very state that the "
+            fix="remove same_tensors_as, or code the other sample from the very state that the "
             "chain decodes to",
         )
     judge.passed(f"all tensors equal those of {other.sample.id!r} bit by bit")
 
 
-def test_wrong_turn_is_noticed(subject: Subject, judge: Judge) -> None:
+def test_misapplied_update_is_noticed(subject: Subject, judge: Judge) -> None:
     """A bitstream that is applied where it does not belong says so, by a parent or by its form."""
     mutation = subject.mutation
     assert mutation is not None
@@ -146,7 +146,7 @@ def test_wrong_turn_is_noticed(subject: Subject, judge: Judge) -> None:
         expected="a parent mismatch, a digest mismatch or a bitstream that cannot be decoded",
         found="tensors, as if all were well",
         where=judge.place_in_sample(),
-        mend="let each update name its parent: by node id and depth or by a hash in NNC, by "
+        fix="let each update name its parent: by node id and depth or by a hash in NNC, by "
         "nnr_parent in tensors",
         evidence=evidence,
     )

@@ -95,7 +95,7 @@ class Finding:
     expected: str = ""
     found: str = ""
     where: Location | None = None
-    mend: str = ""
+    fix: str = ""
     evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
@@ -123,7 +123,7 @@ class Finding:
             ("where", str(self.where) if self.where else ""),
             ("expected", self.expected),
             ("found", self.found),
-            ("fix", self.mend),
+            ("fix", self.fix),
             ("basis", self.clause),
         ]
         head = f"{self.check} {self.verdict.value}: {self.subject}: {self.message}"
@@ -152,14 +152,14 @@ class ConformanceError(Exception):
         where: Location | None = None,
         expected: str = "",
         found: str = "",
-        mend: str = "",
+        fix: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
         self.where = where
         self.expected = expected
         self.found = found
-        self.mend = mend
+        self.fix = fix
 
     def finding(self, check: str, subject: str, clause: str = "") -> Finding:
         """Return this error as the finding of ``check`` about ``subject``."""
@@ -172,7 +172,7 @@ class ConformanceError(Exception):
             expected=self.expected,
             found=self.found,
             where=self.where,
-            mend=self.mend,
+            fix=self.fix,
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -183,7 +183,7 @@ class ConformanceError(Exception):
             "where": self.where.to_json() if self.where else None,
             "expected": self.expected,
             "found": self.found,
-            "mend": self.mend,
+            "fix": self.fix,
         }
 
     def __str__(self) -> str:
@@ -191,7 +191,7 @@ class ConformanceError(Exception):
             ("where", str(self.where) if self.where else ""),
             ("expected", self.expected),
             ("found", self.found),
-            ("fix", self.mend),
+            ("fix", self.fix),
         ]
         return labelled(self.message, rows)
 
@@ -252,7 +252,7 @@ def error_from_json(data: Mapping[str, Json]) -> ConformanceError:
         where=Location.from_json(where) if where else None,
         expected=data.get("expected", ""),
         found=data.get("found", ""),
-        mend=data.get("mend", ""),
+        fix=data.get("fix", ""),
     )
 
 

@@ -24,7 +24,7 @@ it again. `nnr-conformance checks` prints the list.
 The id of a check never changes its meaning, and is never used for another. The test is what pytest
 knows it by: `-k test_schema` selects it, and `[subject]` follows in the name of each repetition.
 What a finding says beyond its check is explained in [report.md](report.md#findings);
-[submitters.md](submitters.md#what-findings-mean-and-how-to-fix-them) helps with mending.
+[submitters.md](submitters.md#what-findings-mean-and-how-to-fix-them) helps with that.
 """
 
 _SUITES = {
@@ -62,7 +62,7 @@ OVER: dict[Over, str] = {
     "merge": "each merge of updates",
     "derived": "each update and merge",
     "equal": "each sample that is said to equal another",
-    "mutation": "each wrong turn that is tried of each bitstream of an update",
+    "mutation": "each misapplied update that is tried of each bitstream of an update",
     "layered": "each sample with layers",
     "layer": "each layer",
     "layer_run": "each layer and vector set it is measured on",
@@ -90,7 +90,7 @@ FAILURES = {
     "SUBMISSION-UPDATE-001": (
         "A sample is an update of itself by way of others, names a parent of another model, is two "
         "kinds of sample at once, merges what does not go back to one root, or has layers that "
-        "cannot be told apart. Nothing is evaluated until that is mended."
+        "cannot be told apart. Nothing is evaluated until that is fixed."
     ),
     "SUBMISSION-FILE-001": (
         "A listed file is missing, is not a regular file, or leads out of the folder by its "

@@ -72,7 +72,7 @@ def _section(topic: str, rules: Iterator[Rule]) -> Iterator[str]:
         yield f"### {rule.id}\n"
         yield f"{rule.text}.\n"
         yield f"- **If not:** {rule.meaning}"
-        yield f"- **Fix:** {rule.mend}."
+        yield f"- **Fix:** {rule.fix}."
         yield f"- **Severity:** {rule.severity}\n"
 
 

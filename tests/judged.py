@@ -26,7 +26,7 @@ from conformance.verdicts import ConformanceError, Finding, Verdict
 
 Found = Mapping[str, Any] | Callable[[Subject, str], Any]
 
-PARTIAL = frozenset({"message", "mend"})
+PARTIAL = frozenset({"message", "fix"})
 """Texts of which a case gives a part."""
 
 

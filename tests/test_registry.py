@@ -64,7 +64,7 @@ def test_unknown_name_lists_those_that_are_there(site: Path, ask: str) -> None:
     assert error.message == "there is no thing 'raeder' here"
     assert error.expected == "one of reader, writer"
     assert error.found == "raeder"
-    assert GROUP in error.mend
+    assert GROUP in error.fix
     assert error.verdict is Verdict.UNSUPPORTED
 
 
@@ -81,7 +81,7 @@ def test_a_name_of_two_packages_is_refused_and_both_are_named(site: Path, ask: s
     with pytest.raises(UnsupportedError) as caught:
         getattr(things(), ask)("reader")
     assert caught.value.found == "lab_a 1.0, lab_b 0.2"
-    assert "Uninstall" in caught.value.mend
+    assert "Uninstall" in caught.value.fix
     assert things().names() == ("reader",)
 
 
@@ -103,7 +103,7 @@ def test_what_cannot_be_imported_gives_the_reason(site: Path, source: str, reaso
     error = caught.value
     assert "cannot be imported" in error.message
     assert reason in error.found
-    assert "lab_a 1.0" in error.mend
+    assert "lab_a 1.0" in error.fix
     assert isinstance(error.__cause__, Exception)
 
 

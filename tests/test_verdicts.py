@@ -66,7 +66,7 @@ findings = st.builds(
     expected=texts,
     found=texts,
     where=st.none() | locations,
-    mend=texts,
+    fix=texts,
     evidence=st.dictionaries(texts, json_values, max_size=3),
 )
 
@@ -107,7 +107,7 @@ def test_a_finding_in_json_has_every_field_and_plain_values() -> None:
         "expected": "",
         "found": "",
         "where": None,
-        "mend": "",
+        "fix": "",
         "evidence": {},
     }
     assert type(data["verdict"]) is str
@@ -166,7 +166,7 @@ def test_a_finding_is_written_with_all_that_helps_to_mend_it() -> None:
         expected="12 bytes",
         found="7 bytes",
         where=Location("int8.bin", byte_offset=5),
-        mend="submit the whole file",
+        fix="submit the whole file",
     )
     assert str(finding).splitlines() == [
         "SAMPLE-DECODE-001 malformed: net/int8: the file ends too soon",
@@ -189,7 +189,7 @@ def test_an_error_is_written_like_its_finding_without_check_and_clause() -> None
         where=Location("int8.bin", byte_offset=5),
         expected="12 bytes",
         found="7 bytes",
-        mend="submit the whole file",
+        fix="submit the whole file",
     )
     finding = error.finding("SAMPLE-DECODE-001", "net/int8")
     assert str(error).splitlines()[0] == "the file ends too soon"
@@ -207,7 +207,7 @@ def test_an_error_becomes_a_finding_with_its_verdict(
     kind: type[ConformanceError], verdict: Verdict
 ) -> None:
     where = Location("a.json", pointer="/b")
-    error = kind("wrong", where=where, expected="this", found="that", mend="do it")
+    error = kind("wrong", where=where, expected="this", found="that", fix="do it")
     assert error.finding("A-001", "net", "clause") == Finding(
         check="A-001",
         subject="net",
@@ -217,7 +217,7 @@ def test_an_error_becomes_a_finding_with_its_verdict(
         expected="this",
         found="that",
         where=where,
-        mend="do it",
+        fix="do it",
     )
 
 
@@ -242,12 +242,12 @@ def test_an_error_survives_json_with_all_it_says(
     where: Location | None,
     said: tuple[str, str, str],
 ) -> None:
-    expected, found, mend = said
-    error = kind(message, where=where, expected=expected, found=found, mend=mend)
+    expected, found, fix = said
+    error = kind(message, where=where, expected=expected, found=found, fix=fix)
     again = error_from_json(through_json(error.to_json()))
     assert again.verdict is error.verdict
     assert str(again) == str(error)
-    assert (again.message, again.expected, again.found, again.mend) == (message, *said)
+    assert (again.message, again.expected, again.found, again.fix) == (message, *said)
 
 
 def test_a_limit_error_comes_back_as_the_malformed_error_that_it_is() -> None:

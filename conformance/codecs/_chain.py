@@ -113,7 +113,7 @@ def no_network(where: Location) -> MalformedError:
         where=where,
         expected="a file without a parent, or a sample that says what it is an update of",
         found="the name of a parent",
-        mend="Declare update_of for the sample, or write the parameters themselves.",
+        fix="Declare update_of for the sample, or write the parameters themselves.",
     )
 
 

@@ -59,7 +59,7 @@ def _unpack_into(
             where=Location(file=display, element=f"{container} container"),
             expected=f"decoded_size: {decoded_size} bytes",
             found=f"{size} bytes",
-            mend=f"Declare decoded_size {size}, or submit the right file.",
+            fix=f"Declare decoded_size {size}, or submit the right file.",
         )
 
 
@@ -103,7 +103,7 @@ def _damaged(error: Exception, container: Container, offset: int, display: str) 
             where=where,
             expected=f"at most {MAX_WINDOW_BYTES} bytes",
             found=str(error),
-            mend="Compress with a smaller dictionary (xz -9 or below).",
+            fix="Compress with a smaller dictionary (xz -9 or below).",
         )
     return _refused(
         f"the {container} container is damaged",
@@ -120,7 +120,7 @@ def _too_long(container: Container, decoded_size: int, display: str) -> LimitErr
         where=Location(file=display, element=f"{container} container"),
         expected=f"decoded_size: {decoded_size} bytes",
         found="more; unpacking was stopped there",
-        mend="Declare the size of the payload before compression as decoded_size.",
+        fix="Declare the size of the payload before compression as decoded_size.",
     )
 
 
@@ -149,7 +149,7 @@ def _check_zstandard(head: bytes, display: str) -> None:
             where=where,
             expected=f"a window of at most {MAX_WINDOW_BYTES} bytes",
             found=f"{frame.window_size} bytes",
-            mend="Compress without --long, or with --long=27 or less.",
+            fix="Compress without --long, or with --long=27 or less.",
         )
     if frame.dict_id:
         raise UnsupportedError(
@@ -157,9 +157,9 @@ def _check_zstandard(head: bytes, display: str) -> None:
             where=where,
             expected="a frame that needs none",
             found=f"dictionary {frame.dict_id}",
-            mend="Compress without a dictionary.",
+            fix="Compress without a dictionary.",
         )
 
 
-def _refused(message: str, where: Location, expected: str, found: str, mend: str) -> MalformedError:
-    return MalformedError(message, where=where, expected=expected, found=found, mend=mend)
+def _refused(message: str, where: Location, expected: str, found: str, fix: str) -> MalformedError:
+    return MalformedError(message, where=where, expected=expected, found=found, fix=fix)

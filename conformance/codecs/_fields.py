@@ -109,7 +109,7 @@ class Fields:
             where=self.where,
             expected=expected,
             found=found,
-            mend="Correct it as docs/codecs.md describes, and write the file again.",
+            fix="Correct it as docs/codecs.md describes, and write the file again.",
         )
 
     def _take(self, key: str) -> Json:

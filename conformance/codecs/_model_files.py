@@ -20,7 +20,7 @@ def model_file(source: Source, expected: str) -> tuple[Path, str]:
             where=Location(file="submission.json", element="files"),
             expected=expected,
             found="no files",
-            mend="List the files of the sample.",
+            fix="List the files of the sample.",
         )
     for path, display in zip(source.files, source.display, strict=True):
         if not path.is_file():
@@ -29,7 +29,7 @@ def model_file(source: Source, expected: str) -> tuple[Path, str]:
                 where=Location(file=display),
                 expected="a readable file",
                 found="none",
-                mend="Put the file in its place, or correct its path.",
+                fix="Put the file in its place, or correct its path.",
             )
     size = sum(path.stat().st_size for path in source.files)
     if size > source.limit_bytes:
@@ -38,6 +38,6 @@ def model_file(source: Source, expected: str) -> tuple[Path, str]:
             where=Location(file=source.display[0]),
             expected=f"at most {source.limit_bytes} bytes",
             found=f"{size} bytes",
-            mend="Raise the memory limit of the run.",
+            fix="Raise the memory limit of the run.",
         )
     return source.files[0], source.display[0]

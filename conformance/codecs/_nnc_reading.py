@@ -56,7 +56,7 @@ def only_file(source: Source) -> tuple[Path, str]:
         where=Location(file=source.display[1]) if source.display else None,
         expected="1 file",
         found=f"{len(source.files)} files: {', '.join(source.display)[:200]}",
-        mend="Write all units into one file; differences need update_of or layers.",
+        fix="Write all units into one file; differences need update_of or layers.",
     )
 
 
@@ -104,7 +104,7 @@ def _check_unary_length(stream: Stream, given: int) -> None:
             where=_PARAMETERS,
             expected="no value: every coded unit states its own",
             found=f"{given}; in the stream: {', '.join(map(str, stated)) or 'no coded unit'}",
-            mend="Leave it out of the codec's parameters.",
+            fix="Leave it out of the codec's parameters.",
         )
 
 
@@ -124,7 +124,7 @@ def _check_dimensions(stream: Stream, dimensions: Mapping[str, Sequence[int]]) -
                 where=_PARAMETERS,
                 expected=f"only tensors without dimensions of their own: {_listed(wanting)}",
                 found=f"{stated} in the stream",
-                mend="Leave the name out of the codec's parameters, or correct it.",
+                fix="Leave the name out of the codec's parameters, or correct it.",
             )
 
 
@@ -155,5 +155,5 @@ def read(path: Path, display: str, limit_bytes: int) -> memoryview:
         where=Location(file=display),
         expected=f"at most {limit_bytes} bytes",
         found=f"{size} bytes",
-        mend="Raise the memory limit of the run.",
+        fix="Raise the memory limit of the run.",
     )

@@ -36,7 +36,7 @@ def explained(display: str) -> Iterator[None]:
             where=location_of(error.position, display),
             expected=error.expected,
             found=error.found,
-            mend=error.mend,
+            fix=error.fix,
         ) from error
 
 
@@ -61,7 +61,7 @@ def violation_of(violation: Violation, display: str) -> RuleViolation:
         where=location_of(violation.position, display),
         expected=violation.expected,
         found=violation.found,
-        mend=violation.mend,
+        fix=violation.fix,
         command=violation.inspect,
     )
 

@@ -35,7 +35,7 @@ def _check(tensor: onnx.TensorProto, listed: Mapping[str, tuple[int, str]], disp
             where=where,
             expected=f"a path relative to the model: {', '.join(sorted(listed)) or 'none listed'}",
             found=repr(location[:200]),
-            mend="List the data file in the sample, next to or below the model.",
+            fix="List the data file in the sample, next to or below the model.",
         )
     begin, length = entries.get("offset", "0"), entries.get("length", "0")
     size, data = listed[location]
@@ -48,7 +48,7 @@ def _check(tensor: onnx.TensorProto, listed: Mapping[str, tuple[int, str]], disp
             where=place if numbers else where,
             expected=f"offset and length within {size} bytes",
             found=f"offset {begin[:30]!r}, length {length[:30]!r}",
-            mend="Save the model and its external data together again.",
+            fix="Save the model and its external data together again.",
         )
 
 

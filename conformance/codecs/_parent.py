@@ -44,7 +44,7 @@ def _read(text: str, where: Location) -> str:
             where=where,
             expected='a JSON object {"sha256": DIGEST}',
             found=str(error)[:200],
-            mend="Write it with a JSON library, or leave it out.",
+            fix="Write it with a JSON library, or leave it out.",
         ) from error
     fields = Fields(data, "the name of the parent", where)
     digest = fields.text("sha256")

@@ -44,7 +44,7 @@ class RuleViolation:
     where: Location
     expected: str
     found: str
-    mend: str
+    fix: str
     command: str
 
     def to_json(self) -> dict[str, Json]:

@@ -53,6 +53,6 @@ def _load(path: Path, display: str) -> onnx.ModelProto:
             where=Location(file=display, byte_offset=0, element="ModelProto"),
             expected="an onnx.ModelProto with a graph that has outputs",
             found=found,
-            mend="Submit the model as onnx.save writes it, and the whole file.",
+            fix="Submit the model as onnx.save writes it, and the whole file.",
         )
     return model

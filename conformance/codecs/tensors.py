@@ -103,7 +103,7 @@ def _only_file(source: Source) -> tuple[Path, str]:
         where=Location(file=source.display[1]) if source.display else None,
         expected="1 file",
         found=f"{len(source.files)} files: {', '.join(source.display)[:200]}",
-        mend="Store all tensors in one file, or use another codec.",
+        fix="Store all tensors in one file, or use another codec.",
     )
 
 
@@ -120,7 +120,7 @@ def _read_params(source: Source, path: Path) -> _Params:
             where=where,
             expected=f"decoded_size: at most {source.limit_bytes} bytes",
             found=f"{decoded_size} bytes",
-            mend="Store the tensors in fewer bytes, or raise the memory limit of the run.",
+            fix="Store the tensors in fewer bytes, or raise the memory limit of the run.",
         )
     return _Params(container, decoded_size, payload)
 
@@ -154,7 +154,7 @@ def _description(tensors: TensorFile, key: str) -> tuple[Json, Location]:
             where=where,
             expected="a JSON object, each key once",
             found=str(error),
-            mend="Write the description with a JSON library.",
+            fix="Write the description with a JSON library.",
         ) from error
 
 

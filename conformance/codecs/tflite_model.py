@@ -37,7 +37,7 @@ class TfliteModelCodec:
                 where=Location(file=source.display[1]),
                 expected="1 file",
                 found=f"{len(source.files)} files: {', '.join(source.display)[:200]}",
-                mend="Convert the model into one file.",
+                fix="Convert the model into one file.",
             )
         return DecodedModel(
             format="tflite",

@@ -1,4 +1,4 @@
-"""Subjects of update chains and layers: steps, wrong turns, layers, and what is claimed of them."""
+"""Subjects of update chains and layers: steps, layers, misapplied updates, what is claimed."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ class Executor:
                     f"{file.rel_filepath} changed while it was evaluated",
                     expected="a submission folder that stays as it is during a run",
                     found="no file, or another size, time of change or inode than when hashed",
-                    mend="run again, and leave the folder alone meanwhile",
+                    fix="run again, and leave the folder alone meanwhile",
                 )
 
     def _blocked(self, case: Case, submission: Submission) -> Evidence | None:
@@ -169,7 +169,7 @@ class Executor:
                     f"{file.rel_filepath} is not the file that was declared",
                     expected="the SUBMISSION-FILE checks pass for it",
                     found="one of them did not pass",
-                    mend="fix the finding on that file first",
+                    fix="fix the finding on that file first",
                 )
                 return self._failed(case, error)
         return None
@@ -216,7 +216,7 @@ def _obstacle(needed: Evidence) -> ConformanceError | None:
         f"{needed.case} has to succeed first",
         expected=f"usable evidence of {needed.case}",
         found=found,
-        mend=f"fix the findings on {needed.case} first",
+        fix=f"fix the findings on {needed.case} first",
     )
 
 
@@ -226,5 +226,5 @@ def _passed_on(error: ConformanceError) -> ConformanceError:
         where=error.where,
         expected=error.expected,
         found=error.found,
-        mend=error.mend,
+        fix=error.fix,
     )

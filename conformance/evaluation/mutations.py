@@ -1,4 +1,4 @@
-"""Which wrong turns of an update chain are tried: each should be noticed by the bitstreams.
+"""Which misapplied updates of an update chain are tried: each should be noticed by the bitstreams.
 
 An update is dropped, exchanged with the next, applied twice, applied to another parent, or replaced
 by one of another branch. A chain that is long costs as much for each step as a short one: no wrong
@@ -19,7 +19,7 @@ from conformance.submission.values import Sample, Submission
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One wrong turn: ``steps`` applied to the state ``start``, which is compared to a true one.
+    """One misapplied update: ``steps`` on the state ``start``, which is compared with a true one.
 
     ``start`` of None is the original. ``told`` says what was done, for people.
     """
@@ -34,7 +34,7 @@ class Mutation:
 
 
 def mutations(submission: Submission) -> Iterator[Mutation]:
-    """Yield every wrong turn that the chains of ``submission`` allow, update by update."""
+    """Yield every misapplied update that the chains of ``submission`` allow, update by update."""
     tree = _Tree(submission)
     for sample in submission.samples:
         if sample.update_of is not None:

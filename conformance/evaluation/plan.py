@@ -83,7 +83,7 @@ class Subject:
         return replace(own, other_model=other.model, other_vectors=other.vectors)
 
     def _case_of_parts(self, kind: Kind, model: Model) -> Case:
-        """Return the case of a state (the last one, without a part), of layers, of a wrong turn."""
+        """Return the case of a state (or the last one), of layers, of a misapplied update."""
         if self.sample is None:
             raise ValueError(f"{self.id} is not about a sample")
         mutation = self.mutation

@@ -185,7 +185,7 @@ class Worker:
             "the worker process died while it evaluated this case",
             expected="an answer",
             found=f"{how}{said and ': ' + said}",
-            mend="check that the file is intact and that the network fits into "
+            fix="check that the file is intact and that the network fits into "
             f"{self.limits.memory_bytes >> 20} MiB of address space, or raise --memory-limit",
         )
 
@@ -257,5 +257,5 @@ def _timeout(seconds: float, networks: int, what: str) -> CaseTimeoutError:
         f"the case went past its {what}",
         expected=f"an answer within {total:g} s{each}",
         found=f"none after {total:g} s",
-        mend="split the vectors into smaller sets, or raise --case-timeout",
+        fix="split the vectors into smaller sets, or raise --case-timeout",
     )

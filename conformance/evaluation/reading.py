@@ -48,6 +48,6 @@ def _count() -> tuple[int, int]:
             "bytes that are read cannot be counted on this system",
             expected=f"{_COUNTS} with a line {_READ.decode()}",
             found=str(error) or "no such line",
-            mend="run on Linux, in a container that shows its processes their own counts",
+            fix="run on Linux, in a container that shows its processes their own counts",
         ) from error
     return int(line.removeprefix(_READ)), len(text)

@@ -74,7 +74,7 @@ def _out_of_memory(limits: Limits) -> EvaluationError:
         "the evaluation ran out of memory",
         expected=f"at most {limits.memory_bytes >> 20} MiB of address space",
         found="an allocation beyond it",
-        mend="split the vectors into smaller shards, or raise --memory-limit",
+        fix="split the vectors into smaller shards, or raise --memory-limit",
     )
 
 
@@ -89,7 +89,7 @@ def _unexpected(error: Exception) -> EvaluationError:
         "the evaluation stopped at an error it does not know",
         expected="a measurement",
         found=f"{type(error).__name__}: {str(error)[:500]} (in {place})",
-        mend="report this with the submission's file: no submission should be able to cause it",
+        fix="report this with the submission's file: no submission should be able to cause it",
     )
 
 

@@ -105,7 +105,7 @@ def _checked(kind: str, argument: Arg, given: Mapping[str, Json]) -> Json:
             where=Location(element=f"args.{argument.name}"),
             expected=argument.allowed,
             found=repr(value),
-            mend=f"Set {argument.name!r} to {argument.allowed}.",
+            fix=f"Set {argument.name!r} to {argument.allowed}.",
         )
     # To JSON, 1.0 and 1 are one number.
     return int(value) if argument.type == "integer" else value
@@ -117,7 +117,7 @@ def _missing(kind: str, argument: Arg) -> ConformanceError:
         where=Location(element="args"),
         expected=f"{argument.name}: {argument.allowed}",
         found="nothing",
-        mend=f"Add {argument.name!r} to the metric's args: {argument.description}",
+        fix=f"Add {argument.name!r} to the metric's args: {argument.description}",
     )
 
 
@@ -128,5 +128,5 @@ def _unknown(kind: str, names: Sequence[str], name: str) -> ConformanceError:
         where=Location(element=f"args.{name}"),
         expected=f"only {', '.join(names)}" if names else "no arguments",
         found=name,
-        mend=f"Rename it to {near[0]!r}." if near else f"Remove {name!r} from the metric's args.",
+        fix=f"Rename it to {near[0]!r}." if near else f"Remove {name!r} from the metric's args.",
     )

@@ -72,7 +72,7 @@ def class_axis(role: str, scores: NDArray[Any], axis: int) -> int:
             f"axis {axis} of {role} does not count classes",
             expected=f"an array with an axis {axis}, other than axis 0, of two or more classes",
             found=describe(scores),
-            mend="Correct 'class_axis' in the metric's args.",
+            fix="Correct 'class_axis' in the metric's args.",
         )
     return positive
 
@@ -87,7 +87,7 @@ def _highest(target: NDArray[Any], axis: int) -> NDArray[Any]:
             "target has the shape of the scores but is not one-hot",
             expected=f"along axis {axis} a single 1 and otherwise 0",
             found=describe(target),
-            mend="Store class ids or one-hot vectors: only one class per position can be judged.",
+            fix="Store class ids or one-hot vectors: only one class per position can be judged.",
         )
     highest: NDArray[Any] = target.argmax(axis)
     return highest
@@ -103,7 +103,7 @@ def _refuse_shapes(values: Values) -> None:
             f"prediction is {describe(prediction)}"
         ),
         found=describe(target),
-        mend="Store one class id per prediction, and set 'class_axis' to the axis of the classes.",
+        fix="Store one class id per prediction, and set 'class_axis' to the axis of the classes.",
     )
 
 
@@ -115,7 +115,7 @@ def flat_ids(role: str, ids: NDArray[Any]) -> Ids:
             f"{role} does not hold class ids",
             expected="an integer dtype",
             found=describe(ids),
-            mend=f"Store {role!r} as int64.",
+            fix=f"Store {role!r} as int64.",
         )
     return ids.reshape(len(ids), -1).astype(np.int64, copy=False)
 
@@ -130,7 +130,7 @@ def check_ids(role: str, ids: Ids, classes: int, counted: NDArray[np.bool_]) -> 
             f"{role} holds class ids that do not exist",
             expected=f"ids from 0 to {classes - 1}",
             found=f"{int(outside.sum())} others, the first is {ids[outside][0]} in item {item}",
-            mend="Correct the ids, or 'num_classes' or 'ignore_index' in the metric's args.",
+            fix="Correct the ids, or 'num_classes' or 'ignore_index' in the metric's args.",
         )
 
 
@@ -142,7 +142,7 @@ def agreed_classes(kind: str, declared: int | None, seen: int | None) -> int:
             "the class axis of the prediction does not have the declared length",
             expected=f"{declared} classes, as 'num_classes' says",
             found=f"{seen} classes",
-            mend="Correct 'num_classes' or 'class_axis' in the metric's args.",
+            fix="Correct 'num_classes' or 'class_axis' in the metric's args.",
         )
     known = declared if declared is not None else seen
     if known is None:
@@ -151,7 +151,7 @@ def agreed_classes(kind: str, declared: int | None, seen: int | None) -> int:
             where=Location(element="args.num_classes"),
             expected="'num_classes', as the prediction holds class ids and not scores",
             found="nothing",
-            mend="Add 'num_classes' to the metric's args.",
+            fix="Add 'num_classes' to the metric's args.",
         )
     return known
 

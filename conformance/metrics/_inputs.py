@@ -14,10 +14,10 @@ from conformance.verdicts import ConformanceError, Location
 VALUES = Count("values", 2, "numbers of the prediction, of all items")
 
 
-def refuse(role: str, message: str, *, expected: str, found: str, mend: str) -> NoReturn:
+def refuse(role: str, message: str, *, expected: str, found: str, fix: str) -> NoReturn:
     """Raise the ConformanceError about the array bound to ``role``."""
     where = Location(element=f"role {role}")
-    raise ConformanceError(message, where=where, expected=expected, found=found, mend=mend)
+    raise ConformanceError(message, where=where, expected=expected, found=found, fix=fix)
 
 
 def describe(array: NDArray[Any]) -> str:
@@ -33,7 +33,7 @@ def count_items(kind: str, roles: Roles, values: Values) -> int:
             f"metric kind {kind!r} got no array for a role",
             expected=f"arrays for {', '.join(roles.all)}",
             found=f"arrays for {', '.join(values) or 'nothing'}",
-            mend=f"Bind {missing[0]!r} to an output or a target in the metric's bindings.",
+            fix=f"Bind {missing[0]!r} to an output or a target in the metric's bindings.",
         )
     counts = {role: values[role].shape[0] if values[role].ndim else 0 for role in roles.all}
     first = roles.all[0]
@@ -44,7 +44,7 @@ def count_items(kind: str, roles: Roles, values: Values) -> int:
                 f"{first} and {role} do not have the same number of items",
                 expected=f"{counts[first]} items along axis 0, as in {first}",
                 found=describe(values[role]),
-                mend="Give every array of a shard the same number of items along axis 0.",
+                fix="Give every array of a shard the same number of items along axis 0.",
             )
     if counts[first] == 0:
         refuse_empty(kind)
@@ -57,7 +57,7 @@ def refuse_empty(kind: str) -> NoReturn:
         f"metric kind {kind!r} was asked about no items at all",
         expected="at least 1 item",
         found="0 items",
-        mend="Give reference vectors with at least one item along axis 0.",
+        fix="Give reference vectors with at least one item along axis 0.",
     )
 
 
@@ -79,7 +79,7 @@ def as_float64(role: str, array: NDArray[Any]) -> Floats:
             f"{role} does not hold real numbers",
             expected="a floating-point or integer dtype",
             found=describe(array),
-            mend=f"Bind {role!r} to an output or target that holds numbers.",
+            fix=f"Bind {role!r} to an output or target that holds numbers.",
         )
     return array.astype(np.float64, copy=False)
 
@@ -93,7 +93,7 @@ def same_shape(values: Values, prediction: str = "prediction", target: str = "ta
             f"{prediction} and {target} do not have the same shape",
             expected=f"shape {ours.shape}, as {prediction}",
             found=describe(theirs),
-            mend=f"Store {target!r} with the shape of the network's output.",
+            fix=f"Store {target!r} with the shape of the network's output.",
         )
     if ours.size == 0:
         refuse(
@@ -101,7 +101,7 @@ def same_shape(values: Values, prediction: str = "prediction", target: str = "ta
             f"{prediction} holds no values",
             expected="at least one value per item",
             found=describe(ours),
-            mend="Bind an output that has values.",
+            fix="Bind an output that has values.",
         )
 
 
@@ -132,7 +132,7 @@ def refuse_non_finite(role: str, count: int) -> NoReturn:
         f"{role} holds NaN or infinity",
         expected="finite numbers",
         found=f"{count} values that are NaN or infinite",
-        mend=f"Correct {role!r} in the reference vectors.",
+        fix=f"Correct {role!r} in the reference vectors.",
     )
 
 
@@ -147,7 +147,7 @@ def as_texts(role: str, array: NDArray[Any]) -> NDArray[Any]:
                 f"{role} does not hold text",
                 expected="strings, or bytes in UTF-8",
                 found=f"{describe(array)} with {type(text).__name__} at {index}",
-                mend=f"Bind {role!r} to an output or target of strings.",
+                fix=f"Bind {role!r} to an output or target of strings.",
             )
         texts[index] = decoded
     return texts

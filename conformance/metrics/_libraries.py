@@ -20,7 +20,7 @@ def optional(module: str, kind: str) -> Any:
             f"metric kind {kind!r} needs {library}, which cannot be imported",
             expected=f"{library} is installed",
             found=str(error),
-            mend=f"Run: {INSTALL}",
+            fix=f"Run: {INSTALL}",
         ) from error
 
 

@@ -18,7 +18,7 @@ def metric_class(kind: str, registry: Registry = METRICS) -> type[Metric]:
         f"what is registered as the metric kind {kind!r} is not a metric",
         expected="a subclass of conformance.metrics.Metric",
         found=f"{found!r} of {registry.distribution(kind)}",
-        mend="Point the entry point at a subclass of conformance.metrics.Metric.",
+        fix="Point the entry point at a subclass of conformance.metrics.Metric.",
     )
 
 

@@ -83,7 +83,7 @@ class TopKAccuracy(CorrectItems):
                 f"metric kind {self.kind!r} judges one class per item",
                 expected="scores (items, classes)",
                 found=describe(values["prediction"]),
-                mend="Use metric kind 'f1' or 'confusion-matrix' for classes at many positions.",
+                fix="Use metric kind 'f1' or 'confusion-matrix' for classes at many positions.",
             )
         if self._k > 1 and (classes is None or self._k >= classes):
             refuse(
@@ -91,7 +91,7 @@ class TopKAccuracy(CorrectItems):
                 f"k is {self._k}, but there are not more classes than that: any guess is right",
                 expected=f"more than {self._k} scores per item",
                 found=describe(values["prediction"]),
-                mend="Lower 'k' in the metric's args, or bind the output that holds the scores.",
+                fix="Lower 'k' in the metric's args, or bind the output that holds the scores.",
             )
 
 
@@ -128,7 +128,7 @@ class ExactMatch(CorrectItems):
                     f"metric kind {self.kind!r} does not compare floating-point numbers",
                     expected="texts or integers",
                     found=describe(array),
-                    mend="Use metric kind 'mae' or 'mse', or bind an output of class ids.",
+                    fix="Use metric kind 'mae' or 'mse', or bind an output of class ids.",
                 )
         if not (is_integer(prediction) and is_integer(target)):
             prediction, target = as_texts("prediction", prediction), as_texts("target", target)

@@ -115,7 +115,7 @@ class MeanAveragePrecision(Metric):
                 "target_boxes holds boxes of negative width or height",
                 expected=f"boxes in the format {self._format}",
                 found=f"{int(inverted.any(axis=1).sum())} such boxes",
-                mend="Correct 'box_format' in the metric's args, or the boxes.",
+                fix="Correct 'box_format' in the metric's args, or the boxes.",
             )
         self._targets += self._annotations(boxes, values["target_labels"], rows, len(self._targets))
 
@@ -138,7 +138,7 @@ class MeanAveragePrecision(Metric):
                 f"{role} does not hold boxes",
                 expected="shape (items, boxes, 4)",
                 found=describe(array),
-                mend=f"Bind {role!r} to boxes of four numbers, padded to the same number per item.",
+                fix=f"Bind {role!r} to boxes of four numbers, padded to the same number per item.",
             )
         boxes = as_float64(role, array).copy()
         with np.errstate(invalid="ignore"):
@@ -224,5 +224,5 @@ def _refuse_rows(role: str, array: NDArray[Any], boxes: Floats) -> None:
         f"{role} does not have one entry per box",
         expected=f"{'numbers' if role == 'scores' else 'integers'} of shape {boxes.shape[:2]}",
         found=describe(array),
-        mend=f"Give {role!r} one entry per box, and label {PADDING} for padding.",
+        fix=f"Give {role!r} one entry per box, and label {PADDING} for padding.",
     )

@@ -89,7 +89,7 @@ class KlDivergence(AdditiveMetric):
                 expected=f"numbers from 0, and sums of 1 (within {_NORMAL}) along the class axis",
                 found=f"numbers from {rows.min():g}, sums from {rows.sum(axis=1).min():g} to "
                 f"{rows.sum(axis=1).max():g}",
-                mend="Set 'inputs' to 'logits', or correct 'class_axis' in the metric's args.",
+                fix="Set 'inputs' to 'logits', or correct 'class_axis' in the metric's args.",
             )
         return rows
 
@@ -129,7 +129,7 @@ class Perplexity(AdditiveMetric):
                 "prediction and target do not fit together",
                 expected=f"token ids of shape {logits.shape[:-1]}",
                 found=describe(target),
-                mend="Store one token id per position of the logits, or correct 'class_axis'.",
+                fix="Store one token id per position of the logits, or correct 'class_axis'.",
             )
         ids = flat_ids("target", target)
         counted = np.ones(ids.shape, np.bool_) if self._ignored is None else ids != self._ignored

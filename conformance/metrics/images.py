@@ -113,7 +113,7 @@ class Similarity(AdditiveMetric):
                 f"{role} does not hold images that metric kind {self.kind!r} can judge",
                 expected=f"layout {self._layout}, at least {self.smallest_side} pixels a side",
                 found=describe(values[role]),
-                mend="Correct 'layout' or lower 'sigma' in the metric's args, or use 'psnr'.",
+                fix="Correct 'layout' or lower 'sigma' in the metric's args, or use 'psnr'.",
             )
         for image in array:
             numbers = np.ascontiguousarray(as_float64(role, image))

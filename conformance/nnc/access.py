@@ -167,7 +167,7 @@ def _plans(file: PartialFile, options: Options) -> list[NduPlan]:
                 position=Position(bit=0),
                 expected="an NNR_STR unit",
                 found="no bytes",
-                mend="begin the stream with an NNR_STR unit",
+                fix="begin the stream with an NNR_STR unit",
             )
         stream = Stream(file.view, units, options.interpretation)
         return [plan_unit(unit, active) for unit, active in active_parameters(stream)]
@@ -215,5 +215,5 @@ def _no_such_tensor(name: str, plans: Sequence[NduPlan]) -> NncError:
         f"The stream has no tensor {name!r}",
         expected=(", ".join(map(repr, names[:_SHOWN])) or "no tensors at all") + more,
         found=repr(name),
-        mend="ask for a tensor of the stream, by the name it has after the options are applied",
+        fix="ask for a tensor of the stream, by the name it has after the options are applied",
     )

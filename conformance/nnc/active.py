@@ -64,7 +64,7 @@ class ActiveParameters:
                 position=at(unit, "nnr_compressed_data_unit_payload_type"),
                 expected="a parameter set with uniform or codebook quantization before the unit",
                 found="method flags without either",
-                mend="set bit 0 or 1 of mps_quantization_method_flags",
+                fix="set bit 0 or 1 of mps_quantization_method_flags",
             )
 
 
@@ -81,7 +81,7 @@ def active_parameters(stream: Stream) -> Iterator[tuple[Unit, ActiveParameters]]
                 position=at(unit, "nnr_unit_type"),
                 expected="parameter sets, topology units and compressed data units",
                 found=unit.name,
-                mend="this decoder knows no rule for what such a unit changes in those after it",
+                fix="this decoder knows no rule for what such a unit changes in those after it",
             )
         if unit.name == "NDU":
             yield unit, active

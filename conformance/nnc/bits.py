@@ -88,7 +88,7 @@ class BitReader:
                 position=Position(bit=8 * (start + error.start)),
                 expected="text in UTF-8, ended by a zero byte",
                 found=f"the byte 0x{error.object[error.start]:02x}",
-                mend="write strings in UTF-8",
+                fix="write strings in UTF-8",
             ) from error
         self.position = 8 * (stop + 1)
         return text
@@ -119,7 +119,7 @@ class BitReader:
             position=Position(bit=self.position),
             expected="a zero byte after the text",
             found=f"{stop - start} bytes to the end of the unit, none of them zero",
-            mend="end the string with a zero byte, or correct nnr_unit_size",
+            fix="end the string with a zero byte, or correct nnr_unit_size",
         )
 
     def _broken_prefix(self, zeros: int) -> NncMalformedError:
@@ -130,7 +130,7 @@ class BitReader:
             position=Position(bit=self.position),
             expected=f"at most {_LONGEST_PREFIX} zeros before the first 1",
             found=f"more than {_LONGEST_PREFIX} zeros",
-            mend="check that what comes before is coded as the format says",
+            fix="check that what comes before is coded as the format says",
         )
 
     def _past_end(self, what: str) -> NncMalformedError:
@@ -139,7 +139,7 @@ class BitReader:
             position=Position(bit=self.position),
             expected=what,
             found=f"{max(self.end - self.position, 0)} bits to the end of the unit",
-            mend="write the whole unit, or correct nnr_unit_size",
+            fix="write the whole unit, or correct nnr_unit_size",
         )
 
 

@@ -28,7 +28,7 @@ def explained(plan: NduPlan, field: str) -> Iterator[None]:
             position=in_payload(plan.unit, error.bit, field),
             expected=f"levels and a terminating bin in {plan.unit.payload_size} bytes",
             found=error.reason,
-            mend=mend_of(plan),
+            fix=mend_of(plan),
         ) from error
 
 
@@ -50,7 +50,7 @@ def length_error(plan: NduPlan, used: int) -> NncMalformedError:
         position=in_payload(plan.unit, 8 * used, "the end of the payload"),
         expected=f"{used} bytes of payload, as the codeword takes",
         found=f"{plan.unit.payload_size} bytes",
-        mend=mend_of(plan),
+        fix=mend_of(plan),
     )
 
 
@@ -67,7 +67,7 @@ def level_error(plan: NduPlan, tensor: TensorPlan, found: str) -> NncMalformedEr
         position=in_payload(plan.unit, 0, f"levels of {tensor.name!r}"),
         expected=f"levels from {least} to {most}",
         found=found,
-        mend=mend_of(plan),
+        fix=mend_of(plan),
     )
 
 
@@ -78,5 +78,5 @@ def step_error(plan: NduPlan, tensor: TensorPlan, bit: int, qp: int) -> NncMalfo
         position=in_payload(plan.unit, bit, f"qp of {tensor.name!r}"),
         expected="a quantization parameter with a finite step size",
         found=f"{qp} at density {plan.active.qp_density}",
-        mend="write a smaller quantization parameter",
+        fix="write a smaller quantization parameter",
     )

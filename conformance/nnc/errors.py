@@ -46,7 +46,7 @@ class NncError(Exception):
     """A stream cannot be decoded.
 
     ``message`` says what is wrong, ``position`` where, ``expected`` and ``found`` what should be
-    there and what is, ``mend`` what the maker of the stream can do.
+    there and what is, ``fix`` what the maker of the stream can do.
     """
 
     def __init__(
@@ -56,21 +56,21 @@ class NncError(Exception):
         position: Position | None = None,
         expected: str = "",
         found: str = "",
-        mend: str = "",
+        fix: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
         self.position = position or Position()
         self.expected = expected
         self.found = found
-        self.mend = mend
+        self.fix = fix
 
     def __str__(self) -> str:
         rows = [
             ("where", str(self.position)),
             ("expected", self.expected),
             ("found", self.found),
-            ("fix", self.mend),
+            ("fix", self.fix),
         ]
         return labelled(self.message, rows)
 

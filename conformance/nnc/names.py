@@ -36,7 +36,7 @@ def names_at(
             position=at(unit, field),
             expected="a topology unit with a list of element ids (format 6) before the unit",
             found="none",
-            mend="write names, or such a topology unit",
+            fix="write names, or such a topology unit",
         )
     if max(indices) >= len(active.names):
         raise NncMalformedError(
@@ -44,7 +44,7 @@ def names_at(
             position=at(unit, field),
             expected=f"at most {len(active.names) - 1}",
             found=str(max(indices)),
-            mend="write the place of the tensor's id in the list, counted from 0",
+            fix="write the place of the tensor's id in the list, counted from 0",
         )
     return tuple(active.names[index] for index in indices)
 
@@ -57,5 +57,5 @@ def refuse_unless_whole(unit: Unit) -> None:
             position=at(unit, "partial_data_counter"),
             expected="a unit that is complete in itself",
             found=f"partial_data_counter {unit.values['partial_data_counter']}",
-            mend="this decoder knows no rule for joining the parts; write the unit in one piece",
+            fix="this decoder knows no rule for joining the parts; write the unit in one piece",
         )

@@ -51,7 +51,7 @@ def parse_stream(
             position=Position(bit=0),
             expected="an NNR_STR unit",
             found="no bytes",
-            mend="begin the stream with an NNR_STR unit",
+            fix="begin the stream with an NNR_STR unit",
         )
     return Stream(view, units, options.interpretation)
 
@@ -191,7 +191,7 @@ class Reader:
                 position=Position(bit=self.bits.position, field=name),
                 expected=f"at most {left} entries",
                 found=f"{count} entries",
-                mend="correct the number of entries, or nnr_unit_size",
+                fix="correct the number of entries, or nnr_unit_size",
             )
         return count
 
@@ -202,7 +202,7 @@ class Reader:
             position=self.position_of(refusal.field),
             expected=refusal.expected,
             found=f"{refusal.field} {scope[refusal.field.rpartition('.')[2]]}",
-            mend=refusal.mend,
+            fix=refusal.fix,
         )
 
     def position_of(self, field: str) -> Position:
@@ -220,7 +220,7 @@ class Reader:
                 expected=f"{(self.bits.position - self._start) // 8 + 1} to "
                 f"{(self.bits.end - self._start) // 8} bytes, what is left of the stream",
                 found=f"{size} bytes",
-                mend="write the bytes of the whole unit, and all of them",
+                fix="write the bytes of the whole unit, and all of them",
             )
         self.bits.end = end
 
@@ -233,7 +233,7 @@ class Reader:
                 position=Position(bit=self.bits.position, field="nnr_unit_size"),
                 expected=f"nnr_unit_size {(self.bits.position - self._start + 7) // 8}",
                 found=f"nnr_unit_size {(self.bits.end - self._start) // 8}",
-                mend="write the size of the unit as it is",
+                fix="write the size of the unit as it is",
             )
 
     def _too_many_elements(self) -> NncLimitError:
@@ -242,7 +242,7 @@ class Reader:
             position=Position(bit=self.bits.position, field=self.field),
             expected=f"at most {self._most} elements in this unit, as Limits.elements leaves it",
             found="another one",
-            mend="raise Limits.elements if the stream is trusted",
+            fix="raise Limits.elements if the stream is trusted",
         )
 
 
@@ -253,7 +253,7 @@ def _syntax_of(unit_type: int, coder: Reader) -> UnitSyntax:
             position=coder.position_of("nnr_unit_type"),
             expected=f"0 to {max(UNITS)}",
             found=f"nnr_unit_type {unit_type}",
-            mend="leave the unit out, or use a decoder that knows it",
+            fix="leave the unit out, or use a decoder that knows it",
         )
     return UNITS[unit_type]
 
@@ -265,7 +265,7 @@ def _check_number(index: int, coder: Reader, options: Options) -> None:
             position=Position(bit=coder.bits.position),
             expected=f"at most {options.limits.units} units",
             found="another one",
-            mend="raise Limits.units if the stream is trusted",
+            fix="raise Limits.units if the stream is trusted",
         )
 
 

@@ -36,7 +36,7 @@ class PartialFile:
                 "The file is larger than the memory there is",
                 expected="a file that fits into the address space",
                 found=str(error),
-                mend="give the process more memory, or the stream in smaller files",
+                fix="give the process more memory, or the stream in smaller files",
             ) from error
 
     def fill(self, begin: int, end: int) -> None:
@@ -67,7 +67,7 @@ class PartialFile:
                     position=Position(bit=8 * begin),
                     expected=f"{self.size} bytes",
                     found=f"{begin} bytes",
-                    mend="leave the file alone while it is decoded",
+                    fix="leave the file alone while it is decoded",
                 )
             begin += count
             self.bytes_read += count

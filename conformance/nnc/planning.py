@@ -65,7 +65,7 @@ def dimensions_of(unit: Unit) -> tuple[int, ...]:
             position=at(unit, "tensor_dimensions"),
             expected=f"at most {LARGEST_DIMENSION}",
             found=f"a number of {max(dimensions).bit_length()} bits",
-            mend="give the tensor its true dimensions",
+            fix="give the tensor its true dimensions",
         )
     if len(dimensions) <= MOST_DIMENSIONS:
         return tuple(dimensions)
@@ -74,7 +74,7 @@ def dimensions_of(unit: Unit) -> tuple[int, ...]:
         position=at(unit, "tensor_dimensions"),
         expected=f"at most {MOST_DIMENSIONS} dimensions",
         found=str(len(dimensions)),
-        mend="give the tensor fewer dimensions",
+        fix="give the tensor fewer dimensions",
     )
 
 
@@ -126,7 +126,7 @@ def roles_of(unit: Unit, payload_type: PayloadType, names: Sequence[str]) -> tup
         position=at(unit, "nnr_multiple_topology_elements_present_flag"),
         expected=f"{len(roles)} names: {', '.join(roles)}",
         found=f"{len(names)} names",
-        mend="name the tensors that compressed_parameter_types says; do not split a tensor",
+        fix="name the tensors that compressed_parameter_types says; do not split a tensor",
     )
 
 
@@ -153,7 +153,7 @@ def shape_of(unit: Unit, role: Role, dimensions: tuple[int, ...]) -> tuple[int, 
         position=at(unit, "count_tensor_dimensions"),
         expected="at least one dimension",
         found="none",
-        mend="give the weight of the block its dimensions",
+        fix="give the weight of the block its dimensions",
     )
 
 
@@ -167,7 +167,7 @@ def factor_shape(unit: Unit, role: Role, dimensions: tuple[int, ...]) -> tuple[i
             position=at(unit, "g_number_of_rows"),
             expected=f"a divisor of {prod(dimensions)}, the elements of {dimensions}",
             found=str(rows),
-            mend="write the number of rows of G, and the dimensions of the product of G and H",
+            fix="write the number of rows of G, and the dimensions of the product of G and H",
         )
     return (rows, rank) if role == "G" else (rank, prod(dimensions) // rows)
 
@@ -186,7 +186,7 @@ def codebook_for(unit: Unit, role: Role, payload_type: PayloadType) -> Codebook 
             position=at(unit, group),
             expected="a zero offset inside the codebook, and entries that are 32-bit integers",
             found=str(error),
-            mend="write the codebook's size, zero offset and entries so that they agree",
+            fix="write the codebook's size, zero offset and entries so that they agree",
         ) from None
 
 

@@ -33,7 +33,7 @@ def check_sizes(plans: Sequence[NduPlan], options: Options) -> None:
                 position=at(plan.unit, "tensor_dimensions"),
                 expected=f"at most {limit} bytes in all (Limits.decoded_bytes)",
                 found=f"{total} bytes up to and with {named(plan)}",
-                mend="raise the limit if the stream is trusted",
+                fix="raise the limit if the stream is trusted",
             )
     for plan in plans:
         check_payload(plan)
@@ -50,7 +50,7 @@ def check_free(plans: Sequence[NduPlan], limit: int) -> None:
                 expected=f"at most {limit} bytes of them in all (Limits.free_bytes)",
                 found=f"{total} bytes up to and with {named(plan)}, beyond {BINS_PER_BYTE} "
                 "values for each byte of a payload",
-                mend="raise the limit if the stream is trusted",
+                fix="raise the limit if the stream is trusted",
             )
 
 
@@ -93,7 +93,7 @@ def check_payload(plan: NduPlan) -> None:
             position=at(plan.unit, "tensor_dimensions"),
             expected=f"at most {size * BINS_PER_BYTE} coded levels or rows in {size} bytes",
             found=f"at least {least}",
-            mend="write the dimensions of the tensor that the payload holds",
+            fix="write the dimensions of the tensor that the payload holds",
         )
 
 
@@ -107,7 +107,7 @@ def check_raw_size(plan: NduPlan, size: int) -> None:
             position=at(plan.unit, "tensor_dimensions"),
             expected=f"{expected} bytes for {tensor.shape} float32",
             found=f"{size} bytes",
-            mend="write the dimensions and all values of the same tensor",
+            fix="write the dimensions and all values of the same tensor",
         )
 
 

@@ -52,7 +52,7 @@ def apply_local_scaling(plan: NduPlan, roles: Mapping[Role, TensorPlan], tensors
             position=at(plan.unit, "g_number_of_rows"),
             expected=f"{weight.shape[0]} factors, one for each row",
             found=str(factors.size),
-            mend="give G as many rows as the weight, or decode without apply_local_scaling",
+            fix="give G as many rows as the weight, or decode without apply_local_scaling",
         )
     weight *= factors.reshape(-1, *(1,) * (weight.ndim - 1))
 
@@ -88,7 +88,7 @@ def multiply_decomposition(
             position=at(plan.unit, "decomposition_rank"),
             expected=f"{right.name!r} of shape {fitting}, and no other tensor {name!r}",
             found=f"shape {right.shape}{', and the name is taken' if taken else ''}",
-            mend="write both factors of one weight, or decode without multiply_decomposition",
+            fix="write both factors of one weight, or decode without multiply_decomposition",
         )
     product = np.dot(tensors.pop(left.name), tensors.pop(right.name))
     tensors[name] = product.reshape(plan.dimensions)

@@ -35,7 +35,7 @@ def select_units(
             position=units[-1].at("nnr_unit_size") if units else Position(0),
             expected=f"{last + 1} whole units",
             found=f"{sum(unit.is_inside for unit in units)}",
-            mend="correct the ranges of the layer; `nnr-conformance nnc inspect FILE` lists the "
+            fix="correct the ranges of the layer; `nnr-conformance nnc inspect FILE` lists the "
             "units",
         )
     taken, lacking = _indices(ranges, last), _indices(withheld, last)

@@ -19,5 +19,5 @@ def memory_for(what: str, position: Position | None = None) -> Iterator[None]:
             position=position,
             expected="no more than there is memory for",
             found="less memory than that",
-            mend="allow more memory, or lower Limits.decoded_bytes and Limits.elements",
+            fix="allow more memory, or lower Limits.decoded_bytes and Limits.elements",
         ) from None

@@ -67,7 +67,7 @@ class DecoderState:
                 position=at(unit, "temporal_context_modeling_flag"),
                 expected="the levels of the tensor from the stream before this one",
                 found="none",
-                mend="decode the streams of the chain in order, with the same DecoderState",
+                fix="decode the streams of the chain in order, with the same DecoderState",
             )
         require_size(reference.levels.size, size, name, unit)
         require_next_node(reference, unit, name)
@@ -102,7 +102,7 @@ def require_size(known: int, size: int, name: str, unit: Unit) -> None:
             position=at(unit, "tensor_dimensions"),
             expected=f"{known} elements",
             found=str(size),
-            mend="an update has the shapes of what it updates; use a new DecoderState per chain",
+            fix="an update has the shapes of what it updates; use a new DecoderState per chain",
         )
 
 
@@ -123,5 +123,5 @@ def require_next_node(reference: Reference, unit: Unit, name: str) -> None:
                 position=at(unit, key),
                 expected=f"{key} {value}",
                 found=str(values[key]),
-                mend="decode every stream of the chain, once and in order",
+                fix="decode every stream of the chain, once and in order",
             )

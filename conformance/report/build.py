@@ -17,7 +17,7 @@ import conformance
 from conformance.report.plain import plain
 from conformance.verdicts import EXIT_OF_OVERALL, Finding, Json, Verdict, overall
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 SUBMISSION_FIELDS = (
     "id",

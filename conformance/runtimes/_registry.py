@@ -17,5 +17,5 @@ def runtime(name: str, registry: Registry = RUNTIMES) -> Runtime:
         f"what is registered as the model format {name!r} is not a runtime",
         expected="a class with the methods of conformance.runtimes.Runtime",
         found=f"{found!r} of {registry.distribution(name)}",
-        mend="Point the entry point at a class that has `runtime_id`, `open` and `describe`.",
+        fix="Point the entry point at a class that has `runtime_id`, `open` and `describe`.",
     )

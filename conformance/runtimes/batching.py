@@ -61,7 +61,7 @@ def no_batches() -> UnsupportedError:
         "the network cannot be run in batches",
         expected="inputs whose axis 0 counts items, with one common size if it is fixed",
         found="a scalar input, or inputs with different fixed sizes of axis 0",
-        mend=_UNBATCHED,
+        fix=_UNBATCHED,
     )
 
 
@@ -92,7 +92,7 @@ def _check_items(inputs: Mapping[str, Array], items: int) -> None:
             "inputs of batched vectors do not hold the declared number of items",
             expected=f"at least one item, and axis 0 = {items} in every input",
             found="; ".join(wrong) or f"{items} items",
-            mend=f'Correct "items" or the input files. {_UNBATCHED}',
+            fix=f'Correct "items" or the input files. {_UNBATCHED}',
         )
 
 
@@ -102,12 +102,12 @@ def _check_output(name: str, array: Array, expected: int, earlier: list[Array] |
             f"axis 0 of output {name!r} does not count items, so batches cannot be put together",
             expected=f"{expected} along axis 0 for a batch of {expected}",
             found=f"shape {array.shape}",
-            mend=_UNBATCHED,
+            fix=_UNBATCHED,
         )
     if earlier and earlier[0].shape[1:] != array.shape[1:]:
         raise UnsupportedError(
             f"the shape of output {name!r} changes from batch to batch",
             expected=f"items of shape {earlier[0].shape[1:]}, as in the first batch",
             found=f"items of shape {array.shape[1:]}",
-            mend=_UNBATCHED,
+            fix=_UNBATCHED,
         )

@@ -27,7 +27,7 @@ class Feed:
                 where=Location(file=self._file, element="inputs"),
                 expected=", ".join(wanted),
                 found=", ".join(inputs) or "none",
-                mend="Name the tensors of the input files after the network's inputs.",
+                fix="Name the tensors of the input files after the network's inputs.",
             )
 
     def fitted(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -57,7 +57,7 @@ class Feed:
             where=Location(file=self._file, element=port.name),
             expected=f"{port.dtype} of shape {_shown(port.shape)}",
             found=f"{given} of shape {_shown(array.shape)}",
-            mend="Correct the input files of the vectors, or the shape the model declares.",
+            fix="Correct the input files of the vectors, or the shape the model declares.",
         )
 
 

@@ -158,7 +158,7 @@ def _refusal(problems: list[str], file: str, element: str) -> ConformanceError:
         where=Location(file=file, element=element),
         expected="one tensor for every parameter, with its shape, and of values it holds exactly",
         found="; ".join(shown),
-        mend=(
+        fix=(
             "Decode every parameter under the model's name for it (or give a name_map), in the "
             "model's shape, and in a type whose values the model's type holds exactly."
         ),

@@ -28,7 +28,7 @@ def library(module: str, format: str, extra: str) -> Any:
             f"the model format {format!r} needs {name}, which cannot be imported",
             expected=f"{name} is installed",
             found=str(error),
-            mend=f"Run: pip install 'nnr-conformance[{extra}]'",
+            fix=f"Run: pip install 'nnr-conformance[{extra}]'",
         ) from error
 
 

@@ -344,7 +344,7 @@ def _unreachable(
         where=Location(file=file, element=found[0][0] if found else None),
         expected=expected,
         found=prefix + "; ".join(shown),
-        mend="Export the model with its parameters as real numbers in parameters, variables or "
+        fix="Export the model with its parameters as real numbers in parameters, variables or "
         "initializers, not frozen into the graph; or submit the sample as a whole model.",
     )
 

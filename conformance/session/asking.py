@@ -71,7 +71,7 @@ def limits_for(memory_mebibytes: int | None = None, seconds: float = 600.0) -> L
             "there is too little memory to read a file in",
             expected=f"at least {FEWEST_BYTES >> 20} MiB of address space",
             found=f"{least >> 20} MiB",
-            mend="raise --memory-limit, the limit of the shell (ulimit -v) or of the container",
+            fix="raise --memory-limit, the limit of the shell (ulimit -v) or of the container",
         )
     return limits
 

@@ -24,7 +24,7 @@ class Problem:
     message: str
     expected: str
     found: str
-    mend: str
+    fix: str
     where: Location
 
     @property
@@ -49,7 +49,7 @@ def by_cause(problems: Iterable[Problem]) -> Iterator[Problem]:
 def problem_of(entry: Mapping[str, Json]) -> Problem:
     """Build from the JSON that a worker gives."""
     where = Location(entry["file"], element=entry["tensor"])
-    words = {key: entry[key] for key in ("message", "expected", "found", "mend")}
+    words = {key: entry[key] for key in ("message", "expected", "found", "fix")}
     return Problem((entry["tensor"],), **words, where=where)
 
 
@@ -63,7 +63,7 @@ def _together(same: Sequence[Problem]) -> Problem:
         f"{first.message}, and so it is with {len(names) - 1} more: {_some(names[1:])}",
         _shared([problem.expected for problem in same], names),
         _shared([problem.found for problem in same], names),
-        first.mend if all(p.mend == first.mend for p in same) else f"{first.mend} (and so on)",
+        first.fix if all(p.fix == first.fix for p in same) else f"{first.fix} (and so on)",
         first.where,
     )
 
@@ -124,7 +124,7 @@ def _renamed(
         f"the names of the {having} begin with {prefix!r}, those of the {lacking} do not",
         expected=f"tensors named {_some(names)}",
         found=f"tensors named {_some([problem.names[0] for problem in unknown])}",
-        mend=f"write the tensors {without} the prefix {prefix!r}{wrapper}; or add to name_map an "
+        fix=f"write the tensors {without} the prefix {prefix!r}{wrapper}; or add to name_map an "
         f"entry such as {entry} for each",
         where=missing[0].where,
     )

@@ -128,7 +128,7 @@ def _require_whole(coverage: Sequence[Json], sample: str) -> None:
             where=first.where,
             expected=first.expected,
             found=first.found,
-            mend=first.mend
+            fix=first.fix
             + (f"; `nnr-conformance run` lists this and {len(others)} more" if others else ""),
         )
 
@@ -143,7 +143,7 @@ def _require_finite(tensors: Mapping[str, Json], sample: str, files: Sequence[Fi
                 where=Location(files[0].rel_filepath if files else METADATA, element=name),
                 expected="finite values where the original's are finite",
                 found=f"{facts['non_finite']} values that are NaN or infinite",
-                mend="look for a division by zero, an overflow to infinity or a damaged scale in "
+                fix="look for a division by zero, an overflow to infinity or a damaged scale in "
                 "the encoder; `nnr-conformance run` lists all such tensors",
             )
 

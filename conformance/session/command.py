@@ -55,7 +55,7 @@ def run_suites(
             "no submission to judge",
             expected="submission folders, and options of pytest only after them",
             found=" ".join(arguments),
-            mend="write `nnr-conformance run DIR [OPTIONS]`",
+            fix="write `nnr-conformance run DIR [OPTIONS]`",
         )
     folders = [resolve(folder) for folder in typed]
     report = report or default_report(folders)
@@ -117,7 +117,7 @@ class _Door:
                 f"{others[0]} is neither an option nor the value of one",
                 expected="submission folders first, then options of pytest",
                 found=" ".join(others),
-                mend="write `nnr-conformance run DIR... [OPTIONS]`",
+                fix="write `nnr-conformance run DIR... [OPTIONS]`",
             )
 
     def pytest_sessionstart(self) -> None:
@@ -264,7 +264,7 @@ def schema_text(name: str | None) -> str:
             f"there is no schema {name!r}",
             expected=", ".join(schema_names()),
             found=name,
-            mend="choose one of these names",
+            fix="choose one of these names",
         ) from None
 
 
@@ -289,7 +289,7 @@ def render_report(file: Path, folder: Path) -> str:
             where=Location(file.name),
             expected="a report.json of nnr-conformance, and a folder that can be written to",
             found=str(error),
-            mend="name the report.json of a run, and a folder of your own after --to",
+            fix="name the report.json of a run, and a folder of your own after --to",
         ) from None
     return "\n".join(str(path) for path in written.values())
 
@@ -300,7 +300,7 @@ def _require_folder(folder: Path) -> None:
             f"there is no submission folder {folder}",
             expected="a folder that holds a submission.json",
             found="a file" if folder.exists() else "nothing",
-            mend="correct the path",
+            fix="correct the path",
         )
 
 

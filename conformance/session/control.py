@@ -55,7 +55,7 @@ class Blind:
     message: str
     expected: str
     found: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Controls:
                 message,
                 expected=_allowed(weaker),
                 found=f"{self.said}; bound {bound:.6g}{_as_declared(tolerance)}",
-                mend=_mend(weaker, scale),
+                fix=_mend(weaker, scale),
             )
 
 

@@ -27,7 +27,7 @@ class Shortage:
         return f"at least {self.least} {self.noun}"
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
         """How to have as many."""
         return (
             f"submit reference vectors with at least {self.least} {self.noun}, or choose a metric "

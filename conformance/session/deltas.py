@@ -21,7 +21,7 @@ class JudgedDelta:
     message: str
     expected: str
     found: str
-    mend: str
+    fix: str
     row: Mapping[str, Json]
 
     @property
@@ -69,7 +69,7 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
         expected=(f"{short.expected}; " if short else "") + _expected(use.tolerance, metric),
         found=difference_text(measured)
         + (f"; {counts_in_words(measured['counted'])}" if short else ""),
-        mend=short.mend if short else _mend(judgement, interval, needed),
+        fix=short.fix if short else _mend(judgement, interval, needed),
         row=row,
     )
 

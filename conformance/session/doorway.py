@@ -66,7 +66,7 @@ def _refuse_sources(early_config: pytest.Config, folders: Sequence[Path]) -> Non
                 expected="pytest at work outside of all submissions: it runs code and takes "
                 "settings that it finds in its folders",
                 found=str(path),
-                mend="write `nnr-conformance run DIR` instead, which may be started anywhere; "
+                fix="write `nnr-conformance run DIR` instead, which may be started anywhere; "
                 "distrust this run if the submission is somebody else's: a file of settings in it "
                 "was read, and can have loaded code",
             )
@@ -92,7 +92,7 @@ def _refuse_inside(option: str, path: Path, folders: Sequence[Path]) -> None:
             f"{option} is inside a submission that is judged",
             expected="a folder outside of it: nothing is written into a submission",
             found=f"{path}, in {inside}",
-            mend=f"name another place for {option}",
+            fix=f"name another place for {option}",
         )
 
 

@@ -42,7 +42,7 @@ def _parameters(sample: Sample, evidence: Mapping[str, Json]) -> Mapping[str, Js
             f"sample {sample.id!r} is a network of its own",
             expected="two samples that decode to the parameters of one model",
             found=f"codec {sample.codec!r}",
-            mend="name a sample of tensors in same_tensors_as",
+            fix="name a sample of tensors in same_tensors_as",
         )
     return parameters
 

@@ -42,7 +42,7 @@ def valid(loaded: Loaded) -> Submission:
             "the metadata do not hold together",
             expected="metadata that `nnr-conformance check` accepts",
             found=f"{len(loaded.problems)} findings",
-            mend="see `nnr-conformance check` first",
+            fix="see `nnr-conformance check` first",
         )
     return loaded.submission
 
@@ -58,5 +58,5 @@ def sample_subject(loaded: Loaded, sample: str) -> Subject:
         f"there is no sample {sample!r} to measure",
         expected=f"one of {names}" if names else "metadata that hold together",
         found=sample,
-        mend="name one of the samples" if names else "see `nnr-conformance check` first",
+        fix="name one of the samples" if names else "see `nnr-conformance check` first",
     )

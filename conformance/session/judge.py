@@ -103,7 +103,7 @@ class Judge:
                 "the metadata are not sound enough for this check to say anything",
                 expected=f"{gate} passes",
                 found=f"{gate} did not pass",
-                mend=f"fix the findings of {gate} first",
+                fix=f"fix the findings of {gate} first",
             )
 
     @property
@@ -171,7 +171,7 @@ class Judge:
             expected=expected,
             found=f"{value:.10g}",
             where=Location("submission.json", pointer=f"{self.subject.pointer}/value"),
-            mend=f"declare {value:.10g}, or submit the network and vectors that give the declared "
+            fix=f"declare {value:.10g}, or submit the network and vectors that give the declared "
             f"value{unlike_defaults(self.format_that_runs)}"
             if math.isfinite(value)
             else "find out why the metric is no finite number here",
@@ -197,7 +197,7 @@ class Judge:
                 expected=problem.expected,
                 found=problem.found,
                 where=problem.where,
-                mend=problem.mend,
+                fix=problem.fix,
                 evidence=problem.evidence,
             )
 
@@ -211,7 +211,7 @@ class Judge:
             expected=f"{self.subject.vectors.items} items",
             found=f"{measured['items']} items",
             where=Location("submission.json", pointer=self.subject.pointer),
-            mend="declare the number of items that the vector files hold",
+            fix="declare the number of items that the vector files hold",
         )
         self.passed(
             f"all {measured['items']} items were run",
@@ -249,7 +249,7 @@ class Judge:
                 "the bitstream was not applied: it names another parent",
                 expected="UPDATE-PARENT-001 passes",
                 found="another parent than the one that it names",
-                mend="fix the finding of UPDATE-PARENT-001 first",
+                fix="fix the finding of UPDATE-PARENT-001 first",
             )
 
     def evidence_of_other(self, kind: Kind) -> Mapping[str, Json]:
@@ -297,7 +297,7 @@ class Judge:
                     f"{self.metric.id!r} could not be measured on {other.id}",
                     expected="a value of the original in every format",
                     found=evidence.error.message if evidence.error else "an error",
-                    mend="fix the findings on that model first",
+                    fix="fix the findings on that model first",
                 )
             values[other.model.id] = float(row["value"])
         return values
@@ -318,7 +318,7 @@ class Judge:
             f"{which} did not pass for what this check needs",
             expected=f"{which} passes",
             found=error.message,
-            mend=f"fix the finding of {which} first",
+            fix=f"fix the finding of {which} first",
         )
 
     def require(
@@ -328,7 +328,7 @@ class Judge:
         *,
         expected: str,
         found: str,
-        mend: str,
+        fix: str,
         where: Location | None = None,
         verdict: Verdict = Verdict.FAIL,
         evidence: Mapping[str, Json] | None = None,
@@ -341,7 +341,7 @@ class Judge:
                 expected=expected,
                 found=found,
                 where=where,
-                mend=mend,
+                fix=fix,
                 evidence=evidence,
             )
             self.findings.append(finding)
@@ -369,7 +369,7 @@ class Judge:
         return tuple(self.findings)
 
     def _silent(self) -> Finding:
-        error = EvaluationError("the check ended without evidence", mend="report this as a defect")
+        error = EvaluationError("the check ended without evidence", fix="report this as a defect")
         return error.finding(self.check.id, self.subject.id, self.check.clause)
 
     def _finding(self, verdict: Verdict, message: str, **facts: Any) -> Finding:

@@ -27,7 +27,7 @@ def load_targets(
                 f"there is no submission folder {folder}",
                 expected="a folder that holds a submission.json",
                 found="a file" if folder.exists() else "nothing",
-                mend="correct the path of the folder",
+                fix="correct the path of the folder",
             )
     return targets_of([_load(folder, known) for folder in folders])
 

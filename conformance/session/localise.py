@@ -84,7 +84,7 @@ def _use(sample: Sample, metric: str | None) -> MetricUse:
         f"sample {sample.id!r} is not judged by {metric!r}" if metric else "nothing can be lost",
         expected=f"one of {names}" if names else "a sample that is judged by a metric",
         found=metric or f"{sample.id!r}, which is lossless",
-        mend="name one of the metrics of the sample" if names else "name a lossy sample",
+        fix="name one of the metrics of the sample" if names else "name a lossy sample",
     )
 
 
@@ -95,7 +95,7 @@ def _names(sample: Sample, errors: Mapping[str, Json]) -> list[str]:
             "the parameters of this sample cannot be swapped",
             expected="a lossy sample that decodes to the parameters of the original",
             found=f"{sample.id!r} of codec {sample.codec!r}",
-            mend="name a sample of tensors",
+            fix="name a sample of tensors",
         )
     different = [name for name, row in errors.items() if row["max_abs_error"] != 0.0]
     if not different:
@@ -103,7 +103,7 @@ def _names(sample: Sample, errors: Mapping[str, Json]) -> list[str]:
             "no parameter of the sample differs from the original's",
             expected="a sample with a loss",
             found="equal parameters",
-            mend="declare the sample as lossless",
+            fix="declare the sample as lossless",
         )
     return different
 

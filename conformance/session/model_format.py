@@ -48,7 +48,7 @@ def format_of(model: Path, given: str | None, known: tuple[str, ...]) -> str:
             f"there is no model format {given!r}",
             expected=", ".join(known),
             found=given,
-            mend="Choose one of these formats.",
+            fix="Choose one of these formats.",
         )
     found = next((formats for end, formats in ENDINGS.items() if model.name.endswith(end)), ())
     if len(found) == 1:
@@ -58,5 +58,5 @@ def format_of(model: Path, given: str | None, known: tuple[str, ...]) -> str:
         where=Location(file=str(model)),
         expected=f"a name that ends in one of {', '.join(_TELLING)}, or --format",
         found=f"a name for {' or '.join(found)}" if found else "another ending",
-        mend=f"Add {' or '.join(f'--format {name}' for name in found or known)}.",
+        fix=f"Add {' or '.join(f'--format {name}' for name in found or known)}.",
     )

@@ -116,7 +116,7 @@ class Outcome:
             "the check itself broke down",
             expected="a verdict",
             found=str(report.longrepr)[-500:],
-            mend="report this as a defect of the tool",
+            fix="report this as a defect of the tool",
         )
         for target in self._targets.values():
             for planned in target.planned:

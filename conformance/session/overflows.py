@@ -21,7 +21,7 @@ class OverflowWords:
     message: str
     expected: str
     found: str
-    mend: str
+    fix: str
 
 
 def overflows_in(measured: Mapping[str, Json]) -> Iterator[OverflowWords]:
@@ -38,6 +38,6 @@ def overflows_in(measured: Mapping[str, Json]) -> Iterator[OverflowWords]:
             expected=f"magnitudes below {_INFINITE_FROM[each['type']]}: larger ones round to "
             f"infinity in {each['type']}",
             found=f"{each['value']:.8g} on {on}, from {each['operator']} ({each['place']}){more}",
-            mend="scale the values down, compute this operator in float32"
+            fix="scale the values down, compute this operator in float32"
             + (", or use bfloat16" if each["type"] == "float16" else ""),
         )

@@ -48,7 +48,7 @@ def _compared(
         # Material that is wrong is a disagreement; what could not be run leaves it open.
         wrong = evidence.error.verdict not in (Verdict.NOT_RUN, Verdict.UNSUPPORTED)
         code = ExitCode.FAIL if wrong else ExitCode.INCOMPLETE
-        said = f"{evidence.error.verdict}: {evidence.error.message}. {evidence.error.mend}"
+        said = f"{evidence.error.verdict}: {evidence.error.message}. {evidence.error.fix}"
         return code, [[*names, "", "", "", "", said]]
     bound = submission.vector_set(str(case.vectors)).output_tolerance
     rows: list[list[str]] = []

@@ -305,5 +305,5 @@ def _wrong_option(option: str, unit: str, found: float) -> ConformanceError:
         f"{option} is not usable",
         expected=f"a number of {unit}, more than 0",
         found=f"{found:g}",
-        mend=f"correct the value after {option}",
+        fix=f"correct the value after {option}",
     )

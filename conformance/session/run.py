@@ -100,7 +100,7 @@ class Target:
             else "this check was not run: the run ended before it",
             expected="every planned check is run",
             found="no evidence",
-            mend="run all checks, without a selection" if left_out else "run all checks to the end",
+            fix="run all checks, without a selection" if left_out else "run all checks to the end",
         )
 
     def timing(self) -> dict[str, Json]:

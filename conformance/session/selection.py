@@ -67,5 +67,5 @@ def _unknown(
         if near
         else f"{expected} nothing",
         found=found or "nothing",
-        mend=fix,
+        fix=fix,
     )

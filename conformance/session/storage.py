@@ -37,5 +37,5 @@ def evidence_store(chosen: Path | None = None) -> EvidenceStore:
             f"the evidence store {folder} cannot be used",
             expected="a folder that can be written to",
             found=error.strerror or str(error),
-            mend=f"name another one with --evidence DIR or ${VARIABLE}",
+            fix=f"name another one with --evidence DIR or ${VARIABLE}",
         ) from None

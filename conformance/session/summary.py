@@ -68,7 +68,7 @@ def _told_again(findings: Sequence[Mapping[str, Json]]) -> Iterator[Mapping[str,
     for finding in findings:
         if finding["verdict"] in TOLD_AGAIN:
             yield finding
-        elif finding["verdict"] == Verdict.NOT_RUN.value and INSTALL in finding["mend"]:
-            if finding["mend"] not in missing:
+        elif finding["verdict"] == Verdict.NOT_RUN.value and INSTALL in finding["fix"]:
+            if finding["fix"] not in missing:
                 yield finding
-            missing.add(finding["mend"])
+            missing.add(finding["fix"])

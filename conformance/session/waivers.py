@@ -137,7 +137,7 @@ def _waiver(path: Path, pointer: str, entry: Json) -> Waiver:
             where=Location(path.name, pointer=f"{pointer}{pointer_text(violation.pointer)}"),
             expected=violation.expected,
             found=violation.found,
-            mend=violation.mend,
+            fix=violation.fix,
         )
     if entry["check"] not in BY_ID:
         raise _unusable(path, f"{pointer}/check", f"{entry['check']!r}, which is not a check")
@@ -150,6 +150,6 @@ def _unusable(path: Path, pointer: str, found: str) -> ConformanceError:
         where=Location(path.name, pointer=pointer or None),
         expected='a JSON list of {"check", "subject", "value", "reason", "link"}',
         found=found,
-        mend="correct the file; docs/coordinators.md shows one, and `nnr-conformance checks` lists "
+        fix="correct the file; docs/coordinators.md shows one, and `nnr-conformance checks` lists "
         "the checks",
     )

@@ -65,7 +65,7 @@ class ReportWriter:
                 f"no report can be written to {self.folder}",
                 expected="a folder that can be written to",
                 found=str(error),
-                mend="name another folder with --report DIR",
+                fix="name another folder with --report DIR",
             ) from None
         self._next = time.monotonic() + REWRITE_SECONDS
 

@@ -65,7 +65,7 @@ def _problem(whose: str, pointer: Pointer, missing: Pair, claimed: Iterable[Pair
         message=f"no value of {metric} on {vectors} is {said}",
         expected=f"a value of each metric that {by} is judged by",
         found=listing(sorted(f"{m} on {v}" for m, v in claimed)) or "none",
-        mend="Add the value of your own evaluation; `nnr-conformance measure DIR ID`, with the id "
+        fix="Add the value of your own evaluation; `nnr-conformance measure DIR ID`, with the id "
         f"of the {owner}, prints what this tool measures.",
         clause=clause_of(pointer),
         pointer=pointer,

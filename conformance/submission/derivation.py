@@ -65,7 +65,7 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
             f"a sample cannot have both {kinds[0]} and {kinds[1]}",
             expected=f"at most one of {', '.join(_KINDS)}",
             found=", ".join(kinds),
-            mend="Make them samples of their own.",
+            fix="Make them samples of their own.",
         )
     for key in _OF_A_BITSTREAM:
         if "merge_of" in entry and key in entry:
@@ -74,7 +74,7 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
                 f"a merge has no {key}",
                 expected="no bitstream: the parameters are those of the branches, by weight",
                 found=shown(entry[key]),
-                mend=f"Remove {key}, or make it an update of the merge.",
+                fix=f"Remove {key}, or make it an update of the merge.",
             )
 
 
@@ -85,7 +85,7 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]
             "the sample is said to equal itself",
             expected="another sample",
             found=shown(entry["id"]),
-            mend="Name the sample that was coded in another way.",
+            fix="Name the sample that was coded in another way.",
         )
     claims = entry.get("claims")
     derived = "update_of" in entry or "merge_of" in entry
@@ -98,7 +98,7 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]
                 f"an update or merge claims a {key}",
                 expected="ratios of whole networks only: an update is none by itself",
                 found=shown(claims[key]),
-                mend="Remove it; the bytes of the step and cumulative_size say what it costs.",
+                fix="Remove it; the bytes of the step and cumulative_size say what it costs.",
             )
     if "cumulative_size" not in claims:
         yield problem(
@@ -106,7 +106,7 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]
             "the claims of an update or merge lack the key 'cumulative_size'",
             expected="the bytes of all files that lead here from the root",
             found=listing(claims),
-            mend="Add it; `nnr-conformance measure DIR SAMPLE` prints it.",
+            fix="Add it; `nnr-conformance measure DIR SAMPLE` prints it.",
         )
 
 
@@ -120,7 +120,7 @@ def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem
             "an update has one parent",
             expected="one of the keys sample and model",
             found=listing(update) or "neither",
-            mend="Name the sample that is updated, or the model if the original is.",
+            fix="Name the sample that is updated, or the model if the original is.",
         )
     if "model" in update and update["model"] != entry.get("model"):
         yield problem(
@@ -128,7 +128,7 @@ def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem
             "an update of the original names another model than its own",
             expected=shown(entry.get("model")),
             found=shown(update["model"]),
-            mend="Name the model of the sample.",
+            fix="Name the model of the sample.",
         )
 
 
@@ -142,7 +142,7 @@ def _foreign_models(
                 f"sample {shown(name)} belongs to another model",
                 expected=f"a sample of {shown(entry.get('model'))}",
                 found=f"one of {shown(samples[name][1].get('model'))}",
-                mend="Name a sample of the same model: their parameters are compared or added.",
+                fix="Name a sample of the same model: their parameters are compared or added.",
             )
 
 
@@ -180,7 +180,7 @@ def _cycle(ring: Sequence[str], pointer: Pointer) -> Problem:
         else f"{len(ring)} samples are updates of one another in a ring",
         expected="a chain that begins with a whole network or the original",
         found=" -> ".join([*ring[:20], ring[0]]),
-        mend="Name the true parent of one of them.",
+        fix="Name the true parent of one of them.",
     )
 
 
@@ -198,7 +198,7 @@ def _merge_problems(
                 f"the branch {shown(name)} is no update",
                 expected="samples with update_of or merge_of",
                 found="a whole network",
-                mend="Merge updates of one network.",
+                fix="Merge updates of one network.",
             )
             continue
         if name in seen:
@@ -207,7 +207,7 @@ def _merge_problems(
                 f"the branch {shown(name)} is there twice",
                 expected="each branch once, with its weight",
                 found="another entry for it",
-                mend="Add the two weights.",
+                fix="Add the two weights.",
             )
         seen[name] = roots[name]
         first = next(iter(seen.values()))
@@ -217,7 +217,7 @@ def _merge_problems(
                 f"the branch {shown(name)} has another root than those before it",
                 expected=f"updates that lead back to {first}",
                 found=f"one that leads back to {roots[name]}",
-                mend="Merge updates of one network.",
+                fix="Merge updates of one network.",
             )
 
 
@@ -238,6 +238,6 @@ def _roots(samples: Mapping[str, Entry]) -> dict[str, str]:
     return roots
 
 
-def problem(pointer: Pointer, message: str, *, expected: str, found: str, mend: str) -> Problem:
+def problem(pointer: Pointer, message: str, *, expected: str, found: str, fix: str) -> Problem:
     """Return a problem with what samples build upon, or with their layers."""
-    return Problem(CHECK, message, expected, found, mend, CLAUSE, pointer)
+    return Problem(CHECK, message, expected, found, fix, CLAUSE, pointer)

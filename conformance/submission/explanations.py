@@ -31,7 +31,7 @@ class Violation:
     message: str
     expected: str
     found: str
-    mend: str
+    fix: str
     key: str | None = None
     missing: tuple[str, ...] = ()
 
@@ -86,11 +86,9 @@ def explained_keywords() -> frozenset[str]:
     return frozenset(_EXPLAINERS)
 
 
-def _violation(
-    breach: Breach, message: str, expected: str, mend: str, found: str = ""
-) -> Violation:
+def _violation(breach: Breach, message: str, expected: str, fix: str, found: str = "") -> Violation:
     found = found or shown(breach.value)
-    return Violation(breach.pointer, breach.keyword, message, expected, found, mend)
+    return Violation(breach.pointer, breach.keyword, message, expected, found, fix)
 
 
 def _still_to_be_filled_in(breach: Breach) -> Violation:
@@ -147,14 +145,14 @@ def _unknown_key(breach: Breach, key: str, meant: str | None, free: list[str]) -
     expected = f"the key {meant!r}" if meant else f"one of the keys {listing(free)}"
     if not free:
         expected = "no further key"
-    mend = f"Did you mean {meant!r}? Rename it" if meant else "Remove it"
+    fix = f"Did you mean {meant!r}? Rename it" if meant else "Remove it"
     return Violation(
         (*breach.pointer, key),
         "additionalProperties",
         f"{shown(key)} is not a key of {breach.owner}" + (f", but {meant!r} is" if meant else ""),
         expected,
         f"the key {shown(key)}",
-        f"{mend}; keys of your own start with 'x_'.",
+        f"{fix}; keys of your own start with 'x_'.",
         key=key,
         missing=(meant,) if meant else (),
     )
@@ -163,8 +161,8 @@ def _unknown_key(breach: Breach, key: str, meant: str | None, free: list[str]) -
 def _explain_type(breach: Breach) -> Iterator[Violation]:
     wanted = kinds(breach.demand)
     quoted = isinstance(breach.value, str) and not str(wanted).startswith("a text")
-    mend = "Write it without quotation marks." if quoted else f"Write {wanted}."
-    yield _violation(breach, f"{breach.name} has the wrong type", wanted, mend)
+    fix = "Write it without quotation marks." if quoted else f"Write {wanted}."
+    yield _violation(breach, f"{breach.name} has the wrong type", wanted, fix)
 
 
 def _explain_choice(breach: Breach) -> Iterator[Violation]:
@@ -172,8 +170,8 @@ def _explain_choice(breach: Breach) -> Iterator[Violation]:
     choices = breach.demand if listed else [breach.demand]
     wanted = " or ".join(shown(each) for each in choices)
     meant = nearest(breach.value, choices) if isinstance(breach.value, str) else None
-    mend = f"Did you mean {shown(meant)}?" if meant else f"Write {wanted}."
-    yield _violation(breach, f"{breach.name} has a value that is not known", wanted, mend)
+    fix = f"Did you mean {shown(meant)}?" if meant else f"Write {wanted}."
+    yield _violation(breach, f"{breach.name} has a value that is not known", wanted, fix)
 
 
 def _explain_form(breach: Breach) -> Iterator[Violation]:
@@ -186,9 +184,9 @@ def _explain_length(breach: Breach) -> Iterator[Violation]:
     wanted = f"at {'most' if most else 'least'} {count(breach.demand, 'character')}"
     length = f"{count(len(breach.value), 'character')}: {shown(breach.value)}"
     found = length if breach.value else "an empty text"
-    mend = "Shorten it." if most else "Write a text."
+    fix = "Shorten it." if most else "Write a text."
     yield _violation(
-        breach, f"{breach.name} is too {'long' if most else 'short'}", wanted, mend, found
+        breach, f"{breach.name} is too {'long' if most else 'short'}", wanted, fix, found
     )
 
 

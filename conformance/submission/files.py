@@ -66,7 +66,7 @@ def path_fault(path: str) -> tuple[str, str] | None:
         ),
         (any(ord(c) < _CONTROL for c in path), "contains a control character", "Rename the file."),
     )
-    return next(((fault, mend) for is_so, fault, mend in faults if is_so), None)
+    return next(((fault, fix) for is_so, fault, fix in faults if is_so), None)
 
 
 @contextlib.contextmanager
@@ -88,12 +88,12 @@ def open_confined(root: Path, path: str) -> Iterator[BinaryIO]:
             _check_kind(path, os.stat(name, dir_fd=parent, follow_symlinks=False), False)
             descriptor = os.open(name, _FILE, dir_fd=parent)
         except FileNotFoundError as error:
-            mend = "Add the file, correct the path, or take it out of submission.json."
-            raise _refusal(path, "the file is missing", "no such file", mend) from error
+            fix = "Add the file, correct the path, or take it out of submission.json."
+            raise _refusal(path, "the file is missing", "no such file", fix) from error
         except OSError as error:
             found = error.strerror or str(error)
-            mend = "Make the file readable, or correct the path."
-            raise _refusal(path, "the file cannot be read", found, mend) from error
+            fix = "Make the file readable, or correct the path."
+            raise _refusal(path, "the file cannot be read", found, fix) from error
         stream = stack.enter_context(open(descriptor, "rb", buffering=0))  # noqa: PTH123
         yield stream
 
@@ -107,27 +107,27 @@ def _open_folder(stack: contextlib.ExitStack, folder: str, parent: int | None) -
 
 def _check_kind(path: str, status: os.stat_result, folder: bool) -> None:
     mode = status.st_mode
-    mend = "Put a plain copy of the file in its place."
+    fix = "Put a plain copy of the file in its place."
     if stat.S_ISLNK(mode):
         message = "the path leads through a symbolic link"
-        raise _refusal(path, message, "a symbolic link", mend)
+        raise _refusal(path, message, "a symbolic link", fix)
     if folder and not stat.S_ISDIR(mode):
-        raise _refusal(path, "the file is missing", "a file where a folder must be", "Mend it.")
+        raise _refusal(path, "the file is missing", "a file where a folder must be", "Fix it.")
     if not folder and not stat.S_ISREG(mode):
         found = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
-        raise _refusal(path, "the path does not lead to a file", found, mend)
+        raise _refusal(path, "the path does not lead to a file", found, fix)
     if not folder and status.st_nlink > 1:
         found = f"a file with {status.st_nlink} names (hard links)"
-        raise _refusal(path, "the file has other names (hard links)", found, mend)
+        raise _refusal(path, "the file has other names (hard links)", found, fix)
 
 
-def _refusal(path: str, message: str, found: str, mend: str) -> ConformanceError:
+def _refusal(path: str, message: str, found: str, fix: str) -> ConformanceError:
     return ConformanceError(
         f"{path!r}: {message}",
         where=Location(file=path),
         expected="a regular file inside the folder, reached without links",
         found=found,
-        mend=mend,
+        fix=fix,
     )
 
 

@@ -38,7 +38,7 @@ def _ids(layers: Layers) -> Iterator[Problem]:
                 f"two layers have the id {shown(name)}",
                 expected="an id that no other layer of the sample has",
                 found=shown(name),
-                mend="Give one of them another id.",
+                fix="Give one of them another id.",
             )
         seen.add(name if isinstance(name, str) else None)
 
@@ -51,7 +51,7 @@ def _modes(layers: Layers) -> Iterator[Problem]:
                 "the first layer has a mode",
                 expected="none: it is a network by itself",
                 found=shown(layer["mode"]),
-                mend="Remove the key.",
+                fix="Remove the key.",
             )
         if place and "mode" not in layer:
             yield problem(
@@ -59,7 +59,7 @@ def _modes(layers: Layers) -> Iterator[Problem]:
                 "a layer after the first lacks the key 'mode'",
                 expected="'add' or 'replace'",
                 found=listing(layer),
-                mend="Say what becomes of the tensors: they are added to those so far, or "
+                fix="Say what becomes of the tensors: they are added to those so far, or "
                 "replace them.",
             )
 
@@ -72,7 +72,7 @@ def _contents(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> Iterato
                 "a layer consists of files or of units",
                 expected="one of the keys files and units",
                 found=listing(layer),
-                mend="Name the files of the layer, or the units of the only bitstream.",
+                fix="Name the files of the layer, or the units of the only bitstream.",
             )
     if any("units" in layer for _, layer in layers):
         yield from _unit_problems(at, entry, layers)
@@ -97,7 +97,7 @@ def _file_problems(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> It
                     else f"{shown(name)} belongs to two layers",
                     expected=f"files of the sample, each in one layer: {listing(map(str, own))}",
                     found=shown(name),
-                    mend="Correct the name, or list the file under files of the sample.",
+                    fix="Correct the name, or list the file under files of the sample.",
                 )
     for name in own:
         if isinstance(name, str) and name not in used:
@@ -106,7 +106,7 @@ def _file_problems(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> It
                 f"{shown(name)} belongs to no layer",
                 expected="every file of the sample in one layer",
                 found="layers without it",
-                mend="Add it to a layer, or remove it from the sample.",
+                fix="Add it to a layer, or remove it from the sample.",
             )
 
 
@@ -120,7 +120,7 @@ def _unit_problems(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> It
             "layers of units need one bitstream of NNR units",
             expected="a codec of bitstreams, such as nnc, and one file",
             found=f"codec {shown(name)} and {len(files)} files",
-            mend="Name the files of each layer instead.",
+            fix="Name the files of each layer instead.",
         )
     for pointer, layer in layers:
         if "files" in layer:
@@ -129,7 +129,7 @@ def _unit_problems(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> It
                 "some layers consist of files and some of units",
                 expected="units in every layer of this sample",
                 found="files",
-                mend="Name the units of each layer, or files in each.",
+                fix="Name the units of each layer, or files in each.",
             )
     yield from _overlaps(layers)
 
@@ -148,7 +148,7 @@ def _overlaps(layers: Layers) -> Iterator[Problem]:
                 "a range of units ends before it begins",
                 expected=f"last: {first} or more",
                 found=str(last),
-                mend="Exchange the two.",
+                fix="Exchange the two.",
             )
     for before, after in pairwise(sorted(ranges)):
         if after[0] <= before[1]:
@@ -157,7 +157,7 @@ def _overlaps(layers: Layers) -> Iterator[Problem]:
                 f"unit {after[0]} belongs to two layers",
                 expected="each unit in one layer",
                 found=f"units {after[0]} to {after[1]}, beside {before[0]} to {before[1]}",
-                mend="Correct the ranges; `nnr-conformance nnc inspect FILE` lists the units.",
+                fix="Correct the ranges; `nnr-conformance nnc inspect FILE` lists the units.",
             )
 
 

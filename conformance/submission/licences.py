@@ -64,8 +64,8 @@ def _complaint(expression: str) -> tuple[str, str] | None:
         return None
     meant = nearest(unknown[0], _known_licences(unknown[0][0].lower()))
     hint = f"Did you mean {meant}? " if meant else ""
-    mend = f"{hint}Otherwise write LicenseRef-NAME for a licence that SPDX does not list."
-    return f"names what SPDX does not list: {listing(unknown)}", mend
+    fix = f"{hint}Otherwise write LicenseRef-NAME for a licence that SPDX does not list."
+    return f"names what SPDX does not list: {listing(unknown)}", fix
 
 
 @functools.cache
@@ -76,13 +76,13 @@ def _known_licences(letter: str) -> tuple[str, ...]:
     return tuple(key for key in licences if key[0].lower() == letter and not _REFERENCE.match(key))
 
 
-def _problem(pointer: Pointer, value: str, message: str, mend: str) -> Problem:
+def _problem(pointer: Pointer, value: str, message: str, fix: str) -> Problem:
     return Problem(
         check="SUBMISSION-LICENSE-001",
         message=f"license {message}",
         expected="an SPDX licence expression, such as CC-BY-4.0 or BSD-3-Clause AND MIT",
         found=shown(value),
-        mend=mend,
+        fix=fix,
         clause=LICENSE,
         pointer=pointer,
     )

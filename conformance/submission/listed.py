@@ -137,7 +137,7 @@ def _problem(
     message: str,
     expected: str,
     found: str,
-    mend: str,
+    fix: str,
 ) -> Problem:
     first, *others = ((*each.pointer, key) for each in same)
     return Problem(
@@ -145,7 +145,7 @@ def _problem(
         message=message,
         expected=expected,
         found=found,
-        mend=mend,
+        fix=fix,
         clause=FILES,
         pointer=first,
         also=others,
@@ -160,7 +160,7 @@ def _unusable(error: ConformanceError, same: list[Listing]) -> Problem:
         message=error.message,
         expected=error.expected,
         found=error.found,
-        mend=error.mend,
+        fix=error.fix,
     )
 
 
@@ -172,7 +172,7 @@ def _lists_itself(same: list[Listing]) -> Problem:
         message="the metadata list themselves",
         expected=f"every file but {METADATA}",
         found=METADATA,
-        mend="Take this entry out.",
+        fix="Take this entry out.",
     )
 
 
@@ -185,7 +185,7 @@ def _contradiction(same: list[Listing], size: int) -> Problem:
         message=f"{same[0].path!r}: entries for the same file contradict each other",
         expected="the same size and sha256 wherever a file is listed",
         found=f"{said}; the file has {size} bytes",
-        mend="Make the entries agree, or run `nnr-conformance check --fix`.",
+        fix="Make the entries agree, or run `nnr-conformance check --fix`.",
     )
 
 
@@ -197,7 +197,7 @@ def _too_large(same: list[Listing], size: int, most_bytes: int) -> Problem:
         message=f"{same[0].path!r}: the file is too large to be read",
         expected=f"at most {most_bytes} bytes",
         found=f"{size} bytes",
-        mend="Split the file into shards.",
+        fix="Split the file into shards.",
     )
 
 
@@ -214,7 +214,7 @@ def _other_size(same: list[Listing], size: int) -> Problem:
         message=f"{same[0].path!r}: the size differs from the declared one",
         expected=f"{next(each.size for each in same if each.size is not None)} bytes",
         found=f"{size} bytes",
-        mend=_MEND,
+        fix=_MEND,
     )
 
 
@@ -226,5 +226,5 @@ def _other_digest(same: list[Listing], facts: FileFacts) -> Problem:
         message=f"{same[0].path!r}: the content differs from the declared one",
         expected=f"sha256 {next(each.sha256 for each in same if each.sha256)}",
         found=f"sha256 {facts.sha256}",
-        mend=_MEND,
+        fix=_MEND,
     )

@@ -51,7 +51,7 @@ def _trained_on_tests(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> 
                 expected="test data that the network has not seen",
                 found=f"training data {shown(training)} and test data {shown(test)} have one "
                 f"{same[0]}",
-                mend="Name the data that the network was trained on, or test it with other data; "
+                fix="Name the data that the network was trained on, or test it with other data; "
                 "if these are two parts of one data set, say in split which.",
                 clause=clause_of(("datasets",)),
                 pointer=(*at, "training_data"),
@@ -88,7 +88,7 @@ def _fewer_than_used(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> I
                 message=f"data set {shown(dataset)} has fewer items than the vectors taken from it",
                 expected=f"at least {count(items, 'item')}, as in vector set {shown(largest)}",
                 found=count(declared["items"], "item"),
-                mend="Declare the number of items in this part of the data set, or say in "
+                fix="Declare the number of items in this part of the data set, or say in "
                 "description how one item gives several inputs.",
                 clause=clause_of(at),
                 pointer=(*at, "items"),

@@ -30,7 +30,7 @@ class Problem:
     message: str
     expected: str
     found: str
-    mend: str
+    fix: str
     clause: str
     pointer: Pointer | None = None
     file: str = METADATA
@@ -62,7 +62,7 @@ def _to_finding(problem: Problem, places: dict[Pointer, Place], text: str, subje
         expected=problem.expected,
         found=problem.found,
         where=_locate(problem, places, text),
-        mend=problem.mend,
+        fix=problem.fix,
         evidence={"also_at": also[:_PLACES_SHOWN], "places": len(also) + 1} if also else {},
     )
 

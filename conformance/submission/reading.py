@@ -85,7 +85,7 @@ def _read_bytes(folder: Path, limit: int) -> bytes:
             where=Location(file=str(folder)),
             expected=f"a folder that holds {METADATA}",
             found="a file" if folder.exists() else "nothing",
-            mend="Give the path of the folder of the submission.",
+            fix="Give the path of the folder of the submission.",
         )
     try:
         descriptor = os.open(folder / METADATA, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -110,7 +110,7 @@ def _unreadable_file(folder: Path, error: OSError) -> UnreadableSubmissionError:
             where=Location(file=METADATA),
             expected=f"a file {METADATA} in {folder}",
             found="no such file",
-            mend=f"Write {METADATA}, or let `nnr-conformance init` write one to start from.",
+            fix=f"Write {METADATA}, or let `nnr-conformance init` write one to start from.",
         )
     if (folder / METADATA).is_symlink():
         return _not_a_file("a symbolic link")
@@ -123,7 +123,7 @@ def _not_a_file(found: str) -> UnreadableSubmissionError:
         where=Location(file=METADATA),
         expected="a regular file, no link and without a second name (hard link)",
         found=found,
-        mend=f"Put a plain, readable copy of {METADATA} into the folder.",
+        fix=f"Put a plain, readable copy of {METADATA} into the folder.",
     )
 
 
@@ -133,7 +133,7 @@ def _too_large(size: int, limit: int) -> UnreadableSubmissionError:
         where=Location(file=METADATA),
         expected=f"at most {limit} bytes",
         found=f"{size} bytes",
-        mend="Move long texts and tables into associated_files.",
+        fix="Move long texts and tables into associated_files.",
     )
 
 
@@ -144,7 +144,7 @@ def _decode(raw: bytes) -> str:
             where=Location(file=METADATA, byte_offset=0),
             expected="UTF-8 without a byte-order mark",
             found="the bytes EF BB BF",
-            mend="Save the file as UTF-8 without BOM.",
+            fix="Save the file as UTF-8 without BOM.",
         )
     try:
         return raw.decode("utf-8")
@@ -154,7 +154,7 @@ def _decode(raw: bytes) -> str:
             where=Location(file=METADATA, byte_offset=error.start),
             expected="text in UTF-8",
             found=f"the byte {raw[error.start]:02X} ({error.reason})",
-            mend="Save the file in the encoding UTF-8.",
+            fix="Save the file in the encoding UTF-8.",
         ) from error
 
 
@@ -167,14 +167,14 @@ def _shown_line(text: str, offset: int) -> str:
     return text[first : min(line_end, first + _SHOWN)].strip()
 
 
-def _at(text: str, offset: int, problem: str, expected: str, mend: str) -> ConformanceError:
+def _at(text: str, offset: int, problem: str, expected: str, fix: str) -> ConformanceError:
     line, column = line_and_column(text, offset)
     return UnreadableSubmissionError(
         f"{METADATA} {problem}",
         where=Location(file=METADATA, line=line, column=column),
         expected=expected,
         found=_shown_line(text, offset) or "the end of the text",
-        mend=mend,
+        fix=fix,
     )
 
 

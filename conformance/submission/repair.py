@@ -1,4 +1,4 @@
-"""Mending mechanical fields of ``submission.json``: sizes, digests, and sums of sizes.
+"""Fixing mechanical fields of ``submission.json``: sizes, digests, and sums of sizes.
 
 :func:`plan_repairs` only measures; :attr:`Repairs.diff` shows what would change; :func:`apply`
 writes. Nothing but the values concerned changes: not the order of keys, nor the indentation.
@@ -45,7 +45,7 @@ class Repairs:
             self.before.splitlines(keepends=True),
             self.after.splitlines(keepends=True),
             METADATA,
-            f"{METADATA} (mended)",
+            f"{METADATA} (fixed)",
         )
         return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
 
@@ -64,7 +64,7 @@ def plan_repairs(folder: Path) -> Repairs:
             where=Location(file=METADATA, pointer=pointer_text(document.repeats[0].pointer)),
             expected="each key once in an object",
             found=f"a second {document.repeats[0].pointer[-1]!r}",
-            mend="Delete or rename one of them, then fix the rest.",
+            fix="Delete or rename one of them, then fix the rest.",
         )
     wrong = [field for field in mechanical_fields(document) if field.new != field.old]
     return Repairs(
@@ -124,7 +124,7 @@ def apply(repairs: Repairs) -> Path:
             where=Location(file=METADATA),
             expected=f"sha256 {repairs.metadata_sha256}",
             found="other content",
-            mend="Run the command again.",
+            fix="Run the command again.",
         )
     backup = _write_backup(target, repairs.before)
     _replace(target, repairs.after)

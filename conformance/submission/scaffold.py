@@ -117,7 +117,7 @@ def _check_ids(ids: Sequence[str]) -> None:
                 expected="lower-case letters, digits, '.', '_' and '-', starting with a letter or "
                 "a digit, 64 characters at most; each sample another",
                 found=shown(each),
-                mend="Choose another id.",
+                fix="Choose another id.",
             )
 
 
@@ -140,7 +140,7 @@ def _uncopied(file: Path, found: str) -> ConformanceError:
         where=Location(file=str(file)),
         expected="a readable file",
         found=found,
-        mend="Mend the path.",
+        fix="Fix the path.",
     )
 
 
@@ -153,7 +153,7 @@ def _check_empty(folder: Path) -> None:
             where=Location(file=str(folder)),
             expected="a folder that is empty or does not exist",
             found="a folder with files" if folder.is_dir() else "a file",
-            mend="Name another folder.",
+            fix="Name another folder.",
         )
 
 
@@ -263,7 +263,7 @@ def _place_beside(model_file: Path, external: Path) -> str:
             where=Location(file=str(external)),
             expected=f"a file below {folder}",
             found=str(external.resolve()),
-            mend="Save the network again with its external data beside it.",
+            fix="Save the network again with its external data beside it.",
         )
     return external.resolve().relative_to(folder).as_posix()
 

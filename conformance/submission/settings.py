@@ -40,7 +40,7 @@ def refuse_settings(names: Iterable[str]) -> Iterator[Problem]:
             expected="no file at the top of the folder that pytest or another tool would run or "
             "take settings from",
             found=f"{name}, which can make pytest run code",
-            mend="Move it into a subfolder or an archive, or remove it.",
+            fix="Move it into a subfolder or an archive, or remove it.",
             clause=FILES,
             file=name,
         )
@@ -67,7 +67,7 @@ def advise_against_modules(names: Collection[str]) -> Iterator[Problem]:
             message="the top of the folder holds modules of Python",
             expected="scripts in a subfolder, where Python does not find them by itself",
             found=f"{listing(sorted(names)[:_SHOWN])}{more}",
-            mend="Move them into a subfolder such as scripts/: whoever starts Python in the "
+            fix="Move them into a subfolder such as scripts/: whoever starts Python in the "
             "folder runs them in place of modules of the same name.",
             clause=FILES,
             file=min(names),

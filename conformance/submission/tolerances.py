@@ -122,14 +122,14 @@ def _too_wide(
     pointer: Pointer,
     expected: str,
     found: str,
-    mend: str = "Declare the tolerance that two laboratories need.",
+    fix: str = "Declare the tolerance that two laboratories need.",
 ) -> Problem:
     return Problem(
         check="SUBMISSION-TOLERANCE-001",
         message="the tolerance is so wide that it says nothing",
         expected=expected,
         found=found,
-        mend=mend,
+        fix=fix,
         clause=TOLERANCE,
         pointer=pointer,
     )
@@ -167,7 +167,7 @@ def _unusable(pointer: Pointer, metric: str, references: list[Pointer]) -> Probl
         message=f"the tolerance of metric {shown(metric)} is relative to a value of 0",
         expected="an absolute tolerance, or a reference that is not 0",
         found="type 'relative', and an original whose declared value is 0",
-        mend='Write "type": "absolute" and give the bound in the unit of the metric.',
+        fix='Write "type": "absolute" and give the bound in the unit of the metric.',
         clause=TOLERANCE,
         pointer=pointer,
         also=references,

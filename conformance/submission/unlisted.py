@@ -80,7 +80,7 @@ def match_renamed(
     for number, (listing, problem) in enumerate(unfound):
         meant = candidates.take(listing) if number < _MOST_GUESSES else None
         hint = f" Is it {shown(meant)}?" if meant else ""
-        yield replace(problem, mend=problem.mend + hint), meant
+        yield replace(problem, fix=problem.fix + hint), meant
 
 
 class _Candidates:
@@ -143,7 +143,7 @@ def _unlisted(path: str, number: int) -> Problem:
         expected="every file of the folder listed under a model, vector set or sample, or in "
         "associated_files",
         found="a file that is not listed" if number == 1 else count(number, "unlisted file"),
-        mend="List it in associated_files if it belongs to the submission; delete it if not.",
+        fix="List it in associated_files if it belongs to the submission; delete it if not.",
         clause=FILES,
         file=name,
     )
@@ -155,7 +155,7 @@ def _too_many(number: int) -> Problem:
         message="the folder holds too many files",
         expected=f"at most {number} files",
         found="more; the rest was not looked at",
-        mend="Pack small files together, or delete what does not belong to the submission.",
+        fix="Pack small files together, or delete what does not belong to the submission.",
         clause=FILES,
         file=".",
     )
@@ -168,7 +168,7 @@ def _unreadable(path: str) -> Problem:
         message=f"the folder {name!r} cannot be read",
         expected="a folder whose files can be listed",
         found="permission denied, or an error of the disk",
-        mend="Make the folder readable, or delete it.",
+        fix="Make the folder readable, or delete it.",
         clause=FILES,
         file=name,
     )

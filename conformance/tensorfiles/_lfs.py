@@ -17,5 +17,5 @@ def refuse_lfs_pointer(first: bytes, display: str) -> None:
             where=Location(file=display, byte_offset=0),
             expected="the file itself",
             found="the text that Git LFS keeps in its place",
-            mend="Fetch the file with `git lfs pull`, and submit that.",
+            fix="Fetch the file with `git lfs pull`, and submit that.",
         )

@@ -82,14 +82,14 @@ def _refused_type(descr: str, where: Location) -> MalformedError | UnsupportedEr
             where=where,
             expected="numbers, booleans or strings of fixed width",
             found=descr[:80],
-            mend="Convert the array to a numeric or fixed-width string type, then save it again.",
+            fix="Convert the array to a numeric or fixed-width string type, then save it again.",
         )
     return UnsupportedError(
         "the element type of the array is not known",
         where=where,
         expected="booleans, integers, floats, complex numbers, S or U strings",
         found=descr[:80],
-        mend=(
+        fix=(
             "Save the array in one of these types; .npz cannot name bfloat16 and float8: "
             "use .safetensors for them."
         ),
@@ -106,4 +106,4 @@ def _read_shape(text: str, where: Location) -> tuple[int, ...]:
 
 
 def _bad(message: str, where: Location, expected: str, found: str) -> MalformedError:
-    return MalformedError(message, where=where, expected=expected, found=found, mend=_RESAVE)
+    return MalformedError(message, where=where, expected=expected, found=found, fix=_RESAVE)

@@ -81,7 +81,7 @@ def _members(archive: zipfile.ZipFile, display: str) -> Mapping[str, zipfile.Zip
                 where=where,
                 expected="each name once",
                 found=f"another one at byte {members[info.filename].header_offset}",
-                mend="Remove one of the two.",
+                fix="Remove one of the two.",
             )
         if not info.filename.endswith((".npy", ".json")):
             raise MalformedError(
@@ -89,7 +89,7 @@ def _members(archive: zipfile.ZipFile, display: str) -> Mapping[str, zipfile.Zip
                 where=where,
                 expected="members named NAME.npy, or NAME.json for texts",
                 found=repr(info.filename[:80]),
-                mend="Remove the member.",
+                fix="Remove the member.",
             )
         _check_method(info, where)
         _check_ratio(info, size, where)
@@ -104,7 +104,7 @@ def _check_method(info: zipfile.ZipInfo, where: Location) -> None:
             where=where,
             expected="a member that can be read without a password",
             found="the encryption flag is set",
-            mend="Write the archive without encryption.",
+            fix="Write the archive without encryption.",
         )
     if info.compress_type not in _METHODS:
         raise UnsupportedError(
@@ -112,7 +112,7 @@ def _check_method(info: zipfile.ZipInfo, where: Location) -> None:
             where=where,
             expected="stored (0) or deflated (8), as NumPy writes",
             found=f"method {info.compress_type}",
-            mend=_RESAVE,
+            fix=_RESAVE,
         )
 
 
@@ -131,7 +131,7 @@ def _check_ratio(info: zipfile.ZipInfo, archive_bytes: int, where: Location) -> 
             where=where,
             expected=f"at most {most} bytes from {info.compress_size} compressed ones",
             found=f"{info.file_size} bytes",
-            mend=_RESAVE,
+            fix=_RESAVE,
         )
 
 
@@ -146,7 +146,7 @@ def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, display: str) -> tup
             where=where,
             expected=f"{header_bytes + stored.nbytes} bytes with the header, for {stored}",
             found=f"{info.file_size} bytes",
-            mend=_RESAVE,
+            fix=_RESAVE,
         )
     return name, Entry(stored, partial(_read, archive, info, stored, fortran))
 
@@ -183,7 +183,7 @@ def _read_texts(
                 where=where,
                 expected=f"at most {MAX_TEXT_BYTES} bytes",
                 found=f"{info.file_size} bytes",
-                mend="Store fewer arrays in one file.",
+                fix="Store fewer arrays in one file.",
             )
         with _explained(where), archive.open(info) as stream:
             read[name] = stream.read(MAX_TEXT_BYTES).decode("utf-8")
@@ -201,7 +201,7 @@ def _explained(where: Location) -> Iterator[None]:
             where=where,
             expected="an archive as NumPy writes it",
             found=str(error),
-            mend=_RESAVE,
+            fix=_RESAVE,
         ) from error
     except _BROKEN as error:
         raise MalformedError(
@@ -209,5 +209,5 @@ def _explained(where: Location) -> Iterator[None]:
             where=where,
             expected="a ZIP archive whose members are whole and match their CRC-32",
             found=f"{type(error).__name__}: {error}",
-            mend=_RESAVE,
+            fix=_RESAVE,
         ) from error

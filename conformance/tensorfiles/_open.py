@@ -38,7 +38,7 @@ def open_tensors(path: Path, *, display: str, limit_bytes: int) -> TensorFile:
             where=Location(file=display),
             expected="a file that ends in .safetensors, .npz or .pb",
             found=suffix or "a name without a suffix",
-            mend="Store the arrays in one of these formats, and name the file after it.",
+            fix="Store the arrays in one of these formats, and name the file after it.",
         )
     file = open_file(path, display)
     if suffix == ".pb":
@@ -71,7 +71,7 @@ def open_file(path: Path, display: str) -> BinaryIO:
             where=Location(file=display),
             expected="a readable file",
             found=error.strerror or str(error),
-            mend="Put the file in its place, or correct its path, and make it readable.",
+            fix="Put the file in its place, or correct its path, and make it readable.",
         ) from error
     try:
         refuse_lfs_pointer(file.peek(LFS_BYTES), display)

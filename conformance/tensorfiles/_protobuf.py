@@ -123,5 +123,5 @@ def _broken(display: str, offset: int, expected: str, found: str) -> MalformedEr
         where=Location(file=display, byte_offset=offset, element="protobuf field"),
         expected=expected,
         found=found,
-        mend="Write the file again with onnx.save_tensor, and submit the whole file.",
+        fix="Write the file again with onnx.save_tensor, and submit the whole file.",
     )

@@ -76,7 +76,7 @@ def _read_header(view: memoryview, display: str) -> tuple[int, dict[str, Json]]:
             where=where,
             expected=f"at least {LENGTH_BYTES} bytes",
             found=f"{len(view)} bytes",
-            mend=_REWRITE,
+            fix=_REWRITE,
         )
     length = int.from_bytes(view[:LENGTH_BYTES], "little")
     if length > available:
@@ -85,7 +85,7 @@ def _read_header(view: memoryview, display: str) -> tuple[int, dict[str, Json]]:
             where=where,
             expected=f"a length of at most {available} bytes",
             found=f"{length} bytes",
-            mend="Submit the whole file; if it is whole, it is not a safetensors file.",
+            fix="Submit the whole file; if it is whole, it is not a safetensors file.",
         )
     if length > MAX_HEADER_BYTES:
         raise LimitError(
@@ -93,7 +93,7 @@ def _read_header(view: memoryview, display: str) -> tuple[int, dict[str, Json]]:
             where=where,
             expected=f"at most {MAX_HEADER_BYTES} bytes",
             found=f"{length} bytes",
-            mend="Store fewer arrays, or less metadata, in one file.",
+            fix="Store fewer arrays, or less metadata, in one file.",
         )
     start = LENGTH_BYTES + length
     return start, _parse_header(bytes(view[LENGTH_BYTES:start]), display)
@@ -124,7 +124,7 @@ def _bad_header(display: str, offset: int, found: str) -> MalformedError:
         where=Location(file=display, byte_offset=LENGTH_BYTES + offset, element="header"),
         expected="a JSON object in UTF-8, each key once",
         found=found,
-        mend=_REWRITE,
+        fix=_REWRITE,
     )
 
 
@@ -136,7 +136,7 @@ def _read_metadata(value: Json, display: str) -> Mapping[str, str]:
         where=Location(file=display, byte_offset=LENGTH_BYTES, element=_METADATA),
         expected="a JSON object whose values are strings",
         found=repr(value)[:80],
-        mend="Store each metadata value as a string.",
+        fix="Store each metadata value as a string.",
     )
 
 
@@ -150,7 +150,7 @@ def _read_entry(name: str, entry: Json, display: str, start: int) -> tuple[Store
             where=where,
             expected="an object with dtype, shape and data_offsets",
             found=repr(entry)[:80],
-            mend=_REWRITE,
+            fix=_REWRITE,
         )
     begin, end = _read_offsets(name, entry["data_offsets"], where)
     at = Location(file=display, byte_offset=start + begin, element=name)
@@ -163,7 +163,7 @@ def _read_entry(name: str, entry: Json, display: str, start: int) -> tuple[Store
             where=at,
             expected=f"{stored.nbytes} bytes for {stored}",
             found=f"{end - begin} bytes ({begin} to {end})",
-            mend=_REWRITE,
+            fix=_REWRITE,
         )
     return stored, start + begin
 
@@ -177,7 +177,7 @@ def _read_offsets(name: str, value: Json, where: Location) -> tuple[int, int]:
         where=where,
         expected="two integers, the first not above the second",
         found=repr(value)[:80],
-        mend=_REWRITE,
+        fix=_REWRITE,
     )
 
 
@@ -189,7 +189,7 @@ def _read_dtype(name: str, code: Json, where: Location) -> DType:
         where=where,
         expected=f"one of {', '.join(sorted(_DTYPES))}",
         found=repr(code)[:80],
-        mend="Store the array in one of these types.",
+        fix="Store the array in one of these types.",
     )
 
 
@@ -208,7 +208,7 @@ def _check_layout(
                 where=stored.where,
                 expected=f"an array that begins at byte {position}",
                 found=f"byte {begin}",
-                mend=_REWRITE,
+                fix=_REWRITE,
             )
         position += stored.nbytes
         if position > size:
@@ -217,7 +217,7 @@ def _check_layout(
                 where=stored.where,
                 expected=f"a file of at least {position} bytes",
                 found=f"{size} bytes",
-                mend="Submit the whole file: it seems to have been cut off.",
+                fix="Submit the whole file: it seems to have been cut off.",
             )
     if position != size:
         raise MalformedError(
@@ -225,5 +225,5 @@ def _check_layout(
             where=Location(file=display, byte_offset=position, element="end of the arrays"),
             expected=f"a file of {position} bytes",
             found=f"{size} bytes",
-            mend="Remove what follows the arrays.",
+            fix="Remove what follows the arrays.",
         )

@@ -48,7 +48,7 @@ def check_name(name: str, where: Location) -> str:
         where=where,
         expected=f"1 to {MAX_NAME_LENGTH} printable characters",
         found=ascii(name[:80]) if name else "an empty name",
-        mend="Give the tensor the name it has in the model.",
+        fix="Give the tensor the name it has in the model.",
     )
 
 
@@ -62,7 +62,7 @@ def check_shape(value: Json, where: Location) -> tuple[int, ...]:
         where=where,
         expected=f"at most {MAX_DIMENSIONS} integers, none negative",
         found=repr(value)[:80],
-        mend="Write the file again with the shape of the array.",
+        fix="Write the file again with the shape of the array.",
     )
 
 
@@ -80,7 +80,7 @@ def check_total(display: str, arrays: Mapping[str, Stored], limit_bytes: int) ->
                 where=stored.where,
                 expected=f"at most {limit_bytes} bytes in all",
                 found=f"{total} bytes up to and with {name!r}, {stored}",
-                mend="Split the file into smaller ones, or raise the memory limit of the run.",
+                fix="Split the file into smaller ones, or raise the memory limit of the run.",
             )
 
 
@@ -125,5 +125,5 @@ def _impossible(what: str, where: Location, expected: str, found: str) -> Malfor
         where=where,
         expected=expected,
         found=found,
-        mend="Write the file again from the original array.",
+        fix="Write the file again from the original array.",
     )

@@ -130,7 +130,7 @@ def _add_typed(parts: _Parts, item: Field, where: Location) -> None:
             where=where,
             expected=f"at most {_MAX_RUNS} runs of packed numbers, as onnx.proto demands",
             found=f"a run more, or a field of wire type {item.wire.value}",
-            mend=_RESAVE,
+            fix=_RESAVE,
         )
     parts.typed.append(item)
 
@@ -141,7 +141,7 @@ def _refuse_elsewhere(where: Location) -> NoReturn:
         where=where,
         expected="a whole tensor with its data inside",
         found="external data, or one segment of a tensor",
-        mend=_RESAVE,
+        fix=_RESAVE,
     )
 
 
@@ -154,7 +154,7 @@ def _text(payload: memoryview | bytes, where: Location) -> str:
             where=where,
             expected="UTF-8",
             found=str(error),
-            mend="Write strings in UTF-8.",
+            fix="Write strings in UTF-8.",
         ) from error
 
 
@@ -170,7 +170,7 @@ def _text_entry(parts: _Parts, name: str, limit_bytes: int) -> Entry:
             where=where,
             expected=f"at most {limit_bytes} bytes",
             found=f"{len(texts)} strings, the longest of {width} characters",
-            mend="Split the file into smaller ones, or shorten the longest string.",
+            fix="Split the file into smaller ones, or shorten the longest string.",
         )
     return Entry(stored, partial(_build_text, texts, stored))
 
@@ -193,7 +193,7 @@ def _number_entry(parts: _Parts, name: str) -> Entry:
             where=where,
             expected=f"field {expected} for {dtype.name}",
             found=f"fields {sorted({item.number for item in parts.typed})}",
-            mend=_RESAVE,
+            fix=_RESAVE,
         )
     return Entry(stored, partial(_build_typed, parts, stored))
 
@@ -206,7 +206,7 @@ def _dtype(code: int, where: Location) -> DType:
         where=where,
         expected=f"a TensorProto.DataType of {', '.join(_TYPES.values())} or string",
         found=f"data_type {code}",
-        mend="Store the tensor in one of these types.",
+        fix="Store the tensor in one of these types.",
     )
 
 
@@ -243,5 +243,5 @@ def _check_size(parts: _Parts, name: str, stored: Stored) -> None:
             where=stored.where,
             expected=f"{expected} {unit} for {stored}",
             found=f"{found} {unit}",
-            mend=_RESAVE,
+            fix=_RESAVE,
         )

@@ -31,7 +31,7 @@ def check_end(file: BinaryIO, display: str) -> None:
             ),
             expected="an end of central directory record, without a comment, as the last 22 bytes",
             found=repr(end[:4]),
-            mend="Submit the whole .npz file: it is cut off, or something was added to it.",
+            fix="Submit the whole .npz file: it is cut off, or something was added to it.",
         )
     directory = _directory_bytes(tail, end)
     if directory > MAX_DIRECTORY_BYTES:
@@ -40,7 +40,7 @@ def check_end(file: BinaryIO, display: str) -> None:
             where=Location(file=display, byte_offset=size - _END_BYTES, element="end of archive"),
             expected=f"at most {MAX_DIRECTORY_BYTES} bytes",
             found=f"{directory} bytes",
-            mend="Store fewer arrays in one file.",
+            fix="Store fewer arrays in one file.",
         )
 
 

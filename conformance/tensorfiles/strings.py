@@ -48,7 +48,7 @@ def unpack_strings(packed: Mapping[str, Array], *, limit_bytes: int = 2**30) -> 
             "the strings take more memory than is allowed",
             expected=f"at most {limit_bytes} bytes",
             found=f"{len(texts)} strings, the longest of {width} characters",
-            mend="Shorten the longest string, or raise the memory limit of the run.",
+            fix="Shorten the longest string, or raise the memory limit of the run.",
         )
     return np.array(texts, dtype=f"U{width}").reshape(ends.shape)
 
@@ -82,5 +82,5 @@ def _damaged(expected: str, found: str) -> MalformedError:
         "the packed strings are damaged",
         expected=expected,
         found=found,
-        mend="Pack the strings again.",
+        fix="Pack the strings again.",
     )

@@ -64,7 +64,7 @@ def test_more_than_declared_is_a_limit_error(tmp_path: Path, container: str) -> 
         unpacked(path, container, len(PAYLOAD) - 1)
     assert "holds more than declared" in caught.value.message
     assert str(len(PAYLOAD) - 1) in caught.value.expected
-    assert "decoded_size" in caught.value.mend
+    assert "decoded_size" in caught.value.fix
 
 
 @every_container
@@ -124,7 +124,7 @@ def test_another_kind_of_file_is_malformed(tmp_path: Path, container: str, conte
     assert caught.value.where is not None
     assert caught.value.where.file == "shown/a"
     assert caught.value.where.byte_offset == 0
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @every_container
@@ -145,7 +145,7 @@ def test_a_zstandard_window_beyond_the_limit_is_a_limit_error(tmp_path: Path) ->
         unpacked(packed(tmp_path, content), "zstd", 100)
     assert f"at most {MAX_WINDOW_BYTES}" in caught.value.expected
     assert str(2**28) in caught.value.found
-    assert "--long" in caught.value.mend
+    assert "--long" in caught.value.fix
 
 
 def test_an_xz_dictionary_beyond_the_limit_is_a_limit_error(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_an_xz_dictionary_beyond_the_limit_is_a_limit_error(tmp_path: Path) -> N
     with pytest.raises(LimitError) as caught:
         unpacked(packed(tmp_path, bytes(content)), "xz", 100)
     assert "too much memory" in caught.value.message
-    assert "xz -9" in caught.value.mend
+    assert "xz -9" in caught.value.fix
 
 
 def test_a_zstandard_dictionary_is_unsupported(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_missing_dimensions_are_unsupported_with_the_place(tmp_path: Path) -> No
     assert "NDU" in where.element
     assert caught.value.expected
     assert caught.value.found
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_truncation_is_malformed_at_a_byte(tmp_path: Path) -> None:
@@ -300,4 +300,4 @@ def test_bytes_that_are_no_stream_are_malformed(tmp_path: Path, data: bytes) -> 
         decode(path)
     assert caught.value.where is not None
     assert caught.value.where.file == "shown/noise.nnc"
-    assert caught.value.mend
+    assert caught.value.fix

@@ -82,7 +82,7 @@ def test_differences_are_no_network_by_themselves(tmp_path: Path) -> None:
         step(written(tmp_path, OURS), base=None)
     assert caught.value.where is not None
     assert (caught.value.where.file, caught.value.where.element) == ("shown", "nnr_parent")
-    assert "update_of" in caught.value.mend
+    assert "update_of" in caught.value.fix
 
 
 def test_the_same_tensors_give_the_same_bytes(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_name_that_cannot_be_read_is_refused_at_its_place(
     assert error.where.element == key
     assert error.expected
     assert len(error.found) <= 200
-    assert error.mend
+    assert error.fix
 
 
 @settings(max_examples=50, deadline=None)

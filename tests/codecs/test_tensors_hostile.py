@@ -330,7 +330,7 @@ def test_what_is_wrong_is_explained(
     assert message in error.message
     assert expected in error.expected
     assert found in error.found
-    assert error.mend
+    assert error.fix
     assert error.where is not None
     assert error.where.file == f"shown/{name}"
     assert error.where.byte_offset is not None
@@ -430,7 +430,7 @@ def test_an_unknown_codec_is_unsupported() -> None:
         codec("nothing-like-it")
     assert "onnx" in caught.value.expected
     assert "tensors" in caught.value.expected
-    assert "nnr_conformance.codecs" in caught.value.mend
+    assert "nnr_conformance.codecs" in caught.value.fix
 
 
 @pytest.mark.parametrize("format", ["safetensors", "npz"])

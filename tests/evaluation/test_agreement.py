@@ -93,7 +93,7 @@ def test_what_cannot_be_compared_is_an_error(tiny: Path, entry, text) -> None:
     add_turned(tiny, entry=entry)
     error = agreement(tiny).error
     assert text in error.message
-    assert error.mend
+    assert error.fix
 
 
 def test_other_shards_are_an_error(tiny: Path) -> None:
@@ -127,4 +127,4 @@ def test_every_array_is_compared_with_one_of_its_own(named, ours, text) -> None:
         list(_paired(named, ours, TWO, "/vectors/1/equivalent_to"))
     assert text in caught.value.message
     assert caught.value.where.pointer == "/vectors/1/equivalent_to"
-    assert "counterpart" in caught.value.mend
+    assert "counterpart" in caught.value.fix

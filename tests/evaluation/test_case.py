@@ -418,7 +418,7 @@ def test_a_case_comes_back_from_json_as_it_was(case: Case) -> None:
     assert Case.from_json(json.loads(json.dumps(asdict(case)))) == case
 
 
-def test_names_of_parts_and_wrong_turns_are_readable() -> None:
+def test_names_of_parts_and_misapplied_updates_are_readable() -> None:
     assert Case("state", "linear", sample="u", part=3).name == "state u#3"
     assert Case("layering", "linear", sample="s").name == "layering s"
     assert MUTATION.name == "mutation u#1 swapped"

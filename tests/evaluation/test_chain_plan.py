@@ -54,7 +54,9 @@ def test_subjects_have_readable_ids(chain: TinyChain, over: str, expected: list[
     assert ids(chain, over) == expected
 
 
-def test_wrong_turns_are_numbered_where_an_update_has_several_files(chain: TinyChain) -> None:
+def test_misapplied_updates_are_numbered_where_an_update_has_several_files(
+    chain: TinyChain,
+) -> None:
     found = [name for name in ids(chain, "mutation") if name.startswith(("a/", "next/"))]
     kinds = ("dropped", "swapped", "repeated", "wrong-parent", "other-chain")
     last = tuple(kind for kind in kinds if kind != "swapped")

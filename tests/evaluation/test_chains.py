@@ -252,7 +252,7 @@ def test_updates_of_a_network_that_cannot_be_kept_say_why(chain: TinyChain) -> N
         assert error.message == "the parameter 'q' is of a type that nothing can be built upon"
         assert error.where is not None
         assert (error.where.file, error.found) == ("u-0.safetensors", "int4")
-        assert error.mend == "submit each network as a sample of its own"
+        assert error.fix == "submit each network as a sample of its own"
 
 
 # --- What it costs
@@ -380,7 +380,7 @@ def test_an_error_travels_down_the_chain_as_what_was_not_run(chain: TinyChain) -
         assert isinstance(error, NotRunError)
         assert error.message == "state a#0 has to succeed first"
         assert error.found == broken_error.message
-        assert "fix the findings on state a#0 first" in error.mend
+        assert "fix the findings on state a#0 first" in error.fix
     assert [n for n in evaluation.asked if n.startswith("state")] == ["state base#0", "state a#0"]
 
 

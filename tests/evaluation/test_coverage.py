@@ -63,13 +63,13 @@ def test_a_type_that_the_parameter_cannot_hold_is_named() -> None:
     assert "values that the type of the parameter does not hold" in problem["message"]
     assert problem["expected"] == "float32, or values that are exact in it"
     assert problem["found"] == "int32"
-    assert "rounds" in problem["mend"]
+    assert "rounds" in problem["fix"]
 
 
 def test_rounding_can_be_declared_for_half_precision() -> None:
     held = {"w": np.zeros((2, 3), np.float16)}
     (problem,) = problems({"w": np.full((2, 3), 0.1, np.float32)}, held)
-    assert 'may declare "dtype": "float16" in its entry, next to codec' in problem["mend"]
+    assert 'may declare "dtype": "float16" in its entry, next to codec' in problem["fix"]
 
 
 def test_missing_parameter_says_what_is_there() -> None:
@@ -79,7 +79,7 @@ def test_missing_parameter_says_what_is_there() -> None:
     assert "no tensor for the parameter 'b'" in problem["message"]
     assert problem["expected"] == "a tensor of shape [3]"
     assert problem["found"] == "tensors named w"
-    assert "name_map" in problem["mend"]
+    assert "name_map" in problem["fix"]
 
 
 def test_extra_tensor_says_what_is_allowed() -> None:
@@ -88,7 +88,7 @@ def test_extra_tensor_says_what_is_allowed() -> None:
     assert "no parameter of the network" in problem["message"]
     assert problem["expected"] == "parameters named b, w"
     assert problem["found"] == "int8[4]"
-    assert "remove the tensor" in problem["mend"]
+    assert "remove the tensor" in problem["fix"]
 
 
 def test_misspelt_name_is_missing_and_extra() -> None:
@@ -110,7 +110,7 @@ def test_other_shape_hints_at_the_layout(shape: tuple[int, ...], found: str) -> 
     (problem,) = problems({**PARAMETERS, "w": np.zeros(shape, np.float32)})
     assert problem["tensor"] == "w"
     assert (problem["expected"], problem["found"]) == ("[2, 3]", found)
-    assert "layout" in problem["mend"]
+    assert "layout" in problem["fix"]
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -139,7 +139,7 @@ def test_topology_may_come_in_any_type_with_the_values_of_the_original(name: str
     assert problems({**PARAMETERS, name: same}, held) == []
     (problem,) = problems({**PARAMETERS, name: same + 1}, held)
     assert f"tensor {name!r} belongs to the topology" in problem["message"]
-    assert "leave the tensor out" in problem["mend"]
+    assert "leave the tensor out" in problem["fix"]
 
 
 @pytest.mark.parametrize("names", [["w"], ["head.w"], ["w", "head.w"]])
@@ -210,7 +210,7 @@ def test_names_of_free_axes_may_differ(tmp_path: Path) -> None:
 def test_other_sizes_are_told(tmp_path: Path, shape: tuple) -> None:
     found = ports(tmp_path, output=shape)
     assert "another input 'x' than the original" in found[0]["message"]
-    assert "keep the inputs" in found[0]["mend"]
+    assert "keep the inputs" in found[0]["fix"]
     assert "another output 'y'" in found[1]["message"]
 
 

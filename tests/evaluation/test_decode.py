@@ -207,7 +207,7 @@ def test_name_map_about_no_tensor_is_refused(tiny: Path) -> None:
     assert (error.where.file, error.where.pointer) == ("submission.json", "/samples/3/name_map")
     assert "fc.bias, fc.weight" in error.expected
     assert error.found == "nothing, which the sample does not hold"
-    assert "name_map" in error.mend
+    assert "name_map" in error.fix
 
 
 def test_name_map_giving_one_name_twice_is_refused(tiny: Path) -> None:
@@ -248,7 +248,7 @@ def test_network_is_never_lossless(tiny: Path) -> None:
     error = tiny_with(tiny, network(), lossless=True)["lossless"]["error"]
     assert error["verdict"] == "unsupported"
     assert error["where"]["file"] == "odd.onnx"
-    assert '"lossless": false' in error["mend"]
+    assert '"lossless": false' in error["fix"]
 
 
 def test_network_with_tensors_that_are_not_finite_is_unusable(tiny: Path) -> None:

@@ -111,4 +111,4 @@ def test_what_has_no_effect_is_advice(tmp_path: Path) -> None:
         "parameters; tried on 4 items"
     )
     assert (effect_of.where.file, effect_of.where.element) == ("model.onnx", "pad0")
-    assert "this is advice" in effect_of.mend
+    assert "this is advice" in effect_of.fix

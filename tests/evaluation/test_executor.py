@@ -254,10 +254,10 @@ def test_case_after_a_death_has_a_fresh_worker(execute, worker: CountingWorker) 
 def test_reason_for_not_running_is_passed_on(
     execute, worker: CountingWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = NotRunError("the format needs a library", mend="Run: pip install it")
+    missing = NotRunError("the format needs a library", fix="Run: pip install it")
     monkeypatch.setattr(worker, "ask", lambda _: raise_(missing))
     error = error_of(execute().evidence(RECONSTRUCTION))
-    assert (error.message, error.mend) == (missing.message, missing.mend)
+    assert (error.message, error.fix) == (missing.message, missing.fix)
 
 
 def raise_(error: Exception) -> None:
@@ -314,7 +314,7 @@ def test_file_that_changes_meanwhile_is_an_error(
     error = error_of(executor.evidence(DECODE))
     assert isinstance(error, EvaluationError)
     assert error.message == "half.safetensors changed while it was evaluated"
-    assert "leave the folder alone" in error.mend
+    assert "leave the folder alone" in error.fix
     assert stored(tmp_path) == ["model linear"]
 
 

@@ -27,7 +27,7 @@ def only(before: np.ndarray, difference: np.ndarray, mode: str = "add") -> np.nd
 
 def refused(before: np.ndarray, difference: np.ndarray, name: str = "w") -> dict:
     (problem,) = misfits({"w": before}, {name: difference}, "file")
-    assert problem["mend"]
+    assert problem["fix"]
     return problem
 
 
@@ -68,7 +68,7 @@ def test_float64_that_float32_does_not_hold_is_refused() -> None:
         "float32, or a narrower type",
         "float64 for float32",
     )
-    assert "to the type of the parameter" in told["mend"]
+    assert "to the type of the parameter" in told["fix"]
 
 
 @given(
@@ -142,7 +142,7 @@ def test_an_overflow_is_told_with_tensor_and_file(kind: type, start: int, step: 
     assert (error.where.file, error.where.element) == ("file", "w")
     assert error.expected == f"values that {np.dtype(kind).name} holds"
     assert error.found == "an overflow"
-    assert "made for" in error.mend
+    assert "made for" in error.fix
 
 
 def test_narrower_whole_numbers_fit() -> None:
@@ -157,7 +157,7 @@ def test_a_tensor_that_the_base_lacks_is_refused() -> None:
     told = refused(np.ones(3, np.float32), np.ones((2, 1), np.float16), "v")
     assert told["message"] == "the update holds a tensor 'v' that its base lacks"
     assert (told["expected"], told["found"]) == ("parameters named w", "float16[2, 1]")
-    assert "name_map" in told["mend"]
+    assert "name_map" in told["fix"]
     assert (told["tensor"], told["file"]) == ("v", "file")
 
 

@@ -77,7 +77,7 @@ def test_several_candidates_without_a_binding_are_refused() -> None:
     assert "role 'prediction'" in found.message
     assert found.expected == "'prediction' among the outputs of the network"
     assert found.found == "logits, other"
-    assert '"bindings": {"prediction": ' in found.mend
+    assert '"bindings": {"prediction": ' in found.fix
 
 
 def test_binding_to_nothing_is_refused_even_with_one_candidate() -> None:
@@ -88,12 +88,12 @@ def test_binding_to_nothing_is_refused_even_with_one_candidate() -> None:
 def test_vectors_without_targets_are_refused_with_both_ways_out() -> None:
     found = error(declared(), targets={})
     assert found.found == "none"
-    assert found.mend.startswith("store targets in the shards")
-    assert '"against": "original"' in found.mend
+    assert found.fix.startswith("store targets in the shards")
+    assert '"against": "original"' in found.fix
     named = error(declared(bindings={"target": "classes"}))
     assert (named.expected, named.found) == ("'classes' among the targets of the vectors", "label")
-    assert '"bindings": {"target": ' in named.mend
-    assert '"against": "original"' in named.mend
+    assert '"bindings": {"target": ' in named.fix
+    assert '"against": "original"' in named.fix
 
 
 def test_metric_against_the_original_takes_its_outputs() -> None:

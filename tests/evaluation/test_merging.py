@@ -150,7 +150,7 @@ def test_different_whole_numbers_have_no_mean() -> None:
     assert problem["message"] == "the branches have different whole numbers in 'w'"
     assert problem["expected"].startswith("the same values in every branch")
     assert problem["found"] == "other values of type int64"
-    assert problem["mend"] == "leave the parameter out of the updates"
+    assert problem["fix"] == "leave the parameter out of the updates"
     assert (problem["tensor"], problem["file"]) == ("w", "submission.json")
 
 

@@ -1,4 +1,4 @@
-"""Which wrong turns are tried, and what notices each of them."""
+"""Which misapplied updates are tried, and what notices each of them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def branches(chain: TinyChain) -> None:
 # --- What is tried
 
 
-def test_each_wrong_turn_of_a_step_in_the_middle(chain: TinyChain) -> None:
+def test_each_misapplied_update_of_a_step_in_the_middle(chain: TinyChain) -> None:
     branches(chain)
     found = listed(chain, "a-1")
     assert list(found) == ["dropped", "swapped", "repeated", "wrong-parent", "other-chain"]
@@ -76,7 +76,7 @@ def test_the_last_step_of_a_chain_is_not_swapped(chain: TinyChain) -> None:
     assert found["other-chain"].steps == (("b-2", 0),)
 
 
-def test_whole_networks_and_merges_have_no_wrong_turns(chain: TinyChain) -> None:
+def test_whole_networks_and_merges_have_no_misapplied_updates(chain: TinyChain) -> None:
     branches(chain)
     assert {each.sample for each in mutations(chain.submission())} == {"a-1", "a-2", "b-1", "b-2"}
 
@@ -191,7 +191,7 @@ def test_steps_are_the_last_of_their_samples(chain: TinyChain) -> None:
 
 
 def outcomes(chain: TinyChain) -> dict[str, dict[str, Any]]:
-    """Apply every wrong turn, by sample, kind and part."""
+    """Apply every misapplied update, by sample, kind and part."""
     submission = chain.submission()
     evaluation = Evaluation(chain.root)
     found = {}
@@ -205,7 +205,7 @@ def outcomes(chain: TinyChain) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_named_parents_notice_every_wrong_turn_but_an_early_end(chain: TinyChain) -> None:
+def test_named_parents_notice_every_misapplied_update_but_an_early_end(chain: TinyChain) -> None:
     branches(chain)
     for name, found in outcomes(chain).items():
         if name in ("a-2 dropped", "b-2 dropped"):
@@ -287,7 +287,7 @@ def nnc(chain: TinyChain, **how: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sha256", "sha512"])
-def test_hashes_of_payloads_notice_every_wrong_turn(chain: TinyChain, kind: str) -> None:
+def test_hashes_of_payloads_notice_every_misapplied_update(chain: TinyChain, kind: str) -> None:
     nnc(chain, parent_id=kind)
     found = outcomes(chain)
     ends = [found.pop(f"{device}-2 dropped") for device in "ab"]
@@ -311,7 +311,7 @@ def test_ids_and_depth_notice_what_is_at_another_depth(chain: TinyChain) -> None
     }
 
 
-def test_a_wrong_turn_needs_no_state_but_start_and_end(chain: TinyChain) -> None:
+def test_a_misapplied_update_needs_no_state_but_start_and_end(chain: TinyChain) -> None:
     branches(chain)
     found = {each.kind: each for each in mutations(chain.submission()) if each.sample == "a-2"}
     evaluation = Evaluation(chain.root)

@@ -103,5 +103,5 @@ def test_types_that_no_file_holds_are_refused(tmp_path: Path, value: np.ndarray)
     assert (error.where.file, error.where.element) == ("some.nnc", "w")
     assert "float32" in error.expected
     assert error.found == value.dtype.name
-    assert "a sample of its own" in error.mend
+    assert "a sample of its own" in error.fix
     assert list(tmp_path.iterdir()) == []

@@ -54,4 +54,4 @@ def test_shard_without_outputs_is_no_reproduction(
     assert error.where.element == "outputs of shard 1"
     assert error.expected == f"the same outputs in every shard; in the first: {expected}"
     assert error.found == found
-    assert "every shard" in error.mend
+    assert "every shard" in error.fix

@@ -73,7 +73,7 @@ def test_death_is_an_error_that_says_how(worker_running, body: str, found: str) 
     with pytest.raises(EvaluationError) as caught:
         worker_running(body).ask(None)
     assert found in caught.value.found
-    assert "--memory-limit" in caught.value.mend
+    assert "--memory-limit" in caught.value.fix
 
 
 def test_a_worker_that_ends_before_it_is_asked_is_an_error(
@@ -128,7 +128,7 @@ def test_hanging_worker_times_out_and_is_killed(worker_running) -> None:
     with pytest.raises(CaseTimeoutError) as caught:
         worker.ask(None)
     assert "0.5 s" in caught.value.expected
-    assert "--case-timeout" in caught.value.mend
+    assert "--case-timeout" in caught.value.fix
     assert not set(psutil.Process().children(recursive=True)) - before
 
 

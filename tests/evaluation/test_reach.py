@@ -34,7 +34,7 @@ class Stub:
 
 class Unrunnable:
     def bind_changed(self, _: object) -> None:
-        raise UnsupportedError("no", mend="none")
+        raise UnsupportedError("no", fix="none")
 
 
 def reached(network: Any, outputs: dict[str, np.ndarray]) -> set[str]:

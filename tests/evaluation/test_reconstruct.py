@@ -266,7 +266,7 @@ def test_metric_the_original_was_not_measured_by_is_not_run(tmp_path: Path) -> N
     rows = bench.evaluate("reconstruction", sample="scaled")["metrics"]
     error = rows["unbound"]["error"]
     assert error["verdict"] == "not-run"
-    assert "METRIC-MEASURE-001" in error["mend"]
+    assert "METRIC-MEASURE-001" in error["fix"]
     assert rows["top1"]["value"] == 1.0
 
 
@@ -285,7 +285,7 @@ def test_metric_that_fails_on_the_sample_alone_leaves_the_others(tmp_path: Path)
     assert "shape" in rows["shift"]["error"]["message"]
     assert rows["shift"]["error"]["verdict"] == "fail"
     assert "same items" in rows["recall"]["error"]["message"]
-    assert "outputs have the original's shape" in rows["recall"]["error"]["mend"]
+    assert "outputs have the original's shape" in rows["recall"]["error"]["fix"]
     assert rows["top1"]["value"] > 0.3
 
 

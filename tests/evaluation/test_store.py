@@ -47,7 +47,7 @@ def test_unknown_key_reads_as_none(store: EvidenceStore) -> None:
 
 
 def test_error_is_kept_with_all_it_says(store: EvidenceStore) -> None:
-    error = MalformedError("cut short", expected="10 bytes", found="9 bytes", mend="send it again")
+    error = MalformedError("cut short", expected="10 bytes", found="9 bytes", fix="send it again")
     store.write(Evidence("decode half", KEY, store.draft(), None, error))
     read = store.read(KEY)
     assert read is not None

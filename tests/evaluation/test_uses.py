@@ -43,7 +43,7 @@ def test_parameters_that_are_written_into_the_name_map_are_refused(tiny: Path) -
     assert error.where.pointer == "/samples/3/name_map"
     assert "at most 4 times" in error.expected
     assert "times" in error.found
-    assert "store the parameters in the sample" in error.mend
+    assert "store the parameters in the sample" in error.fix
 
 
 @pytest.mark.parametrize(

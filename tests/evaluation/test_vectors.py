@@ -144,7 +144,7 @@ def test_inputs_are_exactly_those_of_the_network(folder: Folder, arrays, found: 
     assert error.where is not None
     assert error.where.file == "in.npz"
     assert (error.expected, error.found) == ("x", found)
-    assert "like the inputs of the network" in error.mend
+    assert "like the inputs of the network" in error.fix
 
 
 def test_broken_shard_is_named_by_its_number(folder: Folder) -> None:
@@ -173,7 +173,7 @@ def test_same_name_in_two_files_is_refused(folder: Folder) -> None:
     assert error.where is not None
     assert error.where.file == "b.safetensors"
     assert error.found == "another one in a.npz"
-    assert error.mend == "keep one of them"
+    assert error.fix == "keep one of them"
 
 
 def test_unnamed_file_may_not_take_the_name_of_another(folder: Folder) -> None:
@@ -198,7 +198,7 @@ def test_every_array_holds_the_declared_items(folder: Folder, group: str, array)
     assert (error.where.file, error.where.element) == (f"{group}.npz", name)
     assert error.expected == "4 items along axis 0"
     assert error.found == f"shape {array.shape}"
-    assert '"batched": false' in error.mend
+    assert '"batched": false' in error.fix
 
 
 def test_without_batches_axis_0_is_nobodys_business(folder: Folder) -> None:

@@ -22,7 +22,7 @@ from conformance.verdicts import Location, MalformedError
 
 def malformed():
     where = Location("a.npz", byte_offset=7)
-    raise MalformedError("it is broken", where=where, expected="whole", found="half", mend="mend")
+    raise MalformedError("it is broken", where=where, expected="whole", found="half", fix="fix")
 
 def defect():
     return {}["missing"]
@@ -80,7 +80,7 @@ def test_error_of_the_material_arrives_whole(worker: Worker) -> None:
         worker.ask("malformed")
     error = caught.value
     assert error.where == Location("a.npz", byte_offset=7)
-    assert (error.expected, error.found, error.mend) == ("whole", "half", "mend")
+    assert (error.expected, error.found, error.fix) == ("whole", "half", "fix")
 
 
 def test_error_of_the_tool_names_its_place(worker: Worker) -> None:
@@ -88,7 +88,7 @@ def test_error_of_the_tool_names_its_place(worker: Worker) -> None:
         worker.ask("defect")
     assert "KeyError: 'missing'" in caught.value.found
     assert re.search(r"\(in <string>:\d+ defect\)", caught.value.found)
-    assert "report this" in caught.value.mend
+    assert "report this" in caught.value.fix
 
 
 def test_endless_recursion_is_an_error_of_the_tool(worker: Worker) -> None:
@@ -101,7 +101,7 @@ def test_exhausted_memory_is_told_with_the_limit(worker: Worker) -> None:
     with pytest.raises(EvaluationError, match="out of memory") as caught:
         worker.ask("exhausted")
     assert "1024 MiB" in caught.value.expected
-    assert "--memory-limit" in caught.value.mend
+    assert "--memory-limit" in caught.value.fix
 
 
 def test_what_libraries_print_does_not_disturb_the_answers(worker: Worker) -> None:

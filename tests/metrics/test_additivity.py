@@ -67,7 +67,7 @@ def test_a_missing_role_is_named(case):
         metric(case.kind, case.args).update(values)
     assert role in caught.value.expected
     assert role not in caught.value.found.replace("target_" + role, "")
-    assert "bindings" in caught.value.mend
+    assert "bindings" in caught.value.fix
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.id)
@@ -109,7 +109,7 @@ def test_a_target_that_is_not_finite_is_an_error_of_the_vectors():
     with pytest.raises(ConformanceError, match="target holds NaN") as caught:
         metric("mse", {}).update({"prediction": np.ones((3, 2)), "target": np.full((3, 2), np.nan)})
     assert "6 values" in caught.value.found
-    assert "reference vectors" in caught.value.mend
+    assert "reference vectors" in caught.value.fix
 
 
 @settings(max_examples=40, deadline=None)

@@ -18,13 +18,13 @@ def test_a_misspelt_argument_gets_the_nearest_name():
     assert "no argument 'data_rnage'" in error.message
     assert error.where.element == "args.data_rnage"
     assert error.expected == "only data_range"
-    assert error.mend == "Rename it to 'data_range'."
+    assert error.fix == "Rename it to 'data_range'."
 
 
 def test_an_argument_like_no_other_is_to_be_removed():
     error = refused("top-k-accuracy", {"colour": "blue"})
     assert "k, class_axis" in error.expected
-    assert error.mend.startswith("Remove 'colour'")
+    assert error.fix.startswith("Remove 'colour'")
 
 
 def test_a_kind_without_arguments_says_so():
@@ -36,7 +36,7 @@ def test_a_missing_argument_is_named_with_its_meaning():
     assert "needs the argument 'data_range'" in error.message
     assert error.expected == "data_range: a finite number, greater than 0"
     assert error.found == "nothing"
-    assert "greatest possible value" in error.mend
+    assert "greatest possible value" in error.fix
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_value_of_the_wrong_type_or_range_is_refused(kind, args, expected):
     assert f"argument {name!r} of metric kind {kind!r}" in error.message
     assert expected in error.expected
     assert error.found == repr(args[name])
-    assert expected in error.mend
+    assert expected in error.fix
 
 
 @pytest.mark.parametrize(

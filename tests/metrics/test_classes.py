@@ -79,7 +79,7 @@ def test_k_beyond_the_classes_is_refused():
     error = refused("top-k-accuracy", {"k": 7}, prediction=SCORES, target=TARGET)
     assert "k is 7" in error.message
     assert "(200, 6)" in error.found
-    assert "Lower 'k'" in error.mend
+    assert "Lower 'k'" in error.fix
 
 
 @pytest.mark.parametrize("k", [2, 6])
@@ -96,7 +96,7 @@ def test_k_of_class_ids_is_refused():
 def test_accuracy_of_many_positions_is_refused():
     error = refused("top-k-accuracy", prediction=np.zeros((3, 4, 5)), target=np.zeros((3, 5), int))
     assert "one class per item" in error.message
-    assert "f1" in error.mend
+    assert "f1" in error.fix
 
 
 @pytest.mark.parametrize("absent", [-1, 6])
@@ -138,7 +138,7 @@ def test_ones_and_zeros_of_any_type_must_be_one_hot(dtype):
 def test_float_targets_are_refused_as_ids():
     error = refused("top-k-accuracy", prediction=SCORES, target=TARGET.astype(float))
     assert "does not hold class ids" in error.message
-    assert error.mend == "Store 'target' as int64."
+    assert error.fix == "Store 'target' as int64."
 
 
 @pytest.mark.parametrize("shape", [(4, 2), (4, 1), (4, 1, 3), (4, 3, 2)])
@@ -372,7 +372,7 @@ def test_class_ids_need_the_number_of_classes():
     error = refused("f1", prediction=[0, 1], target=[0, 1])
     assert error.where.element == "args.num_classes"
     assert error.message == "metric kind 'f1' cannot know how many classes there are"
-    assert "Add 'num_classes'" in error.mend
+    assert "Add 'num_classes'" in error.fix
 
 
 @pytest.mark.parametrize("classes", [2, 65536])

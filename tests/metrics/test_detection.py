@@ -219,7 +219,7 @@ def test_arrays_that_do_not_fit_are_refused(role, array, message):
         metric(case.kind, case.args).update({**case.values, role: array})
     assert caught.value.where.element == f"role {role}"
     assert caught.value.found
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_a_missing_role_is_named_with_those_there_are(values, missing, found):
     assert error.message == "metric kind 'mse' got no array for a role"
     assert error.expected == "arrays for prediction, target"
     assert error.found == found
-    assert f"Bind {missing!r}" in error.mend
+    assert f"Bind {missing!r}" in error.fix
 
 
 def test_an_array_of_other_items_is_named():
@@ -107,7 +107,7 @@ def test_a_target_that_is_not_finite_is_an_error_of_the_vectors(ours):
     assert error.where.element == "role target"
     assert error.message == "target holds NaN or infinity"
     assert error.found == "3 values that are NaN or infinite"
-    assert "reference vectors" in error.mend
+    assert "reference vectors" in error.fix
 
 
 def test_texts_may_be_bytes_in_utf_8():

@@ -109,7 +109,7 @@ def test_what_is_no_probability_is_refused(bad, found):
     assert error.where.element == "role prediction"
     assert "sums of 1 (within 0.001)" in error.expected
     assert error.found == found
-    assert "'logits'" in error.mend
+    assert "'logits'" in error.fix
 
 
 def test_a_token_less_likely_than_any_number_says_is_finite_and_input_stays_as_it_is():

@@ -136,7 +136,7 @@ def test_the_smallest_image_is_judged_and_a_smaller_one_refused(kind, side):
     error = refused(kind, {"data_range": 1}, prediction=small, target=small)
     assert f"at least {side} pixels a side" in error.expected
     assert str(small.shape) in error.found
-    assert "psnr" in error.mend
+    assert "psnr" in error.fix
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 10, 11), (1, 1, 11, 10)], ids=["height", "width"])
@@ -206,7 +206,7 @@ def test_other_shapes_are_refused(kind):
     error = refused(kind, prediction=np.ones((2, 3)), target=np.ones((2, 4)))
     assert error.expected == "shape (2, 3), as prediction"
     assert error.found == "float64 of shape (2, 4)"
-    assert error.mend
+    assert error.fix
 
 
 @pytest.mark.parametrize("kind", ["mse", "mae", "snr"])

@@ -71,7 +71,7 @@ def test_what_is_no_metric_is_unsupported(lab):
     with pytest.raises(UnsupportedError, match="is not a metric") as caught:
         metric_class("wrong", lab)
     assert "lab-metrics 1.2" in caught.value.found
-    assert "subclass" in caught.value.mend
+    assert "subclass" in caught.value.fix
 
 
 def test_what_cannot_be_imported_is_unsupported(lab):
@@ -83,7 +83,7 @@ def test_an_unknown_kind_is_unsupported_and_lists_the_known():
     with pytest.raises(UnsupportedError, match="no metric kind 'top1'") as caught:
         metric("top1", {})
     assert "top-k-accuracy" in caught.value.expected
-    assert "nnr_conformance.metrics" in caught.value.mend
+    assert "nnr_conformance.metrics" in caught.value.fix
 
 
 def run(code: str) -> list[str]:
@@ -153,4 +153,4 @@ def test_a_library_that_is_not_installed_is_named_with_the_command(
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(NotRunError, match=f"needs {library}") as caught:
         metric(kind, args)
-    assert "pip install 'nnr-conformance[torchmetrics]'" in caught.value.mend
+    assert "pip install 'nnr-conformance[torchmetrics]'" in caught.value.fix

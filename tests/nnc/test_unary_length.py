@@ -109,7 +109,7 @@ def test_a_length_that_the_stream_states_itself_is_refused(
     with pytest.raises(MalformedError, match="does not ask for") as caught:
         decoded(tmp_path, content, cabac_unary_length=5)
     assert caught.value.found == found
-    assert caught.value.mend.startswith("Leave it out")
+    assert caught.value.fix.startswith("Leave it out")
 
 
 # --- Commands

@@ -118,7 +118,7 @@ def _malformed(subject: str) -> ReportedFinding:
         expected="indices below 16",
         found="index 203 of tensor conv2.weight at position 4,117",
         where=Location(file="samples/codebook.npz", byte_offset=10_312, element="conv2.weight"),
-        mend="Write the indices again with the codebook they were made with.",
+        fix="Write the indices again with the codebook they were made with.",
         evidence={"tensor": "conv2.weight", "entries": 16, "largest_index": 203},
     )
 
@@ -129,7 +129,7 @@ def _not_run(check: str, subject: str) -> ReportedFinding:
         subject,
         "not-run",
         message="The sample could not be decoded, so nothing that needs its tensors was run.",
-        mend="Mend the finding of SAMPLE-DECODE-001 first.",
+        fix="Fix the finding of SAMPLE-DECODE-001 first.",
     )
 
 
@@ -153,7 +153,7 @@ def _judged(check: str, id: str) -> ReportedFinding:
         expected="a drop of at most 0.01 (absolute, boundary included)",
         found=f"a drop of {0.9722 - row[4]:.4f}: {row[4]} instead of 0.9722 on 360 items",
         where=Location(file="submission.json", pointer="/samples/3/metrics/0"),
-        mend=(
+        fix=(
             "Submit a sample that loses less, or declare the tolerance the use case allows."
             if verdict == "fail"
             else "Add reference vectors: about 1,950 items would decide."

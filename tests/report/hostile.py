@@ -39,7 +39,7 @@ def build(text: str) -> dict[str, Any]:
                 expected=text,
                 found=text,
                 where=Location(file=text, pointer=text, element=text),
-                mend=text,
+                fix=text,
                 evidence={text: [text], "waiver": waiver},
             ),
             required=True,

@@ -24,7 +24,7 @@ def subschemas(schema, path=""):
 def test_schema_follows_the_meta_schema():
     schema = load_schema("report")
     Draft202012Validator.check_schema(schema)
-    assert schema["$id"] == "urn:nnr-conformance:schema:report:1.0"
+    assert schema["$id"] == "urn:nnr-conformance:schema:report:1.1"
 
 
 def test_every_property_is_described():

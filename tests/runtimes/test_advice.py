@@ -26,25 +26,25 @@ def refused_tflite(*names: str) -> UnsupportedError:
 
 
 def test_the_state_of_a_streaming_network_is_not_to_be_frozen() -> None:
-    mend = refused_tflite("VAR_HANDLE", "READ_VARIABLE", "ADD", "ASSIGN_VARIABLE").mend
-    assert "make the state an input and an output of the network" in mend
-    assert "freeze the variables" not in mend.lower()
+    fix = refused_tflite("VAR_HANDLE", "READ_VARIABLE", "ADD", "ASSIGN_VARIABLE").fix
+    assert "make the state an input and an output of the network" in fix
+    assert "freeze the variables" not in fix.lower()
 
 
 @pytest.mark.parametrize("name", sorted(RESOURCES))
 def test_every_resource_has_advice_of_its_kind(name: str) -> None:
-    mend = refused_tflite(name).mend
+    fix = refused_tflite(name).fix
     if name.startswith("HASHTABLE"):
-        assert "Look values up before the network" in mend
+        assert "Look values up before the network" in fix
     else:
-        assert "make the state an input and an output" in mend
+        assert "make the state an input and an output" in fix
 
 
 def refused_graph(op: str) -> str:
     node = SimpleNamespace(op=op, name="n")
     with pytest.raises(UnsupportedError) as caught:
         check_operators([("node n", node)], {"Add"}, "saved_model.pb")
-    return caught.value.mend
+    return caught.value.fix
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_operators_of_a_saved_model_are_told_how_to_do_without(op: str, said: st
 
 @pytest.mark.parametrize("name", ["RandomFlip", "RandomRotation", "MixUp", "StringLookup"])
 def test_layers_that_a_saved_model_would_not_save_are_not_sent_there(name: str) -> None:
-    mend = config._instead_of(name)
-    assert "or export it as a SavedModel" not in mend
+    fix = config._instead_of(name)
+    assert "or export it as a SavedModel" not in fix
     assert "or export it as a SavedModel" in config._instead_of("SomeOtherLayer")
 
 

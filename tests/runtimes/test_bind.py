@@ -188,7 +188,7 @@ def refusal(network, replacement) -> ConformanceError:
     with pytest.raises(ConformanceError) as caught:
         network.bind(replacement)
     assert caught.value.where.file == "model.onnx"
-    assert caught.value.mend
+    assert caught.value.fix
     return caught.value
 
 
@@ -206,7 +206,7 @@ def test_one_error_names_every_tensor_that_does_not_fit(tmp_path):
         "fc.bias is float64, the model holds float32",
         "stranger is not a parameter",
     ]
-    assert "name_map" in error.mend
+    assert "name_map" in error.fix
 
 
 @pytest.mark.parametrize("stored", ["float32", "float16", "bfloat16"])

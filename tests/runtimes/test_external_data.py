@@ -25,7 +25,7 @@ def refusal(folder, made, *names) -> ConformanceError:
     models.save(folder, made)
     with pytest.raises(ConformanceError) as caught:
         RUNTIME.open(models.source(folder, "model.onnx", *names))
-    assert caught.value.mend
+    assert caught.value.fix
     return caught.value
 
 
@@ -114,7 +114,7 @@ def test_a_file_the_model_does_not_declare_is_refused(tmp_path, location):
     assert not isinstance(error, MalformedError)
     assert error.expected == "one of w.bin"
     assert error.found == location
-    assert "List the external data file" in error.mend
+    assert "List the external data file" in error.fix
 
 
 def test_a_declared_link_out_of_the_root_is_refused(tmp_path):

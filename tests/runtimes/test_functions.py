@@ -35,7 +35,7 @@ def relu(before="p", after="q"):
 def refusal(folder, made) -> ConformanceError:
     with pytest.raises(ConformanceError) as caught:
         models.opened(folder, made)
-    assert caught.value.mend
+    assert caught.value.fix
     return caught.value
 
 
@@ -147,7 +147,7 @@ def test_a_function_that_is_not_there_is_a_custom_operator(tmp_path):
     with models.opened(tmp_path, made) as network, pytest.raises(UnsupportedError) as caught:
         network.bind()
     assert caught.value.found == "operator F0 of domain mine"
-    assert "local function mine.F0" in caught.value.mend
+    assert "local function mine.F0" in caught.value.fix
 
 
 def test_a_shared_function_with_other_attributes_is_run(tmp_path):

@@ -46,7 +46,7 @@ def refusal(folder, made) -> ConformanceError:
     assert error.where.file == "model.onnx"
     assert error.expected
     assert error.found
-    assert error.mend
+    assert error.fix
     return error
 
 
@@ -206,4 +206,4 @@ def test_a_pointer_of_git_lfs_is_named(tmp_path):
     assert isinstance(error, MalformedError)
     assert "Git LFS pointer" in error.message
     assert error.where.byte_offset == 0
-    assert "git lfs pull" in error.mend
+    assert "git lfs pull" in error.fix

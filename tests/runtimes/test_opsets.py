@@ -1,4 +1,4 @@
-"""Operator sets: what is not imported, not valid, too new or not known is named with the mend."""
+"""Operator sets: what is not imported, not valid, too new or not known is named with the fix."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def refusal(folder, made) -> ConformanceError:
         network.bind()
     assert caught.value.where.file == "model.onnx"
     assert caught.value.expected
-    assert caught.value.mend
+    assert caught.value.fix
     return caught.value
 
 
@@ -34,7 +34,7 @@ def test_a_missing_operator_set_is_named_with_the_node_that_needs_it(tmp_path, o
     assert isinstance(error, MalformedError)
     assert error.message == "No opset import for domain 'ai.onnx'"
     assert error.where.element == "node n1 (Relu)"
-    assert "opset_import of the model" in error.mend
+    assert "opset_import of the model" in error.fix
 
 
 def test_an_operator_set_may_be_called_by_either_name(tmp_path):
@@ -52,7 +52,7 @@ def test_a_function_imports_operator_sets_of_its_own(tmp_path):
     )
     error = refusal(tmp_path, made)
     assert "in function F, which uses Relu" in error.found
-    assert "opset_import of function F" in error.mend
+    assert "opset_import of function F" in error.fix
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_what_is_newer_than_the_runtime_is_unsupported(tmp_path, made, found, ex
     assert isinstance(error, UnsupportedError)
     assert error.found == found
     assert error.expected.startswith(expected)
-    assert "version_converter" in error.mend
+    assert "version_converter" in error.fix
 
 
 def test_other_messages_tell_no_version():
@@ -104,7 +104,7 @@ def test_a_custom_domain_is_named_with_the_ways_out(tmp_path):
     assert error.found == "operator Fancy of domain my.ops"
     assert "ai.onnx.ml" in error.expected
     assert "no custom operator library" in error.expected
-    assert "local function my.ops.Fancy" in error.mend
+    assert "local function my.ops.Fancy" in error.fix
 
 
 def test_a_custom_operator_in_a_branch_is_found(tmp_path):

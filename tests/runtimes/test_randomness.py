@@ -32,7 +32,7 @@ def test_network_that_throws_dice_is_not_judged(tmp_path, op):
         models.opened(tmp_path, drawing(op))
     assert caught.value.where.element == f"graph.node[0] {op} dice"
     assert op in caught.value.found
-    assert "for inference" in caught.value.mend
+    assert "for inference" in caught.value.fix
 
 
 def test_a_seed_does_not_help_because_it_goes_on_from_run_to_run(tmp_path):

@@ -24,14 +24,14 @@ def test_an_unknown_format_is_unsupported_and_the_known_are_named():
     with pytest.raises(UnsupportedError) as caught:
         runtime("no-such-format")
     assert "onnx" in caught.value.expected
-    assert "nnr_conformance.runtimes" in caught.value.mend
+    assert "nnr_conformance.runtimes" in caught.value.fix
 
 
 def test_an_entry_that_is_no_runtime_is_unsupported():
     codecs_by_mistake = Registry("console_scripts", "model format")
     with pytest.raises(UnsupportedError) as caught:
         runtime("nnr-conformance", codecs_by_mistake)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_importing_the_room_imports_no_runtime():

@@ -14,7 +14,7 @@ def runner(folder, made):
 def refusal(run, *args, **kwargs) -> ConformanceError:
     with pytest.raises(ConformanceError) as caught:
         run(*args, **kwargs)
-    assert caught.value.mend
+    assert caught.value.fix
     return caught.value
 
 
@@ -78,7 +78,7 @@ def test_scalar_inputs_and_outputs_are_run_whole(tmp_path):
     assert run.batch_size is None
     error = refusal(run.run_batched, {"x": np.zeros(())}, 1)
     assert isinstance(error, UnsupportedError)
-    assert '"batched": false' in error.mend
+    assert '"batched": false' in error.fix
 
 
 def test_arrays_that_are_not_contiguous_are_run(tmp_path):
@@ -153,7 +153,7 @@ def test_an_output_without_a_batch_axis_is_refused(tmp_path):
     error = refusal(runner(tmp_path, made).run_batched, {"x": models.floats(6, 4)}, 6)
     assert isinstance(error, UnsupportedError)
     assert "'y'" in error.message
-    assert '"batched": false' in error.mend
+    assert '"batched": false' in error.fix
 
 
 def test_an_output_whose_shape_changes_between_batches_is_refused(tmp_path):
@@ -205,7 +205,7 @@ def test_a_map_output_is_unsupported_at_opening(tmp_path):
     error = refusal(models.opened, tmp_path, made)
     assert isinstance(error, UnsupportedError)
     assert error.found == "map"
-    assert "ZipMap" in error.mend
+    assert "ZipMap" in error.fix
 
 
 def test_a_sequence_output_is_unsupported_at_opening(tmp_path):
@@ -223,7 +223,7 @@ def test_ports_of_types_numpy_lacks_are_unsupported(tmp_path, elem_type):
     made.graph.input[0].type.tensor_type.elem_type = elem_type
     error = refusal(models.opened, tmp_path, made)
     assert isinstance(error, UnsupportedError)
-    assert "Cast" in error.mend
+    assert "Cast" in error.fix
 
 
 def test_a_run_that_fails_names_the_node(tmp_path):

@@ -115,7 +115,7 @@ def refusal(folder, made) -> ConformanceError:
     error = caught.value
     assert error.where.file == "model.onnx"
     assert error.expected
-    assert error.mend
+    assert error.fix
     assert "/onnxruntime_src/" not in error.found
     assert "[ONNXRuntimeError]" not in error.found
     return error
@@ -138,7 +138,7 @@ def test_an_unknown_operator_is_unsupported_and_named(tmp_path, made, name, oper
     assert isinstance(error, UnsupportedError)
     assert error.where.element == f"node {name}"
     assert operator in error.found
-    assert "standard operators" in error.mend
+    assert "standard operators" in error.fix
 
 
 def test_an_operator_without_a_kernel_for_its_type_is_unsupported(tmp_path):
@@ -161,7 +161,7 @@ def test_an_operator_without_a_kernel_for_its_type_is_unsupported(tmp_path):
 def test_a_newer_version_of_onnx_is_unsupported(tmp_path, made):
     error = refusal(tmp_path, made)
     assert isinstance(error, UnsupportedError)
-    assert "version_converter" in error.mend
+    assert "version_converter" in error.fix
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_damage_is_named_with_its_offset(data, offset, found):
     assert error.where.element == "model"
     assert found in error.found
     assert error.expected
-    assert "Export the model again" in error.mend
+    assert "Export the model again" in error.fix
 
 
 def test_text_that_is_not_utf_8_is_malformed_at_its_byte():

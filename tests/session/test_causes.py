@@ -29,7 +29,7 @@ def test_problems_of_a_kind_are_one_that_names_all() -> None:
     assert one.message.startswith("the sample holds no tensor for the parameter 'conv1.bias', and")
     assert "3 more: conv1.weight, conv2.bias, conv2.weight" in one.message
     assert one.evidence == {"tensors": list(NAMES)}
-    assert (one.found, one.mend) == ("none", "put it")
+    assert (one.found, one.fix) == ("none", "put it")
     assert "conv2.weight: conv2.weight there" in one.expected
 
 
@@ -46,8 +46,8 @@ def test_a_prefix_is_named_once_with_its_entry(prefix: str, of_sample: bool) -> 
     side = "sample's tensors" if of_sample else "network's parameters"
     assert one.message.startswith(f"the names of the {side} begin with {prefix!r}")
     entry = f'{{"sample": "{sample[0]}", "model": "{model[0]}"}}'
-    assert f"add to name_map an entry such as {entry} for each" in one.mend
-    assert ("model.module.state_dict()" in one.mend) == (prefix == "module.")
+    assert f"add to name_map an entry such as {entry} for each" in one.fix
+    assert ("model.module.state_dict()" in one.fix) == (prefix == "module.")
     assert one.evidence == {"tensors": list(model)}
 
 

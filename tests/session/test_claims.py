@@ -68,7 +68,7 @@ def test_unsound_metadata_are_told(tiny: Path) -> None:
     tiny_submission.save(tiny, metadata)
     with pytest.raises(ConformanceError) as caught:
         measured(tiny)
-    assert "nnr-conformance check" in caught.value.mend
+    assert "nnr-conformance check" in caught.value.fix
 
 
 def test_sample_that_cannot_be_decoded_says_why(tiny: Path) -> None:
@@ -96,8 +96,8 @@ def test_sample_that_is_not_the_whole_network_says_what_is_missing(tiny: Path) -
     assert "'half' is not the whole network" in caught.value.message
     assert caught.value.where is not None
     assert (caught.value.where.file, caught.value.where.element) == ("half.safetensors", name)
-    assert f'{{"sample": "else", "model": "{name}"}}' in caught.value.mend
-    assert caught.value.mend.endswith("`nnr-conformance run` lists this and 1 more")
+    assert f'{{"sample": "else", "model": "{name}"}}' in caught.value.fix
+    assert caught.value.fix.endswith("`nnr-conformance run` lists this and 1 more")
 
 
 def test_a_common_prefix_of_the_names_is_named(tiny: Path) -> None:
@@ -109,8 +109,8 @@ def test_a_common_prefix_of_the_names_is_named(tiny: Path) -> None:
     with pytest.raises(ConformanceError) as caught:
         measured(tiny)
     assert "the names of the sample's tensors begin with 'module.'" in caught.value.message
-    assert "save model.module.state_dict()" in caught.value.mend
-    assert "more" not in caught.value.mend
+    assert "save model.module.state_dict()" in caught.value.fix
+    assert "more" not in caught.value.fix
 
 
 def test_original_that_does_not_run_is_told_instead_of_the_sample(tiny: Path) -> None:
@@ -126,7 +126,7 @@ def test_original_that_does_not_run_is_told_instead_of_the_sample(tiny: Path) ->
         measured(tiny)
     assert "does not hold the network's inputs" in caught.value.message
     assert (caught.value.expected, caught.value.found) == ("x", "y")
-    assert caught.value.mend.startswith("name the arrays like the inputs")
+    assert caught.value.fix.startswith("name the arrays like the inputs")
 
 
 def test_metric_that_cannot_be_measured_says_why(tiny: Path) -> None:
@@ -147,7 +147,7 @@ def test_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConformanceError) as caught:
         evidence_store(tmp_path / "file")
-    assert "--evidence DIR" in caught.value.mend
+    assert "--evidence DIR" in caught.value.fix
 
 
 def test_chosen_store_comes_before_the_variable(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def missing(*names: str) -> list[dict[str, Any]]:
             "message": f"no {name}",
             "expected": "w",
             "found": "none",
-            "mend": f"add {name}",
+            "fix": f"add {name}",
         }
         for name in names
     ]
@@ -195,7 +195,7 @@ def test_the_first_tensor_that_is_not_finite_is_named(tiny: Path, claims: Claims
     assert error.where is not None
     assert (error.where.file, error.where.element) == ("half.safetensors", "b")
     assert error.found == "1 values that are NaN or infinite"
-    assert "scale in the encoder" in error.mend
+    assert "scale in the encoder" in error.fix
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_sample_that_lacks_parameters_names_the_first(
     assert caught.value.message == "sample 'half' is not the whole network: no w"
     assert caught.value.where is not None
     assert caught.value.where.element == "w"
-    assert caught.value.mend == f"add w{rest}"
+    assert caught.value.fix == f"add w{rest}"
 
 
 @pytest.mark.parametrize("name", ["half", "linear"])

@@ -19,7 +19,7 @@ from conformance.test_originals import test_tolerances_notice_controls as check_
 from conformance.verdicts import MalformedError, Verdict
 from tests import tiny_submission
 
-FAILED = {"error": MalformedError("division by 0", mend="Export it again.").to_json()}
+FAILED = {"error": MalformedError("division by 0", fix="Export it again.").to_json()}
 
 OTHERWISE = {"error": MalformedError("out of range").to_json()}
 
@@ -55,7 +55,7 @@ def test_a_bound_of_half_of_what_the_weaker_control_loses_is_the_widest() -> Non
         "original 0.9; zeros 0.1 (loss 0.8); shuffled 0.5 (loss 0.4, median of 3); on 40 items; "
         "bound 0.21"
     )
-    assert 'declare "bound": 0.2 or less' in wide.mend
+    assert 'declare "bound": 0.2 or less' in wide.fix
 
 
 @pytest.mark.parametrize("bound", [0.4, 0.5, 1000.0])
@@ -125,7 +125,7 @@ def test_the_bound_that_is_advised_has_two_digits_and_is_narrow_enough(
 ) -> None:
     made = controls(0.0, reference=loss)
     (found,) = blind(made, absolute(loss))
-    assert f'declare "bound": {bound} or less' in found.mend
+    assert f'declare "bound": {bound} or less' in found.fix
     assert blind(made, absolute(float(bound))) == []
 
 
@@ -133,7 +133,7 @@ def test_the_bound_that_is_advised_has_two_digits_and_is_narrow_enough(
 def test_no_bound_is_narrow_enough_for_a_control_that_loses_nothing(bound: float) -> None:
     (found,) = blind(controls(0.1, 0.9, 0.9, 0.9), absolute(bound, inclusive=False))
     assert found.expected == "a metric that a network of shuffled parameters makes worse"
-    assert found.mend.startswith("no bound would do")
+    assert found.fix.startswith("no bound would do")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_a_relative_bound_counts_in_the_units_of_the_metric() -> None:
     assert blind(honest, Tolerance("relative", 0.1)) == []
     (found,) = blind(absurd, Tolerance("relative", 0.1))
     assert found.found.endswith("bound 30 (0.1 of the original)")
-    assert 'declare "bound": 0.046 or less' in found.mend
+    assert 'declare "bound": 0.046 or less' in found.fix
 
 
 def test_less_is_better_in_the_other_direction() -> None:
@@ -237,7 +237,7 @@ def test_a_control_without_a_value_is_undecided_and_can_be_waived(tmp_path: Path
     check_controls(judge)
     (finding,) = judge.conclude()
     assert (finding.verdict, finding.found) == (Verdict.UNDECIDED, "division by 0")
-    assert "waive" in finding.mend
+    assert "waive" in finding.fix
     waiver = Waiver(finding.check, finding.subject, finding.found, "agreed", "https://example.org")
     assert [each.verdict for each in apply_waivers([finding], [waiver])] == [Verdict.WAIVED]
 

@@ -59,7 +59,7 @@ def test_the_first_shortage_is_named() -> None:
     assert short == Shortage("classes", 2, 1)
     assert shortage_of({"counted": {"items": 1}, "least": least}) is None
     assert short.explanation == "too few classes were counted for its value to decide anything"
-    assert short.mend.startswith("submit reference vectors with at least 2 classes")
+    assert short.fix.startswith("submit reference vectors with at least 2 classes")
 
 
 def test_items_are_told_first_and_the_rest_by_name() -> None:

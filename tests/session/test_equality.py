@@ -73,4 +73,4 @@ def test_a_network_of_its_own_is_not_compared(side: int) -> None:
     name, codec = (("chain", "nnc"), ("direct", "onnx"))[side]
     assert error.message == f"sample {name!r} is a network of its own"
     assert error.found == f"codec {codec!r}"
-    assert error.mend == "name a sample of tensors in same_tensors_as"
+    assert error.fix == "name a sample of tensors in same_tensors_as"

@@ -72,15 +72,15 @@ def test_passed_alone_is_a_pass() -> None:
 
 def test_requirement_outweighs_a_pass() -> None:
     asked = judge()
-    asked.require(False, "missing", expected="1", found="0", mend="add one")
+    asked.require(False, "missing", expected="1", found="0", fix="add one")
     asked.passed("seen")
     (finding,) = asked.conclude()
-    assert (finding.verdict, finding.mend) == (Verdict.FAIL, "add one")
+    assert (finding.verdict, finding.fix) == (Verdict.FAIL, "add one")
 
 
 def test_each_cause_of_unfitting_tensors_is_a_finding() -> None:
     asked = judge()
-    entry = {"file": "s.nnc", "expected": "1", "found": "0", "mend": "add one"}
+    entry = {"file": "s.nnc", "expected": "1", "found": "0", "fix": "add one"}
     asked.require_fitting(
         {**entry, "tensor": name, "message": f"tensor {name!r} {what}"}
         for name, what in (("v", "is short"), ("w", "is short"), ("w", "is late"))
@@ -88,26 +88,26 @@ def test_each_cause_of_unfitting_tensors_is_a_finding() -> None:
     short, late = asked.conclude()
     assert short.evidence == {"tensors": ["v", "w"]}
     assert (late.verdict, late.message) == (Verdict.FAIL, "tensor 'w' is late")
-    assert (late.expected, late.found, late.mend) == ("1", "0", "add one")
+    assert (late.expected, late.found, late.fix) == ("1", "0", "add one")
     assert late.where == Location("s.nnc", element="w")
 
 
 def test_every_requirement_is_recorded() -> None:
     asked = judge()
     for condition in (True, False, False):
-        asked.require(condition, "missing", expected="1", found="0", mend="add one")
+        asked.require(condition, "missing", expected="1", found="0", fix="add one")
     assert len(asked.conclude()) == 2
 
 
 def test_error_is_added_to_what_was_found() -> None:
     asked = judge()
-    asked.require(False, "missing", expected="1", found="0", mend="add one")
+    asked.require(False, "missing", expected="1", found="0", fix="add one")
     verdicts = [finding.verdict for finding in asked.conclude(MalformedError("broken"))]
     assert verdicts == [Verdict.FAIL, Verdict.MALFORMED]
 
 
 def test_owner_of_a_case_reports_its_failure() -> None:
-    error = MalformedError("cut short", mend="send it again")
+    error = MalformedError("cut short", fix="send it again")
     with pytest.raises(MalformedError) as caught:
         judge("SAMPLE-DECODE-001", failed(error)).evidence("decode")
     assert caught.value is error
@@ -121,10 +121,10 @@ def test_other_checks_were_then_not_run() -> None:
 
 
 def test_what_was_not_run_stays_so() -> None:
-    error = NotRunError("no torch here", mend="install it")
+    error = NotRunError("no torch here", fix="install it")
     with pytest.raises(NotRunError) as caught:
         judge("SAMPLE-DIGEST-001", failed(error)).evidence("decode")
-    assert caught.value.mend == "install it"
+    assert caught.value.fix == "install it"
 
 
 def test_costs_are_those_of_fresh_evidence() -> None:
@@ -205,7 +205,7 @@ def test_a_false_value_is_to_be_declared_as_measured_and_what_is_no_number_expla
         asked.require_declared_value({"value": value})
         (finding,) = asked.conclude()
         assert finding.where == Location("submission.json", pointer="/samples/0/x/value")
-        fixes.append(finding.mend)
+        fixes.append(finding.fix)
     assert fixes[0].startswith("declare 0.25, or submit the network")
     assert fixes[1] == "find out why the metric is no finite number here"
 
@@ -231,7 +231,7 @@ def test_a_false_value_may_come_from_defaults_of_what_runs(
     asked = judge_of(subject)
     asked.require_declared_value({"value": 0.25})
     (finding,) = asked.conclude()
-    _, _, hint = finding.mend.partition("that give the declared value")
+    _, _, hint = finding.fix.partition("that give the declared value")
     assert hint.startswith(f"; {default}" if default else "")
     assert bool(hint) is bool(default)
 
@@ -329,7 +329,7 @@ def test_a_part_that_failed_is_told_by_its_own_check() -> None:
     subject = Subject("l", "tiny", sample=a_sample(), layer="l1", part=1)
     with pytest.raises(NotRunError) as caught:
         judged_as("LAYER-SIZE-001", subject, failed(CUT)).evidence_of_parts()
-    assert "LAYER-DECODE-001" in caught.value.mend
+    assert "LAYER-DECODE-001" in caught.value.fix
 
 
 def test_another_parent_is_told_by_one_check_alone() -> None:
@@ -338,7 +338,7 @@ def test_another_parent_is_told_by_one_check_alone() -> None:
     with pytest.raises(NotRunError) as caught:
         asked.require_identity({"identity": {"wrong": [{"tensor": None}]}})
     assert caught.value.expected == "UPDATE-PARENT-001 passes"
-    assert "UPDATE-PARENT-001" in caught.value.mend
+    assert "UPDATE-PARENT-001" in caught.value.fix
 
 
 def test_evidence_of_another_that_failed_is_told_by_checks_of_its_own() -> None:

@@ -52,7 +52,7 @@ def test_an_overflow_fails_where_it_is_computed(tmp_path, name):
     assert found.message == "'hh', which Mul writes, overflows in float16"
     assert found.found == "90000 on item 1, from Mul (node square)"
     assert "65520" in found.expected
-    assert "float32, or use bfloat16" in found.mend
+    assert "float32, or use bfloat16" in found.fix
 
 
 @pytest.mark.parametrize("name", SUBJECTS)

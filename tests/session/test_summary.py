@@ -36,7 +36,7 @@ def printed(*findings: Finding, required: bool = True, columns: int | None = Non
 def missing(format: str, check: str) -> Finding:
     error = NotRunError(
         f"the model format {format!r} needs a library",
-        mend=f"Run: pip install 'nnr-conformance[{format}]'",
+        fix=f"Run: pip install 'nnr-conformance[{format}]'",
     )
     return error.finding(check, "tiny/linear")
 
@@ -67,7 +67,7 @@ def test_advice_is_counted_apart_from_what_gives_the_verdict() -> None:
 
 
 def test_lines_are_broken_between_words_and_commands_are_whole() -> None:
-    long = NotRunError("m" * 10, found=" ".join(["some words"] * 20), mend="Run: pip install it")
+    long = NotRunError("m" * 10, found=" ".join(["some words"] * 20), fix="Run: pip install it")
     lines = printed(long.finding("MODEL-OPEN-001", "tiny/linear"), columns=60).splitlines()
     assert all(len(line) < 60 for line in lines if not line.startswith("  to repeat"))
     assert sum(line.startswith(" " * 12 + "some words") for line in lines) == 4

@@ -189,7 +189,7 @@ def test_unusable_file_says_where(
     assert message in caught.value.message
     assert found in caught.value.found
     assert caught.value.expected
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_missing_file_is_told(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_each_metric_that_decides_needs_a_value(folder, owner):
     assert f"for the {owner}" in finding.message
     assert "is judged by" in finding.expected
     assert finding.found == '"mse on test"'
-    assert "nnr-conformance measure DIR ID" in finding.mend
+    assert "nnr-conformance measure DIR ID" in finding.fix
 
 
 def test_one_of_several_values_is_missed():
@@ -119,7 +119,7 @@ def test_a_value_is_met_within_a_part_of_the_accepted_loss(owner, tolerance, wid
     assert pointer in refused(data)
     assert problem.check == "SUBMISSION-TOLERANCE-001"
     assert f"at most {widest:.10g}: 5% of the loss of {widest * 20:.10g}" in problem.expected
-    assert f'"tolerance": {widest:.10g} or less' in problem.mend
+    assert f'"tolerance": {widest:.10g} or less' in problem.fix
 
 
 def test_the_tightest_tolerance_in_use_counts_and_others_do_not():
@@ -146,7 +146,7 @@ def test_the_tolerance_that_holds_where_none_is_declared_may_be_too_wide():
     data = judged_by(valid(), bound=1e-6)
     problem = refused(data)[f"{OWNERS['layer']}/0"]
     assert problem.found == "1e-06, which holds where none is declared"
-    assert '"tolerance": 5e-08 or less' in problem.mend
+    assert '"tolerance": 5e-08 or less' in problem.fix
 
 
 def test_a_tolerance_as_a_message_writes_it_is_accepted():

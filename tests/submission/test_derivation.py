@@ -1,4 +1,4 @@
-"""Updates and merges that cannot be evaluated: each is told at its place, with what mends it."""
+"""Updates and merges that cannot be evaluated: each is told at its place, with what fixes it."""
 
 import pytest
 from hypothesis import given, settings
@@ -309,13 +309,13 @@ DEFECTS = {
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_each_defect_is_one_finding_at_its_place(folder, name):
-    change, pointer, message, expected, found, mend = DEFECTS[name]
+    change, pointer, message, expected, found, fix = DEFECTS[name]
     finding = defect(folder, change)
     assert finding.where.pointer == pointer
     assert message in finding.message
     assert expected in finding.expected
     assert found in finding.found
-    assert mend in finding.mend
+    assert fix in finding.fix
     assert "N17934" in finding.clause
 
 
@@ -334,12 +334,12 @@ def test_an_update_of_a_sample_that_is_not_there_is_told_by_the_references(folde
     finding = only(load_changed(folder, lambda data: update(data, "a", "int9") and None))
     assert finding.check == "SUBMISSION-REFERENCE-001"
     assert finding.where.pointer == f"{NEXT}/update_of/sample"
-    assert "int8" in finding.mend
+    assert "int8" in finding.fix
 
 
 def test_a_parent_in_another_submission_has_to_be_copied(folder):
     finding = only(load_changed(folder, lambda data: update(data, "a", "digits/base") and None))
-    assert "copy the other one into it" in finding.mend
+    assert "copy the other one into it" in finding.fix
 
 
 # --- Rings
@@ -362,7 +362,7 @@ def test_a_ring_is_one_finding_that_names_it(folder, length):
     assert told[0] == told[-1]
     assert set(told) == set(names[:20])
     assert "begins with a whole network or the original" in finding.expected
-    assert "true parent" in finding.mend
+    assert "true parent" in finding.fix
 
 
 @pytest.mark.parametrize("place", [0, -1])

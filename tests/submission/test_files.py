@@ -65,7 +65,7 @@ def test_a_missing_file(folder):
     assert finding.found == "no such file"
     assert finding.where.pointer == PATH
     assert finding.clause == "Submission format 1.0 §files"
-    assert "Add the file" in finding.mend
+    assert "Add the file" in finding.fix
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ def test_a_renamed_file_is_one_problem(folder, change):
     change(folder)
     finding = only(load(folder))
     assert finding.check == "SUBMISSION-FILE-001"
-    assert "Is it " in finding.mend
+    assert "Is it " in finding.fix
 
 
 def test_a_misspelt_path_is_one_problem(folder):
     finding = only(load_changed(folder, lambda data: put(data, PATH, "samples/int88.npz")))
-    assert f'Is it "{FILE}"?' in finding.mend
+    assert f'Is it "{FILE}"?' in finding.fix
 
 
 def test_a_missing_file_that_is_listed_twice_is_one_problem(folder):
@@ -112,13 +112,13 @@ UNSAFE = [
 ]
 
 
-@pytest.mark.parametrize(("path", "message", "mend"), UNSAFE)
-def test_an_unsafe_path(folder, path, message, mend):
+@pytest.mark.parametrize(("path", "message", "fix"), UNSAFE)
+def test_an_unsafe_path(folder, path, message, fix):
     finding = only(load_changed(folder, lambda data: put(data, PATH, path)))
     assert finding.check == "SUBMISSION-FILE-001"
     assert message in finding.message
     assert finding.found == path
-    assert mend in finding.mend
+    assert fix in finding.fix
     assert finding.where.pointer == PATH
 
 
@@ -147,7 +147,7 @@ def test_a_symbolic_link_that_leads_out(folder):
     finding = only(load(folder))
     assert finding.check == "SUBMISSION-FILE-001"
     assert "leads through a symbolic link" in finding.message
-    assert "plain copy" in finding.mend
+    assert "plain copy" in finding.fix
 
 
 def test_a_symbolic_link_that_stays_inside_is_refused_as_well(folder):
@@ -199,7 +199,7 @@ def test_another_size(folder):
     assert finding.expected == "4 bytes"
     assert finding.found == "13 bytes"
     assert finding.where.pointer == "/samples/0/files/0/size"
-    assert "check --fix" in finding.mend
+    assert "check --fix" in finding.fix
 
 
 def test_another_content(folder):
@@ -254,7 +254,7 @@ def test_an_unlisted_file(folder):
     finding = only(load(folder))
     assert finding.check == "SUBMISSION-FILE-004"
     assert finding.where.file == "samples/notes.txt"
-    assert "associated_files" in finding.mend
+    assert "associated_files" in finding.fix
 
 
 def test_an_unlisted_folder_is_one_problem(folder):
@@ -381,5 +381,5 @@ def test_a_listed_file_of_version_control_is_refused_unopened(folder, path):
     finding = only(loaded)
     assert finding.check == "SUBMISSION-FILE-001"
     assert "version control" in finding.message
-    assert "Copy the file to another place" in finding.mend
+    assert "Copy the file to another place" in finding.fix
     assert path not in loaded.files

@@ -61,7 +61,7 @@ def check(folder):
     for finding in loaded.problems:
         assert finding.message
         assert finding.expected
-        assert finding.mend
+        assert finding.fix
         json.dumps(finding.to_json())
         str(finding).encode()
     return loaded

@@ -242,14 +242,14 @@ DEFECTS = {
 
 @pytest.mark.parametrize("name", DEFECTS)
 def test_each_defect_is_one_finding_at_its_place(folder, name):
-    change, pointer, message, expected, found, mend = DEFECTS[name]
+    change, pointer, message, expected, found, fix = DEFECTS[name]
     finding = only(load_changed(folder, change))
     assert finding.check == (CLAIM if "value" in name else CHECK)
     assert finding.where.pointer == pointer
     assert message in finding.message
     assert expected in finding.expected
     assert found in finding.found
-    assert mend in finding.mend
+    assert fix in finding.fix
 
 
 def test_files_and_units_in_one_layer_are_told(folder):
@@ -291,5 +291,5 @@ def test_more_layers_than_there_may_be_are_told(folder):
     assert finding.check == "SUBMISSION-SCHEMA-001"
     assert finding.message == "layers has too many entries"
     assert (finding.expected, finding.found) == ("at most 100 entries", "101 entries")
-    assert finding.mend == "Give at most 100 entries."
+    assert finding.fix == "Give at most 100 entries."
     assert finding.where.pointer == f"{AT}/layers"

@@ -29,7 +29,7 @@ def only(loaded):
     assert len(loaded.problems) == 1, "\n".join(map(str, loaded.problems))
     finding = loaded.problems[0]
     assert finding.verdict is Verdict.FAIL
-    for text in (finding.clause, finding.message, finding.expected, finding.found, finding.mend):
+    for text in (finding.clause, finding.message, finding.expected, finding.found, finding.fix):
         assert text.strip()
     assert finding.where.file
     if finding.where.pointer is not None:
@@ -109,7 +109,7 @@ def test_a_missing_key(folder, pointer, message, clause):
     assert finding.where.pointer == pointer.rpartition("/")[0]
     assert message in finding.message
     assert clause in finding.clause
-    assert "Add " in finding.mend
+    assert "Add " in finding.fix
 
 
 VALUES = [
@@ -256,18 +256,18 @@ VALUES = [
 
 
 @pytest.mark.parametrize(
-    ("pointer", "value", "message", "expected", "found", "mend"),
+    ("pointer", "value", "message", "expected", "found", "fix"),
     [row[1:] for row in VALUES],
     ids=[f"{row[0]}{row[1].replace('/', '-')}-{number}" for number, row in enumerate(VALUES)],
 )
-def test_a_value_that_the_schema_refuses(folder, pointer, value, message, expected, found, mend):
+def test_a_value_that_the_schema_refuses(folder, pointer, value, message, expected, found, fix):
     finding = only(load_changed(folder, lambda data: put(data, pointer, value)))
     assert finding.check == SCHEMA
     assert finding.where.pointer == pointer
     assert message in finding.message
     assert expected in finding.expected
     assert found in finding.found
-    assert mend in finding.mend
+    assert fix in finding.fix
 
 
 def test_the_place_of_a_value_is_its_first_character(folder):
@@ -301,7 +301,7 @@ def test_a_misspelt_key(folder, pointer, wrong, right):
     assert f'"{wrong}" is not a key of' in finding.message
     assert finding.message.endswith(f", but {right!r} is")
     assert finding.expected == f"the key {right!r}"
-    assert f"Did you mean {right!r}?" in finding.mend
+    assert f"Did you mean {right!r}?" in finding.fix
     lines = (folder / "submission.json").read_text().splitlines()
     assert lines[finding.where.line - 1][finding.where.column - 1 :].startswith(f'"{wrong}"')
 
@@ -309,8 +309,8 @@ def test_a_misspelt_key(folder, pointer, wrong, right):
 def test_a_key_that_is_near_nothing(folder):
     finding = only(load_changed(folder, lambda data: put(data, "/samples/0/qqq", 1)))
     assert '"qqq" is not a key of sample "int8"' in finding.message
-    assert "Remove it" in finding.mend
-    assert "x_" in finding.mend
+    assert "Remove it" in finding.fix
+    assert "x_" in finding.fix
 
 
 def test_two_unknown_keys_are_two_findings(folder):
@@ -409,12 +409,12 @@ def test_a_dangling_reference(folder, pointer, section):
     assert finding.where.pointer == pointer
     assert f'{section} has no entry with the id "nothing-such"' in finding.message
     assert f"ids of {section}: " in finding.expected
-    assert section in finding.mend
+    assert section in finding.fix
 
 
 def test_a_reference_that_is_misspelt_is_offered_the_nearest_id(folder):
     finding = only(load_changed(folder, lambda data: put(data, "/vectors/0/dataset", "testdata")))
-    assert finding.mend == 'Did you mean "test-data"?'
+    assert finding.fix == 'Did you mean "test-data"?'
 
 
 @pytest.mark.parametrize(
@@ -457,7 +457,7 @@ def test_vectors_do_not_equal_those_of_the_same_model(folder):
     assert finding.where.pointer == "/vectors/0/equivalent_to/vectors"
     assert "another model" in finding.expected
     assert 'whose model is "net" as well' in finding.found
-    assert "remove equivalent_to" in finding.mend
+    assert "remove equivalent_to" in finding.fix
 
 
 def test_vectors_that_name_the_wrong_model_are_one_problem(folder):
@@ -496,7 +496,7 @@ def test_spdx_expressions(folder, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "message", "mend"),
+    ("text", "message", "fix"),
     [
         ("CC-BY4.0", 'SPDX does not list: "CC-BY4.0"', "Did you mean CC-BY-4.0?"),
         ("my own terms", 'does not list: "my own terms"', "LicenseRef-NAME"),
@@ -509,12 +509,12 @@ def test_spdx_expressions(folder, text):
     ],
 )
 @pytest.mark.parametrize("pointer", ["/license", "/datasets/1/license"])
-def test_licences_that_are_not_spdx(folder, pointer, text, message, mend):
+def test_licences_that_are_not_spdx(folder, pointer, text, message, fix):
     finding = only(load_changed(folder, lambda data: put(data, pointer, text)))
     assert finding.check == LICENSE
     assert finding.where.pointer == pointer
     assert message in finding.message
-    assert mend in finding.mend
+    assert fix in finding.fix
     assert finding.found == json.dumps(text, ensure_ascii=False)
 
 

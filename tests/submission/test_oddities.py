@@ -42,7 +42,7 @@ def test_training_data_that_is_test_data(folder, change, same, also):
     assert found.found.endswith(f"have one {same}")
     assert found.where.pointer == "/models/0/training_data"
     assert found.evidence["also_at"] == also
-    assert "split" in found.mend
+    assert "split" in found.fix
 
 
 @pytest.mark.parametrize(

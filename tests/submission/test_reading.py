@@ -16,7 +16,7 @@ def refusal(folder, limits=None):
     assert error.message
     assert error.expected
     assert error.found
-    assert error.mend
+    assert error.fix
     return error
 
 
@@ -41,7 +41,7 @@ def test_a_file_instead_of_a_folder(folder):
 def test_a_folder_without_metadata(tmp_path):
     error = refusal(tmp_path)
     assert error.message == "submission.json is missing"
-    assert "nnr-conformance init" in error.mend
+    assert "nnr-conformance init" in error.fix
 
 
 def test_metadata_that_are_a_link(folder, tmp_path):

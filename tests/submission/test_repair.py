@@ -1,4 +1,4 @@
-"""Mechanical fields are mended, and nothing else is touched."""
+"""Mechanical fields are fixed, and nothing else is touched."""
 
 import json
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_size_digest_and_compressed_size_are_mended(changed):
 
 def test_the_diff_shows_each_change(changed):
     diff = plan_repairs(changed).diff
-    assert "--- submission.json\n+++ submission.json (mended)\n" in diff
+    assert "--- submission.json\n+++ submission.json (fixed)\n" in diff
     assert '"compressed_size": 11' in diff
     removed = [line for line in diff.splitlines() if line.startswith("-") and line[1] != "-"]
     added = [line for line in diff.splitlines() if line.startswith("+") and line[1] != "+"]
@@ -259,7 +259,7 @@ def test_a_repeated_key_is_refused(folder):
     with pytest.raises(ConformanceError, match="a key twice") as caught:
         plan_repairs(folder)
     assert caught.value.where.pointer == "/id"
-    assert "Delete or rename" in caught.value.mend
+    assert "Delete or rename" in caught.value.fix
 
 
 def test_metadata_that_changed_meanwhile_are_not_overwritten(changed):
@@ -267,6 +267,6 @@ def test_metadata_that_changed_meanwhile_are_not_overwritten(changed):
     builder.write_metadata(changed, {"new": "work"})
     with pytest.raises(ConformanceError, match="has changed meanwhile") as caught:
         apply(repairs)
-    assert caught.value.mend == "Run the command again."
+    assert caught.value.fix == "Run the command again."
     assert json.loads(text_of(changed)) == {"new": "work"}
     assert not (changed / "submission.json.bak").exists()

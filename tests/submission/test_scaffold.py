@@ -164,7 +164,7 @@ def test_a_folder_with_files_is_refused(tmp_path, sources):
     with pytest.raises(ConformanceError, match="is not an empty folder") as caught:
         start(tmp_path / "new", sources)
     assert caught.value.found == "a folder with files"
-    assert "another folder" in caught.value.mend
+    assert "another folder" in caught.value.fix
     assert [each.name for each in (tmp_path / "new").iterdir()] == ["precious"]
 
 
@@ -198,4 +198,4 @@ def test_external_data_outside_the_models_folder_are_refused(tmp_path, sources):
     (tmp_path / "far.data").write_bytes(b"x")
     with pytest.raises(ConformanceError, match="outside the folder of the network") as caught:
         start(tmp_path / "new", sources, external_data=[tmp_path / "far.data"])
-    assert "beside it" in caught.value.mend
+    assert "beside it" in caught.value.fix

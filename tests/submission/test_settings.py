@@ -26,7 +26,7 @@ def test_a_file_of_settings_is_refused_and_not_called_unlisted(folder, name):
     assert finding.where.file == name
     assert "top of the folder" in finding.expected
     assert name in finding.found
-    assert "Move it into a subfolder or an archive" in finding.mend
+    assert "Move it into a subfolder or an archive" in finding.fix
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,7 +65,7 @@ def test_it_is_not_offered_as_the_file_that_a_listing_means(folder):
     (folder / "README.txt").rename(folder / "setup.py")
     found = {finding.message: finding for finding in load(folder).problems}
     assert len(found) == 2
-    assert not any("Is it" in finding.mend for finding in found.values())
+    assert not any("Is it" in finding.fix for finding in found.values())
 
 
 def test_in_a_subfolder_it_is_a_file_like_any_other(folder):
@@ -108,7 +108,7 @@ def test_what_python_would_import_is_advice_and_no_failure(folder, files, named)
     assert advice.check == "SUBMISSION-FILE-005"
     assert all(f'"{name}"' in advice.found for name in named)
     assert advice.where.file == named[0]
-    assert "subfolder" in advice.mend
+    assert "subfolder" in advice.fix
 
 
 @pytest.mark.parametrize("name", ["scripts/run.py", "notes.python", "data/x/__init__.py", "py"])

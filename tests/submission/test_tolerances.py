@@ -41,7 +41,7 @@ def test_a_tolerance_relative_to_zero(folder):
     assert finding.check == "SUBMISSION-TOLERANCE-001"
     assert finding.where.pointer == OF_METRIC
     assert finding.evidence["also_at"] == ["/models/0/metric_values/0"]
-    assert "absolute" in finding.mend
+    assert "absolute" in finding.fix
     assert loaded.submission is not None
 
 

@@ -53,5 +53,5 @@ def test_broken_rule_fails_with_place_and_command(judge_folders: Runner, tiny: P
     (finding,) = [f for f in run.report()["findings"] if f["verdict"] == "fail"]
     assert finding["where"]["file"] == "stream.nnc"
     assert finding["where"]["byte_offset"] == 8
-    assert "nnr-conformance nnc inspect stream.nnc --unit 1" in finding["mend"]
+    assert "nnr-conformance nnc inspect stream.nnc --unit 1" in finding["fix"]
     assert finding["evidence"]["rule"].startswith("NNC-")

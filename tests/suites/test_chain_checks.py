@@ -94,7 +94,7 @@ def test_no_parent_named_passes_and_says_so(chain: TinyChain) -> None:
     finding = only(chain, "UPDATE-PARENT-001", "u")
     assert finding.verdict is Verdict.PASS
     assert finding.message.startswith("0 of 1 places")
-    assert "the wrong turns tell" in finding.found
+    assert "the misapplied updates tell" in finding.found
 
 
 def test_another_parent_fails_and_the_rest_is_not_run(chain: TinyChain) -> None:
@@ -106,11 +106,11 @@ def test_another_parent_fails_and_the_rest_is_not_run(chain: TinyChain) -> None:
     assert finding.where is not None
     assert (finding.where.file, finding.where.element) == ("b-0.safetensors", "nnr_parent")
     assert finding.evidence == {"wrong": 1}
-    assert "update_of" in finding.mend
+    assert "update_of" in finding.fix
     for check in ("UPDATE-STEP-001", "UPDATE-BASE-001"):
         later = only(chain, check, "b")
         assert later.verdict is Verdict.NOT_RUN
-        assert "UPDATE-PARENT-001" in later.mend
+        assert "UPDATE-PARENT-001" in later.fix
     assert only(chain, "SAMPLE-DECODE-001", "b").verdict is Verdict.NOT_RUN
     assert only(chain, "UPDATE-MERGE-001", "m").verdict is Verdict.NOT_RUN
 
@@ -181,7 +181,7 @@ def test_a_damaged_step_is_malformed_there_and_not_run_elsewhere(chain: TinyChai
     ):
         finding = only(chain, check, subject)
         assert finding.verdict is Verdict.NOT_RUN, (check, subject)
-        assert finding.mend
+        assert finding.fix
 
 
 def test_the_base_is_left_alone(chain: TinyChain) -> None:
@@ -202,7 +202,7 @@ def test_a_codec_that_writes_into_its_base_fails(
     finding = only(chain, "UPDATE-BASE-001", "b")
     assert (finding.verdict, finding.found) == (Verdict.FAIL, "mine")
     assert finding.message == "decoding the update altered its base"
-    assert "authors of the codec" in finding.mend
+    assert "authors of the codec" in finding.fix
     assert only(chain, "UPDATE-STEP-001", "b").verdict is Verdict.PASS
 
 
@@ -248,13 +248,13 @@ def test_one_bit_that_differs_is_told_with_its_tensor(chain: TinyChain) -> None:
     assert finding.expected.startswith("float32[3], sha256 ")
     assert finding.where is not None
     assert finding.where.element == "fc.bias"
-    assert "remove same_tensors_as" in finding.mend
+    assert "remove same_tensors_as" in finding.fix
 
 
 # --- UPDATE-MUTATION-001
 
 
-def test_wrong_turns_that_nothing_notices_are_findings_that_do_not_count(
+def test_misapplied_updates_that_nothing_notices_are_findings_that_do_not_count(
     chain: TinyChain,
 ) -> None:
     chain.whole()
@@ -270,10 +270,10 @@ def test_wrong_turns_that_nothing_notices_are_findings_that_do_not_count(
         "detected_by": None,
         "same_tensors": False,
     }
-    assert "nnr_parent" in found[0].mend
+    assert "nnr_parent" in found[0].fix
 
 
-def test_a_wrong_turn_that_is_noticed_passes_and_tells_by_what(chain: TinyChain) -> None:
+def test_a_misapplied_update_that_is_noticed_passes_and_tells_by_what(chain: TinyChain) -> None:
     chain.whole()
     chain.update("u")
     finding = only(chain, "UPDATE-MUTATION-001", "u/wrong-parent")
@@ -387,8 +387,8 @@ def test_what_does_not_fit_is_told_of_the_layer(
     )
     finding = only(chain, "LAYER-DECODE-001", "layers/l1")
     assert message in finding.message
-    assert finding.mend.startswith(f"{'write' if tensor.ndim > 1 else 'decode'} the ")
-    assert ("difference" in finding.mend) is (mode == "add")
+    assert finding.fix.startswith(f"{'write' if tensor.ndim > 1 else 'decode'} the ")
+    assert ("difference" in finding.fix) is (mode == "add")
 
 
 def test_values_that_are_not_finite_are_in_the_file_of_their_layer(chain: TinyChain) -> None:
@@ -468,7 +468,7 @@ def test_units_in_no_layer_fail(chain: TinyChain) -> None:
     finding = only(chain, "LAYER-BASE-001", "units")
     assert finding.verdict is Verdict.FAIL
     assert finding.message == "the layers are not the whole sample"
-    assert finding.mend == "give every unit (0 to 6) to a layer"
+    assert finding.fix == "give every unit (0 to 6) to a layer"
 
 
 def test_a_base_without_its_parameter_sets_is_told(chain: TinyChain) -> None:

@@ -170,13 +170,13 @@ def test_updates_and_merges_have_no_ratios_in_the_report(
     assert all(value is not None for value in ratios["layers"])
 
 
-def test_wrong_turns_that_nothing_notices_fail_no_run(
+def test_misapplied_updates_that_nothing_notices_fail_no_run(
     chain: TinyChain, judge_folders: Runner
 ) -> None:
     chain.whole()
     chain.update("a", named=False)
     chain.update("b", "a", named=False)
-    run = judge_folders(chain.save(), options=["-k", "wrong_turn"])
+    run = judge_folders(chain.save(), options=["-k", "misapplied_update"])
     report = run.reports / "tiny" / "selected" / "report.json"
     findings = json.loads(report.read_text("utf-8"))["findings"]
     unnoticed = [

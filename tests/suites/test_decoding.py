@@ -25,7 +25,7 @@ VIOLATION = {
     "expected": "0",
     "found": "1",
     "where": {"file": "half.bin", "byte_offset": 8},
-    "mend": "write 0",
+    "fix": "write 0",
     "command": "nnc inspect half.bin",
 }
 MISFIT = {
@@ -34,7 +34,7 @@ MISFIT = {
     "message": "tensor 'a' has a different shape",
     "expected": "[3]",
     "found": "[4]",
-    "mend": "transpose it",
+    "fix": "transpose it",
 }
 A, B = ({"sha256": digest, "non_finite": 0} for digest in ("aa", "bb"))
 OPTIONAL = {**A, "optional": True}
@@ -132,7 +132,7 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             expected="0",
             found="1",
             where=Location("half.bin", byte_offset=8),
-            mend="write 0; `nnc inspect half.bin`",
+            fix="write 0; `nnc inspect half.bin`",
             evidence={"rule": "NNC-1", "text": "what it says"},
         ),
         case("complete", "SAMPLE-TENSORS-001", SAMPLE, decoded()),
@@ -174,7 +174,7 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             "fail",
             expected="the digests of 2 tensors as they are decoded",
             where=DIGESTS,
-            mend="`nnr-conformance measure DIR half`",
+            fix="`nnr-conformance measure DIR half`",
         ),
         case(
             "one-digest-is-not-claimed",
@@ -240,7 +240,7 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             expected="801, as claimed",
             found="800, from 1600 bytes of the original and 800 bytes of the sample",
             where=Location(JSON, "/samples/0/claims/compressed_size"),
-            mend="claim 800",
+            fix="claim 800",
         ),
         case(
             "another-factor",
@@ -248,7 +248,7 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             with_claims(Claims(800, 2.02, None, (), {})),
             {},
             "fail",
-            mend="claim 2; the factor is original size / compressed size",
+            fix="claim 2; the factor is original size / compressed size",
         ),
         case(
             "another-percentage",
@@ -256,7 +256,7 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             with_claims(Claims(800, None, 49.7, (), {})),
             {},
             "fail",
-            mend="claim 50; the percentage is compressed size / original size * 100",
+            fix="claim 50; the percentage is compressed size / original size * 100",
         ),
         case("features", "SAMPLE-FEATURES-001", SAMPLE, decoded(), found="float16, sparse"),
         case(
@@ -275,7 +275,7 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             expected="declared: float16, int8, sparse",
             found="in the file: float16, sparse",
             where=FEATURES,
-            mend="remove 'int8', or",
+            fix="remove 'int8', or",
         ),
         case(
             "no-feature-declared",
@@ -285,7 +285,7 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             "fail",
             message="features 'float16', 'sparse' are not declared but in the sample",
             expected="declared: none",
-            mend="add 'float16', 'sparse', or",
+            fix="add 'float16', 'sparse', or",
         ),
         case(
             "other-features",
@@ -293,7 +293,7 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             with_features("int8"),
             decoded(features=["float16"]),
             "fail",
-            mend="remove 'int8' and add 'float16', or",
+            fix="remove 'int8' and add 'float16', or",
         ),
         case(
             "no-feature-in-the-file",

@@ -53,7 +53,7 @@ def test_a_fitted_classifier_passes_with_advice(
     assert found[LIKENESS].found.startswith("fc.weight: correlation ")
     assert found[LIKENESS].where.element == "fc.weight"
     assert "sample 1, " in found[BETTER].found
-    assert "targets" in found[BETTER].mend
+    assert "targets" in found[BETTER].fix
 
 
 def test_nothing_is_odd_about_a_network_that_was_trained_further(

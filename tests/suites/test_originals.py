@@ -110,7 +110,7 @@ TO_WRITE = "remove them from the network"
             "fail",
             found="w1, w2",
             where=replace(PLACE, element="w1"),
-            mend=TO_WRITE,
+            fix=TO_WRITE,
         ),
         case(
             "eight-unused-parameters",
@@ -127,7 +127,7 @@ TO_WRITE = "remove them from the network"
             opened(unused_parameters=names(9), unused_fix="save it so"),
             "fail",
             found="w1, w2, w3, w4, w5, w6, w7, w8, and 1 more",
-            mend="save it so",
+            fix="save it so",
         ),
         case("filled", "MODEL-FILES-001", of_size(2 * 84 + 16 + ROOM), opened()),
         case(
@@ -152,7 +152,7 @@ TO_WRITE = "remove them from the network"
             "the network uses",
             found="4196 bytes; 9 bytes in net.0 (gap 0); 8 bytes in net.1 (gap 1)",
             where=Location("net.0", element="gap 0"),
-            mend="as the size of the original; close it",
+            fix="as the size of the original; close it",
         ),
         case(
             "unread-in-many-pieces",
@@ -211,7 +211,7 @@ TO_WRITE = "remove them from the network"
             "fail",
             expected="20 parameters, as declared",
             where=Location(JSON, "/models/0/parameter_count"),
-            mend="parameter_count to 21 (up to 27, all stored elements, is accepted), or",
+            fix="parameter_count to 21 (up to 27, all stored elements, is accepted), or",
         ),
         case("one-too-many", "MODEL-PARAMETERS-001", counted(28), opened(), "fail"),
         case(
@@ -220,7 +220,7 @@ TO_WRITE = "remove them from the network"
             counted(20),
             opened(counts={"parameters": 21, "scalars": 0, "topology": 0}),
             "fail",
-            mend="parameter_count to 21, or",
+            fix="parameter_count to 21, or",
         ),
         case("replaceable", "MODEL-REPLACE-001", MODEL, opened(), message="21"),
         case(
@@ -370,7 +370,7 @@ def controlled(
             expected="|measured - declared| <= 0.1 + 0.25·|declared|",
             found="1 of 120 values differ by more, the largest difference is 0.5",
             where=Location("y.npz", element="y[3, 1]"),
-            mend="ORT_ENABLE_BASIC",
+            fix="ORT_ENABLE_BASIC",
         ),
         case(
             "widest-as-a-message-writes-it",
@@ -393,7 +393,7 @@ def controlled(
             "fail",
             found="0.1",
             where=Location(JSON, "/vectors/0/output_tolerance/atol"),
-            mend="0.05 or less",
+            fix="0.05 or less",
         ),
         case("compared-by-equality", "MODEL-OUTPUT-001", RUN, ran(widest_atol={"y": None})),
         case(

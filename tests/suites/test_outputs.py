@@ -47,7 +47,7 @@ def test_atol_is_bounded_by_what_was_measured(tiny: Path, batched: bool) -> None
     assert "'logits'" in outside.message
     stated = outside.expected.removeprefix("atol at most ").partition(":")[0]
     assert float(stated) == pytest.approx(widest, rel=1e-5)
-    assert "or less" in outside.mend
+    assert "or less" in outside.fix
 
 
 @pytest.mark.parametrize("declared", ["zero", "outlier"])
@@ -113,7 +113,7 @@ def test_outputs_that_matter_are_declared(
     assert finding.verdict is (Verdict.FAIL if missed else Verdict.PASS)
     if missed:
         assert finding.where.pointer == "/vectors/0/shards"
-        assert "outputs of every shard" in finding.mend
+        assert "outputs of every shard" in finding.fix
         for each in missed:
             assert each in finding.found
             assert each.partition(" ")[0] in finding.message

@@ -218,7 +218,7 @@ def test_check_that_breaks_down_is_an_error(
     finding = run_broken(judge_folders, tiny, tmp_path, program)
     assert finding["message"] == "the check itself broke down"
     assert found in finding["found"]
-    assert "defect of the tool" in finding["mend"]
+    assert "defect of the tool" in finding["fix"]
 
 
 def test_check_that_says_nothing_is_an_error(

@@ -110,7 +110,7 @@ def test_wrong_ratio_is_explained(
     findings = judge_folders(folder).report()["findings"]
     (finding,) = [finding for finding in findings if finding["verdict"] == "fail"]
     assert finding["check"] == "SAMPLE-SIZE-001"
-    assert meaning in finding["mend"]
+    assert meaning in finding["fix"]
 
 
 def test_stopping_at_the_first_failure_says_so(judge_folders: Runner, tiny: Path) -> None:
@@ -328,11 +328,11 @@ def test_outputs_and_values_of_other_settings_name_the_setting(
             value["value"] += 5
 
     findings = judge_folders(edit(tiny, move)).report()["findings"]
-    failed = {f["check"]: f["mend"] for f in findings if f["verdict"] == "fail"}
+    failed = {f["check"]: f["fix"] for f in findings if f["verdict"] == "fail"}
     assert {"METRIC-CLAIM-001", "MODEL-METRIC-001"} <= failed.keys()
-    for mend in failed.values():
-        assert "ORT_ENABLE_BASIC" in mend
-        assert "session.disable_quant_qdq" in mend
+    for fix in failed.values():
+        assert "ORT_ENABLE_BASIC" in fix
+        assert "session.disable_quant_qdq" in fix
 
 
 def test_many_undeclared_features_are_one_finding(judge_folders: Runner, tiny: Path) -> None:
@@ -345,7 +345,7 @@ def test_many_undeclared_features_are_one_finding(judge_folders: Runner, tiny: P
         "features 'int8', 'zstd' are declared but not in the sample; "
         "features 'float16', 'format:safetensors' are not declared but in the sample"
     )
-    assert finding["mend"].startswith("remove 'int8', 'zstd' and add 'float16', 'format:safe")
+    assert finding["fix"].startswith("remove 'int8', 'zstd' and add 'float16', 'format:safe")
 
 
 def test_sample_without_any_digest_is_told_once(judge_folders: Runner, tiny: Path) -> None:
@@ -358,7 +358,7 @@ def test_sample_without_any_digest_is_told_once(judge_folders: Runner, tiny: Pat
     assert finding["message"] == "no digest of any tensor is claimed"
     assert finding["where"]["pointer"] == "/samples/0/claims/tensor_digests"
     assert (finding["expected"][:11], finding["found"]) == ("the digests", "none")
-    assert "`nnr-conformance measure DIR half`" in finding["mend"]
+    assert "`nnr-conformance measure DIR half`" in finding["fix"]
 
 
 def test_tensor_without_a_digest_is_named(judge_folders: Runner, tiny: Path) -> None:

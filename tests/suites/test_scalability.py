@@ -49,7 +49,7 @@ MISFIT = {
     "message": "tensor 'a' has a different shape",
     "expected": "[3]",
     "found": "[4]",
-    "mend": "transpose it",
+    "fix": "transpose it",
 }
 LAYERING = {"differing": [], "altered": [], "behind": None, "size": 900, "units": 0, "tensors": 2}
 
@@ -211,7 +211,7 @@ def access(*rows: dict[str, Any]) -> dict[str, Any]:
             expected="900 bytes in all layers",
             found="899 bytes",
             where=Location(JSON, "/samples/0/layers"),
-            mend="every file",
+            fix="every file",
         ),
         case(
             "one-unit-in-no-layer",
@@ -219,7 +219,7 @@ def access(*rows: dict[str, Any]) -> dict[str, Any]:
             WHOLE,
             layering(size=899, units=4),
             "fail",
-            mend="every unit (0 to 3)",
+            fix="every unit (0 to 3)",
         ),
         case(
             "sizes",
@@ -238,7 +238,7 @@ def access(*rows: dict[str, Any]) -> dict[str, Any]:
             expected="900, as claimed",
             found="901",
             where=Location(JSON, "/samples/0/layers/1/claims/cumulative_size"),
-            mend="claim 901",
+            fix="claim 901",
         ),
         case(
             "one-byte-moved",

@@ -40,7 +40,7 @@ MISFIT = {
     "message": "tensor 'a' has a different shape",
     "expected": "[3]",
     "found": "[4]",
-    "mend": "transpose it",
+    "fix": "transpose it",
 }
 
 
@@ -180,7 +180,7 @@ MUTATION = "UPDATE-MUTATION-001"
             expected="900, as claimed",
             found="899 bytes",
             where=Location(JSON, "/samples/1/claims/cumulative_size"),
-            mend="claim 899",
+            fix="claim 899",
         ),
         case("equal", "UPDATE-EQUAL-001", EQUAL, both("aa", "aa"), message="'direct'"),
         case(

@@ -216,7 +216,7 @@ def test_what_is_wrong_is_explained(tmp_path: Path, case: tuple[bytes, str, str,
     assert message in error.message
     assert expected in error.expected
     assert found in error.found
-    assert error.mend
+    assert error.fix
     assert error.where is not None
     assert error.where.file == "shown/a.npz"
 
@@ -261,7 +261,7 @@ def test_what_may_be_right_is_unsupported(tmp_path: Path, case: tuple[bytes, str
         reopened(tmp_path / "a.npz")
     assert message in caught.value.message
     assert found in caught.value.found
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_a_wrong_crc_is_noticed(tmp_path: Path) -> None:

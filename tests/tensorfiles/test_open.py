@@ -42,7 +42,7 @@ def test_a_missing_file_is_explained(tmp_path: Path, name: str) -> None:
     with pytest.raises(MalformedError) as caught:
         open_tensors(tmp_path / name, display=name, limit_bytes=100)
     assert caught.value.found == "No such file or directory"
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_a_folder_is_explained(tmp_path: Path) -> None:
@@ -77,4 +77,4 @@ def test_a_pointer_of_git_lfs_is_named(tmp_path: Path, name: str) -> None:
         open_tensors(tmp_path / name, display=name, limit_bytes=100)
     assert caught.value.where is not None
     assert (caught.value.where.file, caught.value.where.byte_offset) == (name, 0)
-    assert "git lfs pull" in caught.value.mend
+    assert "git lfs pull" in caught.value.fix

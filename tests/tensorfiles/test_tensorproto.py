@@ -203,7 +203,7 @@ def test_what_is_wrong_is_explained(tmp_path: Path, case: tuple[bytes, str, str,
     assert message in error.message
     assert expected in error.expected
     assert found in error.found
-    assert error.mend
+    assert error.fix
     assert error.where is not None
     assert error.where.file == "shown/input_0.pb"
     assert error.where.byte_offset is not None

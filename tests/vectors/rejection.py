@@ -61,7 +61,7 @@ def assert_says(finding, wanted, document):
     assert {key: found.get(key) for key in where} == where
     text = " ".join(finding[key] for key in ("message", "expected", "found"))
     assert [part for part in wanted["message_contains"] if part not in text] == []
-    assert finding["mend"]
+    assert finding["fix"]
 
 
 def metadata_of(folder: Path):

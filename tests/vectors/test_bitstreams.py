@@ -129,7 +129,7 @@ def test_it_decodes_to_its_tensors(case):
             decode(path, case.options, state)
         assert isinstance(raised.value, ERRORS[entry["error"]["kind"]])
         assert raised.value.position.field == entry["error"]["field"]
-        assert raised.value.mend
+        assert raised.value.fix
 
 
 @pytest.mark.parametrize("case", SOUND, ids=case_id)

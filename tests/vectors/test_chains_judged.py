@@ -33,7 +33,7 @@ def test_it_passes(id, reports):
     assert reports[id]["verdict"] == "pass"
 
 
-def test_every_wrong_turn_of_the_federated_chains_is_noticed(reports):
+def test_every_misapplied_update_of_the_federated_chains_is_noticed(reports):
     found = mutations(reports["digits-federated"])
     assert {finding["verdict"] for finding in found.values()} == {"pass"}
     kinds = {name.rpartition("/")[2] for name in found}
@@ -41,7 +41,7 @@ def test_every_wrong_turn_of_the_federated_chains_is_noticed(reports):
     assert len(found) > 80
 
 
-def test_wrong_turns_of_the_weak_chains_go_unnoticed(reports):
+def test_misapplied_updates_of_the_weak_chains_go_unnoticed(reports):
     found = mutations(reports["digits-weak-chain"])
     failed = {name: finding for name, finding in found.items() if finding["verdict"] == "fail"}
     for chain in ("delta", "nnc"):

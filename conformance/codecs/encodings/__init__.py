@@ -58,7 +58,7 @@ def _twice(name: str, tensors: TensorFile) -> MalformedError:
         where=tensors.stored(name).where,
         expected="one tensor of each name",
         found="an encoded tensor, and a stored array that no encoding uses",
-        mend="Rename the stored array, remove it, or let the encoding use it.",
+        fix="Rename the stored array, remove it, or let the encoding use it.",
     )
 
 
@@ -69,5 +69,5 @@ def _require_numbers(name: str, output: Output) -> None:
             where=output.stored.where,
             expected="numbers or booleans",
             found=str(output.stored),
-            mend="Leave strings out of a sample: parameters of networks are numbers.",
+            fix="Leave strings out of a sample: parameters of networks are numbers.",
         )

@@ -42,7 +42,7 @@ class Ref:
             where=self.stored.where,
             expected=expected,
             found=found,
-            mend="Encode the tensor again as docs/codecs.md describes.",
+            fix="Encode the tensor again as docs/codecs.md describes.",
         )
 
     def require_type(self, *names: str) -> None:

@@ -121,7 +121,7 @@ def _check_names(side: str, ports: Sequence[str], arrays: Mapping[str, tuple[Pat
             where=Location(file=str(arrays[strange[0]][0]), element=strange[0]),
             expected=f"arrays with the names of the {side}: {', '.join(ports)}",
             found=", ".join(arrays),
-            mend=f"Name the arrays like the {side} of the network; nothing was written yet.",
+            fix=f"Name the arrays like the {side} of the network; nothing was written yet.",
         )
 
 

@@ -81,7 +81,7 @@ def _always_whole(work: Work) -> ConformanceError:
         expected="a codec that decodes one tensor without the others: nnc, or tensors without a "
         "container",
         found=work.sample.codec,
-        mend='remove "random_access" from the claims, or use such a codec',
+        fix='remove "random_access" from the claims, or use such a codec',
     )
 
 
@@ -91,5 +91,5 @@ def _no_network(work: Work) -> UnsupportedError:
         where=Location("submission.json", element=work.sample.id),
         expected="a sample without update_of and merge_of",
         found="a sample that has one of them",
-        mend='claim "random_access" for a sample that needs no other',
+        fix='claim "random_access" for a sample that needs no other',
     )

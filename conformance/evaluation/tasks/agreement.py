@@ -61,7 +61,7 @@ def _shards(work: Work, other: VectorSet) -> Iterator[tuple[ShardArrays, ShardAr
             where=Location("submission.json", pointer=_pointer(work)),
             expected=f"shards as in {other.id!r}",
             found=f"{len(own)} shards here, {len(other.shards)} there, or other numbers of items",
-            mend="divide both vector sets into the same shards",
+            fix="divide both vector sets into the same shards",
         )
     there_model = work.submission.model(other.model)
     yield from zip(
@@ -86,7 +86,7 @@ def _require_same(
                 where=Location("submission.json", pointer=pointer, element=name),
                 expected=f"{of!r}, of shape {list(there.inputs[of].shape)}, in shard {here.index}",
                 found=f"other numbers, of shape {list(array.shape)} once transposed",
-                mend="give both formats the same inputs, and the transpose between their layouts",
+                fix="give both formats the same inputs, and the transpose between their layouts",
             )
 
 
@@ -116,7 +116,7 @@ def _paired(
                 expected=f"one of {', '.join(sorted(left)) or 'none is left'}, and an order of "
                 f"{array.ndim} axes",
                 found=f"{of!r}, axes {list(axes)}",
-                mend="name the array and its counterpart under inputs or outputs",
+                fix="name the array and its counterpart under inputs or outputs",
             )
         left.remove(of)
         yield name, of, axes
@@ -126,6 +126,6 @@ def _paired(
             where=Location("submission.json", pointer=pointer, element=min(left)),
             expected=f"a counterpart of each of {', '.join(sorted(theirs))}",
             found=f"{', '.join(sorted(ours)) or 'nothing'} here",
-            mend="compare networks with the same inputs and outputs, and name each array's "
+            fix="compare networks with the same inputs and outputs, and name each array's "
             "counterpart under inputs or outputs",
         )

@@ -48,7 +48,7 @@ class OutputComparison:
                 where=Location(file, element=name),
                 expected=f"{tuple(declared.shape)}, as declared",
                 found=f"{tuple(measured.shape)}",
-                mend="submit the outputs of this very network on these inputs",
+                fix="submit the outputs of this very network on these inputs",
             )
         known = self._by_name.setdefault(name, _Comparison(file))
         difference, wrong = self._differences(measured, declared)

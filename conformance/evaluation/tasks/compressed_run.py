@@ -110,7 +110,7 @@ def _forms(work: Work) -> Forms:
             where=Location(work.sample.files[0].rel_filepath),
             expected="a sample that is a network",
             found="tensors",
-            mend="use a codec whose samples are networks",
+            fix="use a codec whose samples are networks",
         )
     model, root = work.model, work.submission.root
     return {

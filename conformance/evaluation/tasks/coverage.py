@@ -40,7 +40,7 @@ def coverage_of(survey: Survey, network: Network, file: str) -> Iterator[dict[st
             + (f", which is also called {some(also)}" if also else ""),
             expected=f"a tensor of shape {list(parameters[name].shape)}",
             found=f"tensors named {some(sorted(tensors))}",
-            mend="put the parameter into the sample, or map its name with name_map"
+            fix="put the parameter into the sample, or map its name with name_map"
             + (f"; this entry would fit: {entry}" if entry else ""),
         )
     for name in sorted(tensors.keys() - known):
@@ -50,7 +50,7 @@ def coverage_of(survey: Survey, network: Network, file: str) -> Iterator[dict[st
             f"the sample holds a tensor {name!r} that is no parameter of the network",
             expected=f"parameters named {some(sorted(parameters))}",
             found=tensor_text(tensors[name]),
-            mend="remove the tensor, or map its name with name_map",
+            fix="remove the tensor, or map its name with name_map",
         )
     yield from _shapes(tensors, network, file)
     yield from _values(survey, network, file)
@@ -73,7 +73,7 @@ def _shapes(tensors: Mapping[str, Facts], network: Network, file: str) -> Iterat
                 f"tensor {name!r} has a different shape than the parameter",
                 expected=str(wanted),
                 found=f"{decoded}{layout}",
-                mend="write the tensor in the parameter's layout"
+                fix="write the tensor in the parameter's layout"
                 + (f", or add to name_map what would fit: {entry}" if entry else ""),
             )
 
@@ -95,7 +95,7 @@ def _values(survey: Survey, network: Network, file: str) -> Iterator[dict[str, J
             f"tensor {name!r} has values that the type of the parameter does not hold",
             expected=f"{held}, or values that are exact in it",
             found=survey.fitted[name]["dtype"],
-            mend=f"decode to the parameter's type: the decoder rounds, not this tool{rounding}",
+            fix=f"decode to the parameter's type: the decoder rounds, not this tool{rounding}",
         )
     for name in sorted(survey.other_values):
         yield problem(
@@ -104,7 +104,7 @@ def _values(survey: Survey, network: Network, file: str) -> Iterator[dict[str, J
             f"tensor {name!r} belongs to the topology, and its values are not the original's",
             expected="the values of the original, in any type that holds them exactly",
             found=tensor_text(survey.fitted[name]),
-            mend="leave the tensor out of the sample, or do not compress it",
+            fix="leave the tensor out of the sample, or do not compress it",
         )
     for alias, first in network.aliases.items():
         one, other = survey.fitted.get(alias), survey.fitted.get(first)
@@ -116,7 +116,7 @@ def _values(survey: Survey, network: Network, file: str) -> Iterator[dict[str, J
                 "values in the sample",
                 expected="the same values under both names, or one of them alone",
                 found=f"sha256 {one['sha256']} and {other['sha256']}",
-                mend=f"leave {alias!r} out of the sample, or untie the two in the original",
+                fix=f"leave {alias!r} out of the sample, or untie the two in the original",
             )
 
 
@@ -141,7 +141,7 @@ def port_coverage(network: Network, original: Network, file: str) -> Iterator[di
                     f"the sample's network has another {side[:-1]} {name!r} than the original",
                     expected=expected,
                     found=found,
-                    mend=f"keep the {side} of the original in the compressed network",
+                    fix=f"keep the {side} of the original in the compressed network",
                 )
 
 

@@ -35,7 +35,7 @@ def check_untold(
                 where=Location("submission.json", element=f"{side} of the model: {port.name}"),
                 expected=f"{wanted.dtype} of shape {_shown(wanted.shape)}, as declared",
                 found=f"{array.dtype.name} of shape {_shown(array.shape)}",
-                mend=f"declare the {side} as the vectors and the network have them",
+                fix=f"declare the {side} as the vectors and the network have them",
             )
 
 

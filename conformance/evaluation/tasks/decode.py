@@ -95,5 +95,5 @@ def _no_tensors(file: str) -> UnsupportedError:
         where=Location(file),
         expected="a sample that decodes to the tensors of the original",
         found="a network with a graph of its own",
-        mend='declare it as "lossless": false, with a metric and a tolerance',
+        fix='declare it as "lossless": false, with a metric and a tolerance',
     )

@@ -92,7 +92,7 @@ class Desk:
                     "submission.json changed while the submission was evaluated",
                     expected="a submission folder that stays as it is during a run",
                     found="other bytes than when it was validated",
-                    mend="run again, and leave the folder alone meanwhile",
+                    fix="run again, and leave the folder alone meanwhile",
                 )
             known = build_submission(root, json.loads(text))
             self._submission, self._metadata_sha256 = known, sha256

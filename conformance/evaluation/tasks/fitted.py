@@ -139,7 +139,7 @@ class FittedTensors(Mapping[str, Array]):
                 where=Location("submission.json", pointer=f"{self._pointer}/{index}", element=name),
                 expected="an entry of name_map that the shapes of its tensors allow",
                 found=str(misfit),
-                mend="correct the entry; docs/codecs.md says what is done in which order",
+                fix="correct the entry; docs/codecs.md says what is done in which order",
             ) from misfit
 
 
@@ -164,7 +164,7 @@ def _check(
         where=Location("submission.json", pointer=pointer),
         expected=f"names of decoded tensors ({_some(sorted(tensors))}), and each parameter once",
         found=found,
-        mend="correct the entries of name_map",
+        fix="correct the entries of name_map",
     )
 
 
@@ -179,7 +179,7 @@ def _check_uses(entries: Sequence[NameMapping], pointer: str) -> None:
         expected=f"each tensor of the sample used at most {MOST_USES} times: what a parameter "
         "holds is in the sample's files, not in the metadata",
         found=f"{name!r} used {times:.4g} times",
-        mend="store the parameters in the sample themselves; there are codecs that need few bits "
+        fix="store the parameters in the sample themselves; there are codecs that need few bits "
         "for values that repeat",
     )
 

@@ -58,7 +58,7 @@ def misfits(
                 f"the {owner} holds a tensor {name!r} that its base lacks",
                 expected=f"parameters named {some(names)}",
                 found=f"{tensors[name].dtype.name}{list(tensors[name].shape)}",
-                mend="remove the tensor, or map its name with name_map",
+                fix="remove the tensor, or map its name with name_map",
             )
             continue
         array, base = tensors[name], before[name]
@@ -69,7 +69,7 @@ def misfits(
                 f"tensor {name!r} of the {owner} has another shape than in its base",
                 expected=str(list(base.shape)),
                 found=str(list(array.shape)),
-                mend=f"write the {written} in the layout of the base, or map it with name_map",
+                fix=f"write the {written} in the layout of the base, or map it with name_map",
             )
         elif base.dtype.kind in "bUSO" or not _fits(base, array):
             yield problem(
@@ -80,7 +80,7 @@ def misfits(
                 if base.dtype.kind not in "bUSO"
                 else "numbers",
                 found=f"{array.dtype.name} for {base.dtype.name}",
-                mend=f"decode the {written} to the type of the parameter",
+                fix=f"decode the {written} to the type of the parameter",
             )
 
 
@@ -104,7 +104,7 @@ def _sum(base: Array, difference: Array, name: str, file: str) -> Array:
             where=Location(file, element=name),
             expected=f"values that {base.dtype.name} holds",
             found="an overflow",
-            mend="apply the update to the network that it was made for",
+            fix="apply the update to the network that it was made for",
         )
     return total
 

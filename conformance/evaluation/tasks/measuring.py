@@ -157,5 +157,5 @@ def _name(
         f"there is no array for the role {role!r} of the metric",
         expected=f"{name!r} among the {whose}",
         found=", ".join(sorted(arrays)) or "none",
-        mend=bind,
+        fix=bind,
     )

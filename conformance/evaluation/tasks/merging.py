@@ -67,7 +67,7 @@ def _no_mean(name: str, array: Array) -> Json:
         f"the branches have different whole numbers in {name!r}",
         expected="the same values in every branch: whole numbers have no mean",
         found=f"other values of type {array.dtype.name}",
-        mend="leave the parameter out of the updates",
+        fix="leave the parameter out of the updates",
     )
 
 

@@ -70,7 +70,7 @@ def keep_state(folder: Path, state: State, file: str) -> None:
                 where=Location(file, element=name),
                 expected=f"one of {', '.join(sorted(SAFETENSORS_CODES))}",
                 found=array.dtype.name,
-                mend="submit each network as a sample of its own",
+                fix="submit each network as a sample of its own",
             )
     write_tensors(folder / PARAMETERS, state.parameters)
     # Bitstreams may name tensors as no file of tensors would: the names are among the texts.

@@ -152,7 +152,7 @@ def _require_outputs(declared: Mapping[str, str], shard: ShardArrays) -> None:
             expected="the same outputs in every shard; in the first: "
             + (", ".join(sorted(declared)) or "none"),
             found=", ".join(sorted(shard.outputs)) or "none",
-            mend="submit the outputs of the original on the items of every shard",
+            fix="submit the outputs of the original on the items of every shard",
         )
 
 

@@ -106,7 +106,7 @@ def _interval(
             "the original and the reconstructed network were not measured on the same items",
             expected=f"statistics of shape {reference.shape}",
             found=f"{outcome.statistics.shape}",
-            mend="submit a network whose outputs have the original's shape",
+            fix="submit a network whose outputs have the original's shape",
         )
     interval = paired_interval(kind, reference, outcome.statistics, level, first)
     if isinstance(interval, NoInterval):
@@ -123,5 +123,5 @@ def _not_measured(metric: str) -> NotRunError:
         f"{metric!r} could not be measured on the original",
         expected="a value of the original to compare with",
         found="an error",
-        mend="fix the finding of METRIC-MEASURE-001 first",
+        fix="fix the finding of METRIC-MEASURE-001 first",
     )

@@ -78,7 +78,7 @@ def _arrays(
                     where=Location(display, element=name),
                     expected="one array of each name in a shard",
                     found=f"another one in {arrays[name][1]}",
-                    mend="keep one of them",
+                    fix="keep one of them",
                 )
             arrays[name] = held[stored], display
     return arrays
@@ -93,7 +93,7 @@ def _require_names(
             where=Location(files[0].rel_filepath),
             expected=", ".join(sorted(names)),
             found=", ".join(sorted(given)) or "no arrays",
-            mend="name the arrays like the inputs of the network, one for each",
+            fix="name the arrays like the inputs of the network, one for each",
         )
 
 
@@ -107,7 +107,7 @@ def _refuse_unknown(
             where=Location(files[0].rel_filepath, element=unknown[0]),
             expected=f"some of {', '.join(sorted(names))}",
             found=", ".join(unknown),
-            mend="name the arrays like the outputs of the network",
+            fix="name the arrays like the outputs of the network",
         )
 
 
@@ -121,6 +121,6 @@ def _require_items(shard: Shard, groups: Sequence[_Named]) -> None:
                     where=Location(file, element=name),
                     expected=f"{shard.items} items along axis 0",
                     found=f"shape {tuple(array.shape)}",
-                    mend="correct the shard's items, submit the whole array, or declare "
+                    fix="correct the shard's items, submit the whole array, or declare "
                     '"batched": false if axis 0 does not count items',
                 )

@@ -124,7 +124,7 @@ class Work:
                 f"the parameters of {self.model.id!r} cannot be replaced",
                 expected="MODEL-REPLACE-001 passes",
                 found=error.message,
-                mend="fix the finding of MODEL-REPLACE-001 first",
+                fix="fix the finding of MODEL-REPLACE-001 first",
             ) from error
         return network
 
@@ -188,7 +188,7 @@ def not_tensors(sample: Sample) -> UnsupportedError:
         where=Location(sample.files[0].rel_filepath),
         expected="a sample that decodes to the parameters of the original",
         found=f"codec {sample.codec!r}, whose samples are networks of their own",
-        mend="name a sample of tensors",
+        fix="name a sample of tensors",
     )
 
 
@@ -200,7 +200,7 @@ def _not_as_registered(codec: str, decoded: DecodedTensors | DecodedModel) -> Un
         f"the codec {codec!r} decodes to something else than it is registered for",
         expected="a network" if kind == "network" else "tensors",
         found="a network" if is_network else "tensors",
-        mend=f"Register the codec in the entry point group {group!r}.",
+        fix=f"Register the codec in the entry point group {group!r}.",
     )
 
 

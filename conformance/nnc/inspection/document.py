@@ -74,7 +74,7 @@ def error_facts(error: NncError) -> dict[str, Any]:
         "position": position_facts(error.position),
         "expected": error.expected,
         "found": error.found,
-        "mend": error.mend,
+        "fix": error.fix,
     }
 
 

@@ -72,7 +72,7 @@ def error_lines(error: Mapping[str, Any]) -> Iterator[str]:
         ("where", ", ".join(part for part in (at, unit, where["field"]) if part)),
         ("expected", error["expected"]),
         ("found", error["found"]),
-        ("fix", error["mend"]),
+        ("fix", error["fix"]),
     ]
     yield f"error: {error['kind']}: {error['message']}"
     yield from (f"  {name:<9} {text}" for name, text in rows if text)

@@ -31,7 +31,7 @@ def codebook(name: str, meaning: str, when: str) -> Group:
                 "not 0 <= zero_offset < codebook_size",
                 "The zero offset of a codebook is outside the codebook",
                 expected="0 <= (codebook_size >> 1) + codebook_centre_offset < codebook_size",
-                mend="write the number of the entry of index 0, less half the size",
+                fix="write the number of the entry of index 0, less half the size",
             ),
             field(
                 "codebook_zero_value",

@@ -42,7 +42,7 @@ _KIND = (
         "nnr_compressed_data_unit_payload_type > 3",
         "The type of the payload is not known",
         expected="0 (INT), 1 (FLOAT), 2 (RAW_FLOAT) or 3 (BLOCK)",
-        mend="write one of the known types",
+        fix="write one of the known types",
     ),
     field(
         "nnr_multiple_topology_elements_present_flag",
@@ -190,7 +190,7 @@ _INPUT_PARAMETERS = (
         "outside_dimensions is None",
         "The dimensions of {tensor_name!r} are not in the stream",
         expected="the dimensions, from the stream or from the caller",
-        mend="give the dimensions by the name of the tensor to the decoder, or write them",
+        fix="give the dimensions by the name of the tensor to the decoder, or write them",
     ),
     field(
         "count_tensor_dimensions",
@@ -212,7 +212,7 @@ _INPUT_PARAMETERS = (
         f"{_INPUT} and {_MANY} and not {_BLOCK}",
         "A tensor is split over several topology elements",
         expected="one tensor, or the payload type BLOCK",
-        mend="write a unit for each tensor",
+        fix="write a unit for each tensor",
     ),
     field(
         "cabac_unary_length_minus1",
@@ -258,7 +258,7 @@ _SCAN = (
         "scan_order > 4",
         "The scan order is not one of the format",
         expected="0 to 4",
-        mend="write scan_order 0 (row by row) to 4 (blocks of 64 x 64)",
+        fix="write scan_order 0 (row by row) to 4 (blocks of 64 x 64)",
     ),
 )
 

@@ -45,13 +45,13 @@ class Context:
         """Raise :class:`NncMalformedError` where a unit of this type must not follow."""
         broken = self._broken_order(syntax.name)
         if broken:
-            message, expected, mend = broken
+            message, expected, fix = broken
             raise NncMalformedError(
                 message,
                 position=position,
                 expected=expected,
                 found=syntax.title,
-                mend=mend,
+                fix=fix,
             )
 
     def _broken_order(self, name: str) -> tuple[str, str, str] | None:

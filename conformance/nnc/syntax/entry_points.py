@@ -14,7 +14,7 @@ ENTRY_POINTS: tuple[Item, ...] = (
         f"{_FACTOR} and tensor_name is None",
         "The name of a decomposed tensor is not known, and with it not which factor it is",
         expected="a topology unit that lists the name of this index",
-        mend="put an NNR_TPL of the format REFLIST before the unit, or write the name itself",
+        fix="put an NNR_TPL of the format REFLIST before the unit, or write the name itself",
     ),
     derived(
         "matrix_heights",

@@ -21,13 +21,13 @@ class Constraint:
     """A rule for a field that parsing does not need.
 
     ``rule`` is a stable id. ``holds`` is an expression in which ``value`` is the field's value
-    and ``length`` its number of bits. ``mend`` says what a writer should do.
+    and ``length`` its number of bits. ``fix`` says what a writer should do.
     """
 
     rule: str
     text: str
     holds: Expression
-    mend: str
+    fix: str
     severity: Severity
 
 
@@ -106,7 +106,7 @@ class Refusal:
     field: str
     message: str
     expected: str
-    mend: str
+    fix: str
 
 
 Item: TypeAlias = Field | Group | Derived | Refusal
@@ -167,20 +167,20 @@ def derived(name: str, value: str, meaning: str, *, when: str = "") -> Derived:
 
 
 def constraint(
-    rule: str, text: str, holds: str, mend: str = "", severity: Severity = "violation"
+    rule: str, text: str, holds: str, fix: str = "", severity: Severity = "violation"
 ) -> Constraint:
     """Return a constraint."""
-    return Constraint(rule, text, Expression(holds), mend, severity)
+    return Constraint(rule, text, Expression(holds), fix, severity)
 
 
-def malformed(field: str, when: str, message: str, *, expected: str, mend: str) -> Refusal:
+def malformed(field: str, when: str, message: str, *, expected: str, fix: str) -> Refusal:
     """Return a refusal of what breaks a rule of the format."""
-    return Refusal(Expression(when), "malformed", field, message, expected, mend)
+    return Refusal(Expression(when), "malformed", field, message, expected, fix)
 
 
-def unsupported(field: str, when: str, message: str, *, expected: str, mend: str) -> Refusal:
+def unsupported(field: str, when: str, message: str, *, expected: str, fix: str) -> Refusal:
     """Return a refusal of what may be right, but has no known rule."""
-    return Refusal(Expression(when), "unsupported", field, message, expected, mend)
+    return Refusal(Expression(when), "unsupported", field, message, expected, fix)
 
 
 def _optional(text: str) -> Expression | None:

@@ -50,7 +50,7 @@ _PARENT_ID = (
         f"{_PARENT} and parent_node_id_type > 2",
         "The parent node is named in a way that the format does not know",
         expected="0 (device id), 1 (SHA-256) or 2 (SHA-512)",
-        mend="name the parent by an id or a hash",
+        fix="name the parent by an id or a hash",
     ),
     field(
         "temporal_context_modeling_flag",

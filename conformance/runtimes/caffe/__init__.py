@@ -74,5 +74,5 @@ def _model_beside(path: Path) -> Path:
         where=Location(path.name),
         expected=f"a prototxt, and {named.name} (or one caffemodel) beside it",
         found=", ".join(file.name for file in found) or "no caffemodel",
-        mend="Name the prototxt, and put its caffemodel beside it under the same name.",
+        fix="Name the prototxt, and put its caffemodel beside it under the same name.",
     )

@@ -195,7 +195,7 @@ class _Walk:
                 where=Location(self._reader.file, byte_offset=span.begin, element=element),
                 expected="float, double or half precision (raw_data_type FLOAT, DOUBLE, FLOAT16)",
                 found=f"raw_data_type {parts.raw_type}",
-                mend="Save the blob in floating point.",
+                fix="Save the blob in floating point.",
             )
         return np.dtype(_RAW_TYPES[parts.raw_type])
 
@@ -208,7 +208,7 @@ class _Walk:
                     where=Location(self._reader.file, byte_offset=entry.start, element=element),
                     expected=f"at most {MAX_FIELDS}",
                     found="more",
-                    mend="Save the model again with Caffe: values are stored packed.",
+                    fix="Save the model again with Caffe: values are stored packed.",
                 )
             yield entry
 
@@ -229,5 +229,5 @@ def _refuse_hdf5(file: MappedFile) -> None:
             where=Location(file.display, byte_offset=0),
             expected="a binary NetParameter",
             found="the signature of HDF5",
-            mend='Save it with snapshot_format: BINARYPROTO, or "net.save" of pycaffe.',
+            fix='Save it with snapshot_format: BINARYPROTO, or "net.save" of pycaffe.',
         )

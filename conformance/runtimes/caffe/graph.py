@@ -71,7 +71,7 @@ def build_graph(net: Any, file: str, limit_bytes: int) -> Graph:
             where=Location(file=file, element="layer"),
             expected=f"at most {MAX_LAYERS}",
             found=str(len(layers)),
-            mend="Submit a smaller network.",
+            fix="Submit a smaller network.",
         )
     _check_names(layers, file)
     builder = _Builder(Graph(file), SizeCheck(file, limit_bytes))
@@ -96,19 +96,19 @@ def _check_names(layers: Sequence[Any], file: str) -> None:
                 where=Location(file=file, element=f"layer {place} of the test phase"),
                 expected=f"at most {MAX_NAME} characters",
                 found=f"{longest} characters",
-                mend="Rename the layer or the blob.",
+                fix="Rename the layer or the blob.",
             )
 
 
 def _refused(layer: Any, file: str) -> UnsupportedError:
-    reason, mend = refusal(layer.type)
+    reason, fix = refusal(layer.type)
     return UnsupportedError(
         f"layer {layer.name!r} is of type {layer.type!r}: {reason}",
         where=Location(file, element=f"layer {layer.name!r} ({layer.type})"),
         expected="layers that compute outputs from inputs, of the types listed in "
         "docs/runtimes-caffe.md",
         found=layer.type or "no type",
-        mend=mend,
+        fix=fix,
     )
 
 
@@ -150,7 +150,7 @@ class _Builder:
                 where=Location(file=graph.file, element="layer"),
                 expected="a layer whose output no other layer takes",
                 found=f"{len(graph.layers)} layers without one",
-                mend="Remove the layers that use up the output (Silence).",
+                fix="Remove the layers that use up the output (Silence).",
             )
         return graph
 
@@ -166,7 +166,7 @@ class _Builder:
                 where=Location(file=self._graph.file, element=f"layer {message.name!r}"),
                 expected="the name of an input, or of an output of an earlier layer",
                 found=repr(name),
-                mend="Correct the bottom of the layer, or put the layers in order.",
+                fix="Correct the bottom of the layer, or put the layers in order.",
             )
         return self._current[name]
 
@@ -222,5 +222,5 @@ class _Builder:
             where=Location(file=self._graph.file, element=element),
             expected="a new name for every output, or that of the input in the same place",
             found=repr(name),
-            mend="Rename the output (top) of the layer.",
+            fix="Rename the output (top) of the layer.",
         )

@@ -27,7 +27,7 @@ def declared_inputs(net: Any, layers: Sequence[Any], file: str) -> Iterator[tupl
             where=Location(file=file, element="input"),
             expected='a layer of type "Input" with the shapes of its outputs',
             found="none in the test phase",
-            mend='Submit the deployment prototxt: its inputs are given by "Input" layers.',
+            fix='Submit the deployment prototxt: its inputs are given by "Input" layers.',
         )
 
 
@@ -62,5 +62,5 @@ def _without_shape(file: str, element: str, found: str) -> MalformedError:
         where=Location(file=file, element=element),
         expected=_EXPECTED,
         found=found,
-        mend="Give the shape of every input: sizes of batch, channels, height and width.",
+        fix="Give the shape of every input: sizes of batch, channels, height and width.",
     )

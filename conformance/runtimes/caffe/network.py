@@ -93,7 +93,7 @@ def _check_files(source: ModelSource) -> None:
             where=Location(source.display[0]),
             expected="a prototxt, and a caffemodel",
             found=", ".join(source.display),
-            mend="List the prototxt first and the caffemodel second under the model's files.",
+            fix="List the prototxt first and the caffemodel second under the model's files.",
         )
 
 

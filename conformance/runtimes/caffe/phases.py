@@ -34,7 +34,7 @@ def layers_to_test(net: Any, display: str) -> list[Any]:
             where=Location(file=display, element="layers"),
             expected='either "layer" or "layers"',
             found=f'{len(net.layer)} of "layer" and {len(net.layers)} of "layers"',
-            mend='Write every layer as "layer".',
+            fix='Write every layer as "layer".',
         )
     layers = list(net.layer) or [_upgraded(layer) for layer in net.layers]
     return [layer for layer in layers if _is_in(layer, net.state, display)]
@@ -71,7 +71,7 @@ def _is_in(layer: Any, state: Any, display: str) -> bool:
             where=Location(file=display, element=f"layer {layer.name!r}"),
             expected='"include" or "exclude"',
             found="both",
-            mend="Keep one kind of rule.",
+            fix="Keep one kind of rule.",
         )
     if layer.include:
         return any(_meets(rule, state) for rule in layer.include)

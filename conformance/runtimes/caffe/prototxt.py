@@ -47,7 +47,7 @@ def read_prototxt(path: Path, display: str) -> Any:
             where=Location(file=display),
             expected="a file",
             found="a folder or a device" if path.exists() else "nothing",
-            mend="Put the file in its place, or correct its path.",
+            fix="Put the file in its place, or correct its path.",
         )
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
@@ -57,7 +57,7 @@ def read_prototxt(path: Path, display: str) -> Any:
             where=Location(file=display),
             expected=f"at most {MAX_BYTES} bytes",
             found=f"{path.stat().st_size} bytes",
-            mend="List the prototxt first and the caffemodel second under the model's files.",
+            fix="List the prototxt first and the caffemodel second under the model's files.",
         )
     refuse_lfs_pointer(data, display)
     return _parsed(_text(data, display), display)
@@ -72,7 +72,7 @@ def check_text_size(path: Path, display: str, layers: int) -> None:
             where=Location(file=display),
             expected=f"at most {room} bytes for {layers} layers of the test phase",
             found=f"{size} bytes",
-            mend="Remove comments and layers of the training phase: all its bytes count as the "
+            fix="Remove comments and layers of the training phase: all its bytes count as the "
             "original's size.",
         )
 
@@ -99,7 +99,7 @@ def _text(data: bytes, display: str) -> str:
             where=Location(file=display, byte_offset=error.start),
             expected="UTF-8 text",
             found=f"byte {data[error.start]:#04x}",
-            mend="List the prototxt first and the caffemodel second under the model's files.",
+            fix="List the prototxt first and the caffemodel second under the model's files.",
         ) from error
 
 
@@ -121,7 +121,7 @@ def _refusal(error: text_format.ParseError, display: str) -> ConformanceError:
             where=where,
             expected="fields of the caffe.proto of BVLC Caffe 1.0",
             found=found,
-            mend="Remove the field if it does not change the outputs of the network; upgrade a "
+            fix="Remove the field if it does not change the outputs of the network; upgrade a "
             "file of the first version of Caffe (layers { layer { } }) with upgrade_net_proto_text",
         )
     return MalformedError(
@@ -129,5 +129,5 @@ def _refusal(error: text_format.ParseError, display: str) -> ConformanceError:
         where=where,
         expected="a NetParameter in the text format of protocol buffers",
         found=found,
-        mend="Correct the prototxt at this place.",
+        fix="Correct the prototxt at this place.",
     )

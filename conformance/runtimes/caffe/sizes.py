@@ -34,7 +34,7 @@ class SizeCheck:
                     where=Location(file=self._file, element=element),
                     expected=f"at most {MAX_RANK} sizes, all at least 1",
                     found=str(list(shape[: MAX_RANK + 1])),
-                    mend="Correct the sizes in the prototxt.",
+                    fix="Correct the sizes in the prototxt.",
                 )
         largest = max((count(shape) for shape in shapes), default=0)
         self._bytes += scratch_bytes + _FLOAT_BYTES * sum(count(shape) for shape in shapes)
@@ -44,5 +44,5 @@ class SizeCheck:
                 where=Location(file=self._file, element=element),
                 expected=f"at most {self._limit} bytes for all blobs, {MAX_ELEMENTS} elements each",
                 found=f"{self._bytes} bytes up to here, {largest} elements in one blob",
-                mend="Reduce the batch (the first size of the inputs), or raise the memory limit.",
+                fix="Reduce the batch (the first size of the inputs), or raise the memory limit.",
             )

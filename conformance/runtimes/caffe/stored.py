@@ -145,7 +145,7 @@ def _check_finite(file: MappedFile, name: str, blob: StoredBlob) -> None:
                 ),
                 expected="finite numbers",
                 found=str(values[start + place]),
-                mend="Train or save the network again.",
+                fix="Train or save the network again.",
             )
         file.forget(Span(begin, begin + finite.size * blob.dtype.itemsize))
 
@@ -158,7 +158,7 @@ def _check_size(places: Mapping[str, Place], file: str, limit_bytes: int) -> Non
             where=Location(file),
             expected=f"at most {limit_bytes} bytes",
             found=f"{size} bytes",
-            mend="Judge the network with a higher memory limit.",
+            fix="Judge the network with a higher memory limit.",
         )
 
 
@@ -168,7 +168,7 @@ def _misfit(layer: Layer, file: str, wanted: str, found: str) -> MalformedError:
         where=Location(file, element=f"layer {layer.name!r} ({layer.node.type})"),
         expected=f"{wanted}, as the prototxt says",
         found=f"{found} in the caffemodel",
-        mend=_MEND,
+        fix=_MEND,
     )
 
 

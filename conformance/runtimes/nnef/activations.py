@@ -92,7 +92,7 @@ def _wrong(message: str, quantisation: Quantisation, expected: str) -> Malformed
         where=quantisation.where,
         expected=expected,
         found=f"{quantisation.tensor!r}, attributes of shapes {shapes}",
-        mend="Correct the entry of the quantisation file.",
+        fix="Correct the entry of the quantisation file.",
     )
 
 
@@ -102,5 +102,5 @@ def _not_simulated(name: str, quantisation: Quantisation, maker: Location) -> Un
         where=quantisation.where,
         expected="quantised variables, and results of operations",
         found=f"{quantisation.operation} of {name}, made by {maker}",
-        mend=f"Remove the entry, and write {quantisation.operation}(...) into the graph.",
+        fix=f"Remove the entry, and write {quantisation.operation}(...) into the graph.",
     )

@@ -90,7 +90,7 @@ class Computation:
                 where=self._place(done),
                 expected=str(list(wanted)),
                 found=str(list(tensor.shape)),
-                mend="Write the network with other operations.",
+                fix="Write the network with other operations.",
             )
         done.add(name)
 
@@ -113,7 +113,7 @@ class Computation:
                 where=self._document.file.where(port.name),
                 expected=f"{port.dtype} of shape {list(port.shape)}",
                 found=f"{array.dtype.name} of shape {list(array.shape)}",
-                mend="Write the network with other operations.",
+                fix="Write the network with other operations.",
             )
 
     @contextmanager
@@ -149,7 +149,7 @@ class Computation:
                 where=where,
                 expected="tensors that fit into memory",
                 found=text,
-                mend="Reduce the network or its inputs, or judge it with a higher memory limit.",
+                fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
             )
         # The interpreter asserts where it implements less than NNEF defines.
         kind = UnsupportedError if isinstance(error, AssertionError) else ConformanceError
@@ -158,6 +158,6 @@ class Computation:
             where=where,
             expected="outputs",
             found=text,
-            mend=FAILED_RUN.format("nnef_tools") + " What its interpreter does not know can be "
+            fix=FAILED_RUN.format("nnef_tools") + " What its interpreter does not know can be "
             "written in another way.",
         )

@@ -104,6 +104,6 @@ class NnefNetwork(ParameterNetwork):
                 where=unused[0].where(),
                 expected=f"one {TENSOR} file for each label",
                 found=", ".join(file.member for file in unused[:10]),
-                mend="Make the archive again without them: they would count as its size.",
+                fix="Make the archive again without them: they would count as its size.",
             )
         return files.others

@@ -90,7 +90,7 @@ class Quantisation:
                 where=self.where,
                 expected=f"{least} to {most}",
                 found=f"{low} to {high}",
-                mend="Correct bits, signed or symmetric, or store the tensor again.",
+                fix="Correct bits, signed or symmetric, or store the tensor again.",
             )
 
 
@@ -124,7 +124,7 @@ def _entry(tensor: str, call: Call, where: Location) -> Quantisation:
             where=where,
             expected=" or ".join(_TYPES),
             found=call.operation,
-            mend="Quantise it by an operation of NNEF 1.0.",
+            fix="Quantise it by an operation of NNEF 1.0.",
         )
     given = _named(call, tuple(types), where)
     arrays = {n: _array(n, given[n], types[n], where) for n in types if n in _ARRAYS}
@@ -181,5 +181,5 @@ def _wrong(message: str, where: Location, expected: str, found: str) -> Malforme
         where=where,
         expected=expected,
         found=found,
-        mend="Correct the entry of the quantisation file.",
+        fix="Correct the entry of the quantisation file.",
     )

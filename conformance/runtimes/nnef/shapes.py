@@ -62,7 +62,7 @@ def _check_declared(operation: Any, where: Location) -> None:
             where=where,
             expected="extents above 0: the batch is the size that is written",
             found=str(operation.attribs["shape"]),
-            mend="Write the size of a batch, for example 1, into the shape.",
+            fix="Write the size of a batch, for example 1, into the shape.",
         )
 
 
@@ -120,7 +120,7 @@ def _check_size(elements: int, where: Location, limit_bytes: int) -> None:
             where=where,
             expected=f"at most {limit_bytes} bytes",
             found=f"{elements} elements",
-            mend="Reduce the network or its inputs, or judge it with a higher memory limit.",
+            fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
         )
 
 
@@ -130,5 +130,5 @@ def _misfit(found: str, where: Location) -> MalformedError:
         where=where,
         expected="operands, attributes and results whose shapes fit each other",
         found=found[:400],
-        mend="Correct the graph, or export the model again.",
+        fix="Correct the graph, or export the model again.",
     )

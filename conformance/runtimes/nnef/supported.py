@@ -39,7 +39,7 @@ def check_names(document: Document) -> None:
                 where=document.where(operation, target),
                 expected=_EXPECTED,
                 found=operation,
-                mend="Export the network with operations that are; custom ones are never loaded.",
+                fix="Export the network with operations that are; custom ones are never loaded.",
             )
 
 
@@ -54,7 +54,7 @@ def check_operations(graph: Any, document: Document) -> None:
                 where=document.where(operation.name, "".join(outputs_of(operation)[:1])),
                 expected=_EXPECTED,
                 found=reason,
-                mend="Write it with other operations.",
+                fix="Write it with other operations.",
             )
 
 

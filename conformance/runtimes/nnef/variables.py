@@ -125,7 +125,7 @@ def _check(variable: Variable, operation: Any, where: Location) -> None:
             where=variable.quantisation.where,
             expected="a tensor file of quantised integers (qint or quint)",
             found=f"{file.item_name} in {file.file.shown}",
-            mend="Store the integers, or remove the entry from the quantisation file.",
+            fix="Store the integers, or remove the entry from the quantisation file.",
         )
     elif file.dtype.kind not in _KINDS[kind]:
         raise _wrong(
@@ -149,7 +149,7 @@ def _check_quantised(variable: Variable, kind: str, where: Location) -> None:
             where=quantisation.where,
             expected="linear quantisation of variables",
             found=quantisation.operation,
-            mend="Quantise it linearly, or store it in floating point.",
+            fix="Quantise it linearly, or store it in floating point.",
         )
     if not quantisation.fits(file.shape) or quantisation.signed != (file.dtype.kind == "i"):
         raise _wrong(
@@ -180,7 +180,7 @@ def _check_size(variables: Iterable[Variable], document: Document, limit_bytes: 
             where=document.file.where("graph"),
             expected=f"at most {limit_bytes} bytes",
             found=f"{total} bytes",
-            mend="Submit a smaller model, or judge it with a higher memory limit.",
+            fix="Submit a smaller model, or judge it with a higher memory limit.",
         )
 
 
@@ -191,7 +191,7 @@ def _undeclared(label: str, files: ModelFiles, where: Location) -> ConformanceEr
         where=where,
         expected=name,
         found=", ".join(f"{each}{TENSOR}" for each in list(files.tensors)[:10]) or "none",
-        mend=f"Put {name} beside the graph, and list it under the model's files.",
+        fix=f"Put {name} beside the graph, and list it under the model's files.",
     )
 
 
@@ -201,5 +201,5 @@ def _wrong(message: str, where: Location, expected: object, found: object) -> Ma
         where=where,
         expected=str(expected),
         found=str(found),
-        mend="Correct the graph or the tensor file, or export the model again.",
+        fix="Correct the graph or the tensor file, or export the model again.",
     )

@@ -85,7 +85,7 @@ class Embedded:
             where=Location(file=self.file, element=record.element),
             expected=f"{record.elements} elements of {record.dtype.name} for {list(record.dims)}",
             found=found,
-            mend="Export the model again: this tensor is damaged.",
+            fix="Export the model again: this tensor is damaged.",
         )
 
 
@@ -116,7 +116,7 @@ def check_embedded(
                 where=Location(file=file, element=record.element),
                 expected="a name of its own for each tensor",
                 found=f"the name of {seen[record.name].element} again",
-                mend="Rename one of them, or the node whose output their names begin with.",
+                fix="Rename one of them, or the node whose output their names begin with.",
             )
         seen[record.name] = record
     size = sum(tensor.record.nbytes for tensor in embedded)

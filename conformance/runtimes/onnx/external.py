@@ -34,7 +34,7 @@ def locate(record: TensorRecord, source: ModelSource) -> int:
             where=_where(record, source.display[0]),
             expected=f"one of {', '.join(source.display[1:]) or '(no other file is declared)'}",
             found=location,
-            mend="List the external data file under the model's files.",
+            fix="List the external data file under the model's files.",
         )
     return declared.index(path)
 
@@ -50,7 +50,7 @@ def confined_location(record: TensorRecord, display: str) -> str:
             where=_where(record, display),
             expected="a relative path with forward slashes and without '..'",
             found=repr(location),
-            mend="Store the data beside the model file, and name it by a relative path.",
+            fix="Store the data beside the model file, and name it by a relative path.",
         )
     return location
 
@@ -72,7 +72,7 @@ def span_in(record: TensorRecord, size: int, display: str, model: str) -> Span:
             where=_where(record, model),
             expected=f"{record.nbytes} bytes for {record.dtype.name} of shape {list(record.dims)}",
             found=f"length {length}",
-            mend="Export the model and its external data again, together.",
+            fix="Export the model and its external data again, together.",
         )
     if offset + length > size:
         raise MalformedError(
@@ -80,7 +80,7 @@ def span_in(record: TensorRecord, size: int, display: str, model: str) -> Span:
             where=Location(file=display, byte_offset=size, element=record.element),
             expected=f"bytes {offset} to {offset + length}",
             found=f"a file of {size} bytes",
-            mend="Put the whole external data file in place, as exported with the model.",
+            fix="Put the whole external data file in place, as exported with the model.",
         )
     return Span(offset, offset + length)
 
@@ -102,7 +102,7 @@ def check_overlaps(places: Iterable[tuple[TensorRecord, str, Span]], model: str)
                 where=_where(record, model),
                 expected=f"bytes of its own in {display}",
                 found=f"bytes {span.begin} to {span.end}, and {around.begin} to {around.end}",
-                mend="Store a tensor that is used twice once, under one name.",
+                fix="Store a tensor that is used twice once, under one name.",
             )
         last[display] = record, span
 
@@ -123,7 +123,7 @@ def _number(
             where=_where(record, model),
             expected="a number of bytes in decimal digits",
             found=repr(text[:40]),
-            mend="Export the model and its external data again, together.",
+            fix="Export the model and its external data again, together.",
         )
     return int(text)
 

@@ -64,7 +64,7 @@ def refused_model(error: Exception, model: ModelProto, file: str) -> Conformance
             where=where,
             expected=expected,
             found=found,
-            mend="Convert the model with onnx.version_converter, or update ONNX Runtime.",
+            fix="Convert the model with onnx.version_converter, or update ONNX Runtime.",
         )
     if any(sign in text for sign in _MEMORY):
         return _too_large(text, where)
@@ -73,7 +73,7 @@ def refused_model(error: Exception, model: ModelProto, file: str) -> Conformance
         where=where,
         expected="a graph that passes onnx.checker.check_model(full_check=True)",
         found=text,
-        mend="Correct the graph, or export the model again.",
+        fix="Correct the graph, or export the model again.",
     )
 
 
@@ -88,7 +88,7 @@ def failed_run(error: Exception, file: str) -> ConformanceError:
         where=where,
         expected="outputs",
         found=text,
-        mend=FAILED_RUN.format("ONNX Runtime"),
+        fix=FAILED_RUN.format("ONNX Runtime"),
     )
 
 
@@ -99,7 +99,7 @@ def _unknown_operator(op: str, text: str, model: ModelProto, file: str) -> Unsup
         where=Location(file=file, element=f"node {node.name or '(unnamed)'}"),
         expected="operators of ONNX Runtime on the CPU; no custom operator library is loaded",
         found=f"operator {op} of domain {node.domain or 'ai.onnx'}: {text}",
-        mend="Export the network with standard operators, in float32 where a type is the obstacle.",
+        fix="Export the network with standard operators, in float32 where a type is the obstacle.",
     )
 
 
@@ -114,7 +114,7 @@ def _too_large(text: str, where: Location) -> LimitError:
         where=where,
         expected="tensors that fit into memory",
         found=text,
-        mend="Reduce the network or its inputs, or judge it with a higher memory limit.",
+        fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
     )
 
 

@@ -78,7 +78,7 @@ def check_functions(model: ModelProto, file: str) -> None:
                 where=Location(file=file, element=f"function {function.name}"),
                 expected="a domain, name and overload of its own for each function",
                 found="another function of the same domain, name and overload",
-                mend="Rename one of them, or remove it.",
+                fix="Rename one of them, or remove it.",
             )
         if _is_operator(function):
             raise UnsupportedError(
@@ -86,7 +86,7 @@ def check_functions(model: ModelProto, file: str) -> None:
                 where=Location(file=file, element=f"function {function.name}"),
                 expected="local functions in a domain of their own",
                 found=f"domain {function.domain or 'ai.onnx'}",
-                mend="Put the function into another domain.",
+                fix="Put the function into another domain.",
             )
         functions[key] = function
     for nodes in (model.graph.node, *(function.node for function in functions.values())):
@@ -101,7 +101,7 @@ def check_functions(model: ModelProto, file: str) -> None:
             where=Location(file=file, element="graph"),
             expected=f"at most {_MOST_NODES} nodes",
             found=f"{total} nodes" if total < 1 << 53 else "more than 2^53 nodes",
-            mend="Let functions call fewer others, or export the network without functions.",
+            fix="Let functions call fewer others, or export the network without functions.",
         )
 
 
@@ -131,7 +131,7 @@ def _check_references(nodes: Iterable[NodeProto], file: str) -> None:
                     ),
                     expected=f"nothing but the name {attribute.ref_attr_name}",
                     found=", ".join(held),
-                    mend="Remove one of them, or export the model again.",
+                    fix="Remove one of them, or export the model again.",
                 )
 
 
@@ -163,7 +163,7 @@ class _Sizes:
             where=Location(file=self._file, element=f"function {key[1]}"),
             expected="functions that call others only, without a circle",
             found=" -> ".join(title(step) for step in circle[:10]),
-            mend="Write the recursion as a Loop or Scan, or export the network without functions.",
+            fix="Write the recursion as a Loop or Scan, or export the network without functions.",
         )
 
     def _check_depth(self, callers: tuple[FunctionKey, ...]) -> None:
@@ -173,5 +173,5 @@ class _Sizes:
                 where=Location(file=self._file, element=f"function {callers[0][1]}"),
                 expected=f"at most {_DEEPEST} calls within each other",
                 found="more",
-                mend="Export the network with fewer levels of functions.",
+                fix="Export the network with fewer levels of functions.",
             )

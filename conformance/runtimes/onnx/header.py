@@ -145,7 +145,7 @@ def _dtype(reader: WireReader, data_type: int, span: Span, element: str) -> DTyp
             where=Location(file=reader.file, byte_offset=span.begin, element=element),
             expected="a TensorProto.DataType of the installed onnx",
             found=f"data_type {data_type}",
-            mend="Store the tensor in a type that ONNX Runtime runs, or update this tool.",
+            fix="Store the tensor in a type that ONNX Runtime runs, or update this tool.",
         )
     return dtype
 

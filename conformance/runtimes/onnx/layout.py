@@ -116,7 +116,7 @@ def _check_count(reader: WireReader, records: list[TensorRecord], offset: int) -
             where=Location(file=reader.file, byte_offset=offset, element="graph.initializer"),
             expected=f"at most {_MAX_INITIALIZERS}",
             found="more",
-            mend="Store the parameters in fewer tensors.",
+            fix="Store the parameters in fewer tensors.",
         )
 
 
@@ -140,5 +140,5 @@ def check_limit(file: str, limit: int, what: str, size: int) -> None:
             where=Location(file=file, element="graph"),
             expected=f"at most {limit} bytes",
             found=f"{size} bytes",
-            mend="Submit a smaller model, or judge it with a higher memory limit.",
+            fix="Submit a smaller model, or judge it with a higher memory limit.",
         )

@@ -29,7 +29,7 @@ class MappedFile:
                 where=Location(file=display),
                 expected="a file",
                 found="a folder or a device" if path.exists() else "nothing",
-                mend="Put the file in its place, or correct its path.",
+                fix="Put the file in its place, or correct its path.",
             )
         self.size = path.stat().st_size
         if self.size == 0:
@@ -38,7 +38,7 @@ class MappedFile:
                 where=Location(file=display, byte_offset=0),
                 expected="at least one byte",
                 found="no bytes",
-                mend="Put the file in place again: it was cut short.",
+                fix="Put the file in place again: it was cut short.",
             )
         with path.open("rb") as file:
             refuse_lfs_pointer(file.read(LFS_BYTES), display)

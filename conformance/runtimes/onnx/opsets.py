@@ -68,7 +68,7 @@ def _check_graph(
                 expected="an entry of opset_import for the domain of every operator",
                 found=f"No opset import for domain {domain or 'ai.onnx'} in {owner}, which uses "
                 f"{node.op_type} of it",
-                mend="Add the operator set, in the version the model was exported for, to the "
+                fix="Add the operator set, in the version the model was exported for, to the "
                 f"opset_import of {owner}.",
             )
         if domain not in _known_domains() and call_key(node) not in functions:
@@ -86,7 +86,7 @@ def _versions(imports: Iterable[OperatorSetIdProto], file: str, owner: str) -> d
                 where=Location(file=file, element=f"{owner.removeprefix('the ')}.opset_import"),
                 expected=f"one version of {domain or 'ai.onnx'}, 1 or above",
                 found=str(again),
-                mend="Import the version that the model was exported for, once.",
+                fix="Import the version that the model was exported for, once.",
             )
         versions[domain] = version
     return versions
@@ -103,6 +103,6 @@ def _custom(node: NodeProto, element: str, file: str) -> UnsupportedError:
         expected=f"operators of {', '.join(sorted(d or 'ai.onnx' for d in _known_domains()))}, or "
         "local functions; no custom operator library is loaded",
         found=f"operator {node.op_type} of domain {node.domain}",
-        mend="Export the network with standard operators, or with a local function "
+        fix="Export the network with standard operators, or with a local function "
         f"{node.domain}.{node.op_type} in the model that says what the operator does.",
     )

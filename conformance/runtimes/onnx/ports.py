@@ -52,11 +52,11 @@ def _dim(dim: TensorShapeProto.Dimension) -> Dim:
     return dim.dim_param if dim.dim_param not in ("", "...") else None
 
 
-def _unsupported(name: str, file: str, found: str, mend: str) -> UnsupportedError:
+def _unsupported(name: str, file: str, found: str, fix: str) -> UnsupportedError:
     return UnsupportedError(
         f"input or output {name!r} is not a tensor that can be judged",
         where=Location(file=file, element=name),
         expected="a tensor of numbers, booleans or strings",
         found=found,
-        mend=mend,
+        fix=fix,
     )

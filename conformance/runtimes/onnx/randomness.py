@@ -31,7 +31,7 @@ def check_repeatable(model: ModelProto, file: str) -> None:
             where=Location(file=file, element=place),
             expected="outputs that depend on inputs and parameters alone",
             found=f"operator {node.op_type}",
-            mend="Export the network for inference, without operators that draw random numbers.",
+            fix="Export the network for inference, without operators that draw random numbers.",
         )
 
 

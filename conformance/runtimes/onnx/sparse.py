@@ -39,7 +39,7 @@ def sparse_record(
             where=where,
             expected="external data of dense tensors only",
             found=f"external data of {element}",
-            mend="Store it in the model file, or store all of it as an initializer.",
+            fix="Store it in the model file, or store all of it as an initializer.",
         )
     dtype = dtype_of(sparse.values.data_type)
     if dtype is None or dtype.kind == "O":
@@ -48,7 +48,7 @@ def sparse_record(
             where=where,
             expected="numbers",
             found=f"data_type {sparse.values.data_type}",
-            mend="Store it as an initializer.",
+            fix="Store it as an initializer.",
         )
     dims = tuple(sparse.dims)
     if any(size < 0 for size in dims) or math.prod(max(s, 1) for s in dims) > _MAX_ELEMENTS:
@@ -62,7 +62,7 @@ def sparse_record(
             where=where,
             expected=f"at most {limit_bytes} bytes",
             found=f"{record.nbytes} bytes",
-            mend="Submit a smaller tensor, or judge it with a higher memory limit.",
+            fix="Submit a smaller tensor, or judge it with a higher memory limit.",
         )
     return record
 
@@ -120,5 +120,5 @@ def _malformed(element: str, file: str, expected: str, found: str) -> MalformedE
         where=Location(file=file, element=element),
         expected=expected,
         found=found,
-        mend="Export the model again: this tensor is damaged.",
+        fix="Export the model again: this tensor is damaged.",
     )

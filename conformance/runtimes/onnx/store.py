@@ -140,5 +140,5 @@ class TensorStore(Mapping[str, Array]):
             ),
             expected=f"{record.elements} elements of {record.dtype.name} for {list(record.dims)}",
             found=found,
-            mend="Export the model again: this tensor is damaged.",
+            fix="Export the model again: this tensor is damaged.",
         )

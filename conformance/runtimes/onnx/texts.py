@@ -21,7 +21,7 @@ def check_texts(model: ModelProto, file: str) -> None:
                 where=Location(file=file, element=f"graph ({name})"),
                 expected="UTF-8",
                 found=repr(text[:40]),
-                mend="Export the model again: the file is damaged or was cut short.",
+                fix="Export the model again: the file is damaged or was cut short.",
             )
 
 

@@ -27,7 +27,7 @@ def read_topology(layout: Layout, file: str) -> ModelProto:
             where=Location(file=file, byte_offset=0, element="graph"),
             expected="a protocol buffer message of type ModelProto",
             found=str(error)[:200],
-            mend="Export the model again: the file is damaged or was cut short.",
+            fix="Export the model again: the file is damaged or was cut short.",
         ) from error
     check_texts(model, file)
     _check_sources(model, layout.records, file)
@@ -50,5 +50,5 @@ def _check_sources(model: ModelProto, records: tuple[TensorRecord, ...], file: s
                 where=Location(file=file, byte_offset=record.byte_offset, element=record.element),
                 expected="a name of its own for each stored tensor",
                 found="the output of a node" if again else "an input",
-                mend="Correct the graph: one of them has to be renamed.",
+                fix="Correct the graph: one of them has to be renamed.",
             )

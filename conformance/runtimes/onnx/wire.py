@@ -112,7 +112,7 @@ class WireReader:
             ),
             expected=expected,
             found=found,
-            mend=_DAMAGED,
+            fix=_DAMAGED,
         )
 
     def _field(self, start: int, end: int, element: str) -> Field:

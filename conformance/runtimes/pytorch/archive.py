@@ -83,7 +83,7 @@ class Archive:
                 where=self.where(name),
                 expected=f"at most {limit_bytes} bytes",
                 found=f"{entry.size} bytes",
-                mend="Export a smaller network, or one with fewer operators.",
+                fix="Export a smaller network, or one with fewer operators.",
             )
         if entry.method == STORED:
             return self._file.bytes_at(entry.data).tobytes()
@@ -106,7 +106,7 @@ class Archive:
                 where=self.where(name),
                 expected="UTF-8",
                 found=f"another byte at {error.start}",
-                mend=_AGAIN,
+                fix=_AGAIN,
             ) from error
 
     def array(self, name: str) -> npt.NDArray[np.uint8]:
@@ -118,7 +118,7 @@ class Archive:
                 where=self.where(name),
                 expected="tensors stored as they are, as PyTorch writes them",
                 found=f"{entry.data.size} bytes that unpack to {entry.size}",
-                mend="Save the model again with PyTorch; do not pack it into a ZIP yourself.",
+                fix="Save the model again with PyTorch; do not pack it into a ZIP yourself.",
             )
         return self._file.bytes_at(entry.data)
 
@@ -135,7 +135,7 @@ class Archive:
                     where=self.where(name),
                     expected=f"the members that PyTorch writes for {what}",
                     found=repr(name),
-                    mend="Remove the member: save the model again with PyTorch.",
+                    fix="Remove the member: save the model again with PyTorch.",
                 )
 
     def unread(self, names: Iterable[str]) -> Iterator[Unread]:
@@ -157,7 +157,7 @@ class Archive:
                 where=Location(self.display, element=name),
                 expected=f"{self.root}/{name}",
                 found=f"{len(self.members)} other members",
-                mend=_AGAIN,
+                fix=_AGAIN,
             )
         return entry
 
@@ -174,7 +174,7 @@ class Archive:
                 where=Location(self.display, element="directory"),
                 expected=f"at most {limit_bytes} bytes",
                 found=f"{total} bytes",
-                mend="Submit a smaller model, or judge it with a higher memory limit.",
+                fix="Submit a smaller model, or judge it with a higher memory limit.",
             )
 
     def _check_sum(self, name: str) -> None:
@@ -209,7 +209,7 @@ class Archive:
             where=self.where(name),
             expected=expected,
             found=found,
-            mend=_AGAIN,
+            fix=_AGAIN,
         )
 
 
@@ -224,7 +224,7 @@ def _check_magic(view: memoryview, display: str) -> None:
         where=Location(display, byte_offset=0, element="magic number"),
         expected="b'PK\\x03\\x04'",
         found=what,
-        mend="Load it where you trust it, and save it again with a PyTorch of today."
+        fix="Load it where you trust it, and save it again with a PyTorch of today."
         if legacy
         else "Submit the file that PyTorch saved, or declare another format.",
     )
@@ -241,5 +241,5 @@ def _common_root(entries: tuple[Entry, ...], display: str) -> str:
         where=Location(display, element=flat[0].path if flat else "directory"),
         expected="one folder, as PyTorch writes since version 1.6 (torch.export: 2.8)",
         found=", ".join(sorted(roots)[:5]) or "no members",
-        mend="Save the model again with a PyTorch of today.",
+        fix="Save the model again with a PyTorch of today.",
     )

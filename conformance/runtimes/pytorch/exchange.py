@@ -40,7 +40,7 @@ def to_array(tensor: Any, name: str, file: str) -> Array:
             where=Location(file, element=name),
             expected="a dense tensor of a type that NumPy has",
             found=f"{tensor.layout} {tensor.dtype} on {tensor.device.type}",
-            mend="Convert the output to float32 in the network's forward.",
+            fix="Convert the output to float32 in the network's forward.",
         )
     return np.array(tensor.detach().resolve_conj().resolve_neg().numpy(), copy=True)
 
@@ -57,7 +57,7 @@ def unchanged(tensors: Mapping[str, Any], before: Iterable[int], file: str) -> N
                 where=Location(file, element=name),
                 expected="outputs that depend on inputs and parameters alone",
                 found="an operator that writes to a parameter or buffer",
-                mend="Export the network in inference mode, with its state as input and output.",
+                fix="Export the network in inference mode, with its state as input and output.",
             )
 
 

@@ -132,11 +132,11 @@ def _refuse(node: Node, reason: str, file: str) -> NoReturn:
     )
 
 
-def _unsupported(node: Node, message: str, found: str, mend: str, file: str) -> NoReturn:
+def _unsupported(node: Node, message: str, found: str, fix: str, file: str) -> NoReturn:
     raise UnsupportedError(
         message,
         where=Location(file, element=node.name),
         expected="outputs that depend on inputs and parameters alone",
         found=found,
-        mend=mend,
+        fix=fix,
     )

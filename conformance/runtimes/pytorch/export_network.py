@@ -135,7 +135,7 @@ class ExportedNetwork(ParameterNetwork):
                     where=archive.where(name),
                     expected=repr(wanted),
                     found=ascii(archive.read(name, _MAX_SMALL)[:40]),
-                    mend="Save the program with torch.export.save on a little-endian machine.",
+                    fix="Save the program with torch.export.save on a little-endian machine.",
                 )
 
     def _refuse_legacy(self) -> None:
@@ -150,7 +150,7 @@ class ExportedNetwork(ParameterNetwork):
                     where=self._archive.where(name),
                     expected="tensors as plain bytes, as PyTorch writes them since version 2.8",
                     found="a pickle, an object of a library, or compiled code",
-                    mend="Save the program again with torch.export.save of a PyTorch of today.",
+                    fix="Save the program again with torch.export.save of a PyTorch of today.",
                 )
 
     def _payload(self, config: str, folder: str) -> dict[str, Tensor]:
@@ -171,7 +171,7 @@ class ExportedNetwork(ParameterNetwork):
                 where=Location(self.file, element=name),
                 expected="each name once",
                 found=f"an entry in {_WEIGHTS_CONFIG} and one in {_CONSTANTS_CONFIG}",
-                mend="Save the program again with torch.export.save.",
+                fix="Save the program again with torch.export.save.",
             )
 
     def _check_data(self, tensors: Mapping[str, Tensor]) -> None:
@@ -183,7 +183,7 @@ class ExportedNetwork(ParameterNetwork):
                     where=self._archive.where(member),
                     expected="data of the tensors that the configurations list",
                     found=f"{self._archive.size_of(member)} bytes in {member}",
-                    mend="Save the program again with torch.export.save.",
+                    fix="Save the program again with torch.export.save.",
                 )
 
     def _check_text(self, tensors: int) -> None:
@@ -196,7 +196,7 @@ class ExportedNetwork(ParameterNetwork):
                 where=self._archive.where(_MODEL),
                 expected=f"at most {allowed} bytes for {parts} operators and tensors",
                 found=f"{found} bytes, which would count as size of the original",
-                mend="Save the program again with torch.export.save.",
+                fix="Save the program again with torch.export.save.",
             )
 
     def _check_lifted(self, stored: Mapping[str, Tensor], metas: Mapping[str, View]) -> None:
@@ -208,7 +208,7 @@ class ExportedNetwork(ParameterNetwork):
                     where=Location(self.file, element=name),
                     expected=f"an entry for {name!r} in {_WEIGHTS_CONFIG} or {_CONSTANTS_CONFIG}",
                     found=", ".join(sorted(stored))[:400] or "no tensors",
-                    mend="Save the program again with torch.export.save.",
+                    fix="Save the program again with torch.export.save.",
                 )
             check_meta(name, stored[name], metas[inside])
 
@@ -297,7 +297,7 @@ def _check_ranges(program: Program, inputs: Mapping[str, Array], file: str) -> N
                     where=Location(file, element=port.name),
                     expected=f"{symbol} from {least} to {most_shown}, the same in every input",
                     found=str(size),
-                    mend="Export the program with a wider range: Dim(name, min=1, max=…).",
+                    fix="Export the program with a wider range: Dim(name, min=1, max=…).",
                 )
 
 

@@ -91,7 +91,7 @@ def read_payload(text: str, file: str, member: str, sizes: Mapping[str, int]) ->
                 where=Location(file, element=path),
                 expected="plain tensors",
                 found="a tensor subclass or an object",
-                mend="Export a network whose parameters, buffers and constants are plain tensors.",
+                fix="Export a network whose parameters, buffers and constants are plain tensors.",
             )
         if path not in sizes:
             view.at("path_name").broken("the name of a member that is there")
@@ -114,7 +114,7 @@ def _check_version(major: View) -> None:
             where=major.where,
             expected=f"version {VERSION}",
             found=str(major.integer()),
-            mend="Export the network again with the PyTorch that this report names.",
+            fix="Export the network again with the PyTorch that this report names.",
         )
 
 
@@ -255,5 +255,5 @@ def _unsupported(view: View, expected: str, found: str) -> UnsupportedError:
         where=view.where,
         expected=expected,
         found=found,
-        mend="Call eval() on the network, and export it with tensors as inputs and outputs.",
+        fix="Call eval() on the network, and export it with tensors as inputs and outputs.",
     )

@@ -135,7 +135,7 @@ def read_argument(view: View, depth: int = 0) -> Argument:
             where=view.where,
             expected=", ".join(sorted(_READERS)),
             found=kind,
-            mend="Export the network with operators of PyTorch that compute on tensors.",
+            fix="Export the network with operators of PyTorch that compute on tensors.",
         )
     if kind not in _READERS:
         view.broken(f"one of {', '.join(sorted(_READERS))}")

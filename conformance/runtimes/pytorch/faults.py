@@ -59,7 +59,7 @@ def refused_model(error: Exception, file: str, element: str) -> ConformanceError
             where=where,
             expected="operators of PyTorch; no library of operators is loaded",
             found=match[1],
-            mend="Export the network with operators of PyTorch only.",
+            fix="Export the network with operators of PyTorch only.",
         )
     if isinstance(error, MemoryError) or any(sign in text for sign in _MEMORY):
         return _too_large(text, where)
@@ -68,7 +68,7 @@ def refused_model(error: Exception, file: str, element: str) -> ConformanceError
         where=where,
         expected="a model that the installed PyTorch loads",
         found=text,
-        mend="Save the model again with the PyTorch that this report names, or an earlier one.",
+        fix="Save the model again with the PyTorch that this report names, or an earlier one.",
     )
 
 
@@ -83,7 +83,7 @@ def failed_run(error: Exception, file: str, element: str) -> ConformanceError:
         where=where,
         expected="outputs",
         found=text,
-        mend=FAILED_RUN.format("PyTorch"),
+        fix=FAILED_RUN.format("PyTorch"),
     )
 
 
@@ -106,5 +106,5 @@ def _too_large(text: str, where: Location) -> LimitError:
         where=where,
         expected="tensors that fit into memory",
         found=text,
-        mend="Reduce the network or its inputs, or judge it with a higher memory limit.",
+        fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
     )

@@ -38,7 +38,7 @@ class View:
                 where=where,
                 expected="a JSON document",
                 found=str(error)[:200],
-                mend=_AGAIN,
+                fix=_AGAIN,
             ) from error
         except RecursionError as error:
             raise LimitError(
@@ -46,7 +46,7 @@ class View:
                 where=where,
                 expected="graphs in graphs up to a few levels",
                 found="more than Python can follow",
-                mend="Export a network with fewer nested branches and loops.",
+                fix="Export a network with fewer nested branches and loops.",
             ) from error
         return cls(value, file, member)
 
@@ -62,7 +62,7 @@ class View:
             where=self.where,
             expected=expected,
             found=json.dumps(self.value)[:_MOST_SHOWN],
-            mend=_AGAIN,
+            fix=_AGAIN,
         )
 
     def at(self, key: str) -> View:

@@ -96,7 +96,7 @@ def check_examples(archive: Archive, allowed: Collection[str]) -> None:
                     where=archive.where(EXAMPLES, name),
                     expected="data.pkl, and the data of its tensors",
                     found=repr(name),
-                    mend=_WITHOUT,
+                    fix=_WITHOUT,
                 )
         place = Place(archive.display, f"{EXAMPLES}: data.pkl")
         check_globals(inner.read("data.pkl", MAX_BYTES), place, allowed, _WITHOUT)
@@ -216,7 +216,7 @@ def _opened(archive: Archive, name: str) -> Archive:
             where=archive.where(name),
             expected="an archive of torch.save, which torch.load reads with weights_only=True",
             found=f"{error.message}: {error.found}"[:200],
-            mend=_WITHOUT,
+            fix=_WITHOUT,
         ) from error
 
 
@@ -283,5 +283,5 @@ def _refuse(view: View, what: str, found: str) -> NoReturn:
         where=view.where,
         expected="names, and arithmetic on sizes, as torch.export.save writes them",
         found=ascii(found[:200]),
-        mend=_AGAIN,
+        fix=_AGAIN,
     )

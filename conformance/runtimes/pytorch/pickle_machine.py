@@ -70,7 +70,7 @@ class Machine:
                 where=self.place.at(offset),
                 expected="the opcodes of tensors in dictionaries and lists, protocol 2",
                 found=name,
-                mend="Save nothing but tensors, with the default protocol of PyTorch.",
+                fix="Save nothing but tensors, with the default protocol of PyTorch.",
             )
 
     def push(self, value: Value) -> None:
@@ -114,7 +114,7 @@ class Machine:
                 where=self.place.at(self.offset),
                 expected=f"at most {MAX_DEPTH} levels",
                 found="more",
-                mend="Store the tensors in one dictionary.",
+                fix="Store the tensors in one dictionary.",
             )
         if id(container) not in self.depths:
             self.kept.append(container)
@@ -128,7 +128,7 @@ class Machine:
             where=self.place.at(self.offset),
             expected=expected,
             found=found,
-            mend=AGAIN,
+            fix=AGAIN,
         )
 
     def refuse(self, name: Value) -> NoReturn:
@@ -138,7 +138,7 @@ class Machine:
             where=self.place.at(self.offset),
             expected="tensors, and the dictionaries, lists and plain values around them",
             found=shown(name),
-            mend="Save the tensors only: for a state dict, torch.save(model.state_dict(), path).",
+            fix="Save the tensors only: for a state dict, torch.save(model.state_dict(), path).",
         )
 
 
@@ -266,7 +266,7 @@ def _build(reader: Machine, argument: Any) -> None:
             where=reader.place.at(reader.offset),
             expected="attributes by name",
             found="what a __getstate__ returned: loading it would run its __setstate__",
-            mend="Export a network without quantised or packed modules, and without __setstate__.",
+            fix="Export a network without quantised or packed modules, and without __setstate__.",
         )
     target.state = state
     reader.nested(target, list(state.values()))

@@ -45,12 +45,12 @@ def read_pickle(data: bytes, place: Place) -> Value:
             where=place.at(end),
             expected="the opcode STOP as the last byte",
             found=f"{len(data) - end} more bytes",
-            mend=AGAIN,
+            fix=AGAIN,
         )
     return reader.result
 
 
-def check_globals(data: bytes, place: Place, allowed: Collection[str], mend: str) -> None:
+def check_globals(data: bytes, place: Place, allowed: Collection[str], fix: str) -> None:
     """Raise ConformanceError if a pickle names a global that is not ``allowed``: it is code.
 
     A pickle runs nothing but what it names. The form it names things in has to be that of the
@@ -69,7 +69,7 @@ def check_globals(data: bytes, place: Place, allowed: Collection[str], mend: str
                 expected="what torch.load(weights_only=True) accepts: tensors, and containers and "
                 "plain values around them",
                 found=found,
-                mend=mend,
+                fix=fix,
             )
 
 
@@ -88,7 +88,7 @@ def _opcodes(data: bytes, place: Place) -> Iterator[tuple[str, Any, int]]:
             where=place.at(0),
             expected=f"at most {MAX_BYTES} bytes",
             found=f"{len(data)} bytes",
-            mend="Store the model in fewer tensors.",
+            fix="Store the model in fewer tensors.",
         )
     try:
         for count, (opcode, argument, offset) in enumerate(pickletools.genops(data)):
@@ -98,7 +98,7 @@ def _opcodes(data: bytes, place: Place) -> Iterator[tuple[str, Any, int]]:
                     where=place.at(offset or 0),
                     expected=f"at most {MAX_OPCODES} opcodes",
                     found="more",
-                    mend="Store the model in fewer tensors.",
+                    fix="Store the model in fewer tensors.",
                 )
             yield opcode.name, argument, offset or 0
     except (ValueError, OverflowError) as error:
@@ -107,5 +107,5 @@ def _opcodes(data: bytes, place: Place) -> Iterator[tuple[str, Any, int]]:
             where=place.at(0),
             expected="a whole pickle, up to its opcode STOP",
             found=str(error)[:200],
-            mend=AGAIN,
+            fix=AGAIN,
         ) from error

@@ -126,7 +126,7 @@ class ScriptArchive:
                 where=archive.where("data.pkl"),
                 expected="code, as torch.jit.save writes it",
                 found="no member of code: a state dict, probably",
-                mend='Declare it as format "torch-state-dict", with an ONNX graph.',
+                fix='Declare it as format "torch-state-dict", with an ONNX graph.',
             )
         archive.refuse_unknown(_is_known, _WHAT)
         for name in (*_NEEDED, *_SMALL):
@@ -138,7 +138,7 @@ class ScriptArchive:
                 where=archive.where("byteorder"),
                 expected="little",
                 found="big",
-                mend="Save the model on a little-endian machine.",
+                fix="Save the model on a little-endian machine.",
             )
         member = archive.version_member
         if not re.fullmatch(rb"\d{1,3}\n?", archive.read(member, _MAX_SMALL)):
@@ -147,7 +147,7 @@ class ScriptArchive:
                 where=archive.where(member),
                 expected="a number",
                 found=ascii(archive.read(member, _MAX_SMALL)[:20]),
-                mend="Save the model again with torch.jit.save.",
+                fix="Save the model again with torch.jit.save.",
             )
 
     def _texts(self) -> dict[str, bytes]:
@@ -175,7 +175,7 @@ class ScriptArchive:
                     where=self._archive.where(member),
                     expected="data of the tensors in data.pkl and constants.pkl",
                     found=f"{self._archive.size_of(member)} bytes in {member}",
-                    mend="Save the model again with torch.jit.save.",
+                    fix="Save the model again with torch.jit.save.",
                 )
 
     def _check_storage(self, name: str, tensor: Tensor) -> None:
@@ -187,7 +187,7 @@ class ScriptArchive:
                 where=Location(self.file, element=f"{name} in {member}"),
                 expected=f"{tensor.storage.nbytes} bytes",
                 found="no such member" if size is None else f"{size} bytes",
-                mend="Save the model again with torch.jit.save.",
+                fix="Save the model again with torch.jit.save.",
             )
 
 

@@ -67,7 +67,7 @@ def _check_growth(
                     where=source.where(node.lineno),
                     expected=f"at most {MAX_TUPLE} values",
                     found="more",
-                    mend="Export a network that passes fewer values at once.",
+                    fix="Export a network that passes fewer values at once.",
                 )
             sizes[target] = max(size - others, sizes.get(target, 0))
 
@@ -155,7 +155,7 @@ def check_depth(trees: list[tuple[Source, ast.Module]]) -> None:
                 where=source.where(node.lineno),
                 expected=f"at most {MAX_DEPTH} levels of code, in all functions of a chain",
                 found="more",
-                mend="Export a network with fewer modules in modules.",
+                fix="Export a network with fewer modules in modules.",
             )
 
 
@@ -171,7 +171,7 @@ def _sorted(needs: dict[str, set[str]], named: _Named) -> Iterator[str]:
             where=source.where(node.lineno),
             expected="code without recursion",
             found=", ".join(error.args[1])[:200],
-            mend="Export a network without recursion.",
+            fix="Export a network without recursion.",
         ) from error
 
 

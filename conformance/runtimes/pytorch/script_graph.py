@@ -192,14 +192,14 @@ class Graph:
             f"{node.kind()}: {reason}",
         )
 
-    def _unsupported(self, node: Any, message: str, mend: str, found: str = "") -> NoReturn:
+    def _unsupported(self, node: Any, message: str, fix: str, found: str = "") -> NoReturn:
         attribute = f" {node.s('name')}" if node.kind() in (READ, "prim::SetAttr") else ""
         raise UnsupportedError(
             message,
             where=Location(self._file, element=f"forward: {node.kind()}{attribute}"),
             expected="outputs that depend on inputs and parameters alone",
             found=found or f"{node.kind()}{attribute}",
-            mend=mend,
+            fix=fix,
         )
 
 

@@ -165,7 +165,7 @@ class TorchScriptNetwork(ParameterNetwork):
                     where=Location(self.file, element=name),
                     expected=expected.get(name, "no such tensor"),
                     found=found.get(name, "no such tensor"),
-                    mend="Save the model again with torch.jit.save.",
+                    fix="Save the model again with torch.jit.save.",
                 )
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:

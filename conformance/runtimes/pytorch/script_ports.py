@@ -33,7 +33,7 @@ def input_ports(schema: Any, file: str) -> tuple[PortInfo, ...]:
                 where=Location(file, element=f"forward: {argument.name}"),
                 expected="tensors, and arguments with default values",
                 found=str(argument.type),
-                mend="Wrap the network in a module whose forward takes tensors only.",
+                fix="Wrap the network in a module whose forward takes tensors only.",
             )
     return tuple(ports)
 
@@ -88,5 +88,5 @@ def _unsupported(found: str, file: str) -> UnsupportedError:
         where=Location(file, element="forward: return value"),
         expected="a tensor, tuples of tensors, or a dictionary of tensors with constant keys",
         found=found,
-        mend="Wrap the network in a module whose forward returns tensors only.",
+        fix="Wrap the network in a module whose forward returns tensors only.",
     )

@@ -38,7 +38,7 @@ def check_size(unit: Any, graph: Any, file: str) -> None:
                 where=Location(file, element=name or "forward"),
                 expected=f"at most {MAX_NODES}",
                 found=str(sizes[name]) if sizes[name] < MAX_NODES**2 else f"{MAX_NODES**2} or more",
-                mend="Export a smaller network, or one whose loops are not unrolled.",
+                fix="Export a smaller network, or one whose loops are not unrolled.",
             )
 
 

@@ -44,17 +44,17 @@ class Source:
     ) -> MalformedError:
         """Return the error for code that PyTorch does not write."""
         return MalformedError(
-            message, where=self.where(line), expected=expected, found=found, mend=_AGAIN
+            message, where=self.where(line), expected=expected, found=found, fix=_AGAIN
         )
 
-    def unsupported(self, message: str, line: int, found: str, mend: str) -> NoReturn:
+    def unsupported(self, message: str, line: int, found: str, fix: str) -> NoReturn:
         """Raise UnsupportedError for code that is not run here."""
         raise UnsupportedError(
             message,
             where=self.where(line),
             expected="code that does nothing when it is loaded, and operators of PyTorch itself",
             found=found,
-            mend=mend,
+            fix=fix,
         )
 
 
@@ -119,5 +119,5 @@ def _too_deep(source: Source, line: int | None) -> ConformanceError:
         where=source.where(line),
         expected=f"at most {MAX_NESTING} levels",
         found="more",
-        mend="Export a network with simpler expressions.",
+        fix="Export a network with simpler expressions.",
     )

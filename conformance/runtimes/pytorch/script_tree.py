@@ -136,7 +136,7 @@ def _leaves(root: Value, code: Code, file: str) -> Iterator[_Leaf]:
         where=Location(file, element="data.pkl"),
         expected=f"at most {MAX_OBJECTS}",
         found="more",
-        mend="Export a network with fewer modules and attributes.",
+        fix="Export a network with fewer modules and attributes.",
     )
 
 
@@ -153,7 +153,7 @@ def _check_attributes(path: _Path, instance: Instance, code: Code, file: str) ->
             where=Location(file, element=element),
             expected=f"the attributes of {instance.kind}: {', '.join(sorted(declared))}"[:400],
             found=", ".join(sorted(instance.state))[:400] or "none",
-            mend="Save the model again with torch.jit.save.",
+            fix="Save the model again with torch.jit.save.",
         )
 
 
@@ -173,7 +173,7 @@ def _twice(name: str, file: str) -> MalformedError:
         where=Location(file, element=name),
         expected="one value for each path of attributes",
         found="another one: an attribute has a dot in its name, or keys differ in type only",
-        mend="Save the model again with torch.jit.save.",
+        fix="Save the model again with torch.jit.save.",
     )
 
 
@@ -183,5 +183,5 @@ def _not_data(element: str, found: str, file: str) -> UnsupportedError:
         where=Location(file, element=element),
         expected="a module whose attributes are tensors, modules, numbers, texts and lists of them",
         found=found,
-        mend="Save the module itself with torch.jit.save.",
+        fix="Save the module itself with torch.jit.save.",
     )

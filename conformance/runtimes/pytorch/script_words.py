@@ -53,7 +53,7 @@ def check_words(graph: Any, file: str) -> None:
                     where=Location(file, element=f"forward: {node.kind()}"),
                     expected=f"at most {MAX_TEXT} characters",
                     found="more",
-                    mend="Export the network without long messages.",
+                    fix="Export the network without long messages.",
                 )
 
 
@@ -68,7 +68,7 @@ def _check_division(node: Any, file: str) -> None:
             where=Location(file, element=f"forward: {node.kind()}"),
             expected="another divisor",
             found=str(divisor.toIValue()),
-            mend="Export the network without this operator.",
+            fix="Export the network without this operator.",
         )
 
 
@@ -91,5 +91,5 @@ def _refused(kind: str, file: str) -> UnsupportedError:
         where=Location(file, element=f"forward: {kind}"),
         expected="texts for messages and equations, and nothing computed from them",
         found=f"{kind}: it computes with texts",
-        mend="Export the network without computing with texts.",
+        fix="Export the network without computing with texts.",
     )

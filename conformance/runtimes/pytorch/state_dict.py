@@ -89,7 +89,7 @@ def _tensors_of(archive: Archive) -> dict[str, Tensor]:
                 where=archive.where(member),
                 expected="data of the tensors in data.pkl",
                 found=f"{archive.size_of(member)} bytes in {member}",
-                mend=_ALONE,
+                fix=_ALONE,
             )
     return tensors
 
@@ -105,7 +105,7 @@ def _check_members(archive: Archive) -> None:
             where=archive.where("constants.pkl" if "constants.pkl" in archive else "data.pkl"),
             expected="tensors by name",
             found="code",
-            mend=f'Declare it as format "torchscript", without an ONNX graph. {_ALONE}',
+            fix=f'Declare it as format "torchscript", without an ONNX graph. {_ALONE}',
         )
     archive.refuse_unknown(_is_known, "a state dict")
     for name in (*_NEEDED, archive.version_member, *(each for each in _SMALL if each in archive)):
@@ -116,7 +116,7 @@ def _check_members(archive: Archive) -> None:
             where=archive.where("byteorder"),
             expected="little",
             found="big",
-            mend="Save the state dict on a little-endian machine.",
+            fix="Save the state dict on a little-endian machine.",
         )
 
 
@@ -131,7 +131,7 @@ def _tensor(name: Value, value: Value, archive: Archive) -> Tensor:
             where=Location(archive.display, element=f"{name} in {member}"),
             expected=f"{value.storage.nbytes} bytes",
             found="no such member" if size is None else f"{size} bytes",
-            mend=_ALONE,
+            fix=_ALONE,
         )
     return value
 
@@ -142,7 +142,7 @@ def _no_state_dict(element: str, found: str, archive: Archive) -> UnsupportedErr
         where=Location(archive.display, element=element),
         expected="a dictionary from names to tensors",
         found=found,
-        mend=_ALONE,
+        fix=_ALONE,
     )
 
 

@@ -109,7 +109,7 @@ def _refusal(
         where=Location(file, element=element),
         expected=expected,
         found="; ".join([*(found for _, _, found in problems[:_MOST_SHOWN]), *more]),
-        mend=(
+        fix=(
             f"{hint}Export graph and state dict from the same model; let the exporter fold nothing "
             "(do_constant_folding=False, optimize=False), so that parameters keep their names."
         ),

@@ -133,7 +133,7 @@ def _twice(tensor: StoredTensor, file: str) -> MalformedError:
         where=Location(file, element=tensor.name),
         expected="a name of its own for each tensor of the state dict and the graph",
         found=f"the name of {tensor.place} again",
-        mend="Rename one of them, or the node whose output their names begin with.",
+        fix="Rename one of them, or the node whose output their names begin with.",
     )
 
 
@@ -155,6 +155,6 @@ def _check_files(source: ModelSource) -> None:
             where=Location(source.display[0]),
             expected="two files: the state dict, then the graph as .onnx",
             found=", ".join(source.display),
-            mend="List the ONNX graph of the network as the second file of the model; for init, "
+            fix="List the ONNX graph of the network as the second file of the model; for init, "
             f"put it beside the weights as {source.files[0].with_suffix('.onnx').name}.",
         )

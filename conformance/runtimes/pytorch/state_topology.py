@@ -159,7 +159,7 @@ class Topology:
                     where=Location(self.file, element=record.element),
                     expected="lists of integers and texts in the graph itself",
                     found="external data",
-                    mend="Keep small tensors in the file when exporting external data.",
+                    fix="Keep small tensors in the file when exporting external data.",
                 )
 
 
@@ -186,7 +186,7 @@ def _record(value: ValueInfoProto, file: str) -> TensorRecord:
             where=Location(file, element=value.name),
             expected="an element type and the size of every axis",
             found=f"{dtype.name if dtype is not None else f'type {tensor.elem_type}'} {dims}",
-            mend="Export the graph with the types and shapes of its parameters.",
+            fix="Export the graph with the types and shapes of its parameters.",
         )
     return TensorRecord(
         element=f"graph.input {value.name}",

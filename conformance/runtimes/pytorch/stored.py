@@ -112,7 +112,7 @@ def _check_limit(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> 
                 where=Location(file, element=name),
                 expected=f"at most {limit_bytes} bytes in all",
                 found=f"{total} bytes up to and with {name!r}",
-                mend="Submit a smaller model, or judge it with a higher memory limit.",
+                fix="Submit a smaller model, or judge it with a higher memory limit.",
             )
 
 
@@ -152,7 +152,7 @@ def repeated(name: str, tensor: Tensor, file: str) -> UnsupportedError:
         where=Location(file, element=name),
         expected="a tensor that has its own memory for every element",
         found=f"shape {list(tensor.shape)} with strides {list(tensor.strides)}",
-        mend="Call contiguous() on expanded tensors before they become parameters or buffers.",
+        fix="Call contiguous() on expanded tensors before they become parameters or buffers.",
     )
 
 
@@ -183,5 +183,5 @@ def _overlap(one: str, other: str, file: str) -> UnsupportedError:
         where=Location(file, element=other),
         expected="tensors that are the same, or have no element in common",
         found="two views of one storage that overlap",
-        mend="Clone one of them before the model is saved.",
+        fix="Clone one of them before the model is saved.",
     )

@@ -71,7 +71,7 @@ class _Broken:
             where=Location(file=self.display, byte_offset=offset, element=element),
             expected=expected,
             found=found,
-            mend=_AGAIN,
+            fix=_AGAIN,
         )
 
 
@@ -89,7 +89,7 @@ def read_directory(view: memoryview, display: str) -> tuple[Entry, ...]:
             where=Location(file=display, byte_offset=directory, element="directory"),
             expected=f"at most {_MAX_ENTRIES}",
             found=str(count),
-            mend="Store the model in fewer tensors.",
+            fix="Store the model in fewer tensors.",
         )
     entries = sorted(_entries(view, directory, count, end, broken), key=lambda e: e.header)
     _check_names(entries, broken)
@@ -209,7 +209,7 @@ def _entry(name: str, fields: tuple[int, ...], extra: bytes, place: int, broken:
             where=where,
             expected="a stored or deflated member that is not encrypted",
             found=f"method {method}, flags {flags:#06x}",
-            mend="Save the model again with PyTorch.",
+            fix="Save the model again with PyTorch.",
         )
     if method == STORED and packed != size:
         broken.at(place, f"the sizes of {name!r} differ", f"{size} bytes", f"{packed} bytes", name)

@@ -116,7 +116,7 @@ class LoadedGraph:
             element=element or "graph",
             expected="a graph that TensorFlow can load",
             found=found,
-            mend="Correct the graph, or export the model again.",
+            fix="Correct the graph, or export the model again.",
         )
         return made
 

@@ -46,7 +46,7 @@ class Constants:
                     where=Location(file=file, element=place),
                     expected=f"at most {limit_bytes} bytes in all",
                     found="more",
-                    mend="Submit smaller tensors, or judge them with a higher memory limit.",
+                    fix="Submit smaller tensors, or judge them with a higher memory limit.",
                 )
 
     def _take(self, key: str, node: Any, place: str) -> int:

@@ -51,7 +51,7 @@ def dtype_of(number: int, where: Location) -> DType:
             where=where,
             expected="a type of numbers or booleans that NumPy or ml_dtypes has",
             found=f"tensorflow.DataType {number}",
-            mend="Store the tensor as float32, or in another plain type.",
+            fix="Store the tensor as float32, or in another plain type.",
         )
     return dtype
 
@@ -66,5 +66,5 @@ def named_dtype(name: str, where: Location) -> DType:
         where=where,
         expected="a type of numbers or booleans that NumPy or ml_dtypes has",
         found=name[:80],
-        mend="Give the layer another dtype, such as float32.",
+        fix="Give the layer another dtype, such as float32.",
     )

@@ -59,10 +59,10 @@ def plain(error: Exception) -> str:
 def damaged(file: str, message: str, **words: object) -> MalformedError:
     """Return the error for a file that is not what its format says; ``words`` place it.
 
-    They are ``byte_offset`` and ``element``, ``expected``, ``found`` and ``mend``.
+    They are ``byte_offset`` and ``element``, ``expected``, ``found`` and ``fix``.
     """
     place = {key: words.pop(key) for key in ("byte_offset", "element") if key in words}
-    words.setdefault("mend", "Export the model again: the file is damaged or was cut short.")
+    words.setdefault("fix", "Export the model again: the file is damaged or was cut short.")
     return MalformedError(message, where=Location(file, **place), **words)  # type: ignore[arg-type]
 
 
@@ -75,7 +75,7 @@ def failed_run(file: str) -> _Explain:
             where=Location(file=file, element=element or "graph"),
             expected="outputs",
             found=found,
-            mend=FAILED_RUN.format("TensorFlow"),
+            fix=FAILED_RUN.format("TensorFlow"),
         )
 
     return explain
@@ -87,5 +87,5 @@ def _too_large(text: str, where: Location | None) -> LimitError:
         where=where,
         expected="tensors that fit into memory",
         found=text,
-        mend="Reduce the network or its inputs, or judge it with a higher memory limit.",
+        fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
     )

@@ -99,7 +99,7 @@ def check_operators(places: Iterable[tuple[str, Any]], allowed: Collection[str],
                 where=where,
                 expected="operators that compute tensors from tensors",
                 found=f"{node.op}, which has to do with files, Python, the log or other processes",
-                mend="Export the network without it: only what computes the outputs.",
+                fix="Export the network without it: only what computes the outputs.",
             )
         raise UnsupportedError(
             f"the graph holds an operator that is not run here: {node.op}",
@@ -107,7 +107,7 @@ def check_operators(places: Iterable[tuple[str, Any]], allowed: Collection[str],
             expected="operators that compute tensors from tensors: no state that is kept, no "
             "random numbers, no tables, no custom operators",
             found=node.op,
-            mend=_without(node.op),
+            fix=_without(node.op),
         )
 
 
@@ -139,7 +139,7 @@ def check_settings(places: Iterable[tuple[str, Any]], file: str) -> None:
                     where=Location(file=file, element=f"{place}.{name}"),
                     expected="functions in which every node has its own settings and constants",
                     found=f"the placeholder {value.placeholder[:80]!r}",
-                    mend="Export the network with tf.saved_model.save of TensorFlow 2.",
+                    fix="Export the network with tf.saved_model.save of TensorFlow 2.",
                 )
 
 
@@ -226,7 +226,7 @@ def _functions(nodes: Iterable[Any], library: Mapping[str, Any], file: str) -> d
                 where=Location(file=file, element=f"function {next(iter(layer))}"),
                 expected=f"at most {MOST_CALLS} functions one in another",
                 found="more",
-                mend="Export the network without recursion.",
+                fix="Export the network without recursion.",
             )
         found.update((name, library[name]) for name in layer)
         layer = dict.fromkeys(

@@ -32,7 +32,7 @@ def refused_model(error: Exception, model: Model, file: str) -> ConformanceError
             where=Location(file=file, element=_first(model, unknown["op"])),
             expected="operators, and versions of them, of the installed LiteRT on the CPU",
             found=f"{unknown['op']} of version {unknown['version']}",
-            mend="Convert the model with builtin operators of this version of LiteRT.",
+            fix="Convert the model with builtin operators of this version of LiteRT.",
         )
     if any(sign in text for sign in _MEMORY):
         return _too_large(text, model, file)
@@ -42,7 +42,7 @@ def refused_model(error: Exception, model: Model, file: str) -> ConformanceError
         expected="operators that accept their inputs and options, for batches too if the model "
         "leaves their size free",
         found=text,
-        mend="Convert the model again; fix the size of its batch if it was converted for one.",
+        fix="Convert the model again; fix the size of its batch if it was converted for one.",
     )
 
 
@@ -54,7 +54,7 @@ def failed_run(error: Exception, model: Model, file: str) -> ConformanceError:
         where=Location(file=file, element=_node(text, model)),
         expected="outputs",
         found=text,
-        mend=FAILED_RUN.format("LiteRT"),
+        fix=FAILED_RUN.format("LiteRT"),
     )
 
 
@@ -64,7 +64,7 @@ def _too_large(text: str, model: Model, file: str) -> LimitError:
         where=Location(file=file, element=_node(text, model)),
         expected="tensors that fit into memory",
         found=text,
-        mend="Reduce the network or its inputs, or judge it with a higher memory limit.",
+        fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
     )
 
 

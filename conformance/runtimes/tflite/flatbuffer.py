@@ -130,7 +130,7 @@ class Reader:
             where=Location(file=self.file, byte_offset=max(0, offset), element=element),
             expected=expected,
             found=found,
-            mend=_DAMAGED,
+            fix=_DAMAGED,
         )
 
     def _table(self, kind: str, position: int, element: str) -> Table:
@@ -293,7 +293,7 @@ class Reader:
                 where=Location(file=self.file, byte_offset=position, element=element),
                 expected=f"at most {_MOST_ENTRIES} fields and elements of lists",
                 found="more",
-                mend="Convert the model again, into fewer tensors and operators.",
+                fix="Convert the model again, into fewer tensors and operators.",
             )
 
     def _newer(self, position: int, element: str, found: str) -> UnsupportedError:
@@ -302,7 +302,7 @@ class Reader:
             where=Location(file=self.file, byte_offset=position, element=element),
             expected="schema version 3, as of LiteRT 2.3",
             found=found,
-            mend="Convert the model with an older converter, or update this tool.",
+            fix="Convert the model with an older converter, or update this tool.",
         )
 
 

@@ -90,7 +90,7 @@ def _visit(model: Model, number: int, path: list[int], done: dict[int, None], fi
             where=Location(file=file, element=model.subgraphs[number].element),
             expected=f"graphs that run each other without a circle, at most {_DEEPEST} deep",
             found=" runs ".join(f"graph {each}" for each in [*shown, number]),
-            mend="Convert the model again.",
+            fix="Convert the model again.",
         )
     if number in done:
         return
@@ -113,7 +113,7 @@ def _check_operator(operator: Operator, file: str, *, keeps_state: bool) -> None
             where=where,
             expected="outputs that depend on inputs and parameters alone",
             found=f"operator {operator.name}",
-            mend="Export the network for inference, without operators that draw random numbers.",
+            fix="Export the network for inference, without operators that draw random numbers.",
         )
     if operator.name in RESOURCES:
         raise UnsupportedError(
@@ -121,7 +121,7 @@ def _check_operator(operator: Operator, file: str, *, keeps_state: bool) -> None
             where=where,
             expected="parameters that are tensors of the model file, and no state between runs",
             found=f"operator {operator.name}",
-            mend=_without_resources(operator.name, keeps_state=keeps_state),
+            fix=_without_resources(operator.name, keeps_state=keeps_state),
         )
     if operator.name not in NAMES:
         raise UnsupportedError(
@@ -129,7 +129,7 @@ def _check_operator(operator: Operator, file: str, *, keeps_state: bool) -> None
             where=where,
             expected=f"builtin operators up to number {len(NAMES) - 1}, {NAMES[-1]}",
             found=f"operator {operator.name}",
-            mend="Convert the model with an older converter, or update this tool.",
+            fix="Convert the model with an older converter, or update this tool.",
         )
     _check_inputs(operator, where)
 
@@ -159,7 +159,7 @@ def _check_inputs(operator: Operator, where: Location) -> None:
                 where=where,
                 expected=f"a tensor as input {position} of {operator.name}",
                 found=f"inputs {list(operator.inputs[:50])}, where -1 is none",
-                mend="Convert the model again: its graph is damaged.",
+                fix="Convert the model again: its graph is damaged.",
             )
 
 
@@ -171,7 +171,7 @@ def _foreign(operator: Operator, where: Location) -> ConformanceError:
             where=where,
             expected="builtin operators only",
             found=f"custom operator {code} (SELECT_TF_OPS)",
-            mend="Convert the model with tf.lite.OpsSet.TFLITE_BUILTINS only, or submit it as a "
+            fix="Convert the model with tf.lite.OpsSet.TFLITE_BUILTINS only, or submit it as a "
             "SavedModel.",
         )
     return UnsupportedError(
@@ -179,7 +179,7 @@ def _foreign(operator: Operator, where: Location) -> ConformanceError:
         where=where,
         expected="builtin operators: no code of others is loaded",
         found=f"operator {operator.name} {code}".rstrip(),
-        mend="Convert the model without custom operators, or end it before them.",
+        fix="Convert the model without custom operators, or end it before them.",
     )
 
 
@@ -218,7 +218,7 @@ def _check_no_state(graph: Subgraph, file: str) -> None:
                     where=Location(file=file, element=operator.element),
                     expected="variable tensors in the main graph only",
                     found=f"tensor {index} {graph.tensors[index].name!r}",
-                    mend="Convert the model with this operator outside loops, or unrolled.",
+                    fix="Convert the model with this operator outside loops, or unrolled.",
                 )
 
 
@@ -229,7 +229,7 @@ def _check_read(graph: Subgraph, index: int, element: str, ready: set[int], file
             where=Location(file=file, element=element),
             expected="inputs, stored tensors, and what operators before this one wrote",
             found=f"tensor {index} {graph.tensors[index].name!r}",
-            mend="Convert the model again: its operators are not in the order in which they run.",
+            fix="Convert the model again: its operators are not in the order in which they run.",
         )
 
 
@@ -240,6 +240,6 @@ def _write(graph: Subgraph, index: int, element: str, taken: set[int], file: str
             where=Location(file=file, element=element),
             expected="tensors that are an input, or stored, or written by one operator",
             found=f"tensor {index} {graph.tensors[index].name!r}",
-            mend="Convert the model again: its graph is damaged.",
+            fix="Convert the model again: its graph is damaged.",
         )
     taken.add(index)

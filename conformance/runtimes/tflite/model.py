@@ -330,5 +330,5 @@ def _elsewhere(reader: Reader, table: Table) -> UnsupportedError:
         where=Location(file=reader.file, byte_offset=table.position, element=table.element),
         expected="every tensor in the model file itself",
         found="an external buffer",
-        mend="Convert the model into one file.",
+        fix="Convert the model into one file.",
     )

@@ -67,7 +67,7 @@ class TfliteNetwork(ParameterNetwork):
                 where=Location(file=self.file, element="model.buffers"),
                 expected="dense data of its own for each tensor of a model beyond 2 GiB",
                 found="buffers that several tensors refer to, or sparse tensors",
-                mend="Convert the model without sparsity, and without sharing equal constants.",
+                fix="Convert the model without sparsity, and without sharing equal constants.",
             )
 
     def _unread(self) -> tuple[Unread, ...]:
@@ -99,5 +99,5 @@ class TfliteNetwork(ParameterNetwork):
                 where=Location(file=self.file, element="model.buffers"),
                 expected=f"at most {limit_bytes} bytes",
                 found=f"{self._layout.total} bytes",
-                mend="Submit a smaller model, or judge it with a higher memory limit.",
+                fix="Submit a smaller model, or judge it with a higher memory limit.",
             )

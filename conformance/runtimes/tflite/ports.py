@@ -53,7 +53,7 @@ def _ports(
             where=Location(file=file, element=f"model.subgraphs[{MAIN}].{side}"),
             expected="a name for each, all different",
             found=", ".join(map(repr, found)),
-            mend="Convert the model with a signature, or name its tensors.",
+            fix="Convert the model with a signature, or name its tensors.",
         )
     return Ports(infos, tuple(indices))
 
@@ -66,6 +66,6 @@ def _port(tensor: Tensor, name: str, file: str) -> PortInfo:
             where=Location(file=file, element=f"{tensor.element} {name}"),
             expected="a tensor of numbers or booleans in a type that NumPy has",
             found=f"a tensor of {type_name(tensor.code)}",
-            mend="Put a cast to float32 before this output, or after this input, into the network.",
+            fix="Put a cast to float32 before this output, or after this input, into the network.",
         )
     return PortInfo(name, dtype.name, tuple(None if s == _FREE else s for s in tensor.signature))

@@ -36,7 +36,7 @@ def sparse_positions(reader: Reader, tensor: Tensor, sparsity: Table) -> Positio
             where=Location(file=reader.file, element=f"{tensor.element} {tensor.name}"),
             expected=f"at most {_MOST_ELEMENTS} elements",
             found=f"{tensor.elements} elements",
-            mend="Convert the model without sparsity.",
+            fix="Convert the model without sparsity.",
         )
     return _Levels(reader, tensor, sparsity).positions()
 

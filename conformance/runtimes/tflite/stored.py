@@ -174,5 +174,5 @@ def _unreadable(reader: Reader, tensor: Tensor) -> UnsupportedError:
         ),
         expected="a tensor of numbers",
         found=f"a tensor of {type_name(tensor.code)}",
-        mend="Convert the model again, without tensors of texts.",
+        fix="Convert the model again, without tensors of texts.",
     )

@@ -60,7 +60,7 @@ def _check_size(reader: Reader, tensor: Tensor, limit_bytes: int) -> None:
             where=Location(file=reader.file, element=_element(tensor)),
             expected=f"at most {limit_bytes} bytes",
             found=f"{size} bytes",
-            mend="Submit a smaller model, or judge it with a higher memory limit.",
+            fix="Submit a smaller model, or judge it with a higher memory limit.",
         )
 
 
@@ -91,7 +91,7 @@ def _unsupported(reader: Reader, tensor: Tensor, expected: str, found: str) -> U
         ),
         expected=expected,
         found=found,
-        mend="Convert the model again, without texts, sparsity and quantisation by blocks.",
+        fix="Convert the model again, without texts, sparsity and quantisation by blocks.",
     )
 
 

@@ -77,7 +77,7 @@ def test_units_beyond_the_end_are_refused(last):
     error = caught.value
     assert f"no unit {last}" in error.message
     assert (error.expected, error.found) == (f"{last + 1} whole units", "6")
-    assert "nnr-conformance nnc inspect" in error.mend
+    assert "nnr-conformance nnc inspect" in error.fix
 
 
 def test_a_unit_that_is_cut_short_is_no_whole_unit():

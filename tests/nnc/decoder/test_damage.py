@@ -58,7 +58,7 @@ def test_a_payload_that_ends_in_its_levels():
     assert error.position.unit == 2
     assert payload_start(data) < error.position.bit <= 8 * len(data)
     assert "ends before" in error.found
-    assert "anew" in error.mend
+    assert "anew" in error.fix
 
 
 def test_a_payload_that_goes_on_after_its_levels():
@@ -106,12 +106,12 @@ def test_a_first_edition_may_be_of_the_other_dialect(dialect, other):
     )
     tensor = np.random.default_rng(1).normal(0, 1, (9, 9)).astype(np.float32)
     error = refused(encode({"w": tensor}, settings), Options(Interpretation(dialect)))
-    assert f'Interpretation(dialect="{other}")' in error.mend
+    assert f'Interpretation(dialect="{other}")' in error.fix
 
 
 def test_the_second_edition_has_no_dialects():
     error = refused(stream(bytes(1), header(INT, shape=(1,))))
-    assert "dialect" not in error.mend
+    assert "dialect" not in error.fix
 
 
 def test_an_error_reads_as_a_paragraph():

@@ -236,7 +236,7 @@ def test_too_little_memory_is_an_error_of_the_stream(monkeypatch):
     monkeypatch.setattr(dequantisation, "empty_result", refuse)
     with pytest.raises(NncLimitError, match="fit into memory") as caught:
         decode(encode(model(), UNIFORM))
-    assert "decoded_bytes" in caught.value.mend
+    assert "decoded_bytes" in caught.value.fix
 
 
 def test_the_limit_counts_before_anything_is_decoded(monkeypatch):
@@ -324,7 +324,7 @@ def test_legacy_streams_need_their_dialect():
     assert same(decode(data, Options(legacy)), expected)
     with pytest.raises(NncMalformedError) as caught:
         decode(data)
-    assert 'Interpretation(dialect="nncodec-1.0")' in caught.value.mend
+    assert 'Interpretation(dialect="nncodec-1.0")' in caught.value.fix
 
 
 def test_blocks_come_back_under_the_names_of_their_members():

@@ -199,7 +199,7 @@ def test_dimensions_that_nobody_gives_are_missed_by_name():
     with pytest.raises(NncUnsupportedError, match="dimensions") as caught:
         planned(stream_of(outside))
     assert caught.value.position.unit_name == "NDU"
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def reference_list(*names):

@@ -46,14 +46,14 @@ def test_a_node_that_does_not_follow_is_malformed(field, value, expected):
         state_with().reference_for("w", 4, unit_with(**NEXT | {field: value}))
     assert caught.value.position.field == field
     assert (caught.value.expected, caught.value.found) == (expected, str(value))
-    assert "in order" in caught.value.mend
+    assert "in order" in caught.value.fix
 
 
 def test_levels_that_were_never_decoded_are_other_data():
     with pytest.raises(NncUnsupportedError, match="not decoded before") as caught:
         DecoderState().reference_for("w", 4, unit_with(**NEXT))
     assert caught.value.position.field == "temporal_context_modeling_flag"
-    assert "DecoderState" in caught.value.mend
+    assert "DecoderState" in caught.value.fix
 
 
 def test_shapes_do_not_change_along_a_chain():

@@ -49,7 +49,7 @@ def test_one_input(data: bytes) -> None:
         else:
             decode(stream, options)
     except NncError as error:
-        if not error.mend:
+        if not error.fix:
             raise RuntimeError("an error that does not explain itself") from error
 
 

@@ -249,7 +249,7 @@ def test_a_broken_unit_is_marked_and_the_error_told() -> None:
     assert (error["kind"], error["position"]["unit"]) == ("malformed", 4)
     assert error["position"]["field"] == "nnr_unit_size"
     assert error["expected"]
-    assert error["mend"]
+    assert error["fix"]
 
 
 def test_an_empty_file() -> None:

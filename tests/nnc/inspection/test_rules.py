@@ -64,7 +64,7 @@ def test_a_violation_explains_itself(id: str, case: Case) -> None:
     assert violation.text == rule.text
     assert violation.severity == rule.severity
     assert violation.message
-    assert violation.mend
+    assert violation.fix
     assert violation.position.bit is not None
     assert violation.position.bit <= 8 * len(case.stream)
     assert violation.position.unit is not None
@@ -88,7 +88,7 @@ def test_a_rule_has_an_id_of_its_pattern_and_says_what_holds(rule: Rule) -> None
     assert re.fullmatch(r"NNC-[A-Z]+-(\d{3}|[A-Z]{3})", rule.id)
     assert not rule.text.endswith(".")
     assert rule.meaning.endswith(".")
-    assert not rule.mend.endswith(".")
+    assert not rule.fix.endswith(".")
 
 
 def test_ids_are_used_once() -> None:
@@ -129,7 +129,7 @@ def test_a_first_edition_stream_that_fails_is_told_of_the_other_dialect() -> Non
     broken = bytearray(case.stream)
     broken[-8] ^= 0x55
     found = [each for each in validate(bytes(broken)) if each.rule == "NNC-READ-002"]
-    assert all("nncodec-1.0" in each.mend for each in found)
+    assert all("nncodec-1.0" in each.fix for each in found)
     assert parse_stream(bytes(broken)).profile == 0
 
 

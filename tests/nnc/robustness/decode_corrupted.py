@@ -76,7 +76,7 @@ def outcome(data: bytes, options: Options, state: DecoderState) -> str:
     try:
         decode(data, options, state)
     except NncError as error:
-        if not (error.message and error.mend and error.expected and error.found):
+        if not (error.message and error.fix and error.expected and error.found):
             raise RuntimeError("an error that does not explain itself") from error
         return type(error).__name__
     return "tensors"

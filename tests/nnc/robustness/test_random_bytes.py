@@ -24,7 +24,7 @@ def explained(data, options):
     try:
         size = sum(tensor.nbytes for tensor in decode(data, options).values())
     except NncError as error:
-        said = (error.message, error.expected, error.found, error.mend)
+        said = (error.message, error.expected, error.found, error.fix)
     assert all(said)
     assert size <= options.limits.decoded_bytes
 

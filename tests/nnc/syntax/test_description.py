@@ -102,7 +102,7 @@ def test_refusals_blame_an_element(unit):
     for item in flat(items_of(unit)):
         if hasattr(item, "error"):
             assert item.field in paths
-            assert all([item.message, item.expected, item.mend])
+            assert all([item.message, item.expected, item.fix])
 
 
 @every_unit
@@ -114,7 +114,7 @@ def test_rules_have_ids_of_their_own_per_element():
     rules = {(each.rule, item.name) for item in fields() for each in item.constraints}
     shared = Counter(rule for rule, _ in rules)
     assert [rule for rule, count in shared.items() if count > 1] == []
-    assert all(each.text and each.mend for item in fields() for each in item.constraints)
+    assert all(each.text and each.fix for item in fields() for each in item.constraints)
 
 
 def test_elements_of_payloads_are_named_once():

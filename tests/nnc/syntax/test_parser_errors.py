@@ -21,7 +21,7 @@ def error_of(data: bytes, options: Options = DEFAULTS) -> NncError:
     with pytest.raises(NncError) as caught:
         parse_stream(data, options)
     error = caught.value
-    assert all([error.message, error.expected, error.found, error.mend])
+    assert all([error.message, error.expected, error.found, error.fix])
     return error
 
 
@@ -188,7 +188,7 @@ def test_dimensions_that_nobody_knows():
     error = refused({"tensor_dimensions_flag": 0}, "tensor_dimensions_flag")
     assert isinstance(error, NncUnsupportedError)
     assert "The dimensions of 'w'" in error.message
-    assert "decoder" in error.mend
+    assert "decoder" in error.fix
 
 
 def test_dimensions_that_nobody_knows_without_input_parameters():

@@ -117,7 +117,7 @@ def test_a_caffemodel_is_refused_with_the_place(name, tmp_path):
     assert said in str(error)
     assert "models/net.caffemodel" in str(error)
     assert error.expected
-    assert error.mend
+    assert error.fix
 
 
 def test_a_million_fields_are_the_most(tmp_path):
@@ -222,5 +222,5 @@ def test_other_bytes_anywhere_are_a_finding_or_another_network(tmp_path, data):
             made = network.bind().run(nets.inputs_of(network))
             assert made["y"].shape == (2, 3)
     except ConformanceError as error:
-        said = (error.expected, error.found, error.mend)
+        said = (error.expected, error.found, error.fix)
         assert all(said)

@@ -148,7 +148,7 @@ def test_a_prototxt_is_refused_with_the_layer(name, tmp_path):
     assert said in str(error)
     assert "models/net.prototxt" in str(error)
     assert error.expected
-    assert error.mend
+    assert error.fix
 
 
 def test_an_error_of_syntax_names_line_and_column(tmp_path):
@@ -227,7 +227,7 @@ def test_a_name_of_a_million_characters_is_malformed(place, tmp_path):
     with pytest.raises(MalformedError, match="too long") as caught:
         nets.opened(tmp_path, X + layer(**names)).__enter__()
     assert caught.value.found == "1000000 characters"
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_sixty_thousand_outputs_of_a_layer_take_no_time(tmp_path):
@@ -242,7 +242,7 @@ def test_a_prototxt_is_not_filled_up_with_comments(tmp_path):
     with pytest.raises(MalformedError, match="far more than the network") as caught:
         nets.opened(tmp_path, X + RELU + comments).__enter__()
     assert caught.value.expected == "at most 69632 bytes for 1 layers of the test phase"
-    assert "comments" in caught.value.mend
+    assert "comments" in caught.value.fix
 
 
 def test_two_learning_layers_of_one_name_are_malformed(tmp_path):
@@ -304,7 +304,7 @@ def test_other_characters_anywhere_are_a_finding_or_another_network(tmp_path, da
             made = network.bind().run(nets.inputs_of(network))
             assert all(made[port.name].shape == port.shape for port in network.outputs)
     except ConformanceError as error:
-        said = (error.expected, error.found, error.mend)
+        said = (error.expected, error.found, error.fix)
         assert all(said)
 
 

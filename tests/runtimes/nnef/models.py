@@ -97,7 +97,7 @@ def check(error: ConformanceError, *files: str) -> None:
     """An error has to say where it is, in one of ``files``, and how to fix it."""
     assert error.where is not None
     assert error.where.file in files
-    assert error.mend
+    assert error.fix
 
 
 def arrays(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

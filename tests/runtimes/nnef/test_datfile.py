@@ -55,7 +55,7 @@ def test_a_broken_file_is_refused_at_its_byte(tmp_path, name):
     assert said in caught.value.message
     assert caught.value.where.file == "w.dat"
     assert caught.value.where.byte_offset == offset
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_file_beside_the_graph_that_is_not_listed_is_not_read(tmp_path):
     m.save(tmp_path, TEXT, W)
     with pytest.raises(ConformanceError) as caught:
         m.opened(m.source(tmp_path, "graph.nnef"))
-    assert "list it" in caught.value.mend
+    assert "list it" in caught.value.fix
 
 
 def outside(tmp_path):
@@ -115,5 +115,5 @@ def test_a_missing_library_is_named_with_its_remedy(tmp_path, monkeypatch, modul
         monkeypatch.setitem(sys.modules, f"{module}.nnef_operators", None)
     with pytest.raises(NotRunError) as caught:
         m.opened(made).bind().run({"x": m.floats(1, 3)})
-    assert caught.value.mend == "Run: pip install 'nnr-conformance[nnef]'"
+    assert caught.value.fix == "Run: pip install 'nnr-conformance[nnef]'"
     assert module.partition(".")[0] in caught.value.message

@@ -30,7 +30,7 @@ def refused(folder, text, kind=ConformanceError):
     error = caught.value
     assert error.where.file == "graph.nnef"
     assert error.expected
-    assert error.mend
+    assert error.fix
     return error
 
 

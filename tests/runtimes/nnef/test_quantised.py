@@ -131,7 +131,7 @@ def test_a_broken_quantisation_file_is_refused(tmp_path, name):
     assert said in error.message
     assert error.where.file == "graph.quant"
     assert error.where.line
-    assert error.mend
+    assert error.fix
 
 
 def test_integers_of_which_nothing_says_what_they_are(tmp_path):

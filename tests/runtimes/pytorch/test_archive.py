@@ -70,7 +70,7 @@ def test_another_kind_of_file_is_refused(tmp_path, data, found):
     if data:
         assert "not the ZIP archive" in caught.value.message
         assert found in caught.value.found
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_damaged_archive_is_refused(tmp_path, kind):
         archive_of(tmp_path, data)
     assert message in caught.value.message
     assert caught.value.where.file == "a.pt"
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_one_header_for_two_entries_is_refused(tmp_path):
@@ -249,7 +249,7 @@ def test_data_that_are_not_as_long_as_the_tensor_are_refused(copied, reopen, for
     with pytest.raises(ConformanceError) as caught:
         reopen(changed, form)
     assert caught.value.where
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @FORMS
@@ -307,4 +307,4 @@ def test_formats_are_not_mixed_up(saved, tmp_path, form):
     names = ["net.pt", "net.onnx"] if form == "torch-state-dict" else ["net.pt"]
     with pytest.raises(ConformanceError, match="the archive") as caught:
         files.opened(form, files.source(tmp_path, *names))
-    assert f'"{other}"' in caught.value.mend
+    assert f'"{other}"' in caught.value.fix

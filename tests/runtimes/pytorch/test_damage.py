@@ -56,7 +56,7 @@ def survives(path, form):
             }
             network.bind(nets.own(network)).run(given)
     except ConformanceError as error:
-        return not error.mend
+        return not error.fix
     return True
 
 

@@ -174,7 +174,7 @@ def refused(path, form) -> ConformanceError:
     with pytest.raises(ConformanceError) as caught, files.open_file(path, form) as network:
         network.bind(nets.own(network)).run(X)
     assert not (path.parent / "ran").exists()
-    assert caught.value.mend
+    assert caught.value.fix
     assert caught.value.verdict in (Verdict.FAIL, Verdict.MALFORMED)
     return caught.value
 
@@ -192,7 +192,7 @@ def test_code_in_examples_is_named_with_its_place(planted):
     assert "posix.system" in error.message
     assert error.where.element.startswith(f"{EXAMPLES}: data.pkl: opcode at byte ")
     assert "weights_only=True" in error.expected
-    assert "example_inputs = None" in error.mend
+    assert "example_inputs = None" in error.fix
 
 
 @pytest.mark.parametrize("member", ["constants.pkl", "code/__torch__.py", "planted.so"])

@@ -39,7 +39,7 @@ def copy_of(path, tmp_path):
 def refused(path, form, error=ConformanceError):
     with pytest.raises(error) as caught, files.open_file(path, form) as network:
         network.bind(nets.own(network)).run(X)
-    assert caught.value.mend
+    assert caught.value.fix
     return caught.value
 
 
@@ -115,7 +115,7 @@ def test_a_planted_state_dict_is_refused(saved, tmp_path, marker, kind):
         files.opened("torch-state-dict", given)
     wanted = "not the ZIP archive" if kind == "legacy" else "posix.system"
     assert wanted in caught.value.message
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_a_safetensors_file_that_is_a_pickle_is_refused(saved, tmp_path, marker):

@@ -72,7 +72,7 @@ def test_without_pytorch_the_command_that_installs_it_is_named(saved, form, monk
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(NotRunError, match=f"{form!r} needs torch") as caught:
         files.opened(form, given)
-    assert "pip install 'nnr-conformance[pytorch]'" in caught.value.mend
+    assert "pip install 'nnr-conformance[pytorch]'" in caught.value.fix
 
 
 def test_a_state_dict_needs_no_pytorch(saved, monkeypatch):

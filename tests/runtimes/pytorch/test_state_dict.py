@@ -114,7 +114,7 @@ def test_a_state_dict_that_does_not_fit_is_refused(tmp_path, change, found):
     with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
         opened(tmp_path, graph, given)
     assert found in caught.value.found
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_an_input_that_the_state_dict_lacks_is_an_input(tmp_path):
@@ -239,7 +239,7 @@ def test_what_is_no_state_dict_is_refused(tmp_path, given, message):
     (tmp_path / "net.onnx").write_bytes(linear().SerializeToString())
     with pytest.raises(UnsupportedError, match=message) as caught:
         files.opened(FORM, files.source(tmp_path, "net.pt", "net.onnx"))
-    assert "state_dict()" in caught.value.mend
+    assert "state_dict()" in caught.value.fix
 
 
 def test_a_whole_module_is_refused(tmp_path):
@@ -342,10 +342,10 @@ def test_a_mapping_that_would_fit_is_named(tmp_path):
     weight, bias = state().values()
     with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
         opened(tmp_path, linear(), {"dense.weight": weight, "dense.bias": bias})
-    assert "dense.weight fits fc.weight, dense.bias fits fc.bias" in caught.value.mend
+    assert "dense.weight fits fc.weight, dense.bias fits fc.bias" in caught.value.fix
     with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
         opened(tmp_path, linear(), {"fc.weight": weight.T.copy(), "fc.bias": bias})
-    assert "fc.weight transposed fits fc.weight" in caught.value.mend
+    assert "fc.weight transposed fits fc.weight" in caught.value.fix
     assert "[2, 4]" in caught.value.expected
     assert "[4, 2]" in caught.value.found
 
@@ -356,7 +356,7 @@ def test_a_mapping_is_named_only_where_there_is_one(tmp_path):
     arrays = {name: np.ones(shape, np.float32) for name, shape in given.items()}
     with pytest.raises(ConformanceError, match="does not fit the graph") as caught:
         opened(tmp_path, linear(shapes=shapes), arrays)
-    assert "x1 fits a. " in caught.value.mend
+    assert "x1 fits a. " in caught.value.fix
 
 
 @pytest.mark.parametrize("name", ["net.pt", "net.safetensors"])
@@ -440,7 +440,7 @@ def test_the_graph_is_the_second_file(tmp_path, names):
     save(tmp_path, linear())
     with pytest.raises(ConformanceError) as caught:
         files.opened(FORM, files.source(tmp_path, *names))
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_further_files_are_named_as_unused(tmp_path):
@@ -484,7 +484,7 @@ def test_describe_takes_the_only_graph_beside_the_weights(tmp_path):
     (tmp_path / "other.onnx").write_bytes((tmp_path / "one.onnx").read_bytes())
     with pytest.raises(ConformanceError, match="holds no network") as caught:
         runtime(FORM).describe(tmp_path / "net.pt")
-    assert "net.onnx" in caught.value.mend
+    assert "net.onnx" in caught.value.fix
 
 
 # The same network as an ONNX model, and as a state dict beside its graph

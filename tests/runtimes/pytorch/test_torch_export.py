@@ -144,7 +144,7 @@ def test_a_program_that_is_not_run_is_refused_with_its_reason(tmp_path, net, mes
     finding = refused(saved(tmp_path, net()))
     assert message in finding.message
     assert finding.where
-    assert finding.mend
+    assert finding.fix
 
 
 def test_a_split_that_hides_a_write_is_refused(base):
@@ -326,7 +326,7 @@ SPECS = ("graph_module", "signature")
 def test_an_edited_program_is_refused(base, change, error, message):
     finding = refused(with_json(base, change), error)
     assert message in finding.message
-    assert finding.mend
+    assert finding.fix
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_network_that_is_not_run_is_refused_with_its_reason(tmp_path, net, mes
     assert message in finding.message
     assert finding.where
     assert finding.found
-    assert finding.mend
+    assert finding.fix
 
 
 def test_a_constant_that_a_run_changes_is_refused(tmp_path):
@@ -380,7 +380,7 @@ def test_edited_code_is_refused(tmp_path, old, new, error, message):
     else:
         finding = refused(edited(path, old, new), error)
     assert message in finding.message
-    assert finding.mend
+    assert finding.fix
 
 
 def test_weights_in_the_code_are_found(tmp_path):
@@ -403,7 +403,7 @@ def test_weights_in_large_integers_are_found(tmp_path):
 def test_a_quantised_network_is_refused(tmp_path):
     net = torch.ao.quantization.quantize_dynamic(odd.Base(), {torch.nn.Linear})
     finding = refused(saved(tmp_path, net))
-    assert "not quantised" in finding.mend or "quantised" in finding.mend
+    assert "not quantised" in finding.fix or "quantised" in finding.fix
 
 
 def test_records_for_debugging_and_examples_are_not_needed(tmp_path):

@@ -22,7 +22,7 @@ def refused(path, limit=nets.GIB):
     """The error of opening, or of reading every value."""
     with pytest.raises(ConformanceError) as caught, nets.opened(path, limit) as network:
         network.bind()
-    assert caught.value.mend
+    assert caught.value.fix
     return caught.value
 
 

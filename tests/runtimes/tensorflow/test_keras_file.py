@@ -32,7 +32,7 @@ def refused(path, limit=nets.GIB):
     error = caught.value
     assert "model/model.keras" in str(error)
     assert error.expected
-    assert error.mend
+    assert error.fix
     return error
 
 
@@ -514,7 +514,7 @@ def test_other_bytes_anywhere_are_a_finding_or_another_network(saved, tmp_path, 
         with nets.opened(path) as network:
             nets.run(network, nets.feed(network))
     except ConformanceError as error:
-        said = (error.expected, error.mend)
+        said = (error.expected, error.fix)
         assert all(said)
 
 
@@ -531,5 +531,5 @@ def test_other_bytes_in_the_weights_never_break_hdf5(saved, tmp_path, data):
         with nets.opened(path) as network:
             nets.run(network, nets.feed(network))
     except ConformanceError as error:
-        said = (error.expected, error.mend)
+        said = (error.expected, error.fix)
         assert all(said)

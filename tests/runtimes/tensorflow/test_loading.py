@@ -25,7 +25,7 @@ def changed(path, change):
 def refused(path):
     with pytest.raises(ConformanceError) as caught, nets.opened(path):
         pass
-    assert caught.value.mend
+    assert caught.value.fix
     assert caught.value.verdict == "fail"
     return caught.value
 

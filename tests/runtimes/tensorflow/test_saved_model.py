@@ -29,7 +29,7 @@ def refused(path, limit=nets.GIB):
     assert "model/" in str(error)
     assert error.expected
     assert error.found
-    assert error.mend
+    assert error.fix
     return error
 
 
@@ -353,7 +353,7 @@ def test_other_bytes_anywhere_are_a_finding_or_another_network(saved, tmp_path, 
         with nets.opened(folder / "saved_model.pb") as network:
             network.bind().run({port.name: nets.feed(network) for port in network.inputs})
     except ConformanceError as error:
-        said = (error.expected, error.found, error.mend)
+        said = (error.expected, error.found, error.fix)
         assert all(said)
 
 

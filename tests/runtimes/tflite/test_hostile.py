@@ -205,7 +205,7 @@ def test_a_spoilt_model_is_refused(converted, tmp_path, name):
     assert said in str(error)
     assert error.expected
     assert error.found
-    assert error.mend
+    assert error.fix
 
 
 @pytest.mark.parametrize("name", ["random", "counter"])
@@ -370,7 +370,7 @@ def test_other_bytes_anywhere_are_a_finding_or_another_network(cnn, tmp_path, da
             found = sum(array.size for array in network.parameters.values())
             assert found == network.counts.parameters
     except ConformanceError as error:
-        refusals = [error.found, error.expected, error.mend]
+        refusals = [error.found, error.expected, error.fix]
         assert all(refusals)
 
 

@@ -20,7 +20,7 @@ _GROUPS = ("codebook", "codebook_dc")
     "NNC-CODEBOOK-001",
     "The entries of a codebook are strictly increasing 32-bit integers",
     "Entries beyond 32 bits wrap around: they are no longer in order, or no longer what was meant.",
-    mend="write entries between -2^31 and 2^31 - 1",
+    fix="write entries between -2^31 and 2^31 - 1",
 )
 def has_increasing_entries(material: Material) -> Iterator[Breach]:
     """Find entries that do not fit or do not increase."""
@@ -38,7 +38,7 @@ def has_increasing_entries(material: Material) -> Iterator[Breach]:
     "NNC-CODEBOOK-002",
     "A codebook has an entry that is not 0",
     "Every value of the tensor is 0 whatever its levels are.",
-    mend="code the tensor without a codebook, or write the entries that were meant",
+    fix="code the tensor without a codebook, or write the entries that were meant",
     severity="warning",
 )
 def has_a_value(material: Material) -> Iterator[Breach]:

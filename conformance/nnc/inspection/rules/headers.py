@@ -25,7 +25,7 @@ _DECOMPOSED = 1
     "NNC-NAME-001",
     "No two tensors of a stream have the same name",
     "A decoder's result has one tensor per name: of two, one is lost.",
-    mend="give every tensor a name of its own",
+    fix="give every tensor a name of its own",
 )
 def has_own_names(material: Material) -> Iterator[Breach]:
     """Find names that occurred before."""
@@ -43,7 +43,7 @@ def has_own_names(material: Material) -> Iterator[Breach]:
     "NNC-NAME-002",
     "The name of a tensor is not empty",
     "Nobody can tell which parameter of the network the tensor is.",
-    mend="write the name that the parameter has in the network",
+    fix="write the name that the parameter has in the network",
     severity="warning",
 )
 def has_names(material: Material) -> Iterator[Breach]:
@@ -57,7 +57,7 @@ def has_names(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-001",
     "A tensor has at least one dimension",
     "NNCodec can neither write nor read scalars.",
-    mend="write a scalar as a tensor of the shape [1]",
+    fix="write a scalar as a tensor of the shape [1]",
     severity="warning",
 )
 def has_dimensions(material: Material) -> Iterator[Breach]:
@@ -72,7 +72,7 @@ def has_dimensions(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-002",
     "Only the first dimension may be 0",
     "NNCodec is killed by a tensor whose other dimensions include a 0.",
-    mend="leave empty tensors out of the stream",
+    fix="leave empty tensors out of the stream",
     severity="warning",
 )
 def has_no_empty_dimension(material: Material) -> Iterator[Breach]:
@@ -88,7 +88,7 @@ def has_no_empty_dimension(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-003",
     "A tensor has fewer than 2^32 elements",
     "Decoders keep dimensions in 32 bits: 2^32 becomes 0.",
-    mend="split the tensor, or write its true dimensions",
+    fix="split the tensor, or write its true dimensions",
 )
 def has_countable_elements(material: Material) -> Iterator[Breach]:
     """Find dimensions whose product does not fit into 32 bits."""
@@ -104,7 +104,7 @@ def has_countable_elements(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-004",
     "The dimensions of a tensor are in the stream",
     "The stream cannot be decoded without the shapes of its tensors from elsewhere.",
-    mend="write tensor_dimensions, or hand out the shapes with the stream (--dimensions)",
+    fix="write tensor_dimensions, or hand out the shapes with the stream (--dimensions)",
     severity="warning",
 )
 def states_dimensions(material: Material) -> Iterator[Breach]:
@@ -121,7 +121,7 @@ def states_dimensions(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-005",
     "scan_order is 0 for a tensor that is one row or one column",
     "Decoders scan such a tensor row by row; NNCodec cannot write it otherwise.",
-    mend="write scan_order 0",
+    fix="write scan_order 0",
     severity="warning",
 )
 def scans_matrices_only(material: Material) -> Iterator[Breach]:
@@ -138,7 +138,7 @@ def scans_matrices_only(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-006",
     "nnr_decompressed_data_format is one of the formats 0 to 9",
     "Readers cannot know what kind of number is meant.",
-    mend="write a format that is defined, or no format",
+    fix="write a format that is defined, or no format",
 )
 def has_known_format(material: Material) -> Iterator[Breach]:
     """Find reserved data formats."""
@@ -153,7 +153,7 @@ def has_known_format(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-007",
     "nnr_decompressed_data_format fits the payload: integers for INT, else floating point",
     "Readers that obey the format get other values than those that do not.",
-    mend="write a format of the kind of number that the payload holds, or no format",
+    fix="write a format of the kind of number that the payload holds, or no format",
     severity="warning",
 )
 def has_fitting_format(material: Material) -> Iterator[Breach]:
@@ -173,7 +173,7 @@ def has_fitting_format(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-008",
     "dq_flag is 0 in a unit of integers",
     "The flag is read, but integers are never coded with dependent quantization.",
-    mend="write dq_flag 0",
+    fix="write dq_flag 0",
     severity="warning",
 )
 def quantizes_no_integers(material: Material) -> Iterator[Breach]:
@@ -187,7 +187,7 @@ def quantizes_no_integers(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-009",
     "dq_flag is 0 in a unit with a codebook",
     "Dependent quantization moves levels by their neighbours; indices of a codebook mean entries.",
-    mend="write dq_flag 0, or no codebook",
+    fix="write dq_flag 0, or no codebook",
 )
 def quantizes_by_one_tool(material: Material) -> Iterator[Breach]:
     """Find codebooks together with dependent quantization."""
@@ -200,7 +200,7 @@ def quantizes_by_one_tool(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-010",
     "compressed_parameter_types is 0 for integers and raw values",
     "Decomposition, scaling, batch norm and bias exist for FLOAT and BLOCK only.",
-    mend="write compressed_parameter_types 0",
+    fix="write compressed_parameter_types 0",
 )
 def types_floats_only(material: Material) -> Iterator[Breach]:
     """Find parameter types of INT and RAW_FLOAT."""
@@ -216,7 +216,7 @@ def types_floats_only(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-011",
     "A decomposed tensor that is coded alone is named as its factor, ..._G or ..._H",
     "Only the name tells which of the two factors it is; it gets the shape of the whole otherwise.",
-    mend="name the factors <weight>_G and <weight>_H",
+    fix="name the factors <weight>_G and <weight>_H",
     severity="warning",
 )
 def names_factors(material: Material) -> Iterator[Breach]:
@@ -235,7 +235,7 @@ def names_factors(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-012",
     "The names of a block are as many as its tensors",
     "The names cannot be matched with the tensors of the payload.",
-    mend="make compressed_parameter_types and the list of names agree",
+    fix="make compressed_parameter_types and the list of names agree",
 )
 def names_every_tensor(material: Material) -> Iterator[Breach]:
     """Find blocks with more or fewer names than tensors."""
@@ -253,7 +253,7 @@ def names_every_tensor(material: Material) -> Iterator[Breach]:
     "NNC-TENSOR-013",
     "The rows of G divide the elements of the weight, and the rank is at least 1",
     "H would have no whole number of columns.",
-    mend="write the number of rows and columns of G",
+    fix="write the number of rows and columns of G",
 )
 def decomposes_evenly(material: Material) -> Iterator[Breach]:
     """Find ranks and rows that give no matrices."""
@@ -273,7 +273,7 @@ def decomposes_evenly(material: Material) -> Iterator[Breach]:
     "NNC-NUMBER-001",
     "Accuracies, thresholds and ratios are finite numbers",
     "NaN and infinity are no measurement.",
-    mend="write a number, or leave the performance out",
+    fix="write a number, or leave the performance out",
 )
 def measures_finite(material: Material) -> Iterator[Breach]:
     """Find floating-point elements that are NaN or infinite."""
@@ -288,7 +288,7 @@ def measures_finite(material: Material) -> Iterator[Breach]:
     "NNC-NUMBER-002",
     "An alignment inside a performance map is one bit 1 and then zeros to the byte boundary",
     "Decoding does not depend on it; the map may not be what was meant.",
-    mend="write a 1 and then zeros up to the byte boundary",
+    fix="write a 1 and then zeros up to the byte boundary",
 )
 def aligns_maps(material: Material) -> Iterator[Breach]:
     """Find alignments of unification maps with other bits."""

@@ -19,7 +19,7 @@ _FACTORS = 2
     "NNC-INTEROP-001",
     "The stream has no layer parameter set",
     f"{_MEANING}: it ends at any NNR_LPS.",
-    mend="write the quantization parameters into the tensors, which have a qp each",
+    fix="write the quantization parameters into the tensors, which have a qp each",
     severity="warning",
 )
 def has_no_layer_parameter_set(material: Material) -> Iterator[Breach]:
@@ -34,7 +34,7 @@ def has_no_layer_parameter_set(material: Material) -> Iterator[Breach]:
     "NNC-INTEROP-002",
     "No factor of a decomposition is coded alone",
     f"{_MEANING}: it fails at a FLOAT unit of a decomposition.",
-    mend="code G and H in one BLOCK",
+    fix="code G and H in one BLOCK",
     severity="warning",
 )
 def has_no_single_factor(material: Material) -> Iterator[Breach]:
@@ -51,7 +51,7 @@ def has_no_single_factor(material: Material) -> Iterator[Breach]:
     "NNC-INTEROP-003",
     "A decomposition with codebooks is in a block of its own",
     f"{_MEANING}: it fails where other tensors share the block.",
-    mend="code the other tensors of the block in units of their own",
+    fix="code the other tensors of the block in units of their own",
     severity="warning",
 )
 def has_codebooks_in_a_block_of_factors(material: Material) -> Iterator[Breach]:
@@ -70,7 +70,7 @@ def has_codebooks_in_a_block_of_factors(material: Material) -> Iterator[Breach]:
     "NNC-INTEROP-004",
     "Tensors are named, not indexed",
     f"{_MEANING}: it refuses indices into a topology.",
-    mend="write the names, and clear mps_topology_indexed_reference_flag",
+    fix="write the names, and clear mps_topology_indexed_reference_flag",
     severity="warning",
 )
 def has_no_indices(material: Material) -> Iterator[Breach]:
@@ -86,7 +86,7 @@ def has_no_indices(material: Material) -> Iterator[Breach]:
     "A unification performance map has no class accuracies but for a bit mask of their number",
     f"{_MEANING}: it reads as many class accuracies as the value of upm_class_bitmask, not as "
     "upm_count_classes says.",
-    mend="leave the class accuracies out of the map",
+    fix="leave the class accuracies out of the map",
     severity="warning",
 )
 def has_countable_classes(material: Material) -> Iterator[Breach]:
@@ -104,7 +104,7 @@ def has_countable_classes(material: Material) -> Iterator[Breach]:
     "NNC-INTEROP-006",
     "Floating-point tensors are quantized",
     f"{_MEANING} with the NumPy that it asks for: RAW_FLOAT fails before NumPy 2.",
-    mend="code the tensor as FLOAT, or install NNCodec with NumPy 2",
+    fix="code the tensor as FLOAT, or install NNCodec with NumPy 2",
     severity="warning",
 )
 def has_no_raw_values(material: Material) -> Iterator[Breach]:

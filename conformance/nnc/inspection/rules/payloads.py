@@ -27,7 +27,7 @@ _TRELLIS_PERIOD = 4
     "NNC-PAYLOAD-001",
     "A payload ends with one bit 1, and then zeros to the byte boundary",
     "Decoding does not depend on it; the bits show that the encoder ended its codeword otherwise.",
-    mend="write the stop bit after the terminating bin, and fill up its byte with zeros",
+    fix="write the stop bit after the terminating bin, and fill up its byte with zeros",
 )
 def ends_with_a_stop_pattern(material: Material) -> Iterator[Breach]:
     """Find payloads that end with other bits."""
@@ -53,7 +53,7 @@ def ends_with_a_stop_pattern(material: Material) -> Iterator[Breach]:
     "Every entry point is the state of the decoder where its block row begins",
     "Decoders that begin block rows at their entry points, as NNCodec does, decode other levels or "
     "fail; those that decode in order are not affected.",
-    mend="write offset register, trellis state and bits as they are at the start of the block row",
+    fix="write offset register, trellis state and bits as they are at the start of the block row",
 )
 def enters_where_block_rows_begin(material: Material) -> Iterator[Breach]:
     """Find entry points that differ from what decoding in order meets."""
@@ -76,7 +76,7 @@ def enters_where_block_rows_begin(material: Material) -> Iterator[Breach]:
     "Rows that dependent quantization skips in blocks have a width divisible by 4",
     "The trellis moves by the whole width at each skipped part of a row; NNCodec's own encoder "
     "assumes one move per level, and the levels decoded are not those it meant.",
-    mend="scan row by row, or do not skip rows, or quantize uniformly",
+    fix="scan row by row, or do not skip rows, or quantize uniformly",
     severity="warning",
 )
 def skips_whole_periods(material: Material) -> Iterator[Breach]:
@@ -97,7 +97,7 @@ def skips_whole_periods(material: Material) -> Iterator[Breach]:
     "A history of significance is used only by what follows an earlier stream",
     "Without a history the flag only costs bits; NNCodec's encoder records one here that its "
     "decoder does not have, so that later streams differ.",
-    mend="clear hist_dep_sig_prob_enabled_flag in the first stream of a chain",
+    fix="clear hist_dep_sig_prob_enabled_flag in the first stream of a chain",
     severity="warning",
 )
 def has_history(material: Material) -> Iterator[Breach]:
@@ -114,7 +114,7 @@ def has_history(material: Material) -> Iterator[Breach]:
     "NNC-LEVEL-003",
     "The integers of a tensor fit into nnr_decompressed_data_format",
     "Readers that store the tensor in its format lose the values outside.",
-    mend="write a wider format",
+    fix="write a wider format",
 )
 def fits_its_format(material: Material) -> Iterator[Breach]:
     """Find integers outside the range of their format."""
@@ -136,7 +136,7 @@ def fits_its_format(material: Material) -> Iterator[Breach]:
     "The step size of a tensor is less than 65536",
     "Weights are not that large. NNCodec cuts a quantization parameter that does not fit its bits "
     "without a word: -140 becomes 116, and weights of 0.1 come back as 1e17.",
-    mend="encode with a quantization parameter that fits 6 + qp_density bits",
+    fix="encode with a quantization parameter that fits 6 + qp_density bits",
     severity="warning",
 )
 def has_a_likely_step(material: Material) -> Iterator[Breach]:
@@ -153,7 +153,7 @@ def has_a_likely_step(material: Material) -> Iterator[Breach]:
     "NNC-STEP-002",
     "A step size is not 0 as a float32",
     "Every value of the tensor becomes 0.",
-    mend="encode with a larger quantization parameter",
+    fix="encode with a larger quantization parameter",
     severity="warning",
 )
 def has_a_step(material: Material) -> Iterator[Breach]:
@@ -170,7 +170,7 @@ def has_a_step(material: Material) -> Iterator[Breach]:
     "NNC-STEP-003",
     "The values of a tensor are finite",
     "Step size times level is infinite as a float32, with a codebook as a float64.",
-    mend="encode with a smaller quantization parameter",
+    fix="encode with a smaller quantization parameter",
 )
 def has_finite_values(material: Material) -> Iterator[Breach]:
     """Find levels whose values overflow."""

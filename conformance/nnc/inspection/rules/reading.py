@@ -13,7 +13,7 @@ from conformance.nnc.inspection.rules.registry import Breach, rule
     "NNC-READ-001",
     "Every syntax element can be read",
     "The headers cannot be read any further; nothing after the place is known.",
-    mend="write the unit as its syntax says",
+    fix="write the unit as its syntax says",
 )
 def can_be_read(material: Material) -> Iterator[Breach]:
     """Find where reading ended."""
@@ -27,7 +27,7 @@ def can_be_read(material: Material) -> Iterator[Breach]:
     "Every payload decodes to the tensors that its header states",
     "The tensor and all later ones cannot be decoded: the payload is damaged, the header does not "
     "belong to it, or the stream follows the rules of NNCodec 1.0 (--dialect nncodec-1.0).",
-    mend="make the stream anew",
+    fix="make the stream anew",
 )
 def can_be_decoded(material: Material) -> Iterator[Breach]:
     """Find where planning or decoding ended."""
@@ -41,7 +41,7 @@ def can_be_decoded(material: Material) -> Iterator[Breach]:
     "The stream needs no more memory and work than its size and the limits allow",
     "Dimensions or counts do not fit the size of the stream, or a tensor is larger than the "
     "limit of this decoder.",
-    mend="write the true dimensions; raise the limit if the stream is trusted",
+    fix="write the true dimensions; raise the limit if the stream is trusted",
 )
 def stays_within_limits(material: Material) -> Iterator[Breach]:
     """Find where a limit ended reading or decoding."""
@@ -54,7 +54,7 @@ def stays_within_limits(material: Material) -> Iterator[Breach]:
     "NNC-READ-004",
     "Everything in the stream is known to this decoder",
     "The stream may be right: what follows the place could not be checked, and the exit code is 3.",
-    mend="check the stream with a decoder that knows what it uses",
+    fix="check the stream with a decoder that knows what it uses",
     severity="warning",
 )
 def is_known(material: Material) -> Iterator[Breach]:

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One place where a rule does not hold. ``mend`` of "" stands for the rule's."""
+    """One place where a rule does not hold. ``fix`` of "" stands for the rule's."""
 
     message: str
     position: Position
     expected: str = ""
     found: str = ""
-    mend: str = ""
+    fix: str = ""
 
     @classmethod
     def of(cls, error: NncError) -> Breach:
         """Return what a decoder's error says."""
-        return cls(error.message, error.position, error.expected, error.found, error.mend)
+        return cls(error.message, error.position, error.expected, error.found, error.fix)
 
 
 Check: TypeAlias = "Callable[[Material], Iterator[Breach]]"
@@ -49,16 +49,16 @@ class Rule:
     id: str
     text: str
     meaning: str
-    mend: str
+    fix: str
     severity: Severity
     check: Check
 
 
 def rule(
-    id: str, text: str, meaning: str, *, mend: str, severity: Severity = "violation"
+    id: str, text: str, meaning: str, *, fix: str, severity: Severity = "violation"
 ) -> Callable[[Check], Rule]:
     """Make a rule of the function that finds its breaches."""
-    return lambda check: Rule(id, text, meaning, mend, severity, check)
+    return lambda check: Rule(id, text, meaning, fix, severity, check)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Violation:
     position: Position
     expected: str
     found: str
-    mend: str
+    fix: str
     inspect: str
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ class Violation:
             ("expected", self.expected),
             ("found", self.found),
             ("rule", self.text),
-            ("fix", self.mend),
+            ("fix", self.fix),
             ("to see", self.inspect),
         ]
         head = f"{self.rule} {self.severity}: {self.message}"
@@ -101,7 +101,7 @@ def violation_of(broken: Rule, breach: Breach, file: str) -> Violation:
         position=breach.position,
         expected=breach.expected,
         found=breach.found,
-        mend=breach.mend or broken.mend,
+        fix=breach.fix or broken.fix,
         inspect=inspect_command(breach.position, file),
     )
 

@@ -33,7 +33,7 @@ def _rules() -> Iterator[Rule]:
             id=name,
             text=constraint.text,
             meaning=f"Decoding does not depend on it. Checked for {where}.",
-            mend=constraint.mend,
+            fix=constraint.fix,
             severity=constraint.severity,
             check=_check_of(name),
         )

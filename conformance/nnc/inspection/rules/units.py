@@ -19,7 +19,7 @@ _KINDS = ", ".join(f"{number} {unit.name}" for number, unit in sorted(UNITS.item
     "NNC-STREAM-001",
     "A stream begins with a start unit",
     "Without general_profile_idc nobody knows by which syntax the other units are to be read.",
-    mend="put NNR_STR (00 04 02 and the profile) before everything else",
+    fix="put NNR_STR (00 04 02 and the profile) before everything else",
 )
 def begins_with_start(material: Material) -> Iterator[Breach]:
     """Find a file that begins with something else, or with nothing."""
@@ -35,7 +35,7 @@ def begins_with_start(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-002",
     "A stream has one start unit",
     "Two streams in one file are not one stream: a decoder stops at the second start unit.",
-    mend="keep the streams in files of their own",
+    fix="keep the streams in files of their own",
 )
 def has_one_start(material: Material) -> Iterator[Breach]:
     """Find start units after the first unit."""
@@ -48,7 +48,7 @@ def has_one_start(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-003",
     "Every unit ends inside the file",
     "The file was cut, or nnr_unit_size is wrong.",
-    mend="write the whole unit, or its true size",
+    fix="write the whole unit, or its true size",
 )
 def ends_inside(material: Material) -> Iterator[Breach]:
     """Find a unit that is longer than what is left of the file."""
@@ -63,7 +63,7 @@ def ends_inside(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-004",
     "nnr_unit_size counts the whole unit, its own bytes included",
     "The unit has no room for its own header; whatever follows cannot be found.",
-    mend="count the bytes from the first of nnr_unit_size to the last of the payload",
+    fix="count the bytes from the first of nnr_unit_size to the last of the payload",
 )
 def has_room_for_its_header(material: Material) -> Iterator[Breach]:
     """Find sizes that do not even cover size and common header."""
@@ -78,7 +78,7 @@ def has_room_for_its_header(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-005",
     "A stream has at most one model parameter set",
     "Two sets contradict or repeat each other.",
-    mend="write one NNR_MPS; what differs between layers goes into layer parameter sets",
+    fix="write one NNR_MPS; what differs between layers goes into layer parameter sets",
 )
 def has_one_model_parameter_set(material: Material) -> Iterator[Breach]:
     """Find model parameter sets after the first."""
@@ -90,7 +90,7 @@ def has_one_model_parameter_set(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-006",
     "A model parameter set precedes the first compressed data unit",
     "Without it there is no quantization parameter.",
-    mend="write NNR_MPS after NNR_STR",
+    fix="write NNR_MPS after NNR_STR",
 )
 def has_parameters_before_data(material: Material) -> Iterator[Breach]:
     """Find a first data unit without a model parameter set before it."""
@@ -107,7 +107,7 @@ def has_parameters_before_data(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-007",
     "nnr_unit_type is one of the seven types",
     "The types 7 to 63 are reserved: decoders of these editions cannot read the unit.",
-    mend="write a type that the edition defines",
+    fix="write a type that the edition defines",
 )
 def has_known_types(material: Material) -> Iterator[Breach]:
     """Find units of reserved types."""
@@ -120,7 +120,7 @@ def has_known_types(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-008",
     "A stream has a compressed data unit",
     "A file cut between two units is still a stream; this one holds no tensor.",
-    mend="check that the file is complete",
+    fix="check that the file is complete",
     severity="warning",
 )
 def has_data(material: Material) -> Iterator[Breach]:
@@ -135,7 +135,7 @@ def has_data(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-009",
     "What applies to later units is followed by one that it applies to",
     "A parameter set or topology after the last compressed data unit has no effect.",
-    mend="move the unit before the data units it is meant for, or leave it out",
+    fix="move the unit before the data units it is meant for, or leave it out",
     severity="warning",
 )
 def ends_with_data(material: Material) -> Iterator[Breach]:
@@ -152,7 +152,7 @@ def ends_with_data(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-010",
     "A stream whose topology_carriage_flag is 1 has a topology unit",
     "The flag promises a topology that is not there.",
-    mend="write NNR_TPL, or clear topology_carriage_flag",
+    fix="write NNR_TPL, or clear topology_carriage_flag",
     severity="warning",
 )
 def carries_its_topology(material: Material) -> Iterator[Breach]:
@@ -168,7 +168,7 @@ def carries_its_topology(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-011",
     "A unit that others need is marked as independently decodable",
     "The flag has no known effect, but every known writer sets it, and readers may rely on it.",
-    mend="write independently_decodable_flag as 1",
+    fix="write independently_decodable_flag as 1",
     severity="warning",
 )
 def is_independently_decodable(material: Material) -> Iterator[Breach]:
@@ -184,7 +184,7 @@ def is_independently_decodable(material: Material) -> Iterator[Breach]:
     "NNC-STREAM-012",
     "Only compressed data units are parts of a larger unit",
     "partial_data_counter has no known meaning in other units.",
-    mend="write partial_data_counter_present_flag as 0",
+    fix="write partial_data_counter_present_flag as 0",
     severity="warning",
 )
 def counts_parts_of_data_only(material: Material) -> Iterator[Breach]:

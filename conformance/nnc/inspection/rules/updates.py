@@ -20,7 +20,7 @@ _BRANCH = ("parent_device_id", "parameter_id", "put_node_depth")
     "NNC-NODE-001",
     "The put_node_depth of a node with a parent is at least 1",
     "The depth counts the updates from the root: a parent would have the depth -1.",
-    mend="write the depth of the parent and 1",
+    fix="write the depth of the parent and 1",
 )
 def lies_below_its_parent(material: Material) -> Iterator[Breach]:
     """Find nodes of depth 0 that have a parent."""
@@ -34,7 +34,7 @@ def lies_below_its_parent(material: Material) -> Iterator[Breach]:
     "NNC-NODE-002",
     "The put_node_depth of a node without a parent is 0",
     "The depth promises updates before this one, and nothing says which.",
-    mend="write depth 0, or name the parent",
+    fix="write depth 0, or name the parent",
     severity="warning",
 )
 def is_a_root_without_parent(material: Material) -> Iterator[Breach]:
@@ -50,7 +50,7 @@ def is_a_root_without_parent(material: Material) -> Iterator[Breach]:
     "NNC-NODE-003",
     "No two units of a stream are the same node",
     "A parent that is named by its id would not be one unit.",
-    mend="give every tensor of a device a parameter_id of its own",
+    fix="give every tensor of a device a parameter_id of its own",
     severity="warning",
 )
 def is_one_node(material: Material) -> Iterator[Breach]:
@@ -69,7 +69,7 @@ def is_one_node(material: Material) -> Iterator[Breach]:
     "A node is the next after the node that the stream before gave its tensor",
     "A stream of the chain is missing, or comes twice or in another order: differences are added "
     "to the wrong tensors, and contexts look at the wrong levels.",
-    mend="give the streams of the chain in order (--after), and count the depth up by 1",
+    fix="give the streams of the chain in order (--after), and count the depth up by 1",
 )
 def follows_the_stream_before(material: Material) -> Iterator[Breach]:
     """Find nodes that do not follow the references of their tensors."""

@@ -54,5 +54,5 @@ REFUSED: Mapping[str, tuple[str, str]] = {
 
 def refusal(type: str) -> tuple[str, str]:
     """Return why a type of layer without a kind is not run, and how to fix it."""
-    mend = "Replace it by layers that can be run; docs/runtimes-caffe.md lists them."
-    return REFUSED.get(type, ("its type cannot be run here", mend))
+    fix = "Replace it by layers that can be run; docs/runtimes-caffe.md lists them."
+    return REFUSED.get(type, ("its type cannot be run here", fix))

@@ -83,17 +83,17 @@ class Node:
                 where=self.where,
                 expected=expected,
                 found=_short(found),
-                mend=_MEND,
+                fix=_MEND,
             )
 
-    def unsupported(self, message: str, expected: str, found: object, mend: str) -> Exception:
+    def unsupported(self, message: str, expected: str, found: object, fix: str) -> Exception:
         """Return an UnsupportedError at this layer."""
         return UnsupportedError(
             f"layer {self.name!r}: {message}",
             where=self.where,
             expected=expected,
             found=_short(found),
-            mend=mend,
+            fix=fix,
         )
 
     def axis(self, value: int, rank: int, field: str = "axis") -> int:

@@ -155,7 +155,7 @@ class _Header:
                 expected=" or ".join(f"{bits} bits" for bits in _WIDTHS[item_type])
                 + f" for {_TYPE_NAMES[item_type]}",
                 found=f"{self._bits} bits",
-                mend="Store the items in one of these widths.",
+                fix="Store the items in one of these widths.",
             )
         if item_type == _BOOL:
             return np.dtype(np.bool_)
@@ -182,7 +182,7 @@ class _Header:
             where=self._file.where("item type", offset=_ITEM_TYPE),
             expected=", ".join(f"{code} ({name})" for code, name in enumerate(_TYPE_NAMES)),
             found=f"{self._type:#x}",
-            mend=f"{_MEND} Quantisation is told by graph.quant.",
+            fix=f"{_MEND} Quantisation is told by graph.quant.",
         )
 
     def _wrong(
@@ -193,5 +193,5 @@ class _Header:
             where=self._file.where(element, offset=offset),
             expected=str(expected),
             found=str(found),
-            mend=_MEND,
+            fix=_MEND,
         )

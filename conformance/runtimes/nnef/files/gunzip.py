@@ -90,6 +90,4 @@ class Unzipped:
         return Location(file=self.display, element=", ".join(parts))
 
     def _wrong(self, message: str, expected: str, found: str) -> MalformedError:
-        return MalformedError(
-            message, where=self.where(), expected=expected, found=found, mend=MEND
-        )
+        return MalformedError(message, where=self.where(), expected=expected, found=found, fix=MEND)

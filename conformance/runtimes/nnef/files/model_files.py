@@ -74,7 +74,7 @@ def open_files(source: ModelSource) -> ModelFiles:
             where=Location(file=source.display[0]),
             expected="a file inside that folder",
             found="a link that leads out of it",
-            mend="Put the file itself in the place of the link.",
+            fix="Put the file itself in the place of the link.",
         )
     graph = StoredFile(source.files[0].resolve(), source.display[0])
     return ModelFiles(graph, quantisation, tensors, tuple(others))
@@ -98,7 +98,7 @@ def _of_archive(source: ModelSource) -> ModelFiles:
                 where=Location(file=display, element=GRAPH),
                 expected=f"{GRAPH} at the top of the archive",
                 found=", ".join(sorted(stored)[:10]) or "no files",
-                mend="Make the archive again: tar czf model.tgz -C FOLDER .",
+                fix="Make the archive again: tar czf model.tgz -C FOLDER .",
             )
         graph, quantisation = stored.pop(GRAPH), stored.pop(QUANTISATION, None)
         others = [name for name in stored if not name.endswith(TENSOR)]

@@ -61,7 +61,7 @@ class StoredFile:
                 where=self.where(),
                 expected=f"at most {limit} bytes",
                 found=f"{size} bytes",
-                mend="Submit a smaller file: tensors belong into .dat files.",
+                fix="Submit a smaller file: tensors belong into .dat files.",
             )
         data = self.path.read_bytes()
         self.check_start(data[:LFS_BYTES])
@@ -75,7 +75,7 @@ class StoredFile:
                 where=self.where(offset=0),
                 expected="at least one byte",
                 found="no bytes",
-                mend="Put the file in place again: it was cut short.",
+                fix="Put the file in place again: it was cut short.",
             )
         refuse_lfs_pointer(data, self.display)
 
@@ -85,5 +85,5 @@ class StoredFile:
             where=self.where(),
             expected="a regular file",
             found=found,
-            mend="Put the file in place.",
+            fix="Put the file in place.",
         )

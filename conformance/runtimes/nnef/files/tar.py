@@ -90,7 +90,7 @@ class _Unpacker:
                 where=self._stream.where(name[:80]),
                 expected="regular files and folders",
                 found=_LINKS.get(kind, f"a member of type {kind!r}"),
-                mend=MEND,
+                fix=MEND,
             )
         return _Notes()
 
@@ -201,7 +201,7 @@ class _Unpacker:
 
     def _wrong(self, message: str, expected: str, found: str) -> MalformedError:
         where = self._stream.where()
-        return MalformedError(message, where=where, expected=expected, found=found, mend=MEND)
+        return MalformedError(message, where=where, expected=expected, found=found, fix=MEND)
 
     def _too_large(self, expected: str, found: str) -> LimitError:
         return LimitError(
@@ -209,7 +209,7 @@ class _Unpacker:
             where=self._stream.where(),
             expected=expected,
             found=found,
-            mend="Submit a smaller model, or judge it with a higher memory limit.",
+            fix="Submit a smaller model, or judge it with a higher memory limit.",
         )
 
     def _unwritable(self, name: str, error: OSError) -> ConformanceError:
@@ -218,5 +218,5 @@ class _Unpacker:
             where=self._stream.where(name),
             expected="names that do not clash, and room for the unpacked files",
             found=error.strerror or type(error).__name__,
-            mend=MEND,
+            fix=MEND,
         )

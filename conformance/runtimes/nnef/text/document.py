@@ -112,5 +112,5 @@ def _invalid(document: Document, text: str) -> MalformedError:
         where=where,
         expected="a graph that the NNEF parser reads",
         found=found,
-        mend="Correct the graph, or export the model again.",
+        fix="Correct the graph, or export the model again.",
     )

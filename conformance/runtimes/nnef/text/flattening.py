@@ -94,7 +94,7 @@ def _check_signs(source: Source) -> None:
                 where=source.file.at_line(*source.position(token.offset)),
                 expected="brackets around the sign and its operand: (-x) + y",
                 found=f"{token.text} ... {behind.shown}: the parser reads it as -(x + y)",
-                mend="Write the brackets, or the graph in flat NNEF.",
+                fix="Write the brackets, or the graph in flat NNEF.",
             )
 
 
@@ -118,7 +118,7 @@ def _refused(file: StoredFile, found: str) -> MalformedError:
         where=file.at_line(*place) if place else file.where("graph"),
         expected="NNEF 1.0 that its parser reads",
         found=text,
-        mend=f"Correct the text. {_MEND}",
+        fix=f"Correct the text. {_MEND}",
     )
 
 
@@ -128,5 +128,5 @@ def _too_long(file: StoredFile, found: str) -> LimitError:
         where=file.where("graph"),
         expected=f"at most {MAX_TEXT} bytes, in at most {SECONDS} seconds",
         found=found,
-        mend=_MEND,
+        fix=_MEND,
     )

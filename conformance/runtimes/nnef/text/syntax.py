@@ -193,7 +193,7 @@ def read_text(file: StoredFile) -> str:
             where=file.where(offset=error.start),
             expected="UTF-8",
             found=f"the byte {data[error.start]:#04x}",
-            mend="Put the file in place again, or export the model again.",
+            fix="Put the file in place again, or export the model again.",
         ) from error
 
 
@@ -255,7 +255,7 @@ def _unknown(reader: Reader, what: str, expected: str) -> UnsupportedError:
         where=reader.where(what),
         expected=expected,
         found=reader.token.shown,
-        mend="Export the model as NNEF 1.0, without extensions of a vendor.",
+        fix="Export the model as NNEF 1.0, without extensions of a vendor.",
     )
 
 
@@ -265,5 +265,5 @@ def _too_many(reader: Reader) -> LimitError:
         where=reader.where(),
         expected=f"at most {MAX_STATEMENTS}",
         found="more",
-        mend="Submit a smaller network, or unroll it over fewer steps.",
+        fix="Submit a smaller network, or unroll it over fewer steps.",
     )

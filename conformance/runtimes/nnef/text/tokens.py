@@ -84,7 +84,7 @@ class Source:
             where=self.file.at_line(*self.position(offset)),
             expected=expected,
             found=found,
-            mend="Correct the text, or export the model again.",
+            fix="Correct the text, or export the model again.",
         )
 
     def _cut(self, clean: list[str]) -> Iterator[Token]:

@@ -129,7 +129,7 @@ class KerasArchive:
                 where=Location(self.display, byte_offset=info.header_offset, element=name[:200]),
                 expected=f"{', '.join(sorted(MEMBERS))}, and no assets",
                 found=repr(name[:200]),
-                mend="Save a network without vocabularies or other files, with model.save.",
+                fix="Save a network without vocabularies or other files, with model.save.",
             )
         packing = info.compress_type, info.flag_bits & _ENCRYPTED
         if packing not in ((zipfile.ZIP_STORED, 0), (zipfile.ZIP_DEFLATED, 0)):
@@ -138,7 +138,7 @@ class KerasArchive:
                 where=Location(self.display, byte_offset=info.header_offset, element=name),
                 expected="stored or deflated, and not encrypted",
                 found=f"method {info.compress_type}, flags {info.flag_bits:#06x}",
-                mend="Save the model again with model.save.",
+                fix="Save the model again with model.save.",
             )
 
     def _check_sizes(self, limit_bytes: int) -> None:
@@ -150,7 +150,7 @@ class KerasArchive:
                     where=Location(self.display, byte_offset=info.header_offset, element=name),
                     expected=f"at most {limit} bytes",
                     found=f"{info.file_size} bytes",
-                    mend="Submit a smaller network, or judge it with a higher memory limit.",
+                    fix="Submit a smaller network, or judge it with a higher memory limit.",
                 )
         slack = self._file.size - sum(info.compress_size for info in self._members.values())
         if not 0 <= slack <= MOST_SLACK:
@@ -213,5 +213,5 @@ class KerasArchive:
             element=element or None,
             expected=expected or "an archive as Keras writes it",
             found=found or "another one",
-            mend=_AGAIN,
+            fix=_AGAIN,
         )

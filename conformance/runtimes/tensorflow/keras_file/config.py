@@ -77,7 +77,7 @@ class _Checker:
                 where=Location(self._file, element=CONFIG),
                 expected=f"at most {MOST_DEPTH} levels",
                 found="more",
-                mend="Save a network with fewer models inside one another.",
+                fix="Save a network with fewer models inside one another.",
             )
         if isinstance(node, dict):
             self._check_training(node.get(_TRAINING), depth)
@@ -102,7 +102,7 @@ class _Checker:
                         where=self._at(pointer),
                         expected="losses, metrics and optimizers of Keras",
                         found=f"{name} of {module}"[:200],
-                        mend="Save the model without them: load it with compile=False, and call "
+                        fix="Save the model without them: load it with compile=False, and call "
                         "model.save.",
                     )
 
@@ -144,7 +144,7 @@ class _Checker:
             element=f"{CONFIG} {pointer}".rstrip(),
             expected=expected,
             found=found,
-            mend="Save the model again with model.save of Keras 3.",
+            fix="Save the model again with model.save of Keras 3.",
         )
 
     def _check_class(self, pointer: str, value: dict[str, Any]) -> None:
@@ -155,7 +155,7 @@ class _Checker:
                 where=self._at(pointer),
                 expected="layers of Keras that only compute",
                 found=f"{name} of {module}"[:200],
-                mend="Build the network of Keras' own layers; export a network with layers of its "
+                fix="Build the network of Keras' own layers; export a network with layers of its "
                 "own as a SavedModel.",
             )
         if name == "function":
@@ -192,18 +192,18 @@ class _Checker:
             where=self._at(pointer),
             expected="names of activations and initializers of Keras",
             found=str(name)[:200],
-            mend="Use activations and initializers of Keras, or export a SavedModel.",
+            fix="Use activations and initializers of Keras, or export a SavedModel.",
         )
 
     def _unsupported(
-        self, pointer: str, message: str, expected: str, found: str, mend: str = _REBUILD
+        self, pointer: str, message: str, expected: str, found: str, fix: str = _REBUILD
     ) -> NoReturn:
         raise UnsupportedError(
             message,
             where=self._at(pointer),
             expected=expected,
             found=found[:200],
-            mend=mend,
+            fix=fix,
         )
 
     def _at(self, pointer: str) -> Location:

@@ -125,7 +125,7 @@ class Weights:
                 where=self.where(path),
                 expected="numbers in one piece, neither chunked nor compressed",
                 found=f"layout {layout}, {dataset.dtype}",
-                mend=_AGAIN,
+                fix=_AGAIN,
             )
         end = (dataset.id.get_offset() or 0) + stored if layout == h5d.CONTIGUOUS else 0
         if stored != dataset.nbytes or end > self._size:
@@ -150,7 +150,7 @@ class Weights:
             where=self.where(path),
             expected="arrays that are stored in this file",
             found=found,
-            mend=_AGAIN,
+            fix=_AGAIN,
         )
 
     def _refuse(self, path: str, expected: str, found: str) -> NoReturn:
@@ -160,7 +160,7 @@ class Weights:
             element=path or "model.weights.h5",
             expected=expected,
             found=found,
-            mend=_AGAIN,
+            fix=_AGAIN,
         )
 
     def _refused(self, found: str, _: str | None) -> MalformedError:
@@ -170,7 +170,7 @@ class Weights:
             element="model.weights.h5",
             expected="an HDF5 file as Keras writes it",
             found=found,
-            mend=_AGAIN,
+            fix=_AGAIN,
         )
 
 

@@ -101,7 +101,7 @@ class KerasModel:
                 where=Location(self._file, element=CONFIG),
                 expected="a model that was built: with an Input, or by a call before saving",
                 found="a model without inputs",
-                mend="Begin it with keras.Input(shape), and save it again.",
+                fix="Begin it with keras.Input(shape), and save it again.",
             )
         total = sum(math.prod(each.shape) for each in self._model.variables)
         if total > limit:
@@ -110,7 +110,7 @@ class KerasModel:
                 where=Location(self._file, element=CONFIG),
                 expected=f"at most {limit} values",
                 found=f"{total} values",
-                mend="Submit a smaller network, or judge it with a higher memory limit.",
+                fix="Submit a smaller network, or judge it with a higher memory limit.",
             )
 
     def _stored_by_variable(self, weights: Weights, format: str) -> dict[int, str]:
@@ -121,7 +121,7 @@ class KerasModel:
                 "this version of Keras is not known here",
                 expected="Keras 3.15",
                 found=str(self._keras.__version__),
-                mend="Run: pip install 'nnr-conformance[tensorflow]'",
+                fix="Run: pip install 'nnr-conformance[tensorflow]'",
             )
         asked: dict[int, str] = {}
         store = _store(library_, weights)
@@ -162,7 +162,7 @@ class KerasModel:
             element=element or WEIGHTS,
             expected="one array for every variable of the model, of its type and shape",
             found=found,
-            mend="Save the model again with model.save.",
+            fix="Save the model again with model.save.",
         )
 
     def _refused(self, found: str, _: str | None) -> ConformanceError:
@@ -172,7 +172,7 @@ class KerasModel:
             element=CONFIG,
             expected="a configuration that Keras 3.15 accepts",
             found=found,
-            mend="Save the model again with model.save of a Keras of today.",
+            fix="Save the model again with model.save of a Keras of today.",
         )
 
 

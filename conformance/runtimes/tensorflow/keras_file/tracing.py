@@ -62,7 +62,7 @@ def _signature(
             where=Location(file, element=CONFIG),
             expected="every parameter in a weight of a layer",
             found=f"{len(concrete.captured_inputs)} tensors in the configuration of layers",
-            mend="Give layers their values as weights: adapt or train them before saving.",
+            fix="Give layers their values as weights: adapt or train them before saving.",
         )
     names = [tensor.name for tensor in model.inputs]
     outputs = concrete.structured_outputs
@@ -86,7 +86,7 @@ def _port(name: str, tensor: Any, file: str) -> PortInfo:
             where=Location(file, element=name),
             expected="a tensor of a type that NumPy has",
             found=dtype,
-            mend="Give the first and the last layer the dtype float32.",
+            fix="Give the first and the last layer the dtype float32.",
         )
     return PortInfo(name, found.name, tuple(shape))
 
@@ -98,7 +98,7 @@ def _uncallable(file: str) -> Any:
             where=Location(file, element=CONFIG),
             expected="a model that takes the inputs it was built with",
             found=found,
-            mend="Save the model again with model.save of a Keras of today.",
+            fix="Save the model again with model.save of a Keras of today.",
         )
 
     return explain

@@ -134,7 +134,7 @@ class Checkpoint:
                 where=where,
                 expected="variables that are stored whole",
                 found=f"{len(entry.slices)} slices",
-                mend="Save the model on one device, without partitioned variables.",
+                fix="Save the model on one device, without partitioned variables.",
             )
         shape = tuple(dim.size for dim in entry.shape.dim)
         dtype = None if entry.dtype == STRING else dtype_of(entry.dtype, where)
@@ -180,7 +180,7 @@ class Checkpoint:
                 where=Location(self.file),
                 expected=f"at most {limit_bytes} bytes",
                 found=f"{total} bytes",
-                mend="Submit a smaller network, or judge it with a higher memory limit.",
+                fix="Submit a smaller network, or judge it with a higher memory limit.",
             )
 
     def _misfit(self, key: str, expected: str, found: str) -> NoReturn:
@@ -229,6 +229,6 @@ def _opened(name: str, files: Mapping[str, tuple[Path, str]], index: str) -> Map
             where=Location(index, element=name),
             expected=f"{name} beside the index, among the model's files",
             found=", ".join(sorted(files)) or "none",
-            mend="List every file of the folder `variables` under the model's files.",
+            fix="List every file of the folder `variables` under the model's files.",
         )
     return MappedFile(*files[name])

@@ -75,5 +75,5 @@ def _listed_twice(display: str) -> ConformanceError:
         where=Location(display),
         expected="each file once",
         found=f"{display} again",
-        mend="Remove one of the two entries.",
+        fix="Remove one of the two entries.",
     )

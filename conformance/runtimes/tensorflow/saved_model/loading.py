@@ -56,7 +56,7 @@ def _check_asset(name: str, file: str) -> None:
             where=Location(file, element="asset_file_def"),
             expected="a file in the folder assets of the model",
             found=ascii(name[:200]),
-            mend="Export the model with tf.saved_model.save, which copies its assets.",
+            fix="Export the model with tf.saved_model.save, which copies its assets.",
         )
 
 
@@ -88,7 +88,7 @@ def _check_keras(path: Path, file: str, format: str) -> None:
             where=Location(file),
             expected=f"at most {_MOST_METADATA} bytes",
             found=f"{path.stat().st_size} bytes",
-            mend="Leave the file out: only Keras 2 reads it.",
+            fix="Leave the file out: only Keras 2 reads it.",
         )
     messages = library("tensorflow.python.keras.protobuf.saved_metadata_pb2", format, EXTRA)
     for node in parse(messages.SavedMetadata, path.read_bytes(), file, "file").nodes:
@@ -110,7 +110,7 @@ def _check_description(text: str, file: str) -> None:
                     where=Location(file, element="metadata of Keras"),
                     expected="layers of Keras that only compute",
                     found=str(value.get("class_name"))[:200],
-                    mend="Export the model with model.export of Keras 3, without this file.",
+                    fix="Export the model with model.export of Keras 3, without this file.",
                 )
             waiting += value.values()
         elif isinstance(value, list):

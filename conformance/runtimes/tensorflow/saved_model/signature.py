@@ -29,7 +29,7 @@ def serving_graph(saved_model: Any, file: str) -> Any:
             where=Location(file, element="meta_graphs"),
             expected=f"one graph with the tag {SERVE!r}",
             found=f"graphs with the tags {tags}" if graphs else "no graph",
-            mend="Export the model with tf.saved_model.save.",
+            fix="Export the model with tf.saved_model.save.",
         )
     return serving[0]
 
@@ -47,7 +47,7 @@ def serving_signature(meta_graph: Any, file: str) -> Signature:
             where=Location(file, element="signature_def"),
             expected=f"a signature {DEFAULT!r}, or one signature only",
             found=", ".join(names[:20]) or "no signature",
-            mend="Export with tf.saved_model.save(model, folder, signatures=FUNCTION).",
+            fix="Export with tf.saved_model.save(model, folder, signatures=FUNCTION).",
         )
     found = meta_graph.signature_def[name]
     nodes = {node.name: node for node in meta_graph.graph_def.node}
@@ -72,7 +72,7 @@ def _tensors(infos: Mapping[str, Any], side: str, file: str) -> dict[str, str]:
             where=Location(file, element="signature_def"),
             expected="at least one output",
             found="none",
-            mend="Export a function that returns the network's outputs by name.",
+            fix="Export a function that returns the network's outputs by name.",
         )
     for name, info in infos.items():
         if info.WhichOneof("encoding") not in (None, "name") or ":" not in info.name:
@@ -81,7 +81,7 @@ def _tensors(infos: Mapping[str, Any], side: str, file: str) -> dict[str, str]:
                 where=Location(file, element=name),
                 expected="a dense tensor",
                 found=info.WhichOneof("encoding") or "no tensor",
-                mend="Export a function that takes and returns dense tensors.",
+                fix="Export a function that takes and returns dense tensors.",
             )
     return {name: infos[name].name for name in sorted(infos)}
 
@@ -108,7 +108,7 @@ def _port(name: str, info: Any, side: str, file: str) -> PortInfo:
             where=where,
             expected="a tensor of a type that NumPy has, with a known number of axes",
             found=f"{dtype} of unknown rank" if not foreign else f"{dtype}",
-            mend="Export a function with an input_signature of tf.TensorSpec, in float32.",
+            fix="Export a function with an input_signature of tf.TensorSpec, in float32.",
         )
     return PortInfo(name, "string" if dtype is None else dtype.name, _shape(info.tensor_shape))
 

@@ -59,7 +59,7 @@ class _Table:
                 where=Location(self.file),
                 expected=f"at most {MOST_BYTES} bytes",
                 found=f"{len(self.data)} bytes",
-                mend="Store the network in fewer variables.",
+                fix="Store the network in fewer variables.",
             )
         magic = int.from_bytes(self.data[-8:], "little")
         if len(self.data) < _FOOTER or magic != _MAGIC:

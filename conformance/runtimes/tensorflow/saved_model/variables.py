@@ -113,7 +113,7 @@ def _objects_of(handles: list[str], saved: Any, reached: Reach, file: str) -> di
                 where=Location(file, element=f"node {handle}"),
                 expected="variables that the signature's function captures",
                 found="a handle that no object stands for",
-                mend="Export the model with tf.saved_model.save of TensorFlow 2.",
+                fix="Export the model with tf.saved_model.save of TensorFlow 2.",
             )
     return found
 
