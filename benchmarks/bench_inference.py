@@ -27,10 +27,10 @@ from large_submission import MODEL, SAMPLE, SEED, VECTORS, describe, entry
 from measuring import Cost, interleaved, print_rounds, ratio
 from onnx import TensorProto, helper, numpy_helper
 
-from conformance.evaluation.case import Case
-from conformance.evaluation.limits import Limits
-from conformance.evaluation.tasks import Desk
+from conformance.jobs.dispatch import Desk
+from conformance.plan.case import Case
 from conformance.runtimes import ModelSource, runtime
+from conformance.sandbox.limits import Limits
 from conformance.tensorfiles import write_tensors
 from conformance.verdicts import Json
 

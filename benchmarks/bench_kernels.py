@@ -25,8 +25,8 @@ import numpy as np
 from measuring import ROOT, Cost, Ratio, Rounds, interleaved, print_rounds, timed
 
 from conformance.codecs.encodings.packing import unpack_bits
-from conformance.evaluation.process import MALLOC
 from conformance.metrics import metric
+from conformance.sandbox.process import MALLOC
 from conformance.submission.building import build_submission
 from conformance.submission.values import Model, Submission
 
@@ -35,6 +35,7 @@ SAMPLES = 300
 SSIM = """
 import numpy as np
 from conformance.metrics import metric
+from conformance.sandbox.process import MALLOC
 made = metric("ssim", {"data_range": 1})
 images = np.random.default_rng(1).uniform(size=(12, 1, 176, 176))
 made.update({"prediction": images, "target": images[::-1].copy()})
@@ -42,6 +43,7 @@ made.update({"prediction": images, "target": images[::-1].copy()})
 OURS = """
 import numpy as np
 from conformance.metrics import metric
+from conformance.sandbox.process import MALLOC
 made = metric("kl-divergence", {})
 made.update({"prediction": np.eye(10), "target": np.ones((10, 10))})
 made.result()

@@ -28,7 +28,7 @@ COMMANDS: Mapping[str, Sequence[str | Path]] = {
 }
 PROBE = "import sys, json; {code}; print(); print(json.dumps(sorted(sys.modules)))"
 COLLECT = "import pytest; pytest.main(sys.argv[1:])"
-WORKER = "import conformance.evaluation.worker, conformance.evaluation.tasks"
+WORKER = "import conformance.jobs.worker, conformance.jobs"
 SUBMISSION = "vectors/submissions/digits-cnn"
 
 

@@ -34,11 +34,11 @@ from onnx import numpy_helper
 from conformance import nnc
 from conformance.codecs.encoded import sparse
 from conformance.codecs.tensors_writer import write as write_tensors_sample
-from conformance.evaluation.case import Case
-from conformance.evaluation.executor import Executor
-from conformance.evaluation.limits import Limits
-from conformance.evaluation.store import EvidenceStore
+from conformance.evidence.executor import Executor
+from conformance.evidence.store import EvidenceStore
 from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
+from conformance.plan.case import Case
+from conformance.sandbox.limits import Limits
 from conformance.submission import load
 from conformance.tensorfiles import open_tensors
 

@@ -28,8 +28,8 @@ from safetensors.numpy import load_file
 from conformance import nnc
 from conformance.codecs import Source
 from conformance.codecs.tensors import TensorsCodec
-from conformance.evaluation.case import SHUFFLES
-from conformance.evaluation.tasks.control import shuffled, zeroed
+from conformance.jobs.control import shuffled, zeroed
+from conformance.plan.case import SHUFFLES
 from conformance.runtimes import Change
 
 Arrays: TypeAlias = Mapping[str, Any]

@@ -47,14 +47,14 @@ from stacks import BATCH, NO_BATCH, WRITERS
 
 from conformance.codecs.encoded import plain
 from conformance.codecs.tensors_writer import write as write_sample
-from conformance.evaluation.case import Case
-from conformance.evaluation.executor import Executor
-from conformance.evaluation.limits import Limits
-from conformance.evaluation.process import Worker
-from conformance.evaluation.store import EvidenceStore
+from conformance.evidence.executor import Executor
+from conformance.evidence.store import EvidenceStore
+from conformance.plan.case import Case
 from conformance.runtimes.libraries import QUIET
 from conformance.runtimes.pytorch.settings import ENVIRONMENT
 from conformance.runtimes.tflite.interpreter import RESOLVER
+from conformance.sandbox.limits import Limits
+from conformance.sandbox.process import Worker
 from conformance.submission import load
 from conformance.tensorfiles import tensor_digest, write_tensors
 

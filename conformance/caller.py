@@ -61,7 +61,7 @@ def as_typed(text: str) -> str:
 @contextlib.contextmanager
 def elsewhere() -> Iterator[None]:
     """Work from an empty folder, with nothing of the caller's folder where code is searched."""
-    from conformance.evaluation.leftovers import make_folder, sweep
+    from conformance.sandbox.tempdirs import make_folder, sweep
 
     before, environment, search = Path.cwd(), dict(os.environ), list(sys.path)
     _caller.folder, _caller.typed = before, {}

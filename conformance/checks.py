@@ -42,7 +42,7 @@ Over: TypeAlias = Literal[
     "layer_value",
     "layer_step",
 ]
-"""What a check is repeated over; :mod:`conformance.evaluation.plan` lists the subjects."""
+"""What a check is repeated over; :mod:`conformance.plan.subjects` lists the subjects."""
 
 CALL = "MPEG Call for Test Data (2018) §Required test data"
 FRAMEWORK = "MPEG Evaluation Framework N17929"

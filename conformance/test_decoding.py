@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from conformance.evaluation.plan import Subject
-from conformance.session.causes import Problem
-from conformance.session.judge import Judge
-from conformance.session.sizes import size_claims
+from conformance.judging.causes import Problem
+from conformance.judging.judge import Judge
+from conformance.judging.sizes import size_claims
+from conformance.plan.subjects import Subject
 from conformance.verdicts import Location, error_from_json
 
 METADATA = "submission.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.session.judge import Judge
+from conformance.judging.judge import Judge
 
 
 def test_readable(judge: Judge) -> None:

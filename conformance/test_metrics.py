@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from conformance.evaluation.plan import Subject
-from conformance.session.conditions import conditions_of, in_words_together
-from conformance.session.deltas import difference_text, is_improvement, judge_delta
-from conformance.session.judge import Judge
-from conformance.session.noise import noise_row, spread_of
-from conformance.session.overflows import SHOWN, overflows_in
+from conformance.judging.conditions import conditions_of, in_words_together
+from conformance.judging.deltas import difference_text, is_improvement, judge_delta
+from conformance.judging.judge import Judge
+from conformance.judging.noise import noise_row, spread_of
+from conformance.judging.overflows import SHOWN, overflows_in
+from conformance.plan.subjects import Subject
 from conformance.verdicts import Location, Verdict
 
 METADATA = "submission.json"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from conformance.evaluation.plan import Subject
-from conformance.session.conditions import conditions_of, in_words
-from conformance.session.control import controls_of
-from conformance.session.counted import counts_in_words, shortage_of
-from conformance.session.framework_defaults import unlike_defaults
-from conformance.session.judge import Judge
-from conformance.session.ports import port_differences
+from conformance.judging.conditions import conditions_of, in_words
+from conformance.judging.control import controls_of
+from conformance.judging.counted import counts_in_words, shortage_of
+from conformance.judging.framework_defaults import unlike_defaults
+from conformance.judging.judge import Judge
+from conformance.judging.ports import port_differences
+from conformance.plan.subjects import Subject
 from conformance.verdicts import Json, Location, NotRunError, Verdict, error_from_json
 
 METADATA = "submission.json"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.evaluation.plan import Subject
-from conformance.session.access import accesses
-from conformance.session.deltas import judge_change
-from conformance.session.judge import Judge
-from conformance.session.layers import layer_size_claims
+from conformance.judging.access import accesses
+from conformance.judging.deltas import judge_change
+from conformance.judging.judge import Judge
+from conformance.judging.layers import layer_size_claims
+from conformance.plan.subjects import Subject
 from conformance.verdicts import Location
 
 METADATA = "submission.json"

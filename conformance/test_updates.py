@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.evaluation.plan import Subject
-from conformance.session.equality import differing_tensors
-from conformance.session.judge import Judge
+from conformance.judging.equality import differing_tensors
+from conformance.judging.judge import Judge
+from conformance.plan.subjects import Subject
 from conformance.verdicts import Location
 
 METADATA = "submission.json"

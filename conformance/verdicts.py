@@ -8,6 +8,7 @@ way to a report. Everything here is plain data: JSON in, JSON out.
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -17,6 +18,11 @@ from conformance.text import labelled
 
 Json: TypeAlias = Any
 """A value that :mod:`json` can write: None, bool, int, float, str, list or dict of such."""
+
+
+def json_number(value: float) -> float | str:
+    """Return a finite number as it is, any other as ``"nan"``, ``"inf"`` or ``"-inf"``."""
+    return float(value) if math.isfinite(value) else str(float(value))
 
 
 class Verdict(StrEnum):

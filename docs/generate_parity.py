@@ -78,8 +78,8 @@ def documents() -> dict[str, Mapping[str, Any]]:
 
 def measured(name: str) -> dict[tuple[str, str], float]:
     """Run the submission ``name`` and return its differences."""
-    from conformance.evaluation.plan import subjects
-    from conformance.session.inquiry import inquiry, result_of, valid
+    from conformance.cli.inquiry import inquiry, result_of, valid
+    from conformance.plan.subjects import subjects
 
     found: dict[tuple[str, str], float] = {}
     with inquiry(SUBMISSIONS / name) as (loaded, executor):

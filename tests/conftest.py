@@ -72,7 +72,7 @@ def tiny(_tiny_once: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def kept_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the commands that a test calls in this process ask the workers of earlier ones."""
-    from conformance.session import asking
+    from conformance.cli import asking
     from tests.keeping import KeptWorker
 
     monkeypatch.setattr(asking, "Worker", KeptWorker)

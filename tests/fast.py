@@ -15,7 +15,7 @@ from types import ModuleType
 TESTS = Path(__file__).parent
 MARKER = "fast"
 PARTS = (
-    *("nnc", "reference", "report", "session", "submission", "tensorfiles"),
+    *("cli", "judging", "nnc", "pytest_run", "reference", "report", "submission", "tensorfiles"),
     *("suites/test_decoding.py", "suites/test_metadata.py", "suites/test_metrics.py"),
     *("suites/test_originals.py", "suites/test_scalability.py", "suites/test_updates.py"),
     *("metrics/test_arguments.py", "metrics/test_classes.py", "metrics/test_inputs.py"),
@@ -25,7 +25,7 @@ PARTS = (
 """Folders and files."""
 SLOW = (
     # Workers of these run networks.
-    *("session/test_claims.py", "session/test_output_spread.py", "session/test_parity.py"),
+    *("cli/test_measure.py", "cli/test_output_spread.py", "cli/test_compare_runtimes.py"),
     *("nnc/fuzz", "nnc/robustness", "nnc/test_access.py", "nnc/cabac/test_jit.py"),
     *("nnc/decoder/test_memory.py", "report/pictures"),
 )

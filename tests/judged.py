@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from conformance.checks import BY_ID
-from conformance.evaluation.evidence import Evidence
-from conformance.evaluation.plan import Subject
-from conformance.session.judge import Judge
+from conformance.evidence.evidence import Evidence
+from conformance.judging.judge import Judge
+from conformance.plan.subjects import Subject
 from conformance.submission.values import Metric
 from conformance.verdicts import ConformanceError, Finding, Verdict
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import atexit
 from collections.abc import Sequence
 
-from conformance.evaluation.limits import Limits
-from conformance.evaluation.process import Worker
 from conformance.registry import RUNTIMES
+from conformance.sandbox.limits import Limits
+from conformance.sandbox.process import Worker
 from conformance.verdicts import Json
 
 _processes: dict[tuple[object, ...], Worker] = {}

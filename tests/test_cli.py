@@ -19,10 +19,11 @@ import numpy as np
 import onnx
 import pytest
 
-from conformance import __version__, cli
+from conformance import __version__
 from conformance.checks import CHECKS
+from conformance.cli import commands as session_command
+from conformance.cli import main as cli
 from conformance.jsonschemas import schema_names
-from conformance.session import command as session_command
 from conformance.submission.wording import PLACEHOLDER
 from conformance.tensorfiles import tensor_digest, write_tensors
 from tests import tiny_submission
@@ -129,9 +130,12 @@ def test_unknown_command_is_a_slip(call: Cli) -> None:
     "statement",
     [
         "import conformance",
-        "import conformance.cli",
-        "import conformance.plugin",
-        "import sys, conformance.cli as c; sys.argv[1:] = ['--help']; c.app(standalone_mode=False)",
+        "import conformance.cli.main",
+        "import conformance.pytest_run.plugin",
+        (
+            "import sys, conformance.cli.main as c; "
+            "sys.argv[1:] = ['--help']; c.app(standalone_mode=False)"
+        ),
     ],
     ids=["package", "cli", "plugin", "help"],
 )

@@ -14,7 +14,8 @@ import numpy as np
 import onnx
 import pytest
 
-from conformance import cli, cli_nnc
+from conformance.cli import main as cli
+from conformance.cli import nnc as cli_nnc
 from conformance.tensorfiles import write_tensors
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
@@ -175,7 +176,7 @@ def test_plain_pytest_prints_nothing_that_acts(broken: Path, options: Sequence[s
 
 
 DEFECT = f"""
-from conformance.session import judge
+from conformance.judging import judge
 
 def broken(self, *args, **kwargs):
     raise RuntimeError({ACTING!r})

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance import cli, cli_nnc
+from conformance.cli import main as cli
+from conformance.cli import nnc as cli_nnc
 from conformance.submission import load
 from tests import tiny_submission
 

@@ -5,7 +5,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from conformance.evaluation.tasks import compressed_run
+from conformance.jobs import compressed_run
 
 
 @pytest.fixture(autouse=True)

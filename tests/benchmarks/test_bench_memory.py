@@ -11,7 +11,7 @@ from bench_memory import MIB, Measured, Peak, main, watch, written
 from large_submission import LAYERS, MODEL, SAMPLE, bytes_needed, write_submission
 
 from conformance.submission import load
-from tests.evaluation.bench import edit
+from tests.jobs.bench import edit
 
 PARAMETERS = 600
 

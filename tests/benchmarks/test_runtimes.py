@@ -9,7 +9,7 @@ import runtimes
 from large_submission import make_weights, run
 from stacks import BATCH, WRITERS
 
-from conformance.evaluation.case import SHUFFLES
+from conformance.plan.case import SHUFFLES
 from conformance.submission import load
 
 WIDTH = 12

@@ -23,12 +23,12 @@ import pytest
 import yaml
 
 from conformance.checks import CHECKS
-from conformance.evaluation.limits import Limits
+from conformance.judging.sizes import RATIO_TOLERANCE
+from conformance.judging.waivers import read_waivers
+from conformance.pytest_run.environment import environment_block
+from conformance.pytest_run.exit_code import WORST_FIRST
 from conformance.runtimes import RUNTIMES
-from conformance.session.environment import environment_block
-from conformance.session.exit_code import WORST_FIRST
-from conformance.session.sizes import RATIO_TOLERANCE
-from conformance.session.waivers import read_waivers
+from conformance.sandbox.limits import Limits
 from conformance.submission.pieces import VALUE_TOLERANCE
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import EXIT_OF_OVERALL, OPEN, REFUSING, ExitCode

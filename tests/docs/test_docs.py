@@ -14,7 +14,7 @@ import typer.core
 import typer.main
 
 from conformance.checks import CHECKS
-from conformance.cli import app
+from conformance.cli.main import app
 from conformance.metrics import METRICS
 from tests.docs.pages import (
     COMMAND,

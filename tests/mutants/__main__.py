@@ -1,7 +1,7 @@
 """Would the tests notice? Change one thing at a time in what gives verdicts, and run its tests.
 
     make mutants                                    every module below: hours
-    make mutants ONLY="session/waivers.py"          only these; patterns as in a shell
+    make mutants ONLY="judging/waivers.py"          only these; patterns as in a shell
 
 cosmic-ray makes the changes (an operator, a comparison, a number, a decorator) in memory: no file
 is written. For each, a copy of this process runs the tests that :data:`TESTS` names for the module.
@@ -59,37 +59,37 @@ TESTS = {
     "metrics/segmentation.py": "tests/metrics/test_classes.py",
     "metrics/signals.py": "tests/metrics/test_real_values.py",
     "metrics/text.py": "tests/metrics/test_language.py tests/metrics/test_wer.py",
-    "session/deltas.py": "tests/session/test_deltas.py",
-    "session/waivers.py": "tests/session/test_waivers.py",
-    "session/exit_code.py": "tests/session/test_exit_code.py",
-    "session/noise.py": "tests/session/test_noise.py",
-    "session/control.py": "tests/session/test_control.py",
-    "session/claims.py": "tests/session/test_claims_of_evidence.py",
-    "session/judge.py": "tests/session/test_judge.py",
-    "session/conditions.py": "tests/session/test_conditions.py",
-    "session/counted.py": "tests/session/test_counted.py",
-    "session/grouped.py": "tests/session/test_grouped.py",
-    "session/layered.py": "tests/session/test_layered.py",
-    "session/layers.py": "tests/session/test_layers.py",
-    "session/overflows.py": "tests/session/test_overflows.py",
-    "session/equality.py": "tests/session/test_equality.py",
-    "session/stream_claims.py": "tests/session/test_stream_claims.py",
-    "session/update_trees.py": "tests/session/test_update_trees.py",
-    "session/sizes.py": "tests/session/test_sizes.py",
-    "session/access.py": "tests/session/test_access.py",
+    "judging/deltas.py": "tests/judging/test_deltas.py",
+    "judging/waivers.py": "tests/judging/test_waivers.py",
+    "pytest_run/exit_code.py": "tests/pytest_run/test_exit_code.py",
+    "judging/noise.py": "tests/judging/test_noise.py",
+    "judging/control.py": "tests/judging/test_control.py",
+    "cli/measure.py": "tests/cli/test_measure_of_evidence.py",
+    "judging/judge.py": "tests/judging/test_judge.py",
+    "judging/conditions.py": "tests/judging/test_conditions.py",
+    "judging/counted.py": "tests/judging/test_counted.py",
+    "judging/grouped.py": "tests/judging/test_grouped.py",
+    "report/layered.py": "tests/report/test_layered.py",
+    "judging/layers.py": "tests/judging/test_layers.py",
+    "judging/overflows.py": "tests/judging/test_overflows.py",
+    "judging/equality.py": "tests/judging/test_equality.py",
+    "report/stream_claims.py": "tests/report/test_stream_claims.py",
+    "report/update_trees.py": "tests/report/test_update_trees.py",
+    "judging/sizes.py": "tests/judging/test_sizes.py",
+    "judging/access.py": "tests/judging/test_access.py",
     "submission/oddities.py": "tests/submission/test_oddities.py",
     "submission/claims.py": "tests/submission/test_claims.py",
     "submission/tolerances.py": (
         "tests/submission/test_tolerances.py tests/submission/test_claims.py"
     ),
-    "evaluation/plan.py": "tests/evaluation/test_plan.py tests/evaluation/test_chain_plan.py",
-    "evaluation/chain_plan.py": "tests/evaluation/test_chain_plan.py",
-    "evaluation/needs.py": "tests/evaluation/test_case.py",
-    "evaluation/case.py": "tests/evaluation/test_case.py",
-    "evaluation/tasks/control.py": "tests/evaluation/test_control.py",
-    "evaluation/tasks/compare.py": "tests/evaluation/test_compare.py",
-    "evaluation/tasks/repeats.py": "tests/evaluation/test_repeats.py",
-    "evaluation/tasks/measuring.py": "tests/evaluation/test_measuring.py",
+    "plan/subjects.py": "tests/plan/test_subjects.py tests/plan/test_chain_subjects.py",
+    "plan/chain_subjects.py": "tests/plan/test_chain_subjects.py",
+    "plan/dependencies.py": "tests/plan/test_case.py",
+    "plan/case.py": "tests/plan/test_case.py",
+    "jobs/control.py": "tests/jobs/test_control.py",
+    "jobs/compare.py": "tests/jobs/test_compare.py",
+    "jobs/repeats.py": "tests/jobs/test_repeats.py",
+    "jobs/measuring.py": "tests/jobs/test_measuring.py",
     "test_metrics.py": "tests/suites/test_metrics.py",
     "test_originals.py": "tests/suites/test_originals.py",
     "test_decoding.py": "tests/suites/test_decoding.py",
@@ -166,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Return 1 if there are survivors that are not listed as equivalent."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
     parser.add_argument("--cosmic-ray", required=True, help="the Python that has cosmic-ray")
-    parser.add_argument("modules", nargs="*", help="modules of conformance/, as in session/*.py")
+    parser.add_argument("modules", nargs="*", help="modules of conformance/, as in judging/*.py")
     given = parser.parse_args(arguments)
     chosen = [m for name in given.modules or ["*"] for m in fnmatch.filter(TESTS, name)]
     if not chosen:

@@ -1,6 +1,6 @@
 """Every change to make to a module, as JSON: run by the Python that has cosmic-ray.
 
-python changes.py conformance/session/waivers.py
+python changes.py conformance/judging/waivers.py
 """
 
 import ast

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import cli
+from conformance.cli import main as cli
 from conformance.codecs import DecodedTensors, Source, codec
 from conformance.nnc import Options, decode
 from conformance.nnc.access import decode_tensor

@@ -128,7 +128,7 @@ def _digests(folder: Path, store: Path) -> Facts:
     """Return the digest of each tensor of each sample, as ``nnr-conformance measure`` has it."""
     from typer.testing import CliRunner
 
-    from conformance.cli import app
+    from conformance.cli.main import app
 
     found: Facts = {}
     document = json.loads((folder / "submission.json").read_text("utf-8"))

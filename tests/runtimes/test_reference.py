@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from conformance.evaluation.tasks.second import second_opinion
-from conformance.evaluation.tasks.vectors import ShardArrays
+from conformance.jobs.second import second_opinion
+from conformance.jobs.vectors import ShardArrays
 from conformance.runtimes import Referenced
 from tests.runtimes import models
 

@@ -6,7 +6,7 @@ import numpy as np
 from onnx import ModelProto, helper
 
 from tests import tiny_submission
-from tests.evaluation.bench import Bench
+from tests.jobs.bench import Bench
 from tests.runtimes import models
 from tests.runtimes.test_learned_attributes import LEARNED
 

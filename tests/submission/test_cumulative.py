@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from conformance.submission.cumulative import cumulative_sizes
 from conformance.submission.lineage import builds_on
 from conformance.submission.values import File, Sample
-from tests.session.found import merge, sample, submission, update
+from tests.judging.found import merge, sample, submission, update
 
 
 def test_each_file_counts_once_where_branches_meet() -> None:

@@ -5,7 +5,7 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conformance.session.loading import load_targets
+from conformance.judging.loading import load_targets
 from conformance.submission.derivation import CHECK
 from conformance.submission.listed import iterate_values
 from tests.submission import builder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
-from tests.evaluation.bench import add_sample
+from tests.jobs.bench import add_sample
 from tests.suites.conftest import Runner
 
 FEATURES = ["edition:second", "payload:raw-float", "validation-set-performance"]

@@ -15,7 +15,7 @@ from conformance.nnc.state import DecoderState
 from conformance.tensorfiles import network_digest
 from conformance.verdicts import Finding, Verdict
 from tests import tiny_submission
-from tests.evaluation.in_process import findings, told
+from tests.jobs.in_process import findings, told
 from tests.tiny_chain import TinyChain, difference
 
 
@@ -193,8 +193,8 @@ def test_the_base_is_left_alone(chain: TinyChain) -> None:
 def test_a_codec_that_writes_into_its_base_fails(
     chain: TinyChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from conformance.evaluation.tasks import work
-    from tests.evaluation.test_chains import Altering
+    from conformance.jobs import context as work
+    from tests.jobs.test_chains import Altering
 
     monkeypatch.setattr(work, "codec", lambda name: Altering())
     chain.update("a", None, codec={"id": "altering", "params": {}})

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from conformance.cli.measure import true_claims
+from conformance.evidence.location import VARIABLE
 from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantisation, encode
 from conformance.nnc.encoder import UpdateSettings as Update
 from conformance.nnc.state import DecoderState
-from conformance.session.claims import true_claims
-from conformance.session.storage import VARIABLE
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
-from tests.evaluation.in_process import told
+from tests.jobs.in_process import told
 from tests.suites.conftest import Run, Runner
 from tests.tiny_chain import TinyChain, difference
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from conformance.evaluation.plan import Subject
+from conformance.plan.subjects import Subject
 from conformance.submission.values import Claims
 from conformance.verdicts import Location, UnsupportedError
 from tests.judged import assert_found, case, only
-from tests.session.found import model, sample
+from tests.judging.found import model, sample
 
 JSON = "submission.json"
 HALF = replace(sample("half", 800), features=("float16", "sparse"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from tests.evaluation.bench import add_sample
+from tests.jobs.bench import add_sample
 from tests.runtimes import models
 from tests.suites.conftest import Runner
 

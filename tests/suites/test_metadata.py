@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.checks import CHECKS
-from conformance.evaluation.plan import Subject
+from conformance.plan.subjects import Subject
 from conformance.verdicts import Finding, Verdict
 from tests.judged import concluded, judge_of
 

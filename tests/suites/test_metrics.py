@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.evaluation.plan import Subject
+from conformance.plan.subjects import Subject
 from conformance.submission.values import (
     Metric,
     MetricUse,
@@ -19,7 +19,7 @@ from conformance.submission.values import (
 )
 from conformance.verdicts import Finding, Location, Verdict
 from tests.judged import assert_found, case, concluded, judge_of, only
-from tests.session.found import model, sample
+from tests.judging.found import model, sample
 
 TOP1 = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.125))
 VECTORS = VectorSet("test", "m", "d", True, (Shard(40, (), (), ()),), OutputTolerance(0.1, 0.1))

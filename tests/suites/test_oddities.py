@@ -10,8 +10,8 @@ import pytest
 
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
-from tests.evaluation.bench import add_sample
-from tests.evaluation.in_process import findings
+from tests.jobs.bench import add_sample
+from tests.jobs.in_process import findings
 
 LIKENESS, BETTER, DELTA = "SAMPLE-ORIGIN-001", "METRIC-IMPROVEMENT-001", "METRIC-DELTA-001"
 FORMS = {"tensors": dict, "nnc": raw_stream}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.evaluation.plan import Subject
+from conformance.plan.subjects import Subject
 from conformance.submission.values import (
     File,
     Metric,
@@ -20,7 +20,7 @@ from conformance.submission.values import (
 )
 from conformance.verdicts import ConformanceError, Location, UnsupportedError, Verdict
 from tests.judged import assert_found, case, concluded, judge_of, only
-from tests.session.found import model
+from tests.judging.found import model
 
 JSON = "submission.json"
 NET = replace(

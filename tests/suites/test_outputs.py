@@ -10,8 +10,8 @@ from onnx import ModelProto, TensorProto, helper
 
 from conformance.verdicts import Finding, Verdict
 from tests import tiny_submission
-from tests.evaluation.bench import edit
-from tests.evaluation.in_process import findings
+from tests.jobs.bench import edit
+from tests.jobs.in_process import findings
 from tests.runtimes import models
 
 ATOL = "/vectors/0/output_tolerance/atol"

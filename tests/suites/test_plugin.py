@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from conformance.checks import CHECKS
-from conformance.session.doorway import keep_root
-from conformance.session.scheduling import SubjectScheduling
+from conformance.pytest_run.doorway import keep_root
+from conformance.pytest_run.scheduling import SubjectScheduling
 from tests import tiny_submission
 from tests.forking import run_module
 from tests.suites.conftest import Run, Runner
@@ -161,7 +161,7 @@ def test_hostile_id_leads_no_report_astray(judge_folders: Runner, tiny: Path) ->
 
 
 BROKEN_CHECK = """
-from conformance.session import judge
+from conformance.judging import judge
 passed = judge.Judge.passed
 
 def broken(self, *args, **kwargs):
@@ -175,7 +175,7 @@ judge.Judge.passed = broken
 SILENT_CHECK = BROKEN_CHECK.replace('raise RuntimeError("the check exploded")', "return None")
 
 BROKEN_FIXTURE = """
-from conformance.session import judge
+from conformance.judging import judge
 made = judge.Judge.__init__
 
 def broken(self, check, subject, *args, **kwargs):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.evaluation.plan import Subject, subjects
+from conformance.plan.subjects import Subject, subjects
 from conformance.submission import load
 from conformance.submission.values import (
     LayerClaims,
@@ -23,7 +23,7 @@ from conformance.submission.values import (
 from conformance.verdicts import CaseTimeoutError, Location, NotRunError, Verdict
 from tests import tiny_submission
 from tests.judged import assert_found, case, concluded, judge_of, only
-from tests.session.found import layer, model, sample
+from tests.judging.found import layer, model, sample
 
 JSON = "submission.json"
 TOP1 = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.125))

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from conformance.evaluation.mutations import Mutation
-from conformance.evaluation.plan import Subject
+from conformance.plan.misapplications import Mutation
+from conformance.plan.subjects import Subject
 from conformance.submission.values import Branch, Claims
 from conformance.verdicts import Location
 from tests.judged import assert_found, case, concluded, judge_of, only
-from tests.session.found import merge, model, sample, update
+from tests.judging.found import merge, model, sample, update
 
 JSON = "submission.json"
 CLAIMED = Claims(100, None, None, (), {"a": "aa"}, cumulative_size=900)

@@ -12,12 +12,12 @@ from __future__ import annotations
 import atexit
 from collections.abc import Sequence
 
-from conformance.cli import main
-from conformance.evaluation import executor
-from conformance.evaluation.limits import Limits
-from conformance.evaluation.process import Worker
-from conformance.evaluation.workers import Workers
-from conformance.session import writing
+from conformance.cli.main import main
+from conformance.evidence import executor
+from conformance.pytest_run import writing
+from conformance.sandbox.limits import Limits
+from conformance.sandbox.process import Worker
+from conformance.sandbox.workers import Workers
 
 
 class KeptWorkers(Workers):

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.evaluation.case import Case
-from conformance.evaluation.executor import Executor
-from conformance.evaluation.limits import Limits
-from conformance.evaluation.store import EvidenceStore
+from conformance.evidence.executor import Executor
+from conformance.evidence.store import EvidenceStore
+from conformance.plan.case import Case
+from conformance.sandbox.limits import Limits
 from conformance.submission import load
 from conformance.submission.cumulative import cumulative_sizes
 from conformance.submission.values import Submission

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance import cli
+from conformance.cli import main as cli
 from conformance.nnc.decoder import decode
 from conformance.nnc.encoder import EncoderSettings, UpdateSettings, encode
 from conformance.nnc.state import DecoderState
@@ -330,7 +330,7 @@ def test_names_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None
 
 def test_help_imports_neither_numpy_nor_numba() -> None:
     program = (
-        "import sys; from conformance import cli_nnc; "
+        "import sys; from conformance.cli import nnc as cli_nnc; "
         "print(sorted({'numpy', 'numba', 'rich'} & set(sys.modules)))"
     )
     ended = subprocess.run(

@@ -50,7 +50,7 @@ except NncLimitError as error:
 COMMAND = """
 import contextlib, io, resource, sys
 from pathlib import Path
-from conformance import cli
+from conformance.cli import main as cli
 from conformance.nnc.cabac import warm_up
 
 def call(*arguments):

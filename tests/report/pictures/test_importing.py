@@ -82,7 +82,7 @@ def test_pictures_are_not_drawn_by_pyplot() -> None:
 
 IMPORTS = "from conformance.report import *; from tests.report import compared, example;"
 IN_VAIN = {
-    "import": "import conformance.plugin, conformance.cli, conformance.report",
+    "import": "import conformance.pytest_run.plugin, conformance.cli.main, conformance.report",
     "nothing to draw": f"{IMPORTS} render_html(example.build())",
     "markdown": f"{IMPORTS} render_markdown(example.build(updates=[compared.tree()]))",
     "under way": f"{IMPORTS} render_html(example.build(updates=[compared.tree()], complete=False))",

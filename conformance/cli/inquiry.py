@@ -1,0 +1,62 @@
+"""What commands ask of one submission: its subjects, and evidence that is not an error."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from conformance.evidence.executor import Executor
+from conformance.evidence.location import evidence_store
+from conformance.plan.case import Case
+from conformance.plan.subjects import Subject, subjects
+from conformance.sandbox.limits import Limits
+from conformance.submission import Loaded, load
+from conformance.submission.values import Submission
+from conformance.verdicts import ConformanceError, Json
+
+
+@contextlib.contextmanager
+def inquiry(folder: Path, limits: Limits | None = None) -> Iterator[tuple[Loaded, Executor]]:
+    """Load the submission in ``folder`` and give what evaluates it; the worker ends at the end."""
+    loaded = load(folder)
+    executor = Executor(loaded, evidence_store(), limits or Limits.for_machine())
+    try:
+        yield loaded, executor
+    finally:
+        executor.close()
+
+
+def result_of(executor: Executor, case: Case) -> Json:
+    """Return what ``case`` measured; the ConformanceError it ended with is raised."""
+    evidence = executor.evidence(case)
+    if evidence.error is not None:
+        raise evidence.error
+    return evidence.result
+
+
+def valid(loaded: Loaded) -> Submission:
+    """Return the submission; ConformanceError if its metadata do not hold together."""
+    if loaded.submission is None:
+        raise ConformanceError(
+            "the metadata do not hold together",
+            expected="metadata that `nnr-conformance check` accepts",
+            found=f"{len(loaded.problems)} findings",
+            fix="see `nnr-conformance check` first",
+        )
+    return loaded.submission
+
+
+def sample_subject(loaded: Loaded, sample: str) -> Subject:
+    """Return the sample with this id as a subject; ConformanceError if there is none."""
+    known = subjects(loaded.id, loaded.submission).get("sample", ())
+    for subject in known:
+        if subject.sample is not None and subject.sample.id == sample:
+            return subject
+    names = ", ".join(subject.sample.id for subject in known if subject.sample)
+    raise ConformanceError(
+        f"there is no sample {sample!r} to measure",
+        expected=f"one of {names}" if names else "metadata that hold together",
+        found=sample,
+        fix="name one of the samples" if names else "see `nnr-conformance check` first",
+    )

@@ -1,0 +1,190 @@
+"""What a sample or an original truly is, in the form in which a submission claims it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from conformance.checks import Over
+from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
+from conformance.evidence.executor import Executor
+from conformance.judging.causes import by_cause, problem_of
+from conformance.judging.sizes import compressed_percent, compression_factor
+from conformance.plan.subjects import Subject, subjects
+from conformance.sandbox.limits import Limits
+from conformance.submission import Loaded
+from conformance.submission.cumulative import cumulative_sizes
+from conformance.submission.pieces import VALUE_TOLERANCE
+from conformance.submission.tolerances import widest_of_value
+from conformance.submission.values import File, MetricUse
+from conformance.verdicts import ConformanceError, Json, Location, error_from_json
+
+METADATA = "submission.json"
+Listed: TypeAlias = Mapping[Over, tuple[Subject, ...]]
+"""All subjects of a submission, by what they are about."""
+DIGITS = 4
+"""Decimals of the two ratios; a claim is compared within half a percent."""
+
+
+def true_claims(folder: Path, name: str, limits: Limits | None = None) -> str:
+    """Return what is to be claimed of a sample or model, as measured: JSON, ready to be pasted.
+
+    These are the ``claims`` and ``features`` of a sample, the ``metric_values`` of an original. If
+    a sample and a model have one id, the sample is meant.
+
+    Raises :class:`~conformance.verdicts.ConformanceError` if the metadata do not hold together,
+    ``name`` is not in them, or it cannot be evaluated.
+    """
+    with inquiry(folder, limits) as (loaded, executor):
+        listed = subjects(loaded.id, loaded.submission)
+        samples = {each.sample.id for each in listed.get("sample", ()) if each.sample}
+        runs = [each for each in listed.get("vectors", ()) if each.model and each.model.id == name]
+        if runs and name not in samples:
+            values = [row for run in runs for row in _original_values(executor, listed, run)]
+            made: Json = {"metric_values": values}
+        else:
+            made = _measure(executor, loaded, sample_subject(loaded, name))
+        return json.dumps(made, indent=2)
+
+
+def _original_values(executor: Executor, listed: Listed, run: Subject) -> Iterator[Json]:
+    """Yield the value of every metric that is measured on the original, on one vector set."""
+    if run.vectors is None:
+        raise ValueError(f"{run.id} is about no vectors")
+    for metric, row in result_of(executor, run.case("original"))["metrics"].items():
+        value = _measured(metric, row)
+        yield _value(listed, metric, run.vectors.id, value, value)
+
+
+def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
+    sample = subject.sample
+    if sample is None:
+        raise ValueError(f"{subject.id} is not a sample")
+    decoded = result_of(executor, subject.case("decode"))
+    _require_whole(decoded["coverage"], sample.id)
+    _require_finite(decoded["tensors"], sample.id, sample.files)
+    layers = {"layers": list(_layers(executor, loaded, subject))} if sample.layers else {}
+    return {
+        "features": decoded["features"],
+        "claims": {
+            **_sizes(loaded, subject),
+            "metric_values": list(_metric_values(executor, loaded, subject)),
+            "tensor_digests": {
+                name: facts["sha256"]
+                for name, facts in decoded["tensors"].items()
+                if "optional" not in facts or "scalar" in facts
+            },
+        },
+        **layers,
+    }
+
+
+def _sizes(loaded: Loaded, subject: Subject) -> dict[str, Json]:
+    """Return the size, and the ratios of a whole network or what leads to an update."""
+    model, sample = subject.model, subject.sample
+    if model is None or sample is None:
+        raise ValueError(f"{subject.id} is not a sample")
+    if sample.is_derived:
+        total = cumulative_sizes(valid(loaded))[sample.id]
+        return {"compressed_size": sample.size, "cumulative_size": total}
+    return {
+        "compressed_size": sample.size,
+        "compression_factor": round(compression_factor(model, sample), DIGITS),
+        "compressed_percent": round(compressed_percent(model, sample), DIGITS),
+    }
+
+
+def _layers(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Json]:
+    """Yield the claims of every layer, for each metric that the sample is judged by."""
+    runs = subjects(loaded.id, loaded.submission)
+    total = 0
+    for layer in (each for each in runs["layer"] if each.sample == subject.sample):
+        if layer.sample is None or layer.part is None:
+            raise ValueError(f"{layer.id} is not a layer")
+        state = result_of(executor, layer.case("state"))
+        _require_whole(state["coverage"], layer.id)
+        _require_finite(state["tensors"], layer.id, layer.sample.parts[layer.part].files)
+        total += state["size"]
+        uses = (each for each in runs["delta"] if each.sample == subject.sample)
+        values = [
+            _row(executor, runs, replace(layer, vectors=each.vectors), each.use)
+            for each in uses
+            if each.use
+        ]
+        claims = {"size": state["size"], "cumulative_size": total, "metric_values": values}
+        yield {"id": layer.layer, "claims": claims}
+
+
+def _require_whole(coverage: Sequence[Json], sample: str) -> None:
+    """Refuse a sample that lacks parameters, with the first of the causes."""
+    if coverage:
+        first, *others = by_cause(map(problem_of, coverage))
+        raise ConformanceError(
+            f"sample {sample!r} is not the whole network: {first.message}",
+            where=first.where,
+            expected=first.expected,
+            found=first.found,
+            fix=first.fix
+            + (f"; `nnr-conformance run` lists this and {len(others)} more" if others else ""),
+        )
+
+
+def _require_finite(tensors: Mapping[str, Json], sample: str, files: Sequence[File]) -> None:
+    """Refuse a sample that cannot be measured, with the first tensor that keeps it from it."""
+    for name, facts in sorted(tensors.items()):
+        if facts["non_finite"]:
+            raise ConformanceError(
+                f"sample {sample!r} cannot be measured: tensor {name!r} holds values that are not "
+                "finite",
+                where=Location(files[0].rel_filepath if files else METADATA, element=name),
+                expected="finite values where the original's are finite",
+                found=f"{facts['non_finite']} values that are NaN or infinite",
+                fix="look for a division by zero, an overflow to infinity or a damaged scale in "
+                "the encoder; `nnr-conformance run` lists all such tensors",
+            )
+
+
+def _metric_values(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Json]:
+    """Yield the value of every metric the sample is judged by."""
+    listed = subjects(loaded.id, loaded.submission)
+    for run in listed["delta"]:
+        if run.sample == subject.sample and run.use is not None:
+            yield _row(executor, listed, run, run.use)
+
+
+def _row(executor: Executor, listed: Listed, run: Subject, use: MetricUse) -> Json:
+    """Return the value of one metric on the vectors of ``run``."""
+    # What is wrong with the original is reported by its own case; the sample's would point there.
+    original = result_of(executor, run.case("original"))["metrics"][use.metric]
+    reference = _measured(use.metric, original)
+    row = result_of(executor, run.case("reconstruction"))["metrics"][use.metric]
+    return _value(listed, use.metric, use.vectors, _measured(use.metric, row), reference)
+
+
+def _measured(metric: str, row: Mapping[str, Json]) -> Json:
+    """Return a value, or raise its error; one that knows no place is that of the metric."""
+    if "error" not in row:
+        return row["value"]
+    error = error_from_json(row["error"])
+    error.where = error.where or Location(METADATA, element=f"metric {metric!r}")
+    raise error
+
+
+def _value(listed: Listed, metric: str, vectors: str, value: Json, reference: Json) -> Json:
+    """Return a claim of a value, with a tolerance that SUBMISSION-TOLERANCE-001 accepts."""
+    uses = [run.use for run in listed["delta"] if run.use is not None]
+    tolerances = [u.tolerance for u in uses if (u.metric, u.vectors) == (metric, vectors)]
+    original = abs(float(reference))
+    losses = [t.bound * (original if t.type == "relative" else 1.0) for t in tolerances]
+    # What accepts no loss admits a tolerance of at least the default.
+    widest = widest_of_value(float(value), min(filter(None, losses), default=math.inf))
+    return {
+        "metric": metric,
+        "vectors": vectors,
+        "value": value,
+        "tolerance": min(VALUE_TOLERANCE, widest),
+    }

@@ -1,1 +1,0 @@
-"""Turn a valid submission into evidence: plan, isolated worker, content-addressed store."""

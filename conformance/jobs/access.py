@@ -1,0 +1,95 @@
+"""Random access: single tensors of a sample, and how much of its file was read for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conformance.codecs import DecodedModel, RandomAccess, Source
+from conformance.jobs.context import Work
+from conformance.jobs.reading import ReadCounter
+from conformance.tensorfiles import tensor_digest
+from conformance.verdicts import ConformanceError, Json, Location, UnsupportedError
+
+MOST_TENSORS = 32
+"""Tensors that are decoded alone; of more, as many are chosen evenly over the sorted names."""
+
+COUNTED = 3
+"""How often what is read for a tensor is counted."""
+
+
+def access_tensors(work: Work) -> Json:
+    """Return the digest and the bytes read of tensors that are decoded one by one.
+
+    ``payload_bytes`` is what all tensors of the sample together are stored in, ``stored_bytes`` of
+    a row what the one was decoded from, ``whole_sha256`` what it is among all. Each is decoded
+    once before it is counted: what is imported or compiled for it is not part of the sample. Then
+    the least of three counts is taken: whatever else the process reads at the time adds to one.
+    """
+    decoder, source = work.decoder()
+    if not isinstance(decoder, RandomAccess):
+        raise _always_whole(work)
+    if work.sample.is_derived:
+        raise _no_network(work)
+    decoded = decoder.decode(source)
+    if isinstance(decoded, DecodedModel):
+        raise _always_whole(work)
+    with decoded:
+        names = sorted(decoded)
+        bits = sum(decoded.stored_bits.values()) - decoded.shared_bits
+        chosen = {name: tensor_digest(decoded[name]) for name in evenly(names, MOST_TENSORS)}
+    return {
+        "file_bytes": sum(path.stat().st_size for path in source.files),
+        "payload_bytes": -(-bits // 8),
+        "count": len(names),
+        "tensors": [
+            {**_access(decoder, source, name), "whole_sha256": digest}
+            for name, digest in chosen.items()
+        ],
+    }
+
+
+def evenly(names: Sequence[str], most: int) -> list[str]:
+    """Return at most that many names, from the first to the last and evenly between them."""
+    if len(names) <= most:
+        return list(names)
+    return [names[place * (len(names) - 1) // (most - 1)] for place in range(most)]
+
+
+def _access(decoder: RandomAccess, source: Source, name: str) -> Json:
+    with decoder.decode_one(source, name) as decoded:
+        digest = tensor_digest(decoded[name])
+    counts = []
+    same = True
+    for _ in range(COUNTED):
+        counter = ReadCounter()
+        with decoder.decode_one(source, name) as decoded:
+            same = tensor_digest(decoded[name]) == digest and same
+            counts.append(counter.bytes)
+            stored = -(-decoded.stored_bits[name] // 8)
+    return {
+        "tensor": name,
+        "stored_bytes": stored,
+        "bytes_read": min(counts),
+        "sha256": digest if same else None,
+    }
+
+
+def _always_whole(work: Work) -> ConformanceError:
+    return ConformanceError(
+        f"a sample of the codec {work.sample.codec!r} is always read as a whole",
+        where=Location(work.sample.files[0].rel_filepath),
+        expected="a codec that decodes one tensor without the others: nnc, or tensors without a "
+        "container",
+        found=work.sample.codec,
+        fix='remove "random_access" from the claims, or use such a codec',
+    )
+
+
+def _no_network(work: Work) -> UnsupportedError:
+    return UnsupportedError(
+        "random access is judged for whole networks, in layers or not",
+        where=Location("submission.json", element=work.sample.id),
+        expected="a sample without update_of and merge_of",
+        found="a sample that has one of them",
+        fix='claim "random_access" for a sample that needs no other',
+    )

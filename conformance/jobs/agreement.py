@@ -1,0 +1,131 @@
+"""One network in two formats: the same inputs given, are the outputs the same?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from conformance.jobs.compare import OutputComparison, same_arrays
+from conformance.jobs.context import Work
+from conformance.jobs.measuring import Measuring, row_of
+from conformance.jobs.stored_arrays import kept_outputs
+from conformance.jobs.vectors import ShardArrays, read_shards
+from conformance.submission.values import Counterpart, Model, VectorSet
+from conformance.tensorfiles import Array
+from conformance.verdicts import ConformanceError, Json, Location
+
+
+def compare_formats(work: Work) -> Json:
+    """Return how far the outputs lie from those of the same network elsewhere.
+
+    So do metrics that compare with the original's outputs: measured on this format's outputs, with
+    those of the other format in the original's place. The outputs of both are those that running
+    the originals has kept. Raises ConformanceError if the vectors are not the same ones, or an
+    output has no counterpart.
+    """
+    equal, other = work.vectors.equivalent_to, work.other_vectors
+    if equal is None or work.reference is None or work.own is None:
+        raise ValueError(f"{work.case.name} lacks what it is to be compared with")
+    comparison = OutputComparison(work.vectors.output_tolerance)
+    metrics = work.submission.metrics_on(work.vectors.id, work.model)
+    measuring = Measuring([metric for metric in metrics if metric.against == "original"])
+    place = _pointer(work)
+    for here, there in _shards(work, other):
+        _require_same(equal.inputs, here, there, place)
+        ours = kept_outputs(work.own, here.index, work.limits)
+        theirs = kept_outputs(work.reference, there.index, work.limits)
+        theirs_here: dict[str, Array] = {}
+        for name, of, axes in _paired(equal.outputs, ours, theirs, place):
+            array = ours[name].transpose(axes)
+            comparison.add(name, f"outputs of {other.model}", array, theirs[of])
+            if array.shape == theirs[of].shape:
+                theirs_here[name] = theirs[of].transpose(np.argsort(axes))
+        measuring.add(ours, here.targets, theirs_here)
+    return {
+        "items": work.vectors.items,
+        "outputs": comparison.to_json(),
+        "metrics": {metric.id: row_of(outcome) for metric, _, outcome in measuring.results()},
+    }
+
+
+def _pointer(work: Work) -> str:
+    return f"/vectors/{work.submission.vectors.index(work.vectors)}/equivalent_to"
+
+
+def _shards(work: Work, other: VectorSet) -> Iterator[tuple[ShardArrays, ShardArrays]]:
+    own = [shard.items for shard in work.vectors.shards]
+    if own != [shard.items for shard in other.shards]:
+        raise ConformanceError(
+            "the vectors are not divided like those they are said to equal",
+            where=Location("submission.json", pointer=_pointer(work)),
+            expected=f"shards as in {other.id!r}",
+            found=f"{len(own)} shards here, {len(other.shards)} there, or other numbers of items",
+            fix="divide both vector sets into the same shards",
+        )
+    there_model = work.submission.model(other.model)
+    yield from zip(
+        _read(work, work.vectors, work.model), _read(work, other, there_model), strict=True
+    )
+
+
+def _read(work: Work, vectors: VectorSet, model: Model) -> Iterator[ShardArrays]:
+    names = [port.name for port in model.inputs], [port.name for port in model.outputs]
+    return read_shards(vectors, work.submission.root, *names, work.limits)
+
+
+def _require_same(
+    named: Sequence[Counterpart], here: ShardArrays, there: ShardArrays, pointer: str
+) -> None:
+    """Raise unless every input here is that of the other format, number for number."""
+    for name, of, axes in _paired(named, here.inputs, there.inputs, pointer):
+        array = here.inputs[name].transpose(axes)
+        if not same_arrays(array, there.inputs[of]):
+            raise ConformanceError(
+                f"input {name!r} does not hold the numbers of {of!r}",
+                where=Location("submission.json", pointer=pointer, element=name),
+                expected=f"{of!r}, of shape {list(there.inputs[of].shape)}, in shard {here.index}",
+                found=f"other numbers, of shape {list(array.shape)} once transposed",
+                fix="give both formats the same inputs, and the transpose between their layouts",
+            )
+
+
+def _paired(
+    named: Sequence[Counterpart],
+    ours: Mapping[str, Array],
+    theirs: Mapping[str, Array],
+    pointer: str,
+) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Yield name here, name there, and how to transpose the array here to the other's axes.
+
+    Every array of either side has one counterpart: what is left out would not be compared.
+    """
+    by_name = {counterpart.name: counterpart for counterpart in named}
+    left = set(theirs)
+    only = next(iter(theirs)) if len(ours) == len(theirs) == 1 else None
+    for name, array in ours.items():
+        entry = by_name.get(name)
+        of = entry.of if entry else only or name
+        axes = tuple(range(array.ndim))
+        if entry is not None and entry.transpose is not None:
+            axes = tuple(entry.transpose)
+        if of not in left or sorted(axes) != list(range(array.ndim)):
+            raise ConformanceError(
+                f"{name!r} has no counterpart that it could be compared with",
+                where=Location("submission.json", pointer=pointer, element=name),
+                expected=f"one of {', '.join(sorted(left)) or 'none is left'}, and an order of "
+                f"{array.ndim} axes",
+                found=f"{of!r}, axes {list(axes)}",
+                fix="name the array and its counterpart under inputs or outputs",
+            )
+        left.remove(of)
+        yield name, of, axes
+    if left:
+        raise ConformanceError(
+            f"{min(left)!r} of the other format has no counterpart here",
+            where=Location("submission.json", pointer=pointer, element=min(left)),
+            expected=f"a counterpart of each of {', '.join(sorted(theirs))}",
+            found=f"{', '.join(sorted(ours)) or 'nothing'} here",
+            fix="compare networks with the same inputs and outputs, and name each array's "
+            "counterpart under inputs or outputs",
+        )

@@ -1,0 +1,169 @@
+"""What parameters change in fact: outputs that depend on none, parameters that change no output.
+
+The graph may read a parameter and yet lose it: ones times zero, say. Values of some tensors are
+changed, and the network runs on a few items; what changes no bit of any output has no effect there.
+Tensors that hold much are tried one by one, the others together: a group is halved while its halves
+hold as much. What this takes depends on nothing but the network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import final
+
+import numpy as np
+
+from conformance.jobs.compare import same_arrays
+from conformance.jobs.control import zeroed
+from conformance.jobs.running import run_shard
+from conformance.jobs.vectors import ShardArrays
+from conformance.runtimes import Network
+from conformance.runtimes.dtypes import is_floating
+from conformance.submission.values import VectorSet
+from conformance.tensorfiles import Array
+from conformance.verdicts import ConformanceError, Json
+
+ITEMS = 4
+MOST_RUNS = 24
+MOST_BYTES = 1 << 30
+"""Bytes of parameters that all runs together bind at most."""
+
+SHARE = 32
+"""A tensor matters if it holds this part of all parameters."""
+
+_STEP = 0.5
+
+
+def reached_by_parameters(
+    network: Network, vectors: VectorSet, shard: ShardArrays, outputs: Mapping[str, Array]
+) -> frozenset[str]:
+    """Return the names of the ``outputs`` on a shard that a network without parameters changes.
+
+    Without outputs to ask about nothing is run. All of them are named if that network cannot be
+    run: what is not known to be independent counts as dependent.
+    """
+    if not outputs:
+        return frozenset()
+    try:
+        empty = run_shard(network.bind_changed(zeroed), vectors, shard)
+    except ConformanceError:
+        return frozenset(outputs)
+    return frozenset(name for name in outputs if not same_arrays(outputs[name], empty[name]))
+
+
+def effect_of_parameters(network: Network, vectors: VectorSet, shard: ShardArrays) -> Json:
+    """Return the parameters without effect on the first items of a shard, and how many were tried.
+
+    Nothing is tried where a sample could not replace the parameters either.
+    """
+    try:
+        return _Search(network, vectors, first_items(shard, vectors)).result()
+    except ConformanceError:
+        return {"items": 0, "runs": 0, "tried_bytes": 0, "bytes": 0, "without_effect": []}
+
+
+def first_items(shard: ShardArrays, vectors: VectorSet) -> ShardArrays:
+    """Return copies of the inputs that are tried; vectors that are not batched are one item."""
+    few = min(ITEMS, shard.items) if vectors.batched else shard.items
+    inputs = {
+        name: np.array(array[:few] if vectors.batched else array)
+        for name, array in shard.inputs.items()
+    }
+    return dataclasses.replace(shard, items=few, inputs=inputs, targets={}, outputs={})
+
+
+@final
+class _Search:
+    def __init__(self, network: Network, vectors: VectorSet, items: ShardArrays) -> None:
+        network.check_replaceable()
+        self._network, self._vectors, self._items = network, vectors, items
+        unused = set(network.unused_parameters)
+        self._sizes = {n: a.nbytes for n, a in network.parameters.items() if n not in unused}
+        self._total = sum(self._sizes.values())
+        self._left = min(MOST_RUNS, MOST_BYTES // max(1, self._total))
+        self._runs = 0
+
+    def result(self) -> Json:
+        """Try the groups, those that hold most first."""
+        expected = self._outputs(()) if self._left else {}
+        if expected and all(_says_nothing(array) for array in expected.values()):
+            self._left = 0
+        without: list[str] = []
+        tried = 0
+        waiting = self._groups()
+        while waiting and self._left:
+            group = waiting.pop(0)
+            self._left -= 1
+            if self._has_effect(group, expected):
+                # Of a group with an effect, any tensor may be without; one tensor has it.
+                if len(group) == 1:
+                    tried += self._bytes(group)
+                else:
+                    halves = (group[::2], group[1::2])  # by size: both hold about as much
+                    waiting += [half for half in halves if self._matters(half)]
+            else:
+                tried += self._bytes(group)
+                without += group
+        return {
+            "items": self._items.items,
+            "runs": self._runs,
+            "tried_bytes": tried,
+            "bytes": self._total,
+            "without_effect": [
+                {"name": name, "bytes": self._sizes[name]}
+                for name in sorted(without, key=lambda name: (-self._sizes[name], name))
+            ],
+        }
+
+    def _groups(self) -> list[list[str]]:
+        names = sorted(self._sizes, key=lambda name: (-self._sizes[name], name))
+        large = [[name] for name in names if self._matters([name])]
+        small = [name for name in names if not self._matters([name])]
+        return [*large, *([small] if self._matters(small) else [])]
+
+    def _matters(self, group: Iterable[str]) -> bool:
+        return self._bytes(group) * SHARE >= max(1, self._total)
+
+    def _bytes(self, group: Iterable[str]) -> int:
+        return sum(self._sizes[name] for name in group)
+
+    def _has_effect(self, group: Sequence[str], expected: Mapping[str, Array]) -> bool:
+        try:
+            found = self._outputs(group)
+        except ConformanceError:
+            return True  # a network that no longer runs has noticed
+        return any(not same_arrays(array, expected[name]) for name, array in found.items())
+
+    def _outputs(self, changed: Sequence[str]) -> Mapping[str, Array]:
+        self._runs += 1
+        runner = self._network.bind_changed(
+            lambda name, array: _changed(array) if name in changed else array
+        )
+        return run_shard(runner, self._vectors, self._items)
+
+
+def _changed(array: Array) -> Array:
+    """Return other values of the same kind and size, not all changed by the same amount."""
+    if array.dtype.kind == "b":
+        return ~array
+    noise = np.random.default_rng(0)
+    if is_floating(array.dtype) or array.dtype.kind == "c":
+        wide = array if array.dtype.itemsize > np.dtype(np.float32).itemsize else _single(array)
+        with np.errstate(all="ignore"):
+            finite = np.abs(wide[np.isfinite(wide)])
+            scale = float(finite.max(initial=0.0)) or 1.0
+            steps = noise.random(array.shape, np.float32) - np.float32(0.5)
+            found: Array = (wide + steps * wide.dtype.type(scale * _STEP)).astype(array.dtype)
+            return found
+    # Integers of few bits keep their range: 0 and 1, 2 and 3 and so on change places.
+    return (array.astype(np.int64) ^ 1).astype(array.dtype)
+
+
+def _single(array: Array) -> Array:
+    return array.astype(np.float32)
+
+
+def _says_nothing(array: Array) -> bool:
+    """Return whether no value is a number: such an output stays what it is, whatever changes."""
+    return array.dtype.kind in "fc" and bool(np.isnan(array).all())

@@ -1,0 +1,160 @@
+"""Feed metrics with the outputs of a network, shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from conformance.metrics import Measurement
+from conformance.metrics import Metric as MetricKind
+from conformance.metrics import metric as metric_kind
+from conformance.submission.values import Metric
+from conformance.tensorfiles import Array
+from conformance.verdicts import ConformanceError, Json, json_number
+
+
+@dataclass(slots=True)
+class _Gauge:
+    """One metric at work; after an error it takes no more."""
+
+    declared: Metric
+    kind: MetricKind | None = None
+    error: ConformanceError | None = None
+    read: set[str] = field(default_factory=set)
+    rows: list[int] = field(default_factory=list)
+
+    def attempt(self, action: Callable[[], None]) -> None:
+        if self.error is None:
+            try:
+                action()
+            except ConformanceError as error:
+                self.error = error
+
+
+class Measuring:
+    """All metrics of one vector set on one network; one metric's trouble does not stop another.
+
+    If the set is not ``batched``, a shard is one item of the statistics, whatever its arrays hold:
+    what one run of the network gives is not independent.
+    """
+
+    def __init__(self, metrics: Sequence[Metric], *, batched: bool = True) -> None:
+        self._batched = batched
+        self._gauges = [_Gauge(metric) for metric in metrics]
+        for gauge in self._gauges:
+            gauge.attempt(lambda gauge=gauge: _configure(gauge))  # type: ignore[misc]
+
+    def add(
+        self,
+        outputs: Mapping[str, Array],
+        targets: Mapping[str, Array],
+        original: Mapping[str, Array],
+    ) -> None:
+        """Take in a shard: the network's outputs, the targets, the original's outputs."""
+        for gauge in self._gauges:
+            against = original if gauge.declared.against == "original" else targets
+            gauge.attempt(lambda gauge=gauge, against=against: _update(gauge, outputs, against))  # type: ignore[misc]
+
+    def readers(self) -> dict[str, list[str]]:
+        """Return, by the name of an output, the ids of the metrics that have read it."""
+        found: dict[str, list[str]] = {}
+        for gauge in self._gauges:
+            for name in sorted(gauge.read):
+                found.setdefault(name, []).append(gauge.declared.id)
+        return found
+
+    def results(self) -> Iterator[tuple[Metric, MetricKind | None, Measurement | ConformanceError]]:
+        """Yield every metric with its measurement, or with what went wrong."""
+        for gauge in self._gauges:
+            measured: list[Measurement] = []
+            if gauge.kind is not None:
+                gauge.attempt(lambda kind=gauge.kind, to=measured: to.append(kind.result()))  # type: ignore[misc]
+            outcome = gauge.error or self._by_item(gauge, measured.pop())
+            yield gauge.declared, gauge.kind, outcome
+
+    def _by_item(self, gauge: _Gauge, measured: Measurement) -> Measurement:
+        statistics = measured.statistics
+        if self._batched or statistics is None or sum(gauge.rows) != len(statistics):
+            return measured
+        begins = np.cumsum([0, *gauge.rows[:-1]])
+        return replace(measured, statistics=np.add.reduceat(statistics, begins, axis=0))
+
+
+_TARGETS = "targets of the vectors"
+
+
+def row_of(
+    outcome: Measurement | ConformanceError, kind: MetricKind | None = None
+) -> dict[str, Json]:
+    """Return a measurement, or the error in its place, as JSON.
+
+    ``counted`` is what was really counted, ``least`` the least numbers that ``kind`` states.
+    """
+    if isinstance(outcome, ConformanceError):
+        return {"error": outcome.to_json()}
+    return {
+        "value": json_number(outcome.value),
+        "items": outcome.items,
+        "details": dict(outcome.details),
+        "counted": {"items": outcome.items, **outcome.counted},
+        "least": {count.noun: count.least for count in (kind.counts if kind else ())},
+    }
+
+
+def _configure(gauge: _Gauge) -> None:
+    gauge.kind = metric_kind(gauge.declared.kind, gauge.declared.args)
+
+
+def _update(gauge: _Gauge, outputs: Mapping[str, Array], against: Mapping[str, Array]) -> None:
+    if gauge.kind is None:
+        return
+    roles, bindings = gauge.kind.roles, gauge.declared.bindings
+    named = {
+        role: _name(role, roles.predictions, bindings, outputs, "outputs of the network")
+        for role in roles.predictions
+    }
+    values = {role: outputs[name] for role, name in named.items()}
+    gauge.read |= set(named.values())
+    compared, whose = dict(bindings), _TARGETS
+    if gauge.declared.against == "original":
+        whose = "outputs of the original"
+        # The original's counterpart of a prediction is the output of the same name.
+        for target, prediction in zip(roles.targets, roles.predictions, strict=False):
+            if prediction in bindings:
+                compared.setdefault(target, bindings[prediction])
+    for role in roles.targets:
+        name = _name(role, roles.targets, compared, against, whose)
+        values[role] = against[name]
+        if gauge.declared.against == "original":
+            gauge.read.add(name)
+    # A single number has no axis that counts items: the shard, one run of the network, is the item.
+    batch = {role: np.atleast_1d(array) for role, array in values.items()}
+    gauge.kind.update(batch)
+    gauge.rows.append(len(next(iter(batch.values()))))
+
+
+def _name(
+    role: str,
+    roles: Sequence[str],
+    bindings: Mapping[str, str],
+    arrays: Mapping[str, Array],
+    whose: str,
+) -> str:
+    """Return the name of a role's array: as bound, else the role's own, else the only one."""
+    name = bindings.get(role, role)
+    if name in arrays:
+        return name
+    if role not in bindings and len(roles) == len(arrays) == 1:
+        return next(iter(arrays))
+    bind = f'bind the role: "bindings": {{"{role}": "<name of the array>"}}'
+    if whose == _TARGETS:
+        bind = bind if arrays else "store targets in the shards of the vectors"
+        bind += ', or compare with the outputs of the original: "against": "original"'
+    raise ConformanceError(
+        f"there is no array for the role {role!r} of the metric",
+        expected=f"{name!r} among the {whose}",
+        found=", ".join(sorted(arrays)) or "none",
+        fix=bind,
+    )

@@ -1,0 +1,1 @@
+"""From evidence to findings: the judge, the tolerance rule, waivers."""

@@ -1,0 +1,358 @@
+"""The plan: every subject that the suites check, listed from a submission's metadata alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from conformance.checks import Over
+from conformance.plan.case import Case, Kind
+from conformance.plan.chain_subjects import chain_subjects
+from conformance.plan.dependencies import last_step
+from conformance.plan.misapplications import Mutation
+from conformance.registry import CODECS
+from conformance.submission.values import (
+    Metric,
+    MetricUse,
+    MetricValue,
+    Model,
+    Sample,
+    Submission,
+    Tolerance,
+    VectorSet,
+)
+
+Value = TypeVar("Value", MetricValue, MetricUse)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What one check is about. ``id`` is its stable name: ``digits-cnn/int8-qdq/top1``.
+
+    The id depends on the submission alone; ``target`` names the submission among those of the run,
+    of which several may have one id. ``pointer`` is the place in
+    ``submission.json`` that speaks of the subject. Of the others, only what the kind of subject
+    needs is set. ``others`` are the same network and vectors in other formats.
+    """
+
+    id: str
+    target: str
+    pointer: str = ""
+    model: Model | None = None
+    sample: Sample | None = None
+    vectors: VectorSet | None = None
+    metric: Metric | None = None
+    tolerances: tuple[Tolerance, ...] = ()
+    declared: MetricValue | None = None
+    use: MetricUse | None = None
+    others: tuple[Subject, ...] = ()
+    layer: str | None = None
+    part: int | None = None
+    mutation: Mutation | None = None
+    leading_bytes: int = 0
+
+    @property
+    def label(self) -> str:
+        """The id as pytest shows it: ASCII, and unique in the run."""
+        _, slash, rest = self.id.partition("/")
+        return f"{_NO_LABEL.sub('-', self.target)}{slash}{rest}"
+
+    def among(self, target: str) -> Subject:
+        """Return the same subject of a run in which its submission is called ``target``."""
+        return replace(self, target=target, others=tuple(o.among(target) for o in self.others))
+
+    def case(self, kind: Kind) -> Case:
+        """Return the case of this kind that holds evidence about the subject."""
+        if self.model is None:
+            raise ValueError(f"{self.id} is not about a network")
+        if kind in ("state", "layering", "mutation"):
+            return self._case_of_parts(kind, self.model)
+        own = Case(
+            kind,
+            self.model.id,
+            sample=self.sample.id if self.sample and kind in _OF_SAMPLES else None,
+            vectors=self.vectors.id if self.vectors and kind in _ON_VECTORS else None,
+            part=self.part if kind in ("reconstruction", "access") else None,
+        )
+        if kind != "agreement":
+            return own
+        (other,) = (each.case("original") for each in self.others)
+        return replace(own, other_model=other.model, other_vectors=other.vectors)
+
+    def _case_of_parts(self, kind: Kind, model: Model) -> Case:
+        """Return the case of a state (or the last one), of layers, of a misapplied update."""
+        if self.sample is None:
+            raise ValueError(f"{self.id} is not about a sample")
+        mutation = self.mutation
+        if kind == "mutation" and mutation is not None:
+            return Case(
+                kind,
+                model.id,
+                sample=self.sample.id,
+                part=mutation.part,
+                mutation=mutation.kind,
+                start=mutation.start,
+                steps=mutation.steps,
+                instead_of=mutation.instead_of,
+            )
+        if kind == "layering":
+            return Case(kind, model.id, sample=self.sample.id)
+        part = last_step(self.sample)[1] if self.part is None else self.part
+        return Case(kind, model.id, sample=self.sample.id, part=part)
+
+
+_NO_LABEL = re.compile(r"[^!-Z^-~]")
+_ON_VECTORS = ("original", "control", "agreement", "reconstruction", "compressed-run")
+_OF_SAMPLES = ("decode", "reconstruction", "compressed-run", "access")
+
+
+def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Subject, ...]]:
+    """Return the subjects of every kind, in the order of the metadata.
+
+    ``name`` is the id of the submission and begins every subject's id. Without a valid
+    ``submission`` only the metadata themselves are a subject.
+    """
+    listed: dict[Over, tuple[Subject, ...]] = {"submission": (Subject(name, name),)}
+    if submission is None:
+        return listed
+    models, vectors = list(_models(name, submission)), list(_vectors(name, submission))
+    samples = list(_samples(name, submission))
+    listed["model"] = tuple(subject for subject, _ in models)
+    listed["vectors"] = tuple(subject for subject, _ in vectors)
+    listed["agreement"] = tuple(subject for subject, _ in _agreements(vectors))
+    measures = list(_measures(vectors, submission))
+    named = _named_vectors(submission)
+    listed["measure"] = tuple(subject for subject, _ in measures)
+    listed["controlled"] = tuple(subject for subject, on in measures if on.id in named)
+    filled = {sample.model for _, sample in samples if not is_network(sample)}
+    listed["replaced"] = tuple(subject for subject, model in models if model.id in filled)
+    listed["declared_value"] = tuple(_declared_values(models, submission))
+    listed["sample"] = tuple(subject for subject, _ in samples)
+    listed["stream"] = tuple(s for s, sample in samples if CODECS.kind(sample.codec) == "bitstream")
+    listed["lossless"] = tuple(subject for subject, sample in samples if sample.lossless)
+    listed["unretrained"] = tuple(s for s, sample in samples if _is_like_original(sample))
+    runs = list(_runs(samples, submission))
+    listed["run"] = tuple(run for run, _ in runs)
+    listed["direct_run"] = tuple(run for run, sample in runs if is_network(sample))
+    listed["claim"] = tuple(_claims(samples, submission))
+    deltas = list(_deltas(samples, submission))
+    listed["delta"] = tuple(subject for subject, _, _ in deltas)
+    listed["improvement"] = tuple(s for s, sample, _ in deltas if not sample.method.retraining)
+    listed["noise"] = tuple(_noisy(deltas, vectors, submission))
+    listed |= chain_subjects(samples, submission)
+    listed["computed"] = tuple(_computed(listed))
+    return listed
+
+
+def _computed(listed: Mapping[Over, tuple[Subject, ...]]) -> Iterator[Subject]:
+    """Yield every run of an original, a sample or a layer.
+
+    A sample may have the id of its original, which then says so: no two subjects of a check have
+    one id.
+    """
+    runs = (*listed["run"], *listed["layer_run"])
+    taken = {run.id for run in runs}
+    for subject in listed["vectors"]:
+        yield replace(subject, id=f"{subject.id}/original") if subject.id in taken else subject
+    yield from runs
+
+
+def _models(name: str, submission: Submission) -> Iterator[tuple[Subject, Model]]:
+    for index, model in enumerate(submission.models):
+        yield Subject(f"{name}/{model.id}", name, f"/models/{index}", model=model), model
+
+
+def _vectors(name: str, submission: Submission) -> Iterator[tuple[Subject, VectorSet]]:
+    for index, vectors in enumerate(submission.vectors):
+        model = submission.model(vectors.model)
+        own = f"{name}/{model.id}@{vectors.id}"
+        yield Subject(own, name, f"/vectors/{index}", model=model, vectors=vectors), vectors
+
+
+def _agreements(
+    listed: Sequence[tuple[Subject, VectorSet]],
+) -> Iterator[tuple[Subject, VectorSet]]:
+    """Yield every vector set that equals another, which is the only one of its ``others``."""
+    by_id = {vectors.id: subject for subject, vectors in listed}
+    for subject, vectors in listed:
+        if vectors.equivalent_to is not None:
+            others = (by_id[vectors.equivalent_to.vectors],)
+            pointer = f"{subject.pointer}/equivalent_to"
+            yield replace(subject, pointer=pointer, others=others), vectors
+
+
+def formats_of(vectors: str, submission: Submission) -> tuple[str, ...]:
+    """Return the ids of all vector sets that equal ``vectors``, by any way; itself included."""
+    neighbours: dict[str, list[str]] = defaultdict(list)
+    for each in submission.vectors:
+        if each.equivalent_to is not None:
+            neighbours[each.id].append(each.equivalent_to.vectors)
+            neighbours[each.equivalent_to.vectors].append(each.id)
+    group, waiting = {vectors}, [vectors]
+    while waiting:
+        found = set(neighbours[waiting.pop()]) - group
+        group |= found
+        waiting += found
+    return tuple(each.id for each in submission.vectors if each.id in group)
+
+
+def kind_in_format(metric: Metric, other: Subject) -> Kind:
+    """Return the kind of case that tells what ``metric`` is worth in the format of ``other``.
+
+    A metric that compares with the original's outputs says nothing on the original itself. It is
+    measured between the outputs of a format and those of the format it is said to equal.
+    """
+    return "agreement" if metric.against == "original" and other.others else "original"
+
+
+def _noisy(
+    deltas: Sequence[tuple[Subject, Sample, MetricUse]],
+    listed: Sequence[tuple[Subject, VectorSet]],
+    submission: Submission,
+) -> Iterator[Subject]:
+    """Yield every judged metric of a network that is measured in several formats.
+
+    Its ``others`` are the vector sets of all formats, with what they are said to equal.
+    """
+    by_id = {vectors.id: subject for subject, vectors in (*listed, *_agreements(listed))}
+    used = {
+        vectors.id: {
+            m.id for m in submission.metrics_on(vectors.id, submission.model(vectors.model))
+        }
+        for vectors in submission.vectors
+    }
+    groups: dict[str, tuple[str, ...]] = {}
+    for subject, _, use in deltas:
+        if use.vectors not in groups:
+            group = formats_of(use.vectors, submission)
+            groups |= dict.fromkeys(group, group)
+        measured = tuple(by_id[v] for v in groups[use.vectors] if use.metric in used[v])
+        if len(measured) > 1:
+            yield replace(subject, others=measured)
+
+
+def _measures(
+    listed: Sequence[tuple[Subject, VectorSet]], submission: Submission
+) -> Iterator[tuple[Subject, VectorSet]]:
+    positions = {metric.id: index for index, metric in enumerate(submission.metrics)}
+    for subject, vectors in listed:
+        for metric in submission.metrics_on(vectors.id, submission.model(vectors.model)):
+            own = replace(
+                subject,
+                id=f"{subject.id}/{metric.id}",
+                pointer=f"/metrics/{positions[metric.id]}",
+                metric=metric,
+                tolerances=_tolerances(submission, vectors.id, metric),
+            )
+            yield own, vectors
+
+
+def _tolerances(submission: Submission, vectors: str, metric: Metric) -> tuple[Tolerance, ...]:
+    """Return every tolerance by which some sample is judged with ``metric`` on ``vectors``.
+
+    Where there is none it is the metric's own.
+    """
+    uses = (use for sample in submission.samples for use in sample.metrics)
+    own = [u.tolerance for u in uses if (u.metric, u.vectors) == (metric.id, vectors)]
+    return tuple(dict.fromkeys(own or [metric.tolerance]))
+
+
+def _named_vectors(submission: Submission) -> set[str]:
+    """Return the vector sets that some sample, or a layer of one, is judged or claimed on."""
+    named: set[str] = set()
+    for sample in submission.samples:
+        named |= {use.vectors for use in sample.metrics}
+        named |= {value.vectors for value in sample.claims.metric_values}
+        named |= {v.vectors for layer in sample.layers for v in layer.claims.metric_values}
+    return named
+
+
+def _declared_values(
+    models: Sequence[tuple[Subject, Model]], submission: Submission
+) -> Iterator[Subject]:
+    for subject, model in models:
+        for index, value, label in _named(model.metric_values):
+            yield replace(
+                subject,
+                id=f"{subject.id}/{label}",
+                pointer=f"{subject.pointer}/metric_values/{index}",
+                vectors=submission.vector_set(value.vectors),
+                declared=value,
+            )
+
+
+def _samples(name: str, submission: Submission) -> Iterator[tuple[Subject, Sample]]:
+    for index, sample in enumerate(submission.samples):
+        yield (
+            Subject(
+                f"{name}/{sample.id}",
+                name,
+                f"/samples/{index}",
+                model=submission.model(sample.model),
+                sample=sample,
+            ),
+            sample,
+        )
+
+
+def is_network(sample: Sample) -> bool:
+    """Return whether a sample is a network that runs as it is, by what its codec says."""
+    return CODECS.kind(sample.codec) == "network"
+
+
+def _is_like_original(sample: Sample) -> bool:
+    """Return whether the parameters of a sample should be like the original's.
+
+    A network as a sample has names, types and layouts of its own: none of its tensors is known to
+    stand for one of the original's.
+    """
+    return not (sample.lossless or sample.method.retraining or is_network(sample))
+
+
+def _runs(
+    samples: Sequence[tuple[Subject, Sample]], submission: Submission
+) -> Iterator[tuple[Subject, Sample]]:
+    for subject, sample in samples:
+        used = [use.vectors for use in sample.metrics]
+        claimed = [value.vectors for value in sample.claims.metric_values]
+        for vectors in dict.fromkeys([*used, *claimed]):
+            own = f"{subject.id}@{vectors}"
+            yield replace(subject, id=own, vectors=submission.vector_set(vectors)), sample
+
+
+def _claims(samples: Sequence[tuple[Subject, Sample]], submission: Submission) -> Iterator[Subject]:
+    for subject, sample in samples:
+        for index, value, label in _named(sample.claims.metric_values):
+            yield replace(
+                subject,
+                id=f"{subject.id}/{label}",
+                pointer=f"{subject.pointer}/claims/metric_values/{index}",
+                vectors=submission.vector_set(value.vectors),
+                declared=value,
+            )
+
+
+def _deltas(
+    samples: Sequence[tuple[Subject, Sample]], submission: Submission
+) -> Iterator[tuple[Subject, Sample, MetricUse]]:
+    for subject, sample in samples:
+        for index, use, label in _named(sample.metrics):
+            own = replace(
+                subject,
+                id=f"{subject.id}/{label}",
+                pointer=f"{subject.pointer}/metrics/{index}",
+                vectors=submission.vector_set(use.vectors),
+                use=use,
+            )
+            yield own, sample, use
+
+
+def _named(items: tuple[Value, ...]) -> Iterator[tuple[int, Value, str]]:
+    """Yield position, item and its metric's id, with ``@vectors`` where that is ambiguous."""
+    count = Counter(item.metric for item in items)
+    for index, item in enumerate(items):
+        name = item.metric if count[item.metric] == 1 else f"{item.metric}@{item.vectors}"
+        yield index, item, name

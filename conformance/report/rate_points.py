@@ -1,0 +1,134 @@
+"""The operating points of a model, by metric and vectors, from what its samples were found to be.
+
+A sample is one point, a scalable one a point for each layer. An update or a merge is none: it is
+nothing without what it builds upon. What has no finite value, or no bytes, is none either.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeGuard
+
+from conformance.judging.grouped import Grouped
+from conformance.judging.sizes import parameter_factor
+from conformance.report.dominance import Direction, Point, gain
+from conformance.report.layered import layer_rows, layer_sizes
+from conformance.submission.values import Model, Sample, Submission
+from conformance.verdicts import Json, Verdict
+
+Row = Mapping[str, Json]
+Key = tuple[str, str]
+"""Ids of a metric and of vectors."""
+
+
+@dataclass(slots=True)
+class Curve:
+    """All points of one model by one metric on one set of vectors; None is what nobody measured."""
+
+    model: str
+    metric: str
+    vectors: str
+    direction: Direction
+    reference: float
+    noise_floor: float | None
+    points: list[Point] = field(default_factory=list)
+
+
+def curves(submission: Submission, grouped: Grouped) -> list[Curve]:
+    """Return the curves of every model with their points, which stand by family, then by size."""
+    found = []
+    for model in submission.models:
+        samples = [s for s in submission.samples if s.model == model.id and not s.is_derived]
+        of_model: dict[Key, Curve] = {}
+        used = grouped.used_parameter_bytes(model.id)
+        for sample in samples:
+            for layer, size, row in _measured(sample, grouped):
+                point = _point(model, sample, layer, size, row, used)
+                if point is not None:
+                    curve = of_model.setdefault(_key(row), _curve(model, row))
+                    curve.points.append(point)
+        _add_lossless(model, samples, of_model, grouped, used)
+        floors = _noise_floors(samples, grouped)
+        for key, curve in of_model.items():
+            curve.noise_floor = floors.get(key)
+            curve.points.sort(key=lambda p: (p.family, p.size, p.loss, p.label))
+        found += [of_model[key] for key in sorted(of_model)]
+    return found
+
+
+def _measured(sample: Sample, grouped: Grouped) -> Iterator[tuple[str | None, int | None, Row]]:
+    """Yield what was measured: the layer's id (None: of the whole), bytes, the metric's row."""
+    if not sample.layers:
+        for judged in grouped.evidence("METRIC-DELTA-001", sample.id):
+            yield None, sample.size, judged
+    for layer, sizes in layer_sizes(sample, grouped):
+        for row in layer_rows(sample, layer, grouped):
+            yield layer.id, sizes.cumulative, row
+
+
+def _point(
+    model: Model, sample: Sample, layer: str | None, size: int | None, row: Row, used: int | None
+) -> Point | None:
+    value, reference = row["value"], row["reference"]
+    if not size or not _is_finite(value) or not _is_finite(reference):
+        return None
+    # The judged loss, if there is one; 0.0 is added because no loss is -0.
+    loss = row.get("loss", gain(reference - value, row["direction"]) + 0.0)
+    if not _is_finite(loss):
+        return None
+    factor = _factor(used, model, size)
+    return Point(sample.id, layer, sample.family, size, factor, float(value), loss)
+
+
+def _factor(used: int | None, model: Model, size: int) -> float | None:
+    return None if used is None else parameter_factor(used, model, size)
+
+
+def _is_finite(number: Json) -> TypeGuard[float]:
+    """Whether it is a number: one that is not finite is a text."""
+    return isinstance(number, int | float) and math.isfinite(number)
+
+
+def _curve(model: Model, row: Row) -> Curve:
+    direction: Direction = row["direction"]
+    return Curve(model.id, row["metric"], row["vectors"], direction, float(row["reference"]), None)
+
+
+def _add_lossless(
+    model: Model,
+    samples: Sequence[Sample],
+    of_model: Mapping[Key, Curve],
+    grouped: Grouped,
+    used: int | None,
+) -> None:
+    """Add samples that no metric judges, because their tensors are the original's, to each curve.
+
+    That they are must have been proven. Their value is the original's.
+    """
+    for sample in samples:
+        proofs = [f.verdict for _, f in grouped.of_sample("SAMPLE-LOSSLESS-001", sample.id)]
+        exact = bool(proofs) and all(verdict is Verdict.PASS for verdict in proofs)
+        if not exact or sample.metrics or sample.layers or not sample.size:
+            continue
+        factor = _factor(used, model, sample.size)
+        for curve in of_model.values():
+            value = curve.reference
+            curve.points.append(
+                Point(sample.id, None, sample.family, sample.size, factor, value, 0.0)
+            )
+
+
+def _noise_floors(samples: Sequence[Sample], grouped: Grouped) -> Mapping[Key, float]:
+    """Return the noise floors that are known; one metric has the same for all samples."""
+    floors: dict[Key, float] = {}
+    for sample in samples:
+        for row in grouped.evidence("METRIC-NOISE-001", sample.id):
+            if _is_finite(row["noise_floor"]):
+                floors.setdefault(_key(row), float(row["noise_floor"]))
+    return floors
+
+
+def _key(row: Row) -> Key:
+    return row["metric"], row["vectors"]

@@ -1,0 +1,261 @@
+"""The parent's side of an isolated worker: start it, ask it, and outlive whatever happens to it.
+
+The worker is a fresh interpreter (never a fork of this process) with an empty scratch folder, an
+environment of a few harmless variables, its own session and the limits of
+:class:`~conformance.sandbox.limits.Limits`. Requests and answers are single lines of JSON;
+arrays travel as safetensors files. One worker serves many cases, so that its imports are paid
+once; whatever kills it becomes the verdict of the case it was busy with, and of no other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from conformance.sandbox.kernels import kernel_environment
+from conformance.sandbox.limits import Limits, networks_of
+from conformance.sandbox.tempdirs import make_folder, sweep
+from conformance.verdicts import (
+    CaseTimeoutError,
+    ConformanceError,
+    EvaluationError,
+    Json,
+    error_from_json,
+)
+
+ANSWER_LIMIT = 256 << 20
+"""Bytes of one answer; a worker that says more is not to be trusted."""
+
+PROGRAM = ("-m", "conformance.jobs.worker")
+"""What the fresh interpreter is to run."""
+
+QUESTIONS = (*PROGRAM, "questions")
+"""The same, for questions of commands about single files."""
+
+ISOLATION = "rlimits"
+"""The level reached: limits and a clean environment, but the kernel's full view of the machine."""
+
+
+class Worker:
+    """A worker process, started on the first request and again after it died."""
+
+    def __init__(self, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
+        self.limits = limits
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: Path | None = None
+
+    def start(self) -> None:
+        """Start the process, so that its imports run while the caller does something else."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.stop()
+        temporary = Path(tempfile.gettempdir())
+        sweep(temporary)
+        self._scratch = make_folder(temporary)
+        with (self._scratch / "stderr").open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", *self._program],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=_clean_environment(self._scratch),
+                cwd=self._scratch,
+                start_new_session=True,
+            )
+        with contextlib.suppress(OSError):  # The next request says how a worker ended that has.
+            self._send(self.limits.to_json())
+
+    def prepare(self, **names: Iterable[str]) -> None:
+        """Let the process import what it will need, while the caller does something else.
+
+        ``names`` are those of formats, codecs and metrics. There is no answer: an import that fails
+        is told by the case that needs it, and a worker that has died by the next request.
+        """
+        self.start()
+        with contextlib.suppress(OSError):
+            self._send({"prepare": {key: sorted(each) for key, each in names.items()}})
+
+    def ask(self, request: Json) -> Json:
+        """Return the worker's result for ``request``.
+
+        Raises the :class:`ConformanceError` the worker answered with, :class:`CaseTimeoutError`
+        past the wall-clock or CPU limit, :class:`EvaluationError` if the worker died.
+
+        A worker that has served another case, or was started early, may die or run out of memory
+        for what happened to it then: that counts only if a fresh worker comes to it as well.
+        """
+        used = self._process is not None
+        try:
+            return self._ask(request)
+        except EvaluationError:
+            if not used:
+                raise
+            self.stop()
+            return self._ask(request)
+
+    def _ask(self, request: Json) -> Json:
+        self.start()
+        networks = networks_of(request)
+        try:
+            deadline = time.monotonic() + self.limits.times(networks).wall_seconds
+            self._send(request)
+            answer = json.loads(self._receive(deadline, networks))
+        except ConformanceError:
+            self.stop()
+            raise
+        except (OSError, ValueError):
+            raise self._death(networks) from None
+        if answer["error"] is not None:
+            raise error_from_json(answer["error"])
+        return answer["result"]
+
+    def resident_bytes(self) -> int:
+        """Return the memory in use by the process; 0 if none runs or the system does not say."""
+        if self._process is None:
+            return 0
+        try:
+            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        except OSError:
+            return 0
+        lines = status.splitlines()
+        kib = next((line.split()[1] for line in lines if line.startswith("VmRSS")), "0")
+        return int(kib) << 10
+
+    def stop(self) -> None:
+        """End the process and everything it started, and remove its scratch folder."""
+        if self._process is not None:
+            _kill_session(self._process)
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None:
+                    _close(stream)
+            self._process = None
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def _send(self, message: Json) -> None:
+        if self._process is None or self._process.stdin is None:
+            raise OSError("the worker is not running")
+        self._process.stdin.write(json.dumps(message).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _receive(self, deadline: float, networks: int) -> bytes:
+        """Return one line from the worker; ``b""`` never: an early end raises ``ValueError``."""
+        if self._process is None or self._process.stdout is None:
+            raise OSError("the worker is not running")
+        pipe, line = self._process.stdout, bytearray()
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                left = deadline - time.monotonic()
+                # An answer that came too late is none, even if nobody looked before it came.
+                if left <= 0 or not selector.select(left):
+                    raise _timeout(self.limits.wall_seconds, networks, "wall-clock time")
+                chunk = os.read(pipe.fileno(), 1 << 20)
+                if not chunk or len(line) > ANSWER_LIMIT:
+                    raise ValueError("the worker ended its answer early, or never")
+                line += chunk
+        return bytes(line)
+
+    def _death(self, networks: int) -> ConformanceError:
+        """Return the error that tells how the worker ended, and clear it away."""
+        if self._process is None:
+            return EvaluationError("the evaluation worker could not be started")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=1)
+        _kill_session(self._process)
+        code, said = self._process.returncode, self._last_words()
+        self.stop()
+        if code == -signal.SIGXCPU:
+            return _timeout(self.limits.cpu_seconds, networks, "CPU time")
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return EvaluationError(
+            "the worker process died while it evaluated this case",
+            expected="an answer",
+            found=f"{how}{said and ': ' + said}",
+            fix="check that the file is intact and that the network fits into "
+            f"{self.limits.memory_bytes >> 20} MiB of address space, or raise --memory-limit",
+        )
+
+    def _last_words(self) -> str:
+        """Return the end of what the worker wrote to its standard error, in one line."""
+        if self._scratch is None:
+            return ""
+        try:
+            said = (self._scratch / "stderr").read_bytes()[-2000:]
+        except OSError:
+            return ""
+        lines = said.decode(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else ""
+
+
+MALLOC: Mapping[str, str] = {
+    "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
+"""Arrays come and go with every item and metric. By default glibc gives large ones back to the
+kernel, which fills all their pages with zeros when they are asked for again: two thirds of the time
+of structural similarity. Arrays beyond the first number still go back, so that a large network
+takes no more memory.
+"""
+
+
+def _clean_environment(scratch: Path) -> dict[str, str]:
+    """Return the whole environment of a worker: nothing of the caller's but where libraries are."""
+    kept = ("LD_LIBRARY_PATH", "SYSTEMROOT")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {
+        **environment,
+        **kernel_environment(scratch),
+        **dict.fromkeys(threads, "1"),
+        **MALLOC,
+        # PyTorch and MKL choose kernels by processor, once, when they first compute: not these.
+        "ATEN_CPU_CAPABILITY": "default",
+        "MKL_CBWR": "COMPATIBLE",
+        "PATH": os.defpath,
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        # A library may start Python itself, in the scratch folder, where foreign files are written.
+        "PYTHONSAFEPATH": "1",
+    }
+
+
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and its children."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        process.kill()
+    process.wait()
+
+
+def _close(stream: IO[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        stream.close()
+
+
+def _timeout(seconds: float, networks: int, what: str) -> CaseTimeoutError:
+    total = seconds * networks
+    each = f": {seconds:g} s for each of {networks} networks" if networks > 1 else ""
+    return CaseTimeoutError(
+        f"the case went past its {what}",
+        expected=f"an answer within {total:g} s{each}",
+        found=f"none after {total:g} s",
+        fix="split the vectors into smaller sets, or raise --case-timeout",
+    )

@@ -1,1 +1,0 @@
-"""A run over one or more submissions, as the pytest plug-in sees it."""

@@ -1,0 +1,130 @@
+"""One network in two formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conformance.evidence.executor import Executor
+from conformance.evidence.store import EvidenceStore
+from conformance.jobs.agreement import _paired
+from conformance.plan.case import Case
+from conformance.submission import load
+from conformance.submission.values import Counterpart
+from conformance.verdicts import ConformanceError
+from tests import tiny_submission
+from tests.jobs.bench import LIMITS
+from tests.jobs.two_formats import ENTRY, OTHER, add_turned
+
+CASE = Case("agreement", OTHER, vectors=OTHER, other_model="linear", other_vectors="test")
+
+
+def agreement(root: Path):
+    loaded = load(root)
+    assert loaded.submission is not None, [p.message for p in loaded.problems]
+    executor = Executor(loaded, EvidenceStore(root.parent / "store"), LIMITS)
+    try:
+        return executor.evidence(CASE)
+    finally:
+        executor.close()
+
+
+def test_outputs_are_compared_in_the_others_order_of_axes(tiny: Path) -> None:
+    add_turned(tiny)
+    evidence = agreement(tiny)
+    assert evidence.error is None
+    output = evidence.result["outputs"]["scores"]
+    assert (output["violations"], output["values"]) == (0, 120)
+    assert output["max_abs"] < 1e-5
+
+
+def test_another_set_of_parameters_shows(tiny: Path) -> None:
+    add_turned(tiny, change=0.25)
+    output = agreement(tiny).result["outputs"]["scores"]
+    assert output["violations"] == 120
+    assert output["max_abs"] == pytest.approx(0.25, rel=1e-4)
+
+
+@pytest.mark.parametrize("change", [0.0, 0.25])
+def test_a_metric_that_compares_with_the_original_is_measured_between_formats(
+    tiny: Path, change: float
+) -> None:
+    add_turned(tiny, change=change)
+    row = agreement(tiny).result["metrics"]["distance"]
+    assert row["value"] == pytest.approx(change**2, rel=1e-4, abs=1e-12)
+
+
+def test_a_metric_that_compares_with_targets_is_left_to_the_originals(tiny: Path) -> None:
+    metadata = add_turned(tiny)
+    metadata["metrics"][0] |= {"against": "targets"}
+    tiny_submission.save(tiny, metadata)
+    assert agreement(tiny).result["metrics"] == {}
+
+
+def test_other_inputs_are_no_agreement(tiny: Path) -> None:
+    metadata = add_turned(tiny)
+    x = np.load(tiny / "inputs.npz")["x"]
+    x[3, 2] += 1e-3
+    np.savez(tiny / "turned-inputs.npz", columns=np.ascontiguousarray(x.T))
+    entry = tiny_submission.entry(tiny, "turned-inputs.npz")
+    metadata["vectors"][1]["shards"][0]["inputs"] = [entry]
+    tiny_submission.save(tiny, metadata)
+    error = agreement(tiny).error
+    assert "input 'columns' does not hold the numbers of 'x'" in error.message
+    assert error.where.pointer == "/vectors/1/equivalent_to"
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ({"vectors": "test"}, "does not hold the numbers"),
+        ({**ENTRY, "outputs": [{"name": "scores", "of": "nothing"}]}, "has no counterpart"),
+        (
+            {**ENTRY, "inputs": [{"name": "columns", "of": "x", "transpose": [1, 2, 0]}]},
+            "has no counterpart",
+        ),
+    ],
+    ids=["no transpose", "unknown name", "transpose of another rank"],
+)
+def test_what_cannot_be_compared_is_an_error(tiny: Path, entry, text) -> None:
+    add_turned(tiny, entry=entry)
+    error = agreement(tiny).error
+    assert text in error.message
+    assert error.fix
+
+
+def test_other_shards_are_an_error(tiny: Path) -> None:
+    metadata = add_turned(tiny)
+    shards = metadata["vectors"][1]["shards"]
+    shards.append(shards[0])
+    tiny_submission.save(tiny, metadata)
+    assert "not divided like those" in agreement(tiny).error.message
+
+
+def test_an_unknown_equivalent_is_a_dangling_reference(tiny: Path) -> None:
+    add_turned(tiny, entry={"vectors": "nowhere"})
+    (problem,) = load(tiny).problems
+    assert problem.check == "SUBMISSION-REFERENCE-001"
+    assert "nowhere" in json.dumps(problem.to_json())
+
+
+TWO = {"a": np.zeros(2), "b": np.ones(2)}
+
+
+@pytest.mark.parametrize(
+    ("named", "ours", "text"),
+    [
+        ([Counterpart("b", "a", None)], {"a": TWO["a"], "b": TWO["a"]}, "'b' has no counterpart"),
+        ([], {"a": TWO["a"]}, "'b' of the other format has no counterpart here"),
+    ],
+    ids=["two for one", "left out"],
+)
+def test_every_array_is_compared_with_one_of_its_own(named, ours, text) -> None:
+    with pytest.raises(ConformanceError) as caught:
+        list(_paired(named, ours, TWO, "/vectors/1/equivalent_to"))
+    assert text in caught.value.message
+    assert caught.value.where.pointer == "/vectors/1/equivalent_to"
+    assert "counterpart" in caught.value.fix

@@ -1,0 +1,480 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from conformance.checks import BY_ID
+from conformance.evidence.evidence import Evidence
+from conformance.judging.judge import Judge
+from conformance.metrics.tolerance import EQUAL
+from conformance.plan.subjects import Subject
+from conformance.submission.values import Metric, MetricValue, Tolerance
+from conformance.verdicts import (
+    EvaluationError,
+    Finding,
+    Location,
+    MalformedError,
+    NotRunError,
+    Verdict,
+)
+
+SUBJECT = Subject(
+    "tiny/half/top1", "tiny", "/samples/0/x", declared=MetricValue("top1", "test", 0.9, 1e-6)
+)
+TOP1 = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.1))
+
+
+def judge(
+    check: str = "METRIC-CLAIM-001",
+    evidence: Evidence | None = None,
+    problems: tuple[Finding, ...] = (),
+) -> Judge:
+    found = evidence or measured({})
+    return Judge(BY_ID[check], SUBJECT, problems, {"top1": TOP1}, lambda *_: found)
+
+
+def judge_of(subject: Subject, *evidence: Evidence, check: str = "METRIC-CLAIM-001") -> Judge:
+    """Return a judge of ``subject`` that finds the first evidence for it, the rest for others."""
+    own, *others = evidence or (measured({}),)
+    found = {each.id: case for each, case in zip(subject.others, others, strict=True)}
+    metrics = {"other": TOP1, "top1": TOP1}
+    return Judge(BY_ID[check], subject, (), metrics, lambda each, _: found.get(each.id, own))
+
+
+def measured(result: dict, *, reused: bool = False) -> Evidence:
+    return Evidence("decode half", "k", Path(), result, None, {"seconds": 1.0}, reused)
+
+
+def failed(error: Exception) -> Evidence:
+    return Evidence("decode half", "k", Path(), None, error)  # type: ignore[arg-type]
+
+
+def problem(check: str) -> Finding:
+    return Finding(check, "tiny", Verdict.FAIL, message="wrong")
+
+
+def test_check_that_says_nothing_is_an_error_of_the_suite() -> None:
+    (finding,) = judge().conclude()
+    assert finding.verdict is Verdict.ERROR
+
+
+def test_passed_alone_is_a_pass() -> None:
+    asked = judge()
+    asked.passed("seen", found="0.9")
+    (finding,) = asked.conclude()
+    assert (finding.verdict, finding.found) == (Verdict.PASS, "0.9")
+    assert finding.clause == BY_ID["METRIC-CLAIM-001"].clause
+
+
+def test_requirement_outweighs_a_pass() -> None:
+    asked = judge()
+    asked.require(False, "missing", expected="1", found="0", fix="add one")
+    asked.passed("seen")
+    (finding,) = asked.conclude()
+    assert (finding.verdict, finding.fix) == (Verdict.FAIL, "add one")
+
+
+def test_each_cause_of_unfitting_tensors_is_a_finding() -> None:
+    asked = judge()
+    entry = {"file": "s.nnc", "expected": "1", "found": "0", "fix": "add one"}
+    asked.require_fitting(
+        {**entry, "tensor": name, "message": f"tensor {name!r} {what}"}
+        for name, what in (("v", "is short"), ("w", "is short"), ("w", "is late"))
+    )
+    short, late = asked.conclude()
+    assert short.evidence == {"tensors": ["v", "w"]}
+    assert (late.verdict, late.message) == (Verdict.FAIL, "tensor 'w' is late")
+    assert (late.expected, late.found, late.fix) == ("1", "0", "add one")
+    assert late.where == Location("s.nnc", element="w")
+
+
+def test_every_requirement_is_recorded() -> None:
+    asked = judge()
+    for condition in (True, False, False):
+        asked.require(condition, "missing", expected="1", found="0", fix="add one")
+    assert len(asked.conclude()) == 2
+
+
+def test_error_is_added_to_what_was_found() -> None:
+    asked = judge()
+    asked.require(False, "missing", expected="1", found="0", fix="add one")
+    verdicts = [finding.verdict for finding in asked.conclude(MalformedError("broken"))]
+    assert verdicts == [Verdict.FAIL, Verdict.MALFORMED]
+
+
+def test_owner_of_a_case_reports_its_failure() -> None:
+    error = MalformedError("cut short", fix="send it again")
+    with pytest.raises(MalformedError) as caught:
+        judge("SAMPLE-DECODE-001", failed(error)).evidence("decode")
+    assert caught.value is error
+
+
+def test_other_checks_were_then_not_run() -> None:
+    with pytest.raises(NotRunError) as caught:
+        judge("SAMPLE-DIGEST-001", failed(MalformedError("cut short"))).evidence("decode")
+    assert "SAMPLE-DECODE-001" in caught.value.expected
+    assert caught.value.found == "cut short"
+
+
+def test_what_was_not_run_stays_so() -> None:
+    error = NotRunError("no torch here", fix="install it")
+    with pytest.raises(NotRunError) as caught:
+        judge("SAMPLE-DIGEST-001", failed(error)).evidence("decode")
+    assert caught.value.fix == "install it"
+
+
+def test_costs_are_those_of_fresh_evidence() -> None:
+    fresh, stored = judge(evidence=measured({})), judge(evidence=measured({}, reused=True))
+    fresh.evidence("decode")
+    stored.evidence("decode")
+    assert fresh.costs == {"decode half": {"seconds": 1.0}}
+    assert stored.costs == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "check", "expected"),
+    [
+        ("original", "METRIC-MEASURE-001", EvaluationError),
+        ("original", "MODEL-METRIC-001", NotRunError),
+        ("reconstruction", "METRIC-DELTA-001", EvaluationError),
+        ("reconstruction", "METRIC-CLAIM-001", NotRunError),
+    ],
+)
+def test_metric_that_cannot_be_measured_is_reported_once(
+    kind: str, check: str, expected: type[Exception]
+) -> None:
+    row = {"error": EvaluationError("broke").to_json()}
+    with pytest.raises(expected):
+        judge(check, measured({"metrics": {"top1": row}})).measured(kind)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        (0.9, Verdict.PASS),
+        (0.9000009, Verdict.PASS),
+        (0.900001, Verdict.PASS),
+        (0.9000011, Verdict.FAIL),
+        ("nan", Verdict.FAIL),
+        ("inf", Verdict.FAIL),
+    ],
+)
+def test_declared_value_is_compared_within_its_tolerance(
+    value: float | str, verdict: Verdict
+) -> None:
+    asked = judge()
+    asked.require_declared_value({"value": value})
+    (finding,) = asked.conclude()
+    assert finding.verdict is verdict
+    assert finding.evidence["measured"] == value
+
+
+@pytest.mark.parametrize(
+    ("declared", "edge"),
+    [(0.0, EQUAL), (0.25, EQUAL), (-4.0, 4 * EQUAL), (1024.0, 1024 * EQUAL)],
+    ids=["0", "small", "negative", "large"],
+)
+def test_a_declared_value_may_miss_its_tolerance_by_rounding_alone(
+    declared: float, edge: float
+) -> None:
+    for value, verdict in [
+        (declared + 0.9 * edge, Verdict.PASS),
+        (declared - 0.9 * edge, Verdict.PASS),
+        (declared + 1.1 * edge, Verdict.FAIL),
+        (declared - 1.1 * edge, Verdict.FAIL),
+    ]:
+        asked = judge_of(replace(SUBJECT, declared=MetricValue("top1", "test", declared, 0.0)))
+        asked.require_declared_value({"value": value})
+        assert asked.conclude()[0].verdict is verdict, value
+
+
+def test_the_edge_of_what_rounding_explains_is_within_it() -> None:
+    asked = judge_of(replace(SUBJECT, declared=MetricValue("top1", "test", 0.0, 0.0)))
+    asked.require_declared_value({"value": EQUAL})
+    assert asked.conclude()[0].verdict is Verdict.PASS
+
+
+def test_a_false_value_is_to_be_declared_as_measured_and_what_is_no_number_explained() -> None:
+    fixes = []
+    for value in (0.25, "nan"):
+        asked = judge()
+        asked.require_declared_value({"value": value})
+        (finding,) = asked.conclude()
+        assert finding.where == Location("submission.json", pointer="/samples/0/x/value")
+        fixes.append(finding.fix)
+    assert fixes[0].startswith("declare 0.25, or submit the network")
+    assert fixes[1] == "find out why the metric is no finite number here"
+
+
+@pytest.mark.parametrize(
+    ("model", "sample", "default"),
+    [
+        ("tflite", None, "LiteRT"),
+        ("tflite", "tensors", "LiteRT"),
+        ("tflite", "onnx", "ONNX Runtime"),
+        (None, None, ""),
+    ],
+    ids=["original", "tensors", "network", "neither"],
+)
+def test_a_false_value_may_come_from_defaults_of_what_runs(
+    model: str | None, sample: str | None, default: str
+) -> None:
+    subject = replace(
+        SUBJECT,
+        model=SimpleNamespace(format=model) if model else None,
+        sample=a_sample(codec=sample) if sample else None,
+    )
+    asked = judge_of(subject)
+    asked.require_declared_value({"value": 0.25})
+    (finding,) = asked.conclude()
+    _, _, hint = finding.fix.partition("that give the declared value")
+    assert hint.startswith(f"; {default}" if default else "")
+    assert bool(hint) is bool(default)
+
+
+def test_problems_of_loading_become_findings() -> None:
+    found = (problem("SUBMISSION-FILE-001"), problem("SUBMISSION-ID-001"))
+    asked = judge("SUBMISSION-ID-001", problems=found)
+    asked.adopt_problems()
+    (finding,) = asked.conclude()
+    assert (finding.check, finding.message) == ("SUBMISSION-ID-001", "wrong")
+    assert finding.subject == SUBJECT.id
+
+
+@pytest.mark.parametrize("gate", ["SUBMISSION-READ-001", "SUBMISSION-SCHEMA-001"])
+def test_nothing_found_in_unsound_metadata_proves_nothing(gate: str) -> None:
+    with pytest.raises(NotRunError) as caught:
+        judge("SUBMISSION-ID-001", problems=(problem(gate),)).adopt_problems()
+    assert gate in caught.value.expected
+
+
+def test_readable_metadata_pass_though_they_break_the_schema() -> None:
+    asked = judge("SUBMISSION-READ-001", problems=(problem("SUBMISSION-SCHEMA-001"),))
+    asked.adopt_problems()
+    asked.passed("read")
+    assert asked.conclude()[0].verdict is Verdict.PASS
+
+
+# --- Updates, merges and layers
+
+
+def judged_as(check: str, subject: Subject, evidence: Evidence) -> Judge:
+    return Judge(BY_ID[check], subject, (), {"top1": TOP1}, lambda *_: evidence)
+
+
+def a_sample(**more: object) -> Any:
+    made = {"merge_of": (), "files": (), "layers": (), **more}
+    return SimpleNamespace(id="s", **made)
+
+
+CUT = MalformedError("cut short")
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind", "owner"),
+    [
+        (Subject("u", "tiny", sample=a_sample(), part=0), "state", "UPDATE-STEP-001"),
+        (Subject("m", "tiny", sample=a_sample(merge_of=("a", "b"))), "state", "UPDATE-MERGE-001"),
+        (
+            Subject("l", "tiny", sample=a_sample(), layer="l0", part=0),
+            "state",
+            "LAYER-DECODE-001",
+        ),
+        (
+            Subject("l", "tiny", sample=a_sample(), layer="l0", part=0),
+            "reconstruction",
+            "LAYER-RUN-001",
+        ),
+        (Subject("s", "tiny", sample=a_sample()), "reconstruction", "SAMPLE-RUN-001"),
+        (Subject("s", "tiny", sample=a_sample()), "layering", "LAYER-BASE-001"),
+        (Subject("s", "tiny", sample=a_sample()), "mutation", "UPDATE-MUTATION-001"),
+    ],
+    ids=["step", "merge", "layer", "run-of-layer", "run", "layering", "mutation"],
+)
+def test_each_failure_has_one_check_that_reports_it(
+    subject: Subject, kind: Any, owner: str
+) -> None:
+    with pytest.raises(MalformedError):
+        judged_as(owner, subject, failed(CUT)).evidence(kind)
+    with pytest.raises(NotRunError) as caught:
+        judged_as("SAMPLE-DIGEST-001", subject, failed(CUT)).evidence(kind)
+    assert caught.value.expected == f"{owner} passes"
+
+
+def test_a_merge_has_no_file_to_point_to() -> None:
+    subject = Subject("m", "tiny", sample=a_sample(merge_of=("a", "b")))
+    place = judged_as("UPDATE-MERGE-001", subject, measured({})).place_in_sample("w")
+    assert (place.file, place.pointer, place.element) == ("submission.json", subject.pointer, "w")
+
+
+@pytest.mark.parametrize("last", [0, 2])
+def test_evidence_of_parts_is_that_of_all_up_to_its_own(last: int) -> None:
+    subject = Subject("l", "tiny", sample=a_sample(), layer="l2", part=last)
+    asked = Judge(
+        BY_ID["LAYER-SIZE-001"],
+        subject,
+        (),
+        {},
+        lambda about, kind: measured({"part": about.part, "kind": kind}),
+    )
+    found = [(each["part"], each["kind"]) for each in asked.evidence_of_parts()]
+    assert found == [(part, "state") for part in range(last + 1)]
+
+
+def test_a_part_that_failed_is_told_by_its_own_check() -> None:
+    subject = Subject("l", "tiny", sample=a_sample(), layer="l1", part=1)
+    with pytest.raises(NotRunError) as caught:
+        judged_as("LAYER-SIZE-001", subject, failed(CUT)).evidence_of_parts()
+    assert "LAYER-DECODE-001" in caught.value.fix
+
+
+def test_another_parent_is_told_by_one_check_alone() -> None:
+    asked = judge("UPDATE-STEP-001")
+    asked.require_identity({"identity": {"wrong": []}})
+    with pytest.raises(NotRunError) as caught:
+        asked.require_identity({"identity": {"wrong": [{"tensor": None}]}})
+    assert caught.value.expected == "UPDATE-PARENT-001 passes"
+    assert "UPDATE-PARENT-001" in caught.value.fix
+
+
+def test_evidence_of_another_that_failed_is_told_by_checks_of_its_own() -> None:
+    subject = Subject("s", "tiny", sample=a_sample(), others=(SUBJECT,))
+    with pytest.raises(NotRunError) as caught:
+        judged_as("UPDATE-EQUAL-001", subject, failed(CUT)).evidence_of_other("decode")
+    assert "a check of the other one did not pass" in caught.value.message
+    assert caught.value.found == "cut short"
+
+
+def test_a_metric_that_the_other_lacks_is_no_failure_of_this_one() -> None:
+    subject = replace(SUBJECT, others=(SUBJECT,))
+    row = {"error": EvaluationError("broke").to_json()}
+    with pytest.raises(NotRunError):
+        judged_as(
+            "LAYER-ORDER-001", subject, measured({"metrics": {"top1": row}})
+        ).measured_of_other("reconstruction")
+
+
+def test_more_is_said_of_a_declared_value_where_it_is_given() -> None:
+    asked = judge("LAYER-METRIC-001")
+    asked.require_declared_value({"value": 0.9}, {"layer": "l1"})
+    (finding,) = asked.conclude()
+    assert (finding.evidence["layer"], finding.evidence["measured"]) == ("l1", 0.9)
+
+
+# --- Places
+
+
+def files(*names: str) -> tuple[Any, ...]:
+    return tuple(SimpleNamespace(rel_filepath=name) for name in names)
+
+
+ORIGINAL: Any = SimpleNamespace(id="linear", format="onnx", files=files("a.onnx", "a.data", "b"))
+PARTS = (SimpleNamespace(files=files("0.nnc", "z")), SimpleNamespace(files=files("1.nnc", "z")))
+SAMPLE = a_sample(codec="nnc", files=files("s.nnc", "more.nnc", "z.nnc"), parts=PARTS)
+NETWORK = a_sample(codec="onnx", files=files("s.onnx", "s.data", "z.data"), parts=())
+
+
+@pytest.mark.parametrize(
+    ("subject", "file"),
+    [
+        (Subject("s", "tiny", sample=SAMPLE), "s.nnc"),
+        (Subject("s", "tiny", sample=SAMPLE, part=0), "0.nnc"),
+        (Subject("s", "tiny", sample=SAMPLE, part=1), "1.nnc"),
+    ],
+    ids=["sample", "first-part", "second-part"],
+)
+def test_the_place_of_a_sample_is_its_first_file(subject: Subject, file: str) -> None:
+    assert judge_of(subject).place_in_sample("w") == Location(file, element="w")
+
+
+def test_the_place_of_no_sample_is_in_the_metadata() -> None:
+    place = judge_of(SUBJECT).place_in_sample("w")
+    assert place == Location("submission.json", pointer="/samples/0/x", element="w")
+
+
+@pytest.mark.parametrize(
+    ("sample", "file"),
+    [(None, "a.onnx"), (SAMPLE, "a.onnx"), (NETWORK, "s.onnx")],
+    ids=["original", "tensors", "network"],
+)
+def test_the_place_of_the_network_is_the_first_file_of_what_runs(sample: Any, file: str) -> None:
+    asked = judge_of(Subject("s", "tiny", model=ORIGINAL, sample=sample))
+    assert asked.place_in_network("w") == Location(file, element="w")
+
+
+def test_what_is_not_about_a_network_has_no_place_in_one() -> None:
+    with pytest.raises(ValueError, match="s is not about a network"):
+        judge_of(Subject("s", "tiny")).place_in_network()
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [
+        (None, Location("submission.json", pointer="/metrics/1")),
+        (
+            Location(element="logits"),
+            Location("submission.json", pointer="/metrics/1", element="logits"),
+        ),
+        (Location("targets.npz", element="y"), Location("targets.npz", element="y")),
+    ],
+    ids=["nowhere", "element", "file"],
+)
+def test_an_error_of_a_metric_without_a_file_points_to_its_declaration(
+    where: Location | None, place: Location
+) -> None:
+    row = {"error": EvaluationError("broke", where=where).to_json()}
+    asked = judge_of(SUBJECT, measured({"metrics": {"top1": row}}), check="METRIC-MEASURE-001")
+    with pytest.raises(EvaluationError) as caught:
+        asked.measured("original")
+    assert caught.value.where == place
+
+
+# --- Vectors and formats
+
+
+def in_format(name: str) -> Subject:
+    return Subject(f"tiny/{name}", "tiny", model=SimpleNamespace(id=name))  # type: ignore[arg-type]
+
+
+IN_FORMATS = replace(SUBJECT, others=(in_format("linear"), in_format("tflite")))
+
+
+def value_of(value: float | str) -> Evidence:
+    return measured({"metrics": {"top1": {"value": value}}})
+
+
+def test_values_in_all_formats_are_those_of_each_model() -> None:
+    asked = judge_of(IN_FORMATS, measured({}), value_of(0.5), value_of("inf"))
+    assert asked.measured_in_all_formats() == {"linear": 0.5, "tflite": float("inf")}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "found"),
+    [
+        (failed(CUT), "cut short"),
+        (measured({"metrics": {"top1": {"error": {}}}}), "an error"),
+        (measured({"metrics": {}}), "an error"),
+    ],
+    ids=["failed", "metric-failed", "not-measured"],
+)
+def test_a_format_without_a_value_is_named(evidence: Evidence, found: str) -> None:
+    asked = judge_of(IN_FORMATS, measured({}), value_of(0.5), evidence)
+    with pytest.raises(NotRunError, match="'top1' could not be measured on tiny/tflite") as caught:
+        asked.measured_in_all_formats()
+    assert caught.value.found == found
+
+
+@pytest.mark.parametrize(("items", "verdict"), [(9, Verdict.PASS), (8, Verdict.FAIL)])
+def test_every_item_has_to_be_run(items: int, verdict: Verdict) -> None:
+    asked = judge_of(replace(SUBJECT, vectors=SimpleNamespace(items=9)))  # type: ignore[arg-type]
+    asked.require_all_items({"items": items, "batch_size": 4, "settings": {"device": "cpu"}})
+    (finding,) = asked.conclude()
+    assert finding.verdict is verdict
+    if verdict is Verdict.PASS:
+        assert finding.evidence["conditions"] == {"batch_size": 4, "device": "cpu"}
+    else:
+        assert (finding.expected, finding.found) == ("9 items", "8 items")

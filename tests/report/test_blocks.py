@@ -1,0 +1,100 @@
+"""The report of a target: what stands beside what, and how long it takes to gather it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from conformance.judging.run import Planned, Target
+from conformance.judging.waivers import Waiver
+from conformance.report import validate_report
+from conformance.report.blocks import report_of
+from conformance.submission import Loaded
+from conformance.submission.values import Sample
+from conformance.verdicts import Finding
+from tests.judging.found import about, layer, merge, row, sample, submission, update
+
+KINDS = {"kind": "top-k-accuracy", "delta": 0.0, "interval": None, "p_value": None}
+JUDGED = {
+    **KINDS,
+    "items": 10,
+    "distinct_items": 10,
+    "items_to_decide": None,
+    "verdict": "pass",
+    "tolerance": {
+        "type": "absolute",
+        "bound": 0.1,
+        "inclusive": True,
+        "upper_bound": None,
+        "confidence": None,
+    },
+}
+
+
+def target(samples: list[Sample], found: list[tuple[Planned, Finding]]) -> Target:
+    loaded = Loaded(Path(), "s", submission(*samples), (), {}, "0" * 64)
+    made = Target("s", loaded, tuple(planned for planned, _ in found))
+    for planned, finding in found:
+        made.record(planned.test, [finding])
+    return made
+
+
+def report(samples: list[Sample], found: list, *waivers: Waiver, complete: bool = True) -> dict:
+    made = report_of(target(samples, found), waivers=waivers, environment={}, complete=complete)
+    validate_report(made)
+    return made
+
+
+def judged(*samples: Sample) -> list[tuple[Planned, Finding]]:
+    values = [0.8 + 0.1 * number / len(samples) for number in range(len(samples))]
+    return [
+        about("METRIC-DELTA-001", each, {**JUDGED, **row(value)})
+        for each, value in zip(samples, values, strict=True)
+    ]
+
+
+def test_report_compares_samples_steps_and_layers() -> None:
+    scalable = sample("s", 1500, layers=(layer("base", 1000, "whole"), layer("fine", 500)))
+    plain = [sample("a", 1000), sample("b", 2000, family="other")]
+    tree = [update("u", "a"), update("v", "a"), merge("w", "u", "v")]
+    found = judged(*plain, *tree, scalable)
+    found.append(about("LAYER-METRIC-001", scalable, {**row(0.5), "layer": "base"}))
+    made = report([*plain, *tree, scalable], found)
+    (curve,) = made["rate_performance"]
+    labels = [(point["sample"], point["layer"]) for point in curve["points"]]
+    assert sorted(labels, key=str) == [("a", None), ("b", None), ("s", "base"), ("s", "fine")]
+    assert [step["sample"] for step in made["updates"][0]["steps"]] == ["a", "u", "v", "w"]
+    assert [each["sample"] for each in made["layered"]] == ["s"]
+
+
+def test_report_of_unconnected_samples_has_empty_blocks() -> None:
+    made = report([sample("a")], judged(sample("a")))
+    assert [made[name] for name in ("rate_performance", "updates", "layered")] == [[], [], []]
+
+
+def test_the_blocks_are_the_same_bytes_every_time() -> None:
+    samples = [sample(f"a{i}", 1000 + i, family="xy"[i % 2]) for i in range(6)]
+    blocks = [report(samples, judged(*samples))["rate_performance"] for _ in range(2)]
+    assert blocks[0] == blocks[1]
+
+
+def test_a_waived_loss_is_still_a_point() -> None:
+    samples = [sample("a", 1000), sample("b", 2000)]
+    found = judged(*samples)
+    planned, finding = about("METRIC-DELTA-001", samples[0], dict(found[0][1].evidence), "fail")
+    waiver = Waiver("METRIC-DELTA-001", finding.subject, 0.8, "agreed", "https://example.org")
+    made = report(samples, [(planned, finding), found[1]], waiver)
+    assert len(made["rate_performance"][0]["points"]) == 2
+    assert [each["reason"] for each in made["waivers"]] == ["agreed"]
+
+
+def test_a_report_takes_time_by_the_number_of_samples_and_no_more() -> None:
+    def seconds(amount: int) -> float:
+        samples = [sample(f"a{i}", 1000 + i) for i in range(amount)]
+        made = target(samples, judged(*samples))
+        started = time.process_time()
+        report_of(made, waivers=(), environment={}, complete=True)
+        return time.process_time() - started
+
+    few, many = (min(seconds(amount) for _ in range(3)) for amount in (250, 1000))
+    assert many < 12 * max(few, 0.01)

@@ -1,0 +1,128 @@
+"""Workers are reused by the formats of one family, and do not stay when they are large."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from conformance.sandbox import workers as module
+from conformance.sandbox.limits import Limits
+from conformance.sandbox.process import Worker
+from conformance.sandbox.workers import Workers
+
+LIMITS = replace(Limits.for_machine(), memory_bytes=800)
+
+
+class Recording(Worker):
+    """A worker without a process that keeps what it is told."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self.told: list[Any] = []
+        self.stopped = 0
+        self.resident = 0
+
+    def prepare(self, **names: Any) -> None:
+        self.told.append(names)
+
+    def ask(self, request: Any) -> Any:
+        self.told.append(request)
+        return self
+
+    def resident_bytes(self) -> int:
+        return self.resident
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
+    monkeypatch.setattr(module, "Worker", Recording)
+    families = {"a1": "a", "a2": "a", "b": "b", "c": "c", "d": "d", "nobody-has-it": ""}
+    monkeypatch.setattr(module.RUNTIMES, "module", families.__getitem__)
+    return Workers(LIMITS)
+
+
+def ask(workers: Workers, format: str) -> Any:
+    return workers.ask(format, {"format": format})
+
+
+def test_formats_of_one_family_share_a_worker(workers: Workers) -> None:
+    assert ask(workers, "a1") is ask(workers, "a2") is ask(workers, "a1")
+    assert [request["format"] for request in ask(workers, "a1").told] == ["a1", "a2", "a1", "a1"]
+
+
+def test_families_do_not_share_a_worker(workers: Workers) -> None:
+    first = ask(workers, "a1")
+    assert ask(workers, "b") is not first
+    assert ask(workers, "nobody-has-it") is not first
+    assert ask(workers, "a2") is first
+
+
+def test_worker_that_was_started_early_serves_the_first_format(workers: Workers) -> None:
+    spare = Recording(LIMITS)
+    workers = Workers(LIMITS, spare)
+    assert ask(workers, "b") is spare
+    assert ask(workers, "a1") is not spare
+
+
+def test_early_worker_is_stopped_though_nothing_was_asked() -> None:
+    spare = Recording(LIMITS)
+    Workers(LIMITS, spare).stop()
+    assert spare.stopped == 1
+
+
+def test_worker_is_prepared_for_one_format(workers: Workers) -> None:
+    workers.prepare("b", {"nnc"}, {"top1"})
+    told = ask(workers, "b").told
+    assert told[0] == {"formats": {"b"}, "codecs": {"nnc"}, "metrics": {"top1"}}
+
+
+def test_small_workers_all_stay(workers: Workers) -> None:
+    alive = [ask(workers, name) for name in ("a1", "b", "c", "d")]
+    assert [ask(workers, name) for name in ("a1", "b", "c", "d")] == alive
+
+
+def test_the_one_used_longest_ago_gives_way(workers: Workers) -> None:
+    alive = [ask(workers, name) for name in ("a1", "b", "c")]
+    for worker in alive:
+        worker.resident = 90
+    assert ask(workers, "a1") is alive[0]
+    ask(workers, "d")
+    assert [worker.stopped for worker in alive] == [0, 1, 0]
+    assert ask(workers, "a1") is alive[0]
+    assert ask(workers, "b") is not alive[1]
+
+
+def test_large_worker_does_not_stay_beside_another(workers: Workers) -> None:
+    large = ask(workers, "a1")
+    large.resident = 201
+    assert ask(workers, "a2") is large
+    ask(workers, "b")
+    assert large.stopped == 1
+    assert ask(workers, "a1") is not large
+
+
+def test_stop_ends_all(workers: Workers) -> None:
+    used = [ask(workers, name) for name in ("a1", "b")]
+    workers.stop()
+    assert [worker.stopped for worker in used] == [1, 1]
+    assert ask(workers, "a1") is not used[0]
+
+
+def test_memory_of_a_running_process_is_known() -> None:
+    worker = Worker(Limits.for_machine())
+    assert worker.resident_bytes() == 0
+    worker.start()
+    try:
+        deadline = time.monotonic() + 600
+        while worker.resident_bytes() <= 1 << 20 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert worker.resident_bytes() > 1 << 20
+    finally:
+        worker.stop()
+    assert worker.resident_bytes() == 0
