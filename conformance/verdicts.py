@@ -150,6 +150,8 @@ class ConformanceError(Exception):
     """Something is wrong with submitted material, said so that its owner can fix it."""
 
     verdict: ClassVar[Verdict] = Verdict.FAIL
+    by_limit: ClassVar[bool] = False
+    """Whether it depends on a limit that was given: with a higher one, all may be well."""
 
     def __init__(
         self,
@@ -190,6 +192,7 @@ class ConformanceError(Exception):
             "expected": self.expected,
             "found": self.found,
             "fix": self.fix,
+            **({"by_limit": True} if self.by_limit else {}),
         }
 
     def __str__(self) -> str:
@@ -210,6 +213,8 @@ class MalformedError(ConformanceError):
 
 class LimitError(MalformedError):
     """A file asks for more memory, size or nesting than is allowed."""
+
+    by_limit = True
 
 
 class UnsupportedError(ConformanceError):
@@ -252,7 +257,7 @@ _BY_VERDICT: dict[Verdict, type[ConformanceError]] = {
 def error_from_json(data: Mapping[str, Json]) -> ConformanceError:
     """Rebuild the error that :meth:`ConformanceError.to_json` wrote."""
     where = data.get("where")
-    kind = _BY_VERDICT[Verdict(data["verdict"])]
+    kind = LimitError if data.get("by_limit") else _BY_VERDICT[Verdict(data["verdict"])]
     return kind(
         data["message"],
         where=Location.from_json(where) if where else None,

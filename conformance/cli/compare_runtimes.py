@@ -8,7 +8,7 @@ from pathlib import Path
 from conformance.cli.inquiry import inquiry, valid
 from conformance.evidence.executor import Executor
 from conformance.judging.noise import spread_of
-from conformance.plan.case import Case
+from conformance.plan.jobs import job_of
 from conformance.plan.subjects import Subject, formats_of, kind_in_format, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission.values import Submission
@@ -27,10 +27,7 @@ def compare_runtimes(folder: Path, limits: Limits | None = None) -> tuple[str, i
     with inquiry(folder, limits) as (loaded, executor):
         submission = valid(loaded)
         listed = subjects(loaded.id, submission)
-        rows = [
-            _compared(executor, submission, subject.case("agreement"))
-            for subject in listed["agreement"]
-        ]
+        rows = [_compared(executor, submission, subject) for subject in listed["agreement"]]
         lines = [*_agreement_table(rows), *_metric_tables(executor, submission, listed["noise"])]
     codes = {code for code, _ in rows}
     worst = next((c for c in (ExitCode.FAIL, ExitCode.INCOMPLETE) if c in codes), ExitCode.PASS)
@@ -40,17 +37,19 @@ def compare_runtimes(folder: Path, limits: Limits | None = None) -> tuple[str, i
 
 
 def _compared(
-    executor: Executor, submission: Submission, case: Case
+    executor: Executor, submission: Submission, subject: Subject
 ) -> tuple[int, list[list[str]]]:
-    evidence = executor.evidence(case)
-    names = [case.model, submission.model(case.model).format, str(case.other_model)]
+    evidence = executor.evidence(job_of("agreement", subject, submission))
+    (other,) = subject.others
+    models = [each.model for each in (subject, other) if each.model is not None]
+    names = [models[0].id, models[0].format, models[1].id]
     if evidence.error is not None:
         # Material that is wrong is a disagreement; what could not be run leaves it open.
         wrong = evidence.error.verdict not in (Verdict.NOT_RUN, Verdict.UNSUPPORTED)
         code = ExitCode.FAIL if wrong else ExitCode.INCOMPLETE
         said = f"{evidence.error.verdict}: {evidence.error.message}. {evidence.error.fix}"
         return code, [[*names, "", "", "", "", said]]
-    bound = submission.vector_set(str(case.vectors)).output_tolerance
+    bound = submission.vector_set(subject.vectors.id if subject.vectors else "").output_tolerance
     rows: list[list[str]] = []
     code = ExitCode.PASS
     for name, output in (evidence.result or {})["outputs"].items():
@@ -92,8 +91,8 @@ def _metric_rows(
 ) -> Iterator[Row]:
     for declared in submission.metrics:
         metric = declared.id
-        cases = [other.case(kind_in_format(declared, other)) for other in first.others]
-        results = [(executor.evidence(case).result or {}).get("metrics", {}) for case in cases]
+        jobs = [job_of(kind_in_format(declared, o), o, submission) for o in first.others]
+        results = [(executor.evidence(job).result or {}).get("metrics", {}) for job in jobs]
         if not any(metric in result for result in results):
             continue
         cells = [result.get(metric, {}).get("value") for result in results]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conformance.evidence.executor import Executor
 from conformance.evidence.location import evidence_store
-from conformance.plan.case import Case
+from conformance.plan.jobs import Job
 from conformance.plan.subjects import Subject, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded, load
@@ -27,9 +27,9 @@ def inquiry(folder: Path, limits: Limits | None = None) -> Iterator[tuple[Loaded
         executor.close()
 
 
-def result_of(executor: Executor, case: Case) -> Json:
-    """Return what ``case`` measured; the ConformanceError it ended with is raised."""
-    evidence = executor.evidence(case)
+def result_of(executor: Executor, job: Job) -> Json:
+    """Return what ``job`` measured; the ConformanceError it ended with is raised."""
+    evidence = executor.evidence(job)
     if evidence.error is not None:
         raise evidence.error
     return evidence.result

@@ -9,7 +9,7 @@ from pathlib import Path
 from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.cli.localising import Localisation, Part, Tell, localise
 from conformance.evidence.executor import Executor
-from conformance.plan.case import Case
+from conformance.plan.jobs import Job, Original, Swapped, job_of
 from conformance.sandbox.limits import Limits
 from conformance.submission.values import MetricUse, Sample, Submission
 from conformance.text import one_line
@@ -38,7 +38,7 @@ def localise_loss(
         submission = valid(loaded)
         chosen = submission.sample(sample)
         use = _use(chosen, metric)
-        errors = result_of(executor, subject.case("decode"))["parameters"]
+        errors = result_of(executor, job_of("decode", subject, submission))["parameters"]
         names = _names(chosen, errors)
         loss = _LossOf(executor, submission, chosen, use)
         found = localise(names, loss, seconds=seconds, tell=tell)
@@ -52,24 +52,18 @@ class _LossOf:
         self, executor: Executor, submission: Submission, sample: Sample, use: MetricUse
     ) -> None:
         self._executor = executor
-        self._sample = sample
+        self._sample = sample.id
         self._use = use
+        self._where = submission, sample.model, use.vectors
         self._sign = 1 if submission.metric(use.metric).direction == "higher" else -1
-        original = Case("original", sample.model, vectors=use.vectors)
-        self._reference = self._value(original)
+        self._reference = self._value(Original(*self._where))
 
     def __call__(self, swapped: tuple[str, ...]) -> float:
-        case = Case(
-            "mixture",
-            self._sample.model,
-            sample=self._sample.id,
-            vectors=self._use.vectors,
-            swapped=swapped,
-        )
-        return self._sign * (self._reference - self._value(case))
+        job = Swapped(*self._where, self._sample, swapped)
+        return self._sign * (self._reference - self._value(job))
 
-    def _value(self, case: Case) -> float:
-        row = result_of(self._executor, case)["metrics"][self._use.metric]
+    def _value(self, job: Job) -> float:
+        row = result_of(self._executor, job)["metrics"][self._use.metric]
         if "error" in row:
             raise error_from_json(row["error"])
         return float(row["value"])

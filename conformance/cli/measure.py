@@ -14,6 +14,7 @@ from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.evidence.executor import Executor
 from conformance.judging.causes import by_cause, problem_of
 from conformance.judging.sizes import compressed_percent, compression_factor
+from conformance.plan.jobs import Kind, job_of
 from conformance.plan.subjects import Subject, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded
@@ -51,11 +52,15 @@ def true_claims(folder: Path, name: str, limits: Limits | None = None) -> str:
         return json.dumps(made, indent=2)
 
 
+def _result(executor: Executor, subject: Subject, kind: Kind) -> Json:
+    return result_of(executor, job_of(kind, subject, valid(executor.loaded)))
+
+
 def _original_values(executor: Executor, listed: Listed, run: Subject) -> Iterator[Json]:
     """Yield the value of every metric that is measured on the original, on one vector set."""
     if run.vectors is None:
         raise ValueError(f"{run.id} is about no vectors")
-    for metric, row in result_of(executor, run.case("original"))["metrics"].items():
+    for metric, row in _result(executor, run, "original")["metrics"].items():
         value = _measured(metric, row)
         yield _value(listed, metric, run.vectors.id, value, value)
 
@@ -64,7 +69,7 @@ def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
     sample = subject.sample
     if sample is None:
         raise ValueError(f"{subject.id} is not a sample")
-    decoded = result_of(executor, subject.case("decode"))
+    decoded = _result(executor, subject, "decode")
     _require_whole(decoded["coverage"], sample.id)
     _require_finite(decoded["tensors"], sample.id, sample.files)
     layers = {"layers": list(_layers(executor, loaded, subject))} if sample.layers else {}
@@ -105,7 +110,7 @@ def _layers(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Js
     for layer in (each for each in runs["layer"] if each.sample == subject.sample):
         if layer.sample is None or layer.part is None:
             raise ValueError(f"{layer.id} is not a layer")
-        state = result_of(executor, layer.case("state"))
+        state = _result(executor, layer, "state")
         _require_whole(state["coverage"], layer.id)
         _require_finite(state["tensors"], layer.id, layer.sample.parts[layer.part].files)
         total += state["size"]
@@ -159,9 +164,9 @@ def _metric_values(executor: Executor, loaded: Loaded, subject: Subject) -> Iter
 def _row(executor: Executor, listed: Listed, run: Subject, use: MetricUse) -> Json:
     """Return the value of one metric on the vectors of ``run``."""
     # What is wrong with the original is reported by its own case; the sample's would point there.
-    original = result_of(executor, run.case("original"))["metrics"][use.metric]
+    original = _result(executor, run, "original")["metrics"][use.metric]
     reference = _measured(use.metric, original)
-    row = result_of(executor, run.case("reconstruction"))["metrics"][use.metric]
+    row = _result(executor, run, "reconstruction")["metrics"][use.metric]
     return _value(listed, use.metric, use.vectors, _measured(use.metric, row), reference)
 
 

@@ -1,4 +1,4 @@
-"""What a case left behind: its result or its error, the arrays it kept, and what it cost."""
+"""What a job left behind: its result or its error, the arrays it kept, and what it cost."""
 
 from __future__ import annotations
 
@@ -14,51 +14,53 @@ LASTING = frozenset({Verdict.FAIL, Verdict.MALFORMED, Verdict.UNSUPPORTED})
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The evidence of one case.
+    """The evidence of one job.
 
     ``result`` is what the worker measured (plain JSON), or None if ``error`` says why there is
-    nothing. ``folder`` holds the arrays that were kept. ``cost`` has ``seconds`` (wall clock) and
-    ``peak_bytes`` (resident memory of the worker) of the run that computed it.
+    nothing. ``folder`` holds the arrays that were kept; not ``has_arrays`` says that they were too
+    large to be. ``limit_bytes`` is the limit that something in it failed by: under another one it
+    may be different. ``cost`` has ``seconds`` (wall clock) and ``peak_bytes`` (resident memory of
+    the worker) of the run that computed it.
     """
 
-    case: str
+    job: str
     key: str
     folder: Path
     result: Mapping[str, Json] | None
     error: ConformanceError | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
     reused: bool = False
+    has_arrays: bool = True
+    limit_bytes: int | None = None
 
     @property
     def lasting(self) -> bool:
-        """Whether the same input would give the same evidence again.
-
-        A pointer into the metadata does not last: entries may be put in another order meanwhile.
-        """
-        if self.error is None:
-            return True
-        pointed = self.error.where is not None and self.error.where.pointer is not None
-        return self.error.verdict in LASTING and not pointed
+        """Whether the same input would give the same evidence again."""
+        return self.error is None or self.error.verdict in LASTING
 
     def to_json(self) -> dict[str, Json]:
         """Return what is stored; ``folder`` and ``reused`` belong to the reader."""
         return {
-            "case": self.case,
+            "job": self.job,
             "key": self.key,
             "result": self.result,
             "error": self.error.to_json() if self.error else None,
             "cost": dict(self.cost),
+            "has_arrays": self.has_arrays,
+            "limit_bytes": self.limit_bytes,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json], folder: Path, *, reused: bool) -> Evidence:
         """Build from what :meth:`to_json` gave."""
         return cls(
-            case=data["case"],
+            job=data["job"],
             key=data["key"],
             folder=folder,
             result=data["result"],
             error=error_from_json(data["error"]) if data["error"] else None,
             cost=data["cost"],
             reused=reused,
+            has_arrays=data["has_arrays"],
+            limit_bytes=data["limit_bytes"],
         )

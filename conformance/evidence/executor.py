@@ -1,4 +1,4 @@
-"""Evaluate cases: each once, in an isolated worker, through the evidence store.
+"""Do jobs: each once, in an isolated worker, through the evidence store.
 
 The executor belongs to one submission and one process; several processes share their work through
 the store. Nothing raised by submitted material escapes: it becomes the evidence's ``error``.
@@ -6,15 +6,25 @@ the store. Nothing raised by submitted material escapes: it becomes the evidence
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from conformance.evidence.evidence import Evidence
+from conformance.evidence.passing import PassingStore
 from conformance.evidence.store import EvidenceStore
-from conformance.plan.case import Case, evidence_key, files_of
-from conformance.plan.dependencies import key_of, prerequisites, states
+from conformance.plan.computing import computed_by
+from conformance.plan.jobs import Job, OpenModel
+from conformance.plan.requests import (
+    error_spelled,
+    files_in,
+    key_of,
+    prefix_of,
+    request_json,
+    spelled,
+)
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
 from conformance.sandbox.workers import Workers
@@ -22,9 +32,16 @@ from conformance.submission import FileFacts, Loaded
 from conformance.submission.values import Submission
 from conformance.verdicts import ConformanceError, EvaluationError, Json, NotRunError, Verdict
 
+KEPT_BYTES = 64 << 20
+"""Outputs of one run that are kept for later runs, in bytes, unless another number is given."""
+
 
 class Executor:
-    """Evidence for the cases of one submission."""
+    """Evidence for the jobs of one submission.
+
+    ``passing`` is the folder for what is kept during this run only; runs in several processes share
+    one. Outputs of up to ``kept_bytes`` for each run of a network are kept longer.
+    """
 
     def __init__(
         self,
@@ -34,19 +51,28 @@ class Executor:
         *,
         reuse: bool = True,
         worker: Worker | None = None,
+        passing: Path | None = None,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self.loaded = loaded
         self.store = store
         self.limits = limits
         self.reuse = reuse
+        self.kept_bytes = kept_bytes
+        self.repeated: list[str] = []
+        """Runs that were computed again because their outputs were too large to be kept."""
+        self._passing = PassingStore(passing or store.root / "passing", shared=passing is not None)
         self._workers = Workers(limits, worker)
-        self._known: dict[Case, Evidence] = {}
+        self._known: dict[Job, Evidence] = {}
+        self._requests: dict[Job, tuple[str, dict[str, Json]]] = {}
+        self._names: dict[str, Mapping[str, str]] = {}
+        self._costs: dict[str, Mapping[str, float]] = {}
 
     def warm_up(self) -> None:
-        """Start the first worker if it will be needed: it imports while the caller goes on."""
+        """Start the first workers if they will be needed: they import while the caller goes on."""
         submission = self._submission()
-        first = Case("model", submission.models[0].id)
-        if not self.reuse or not self.store.folder(self._key(first, submission)).is_dir():
+        first = OpenModel(submission, submission.models[0].id)
+        if not self.reuse or not self.store.folder(self.key(first)).is_dir():
             self._workers.prepare(
                 submission.models[0].format,
                 codecs={sample.codec for sample in submission.samples},
@@ -54,16 +80,22 @@ class Executor:
             )
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers, and remove what was kept for this run."""
         self._workers.stop()
+        self._passing.close()
 
-    def evidence(self, case: Case) -> Evidence:
-        """Return the evidence of ``case``: remembered, stored, or computed now.
+    def take_costs(self) -> dict[str, Mapping[str, float]]:
+        """Return what was computed since the last call, by the name of the job, and its cost."""
+        costs, self._costs = self._costs, {}
+        return costs
+
+    def evidence(self, job: Job) -> Evidence:
+        """Return the evidence of ``job``: remembered, stored, or computed now.
 
         What has to come first is looked up step by step and not by recursion: a chain may have a
         thousand steps.
         """
-        waiting = [(case, self._needs(case))]
+        waiting = [(job, self._needs(job))]
         while waiting:
             current, needs = waiting[-1]
             first = next(needs, None)
@@ -73,109 +105,185 @@ class Executor:
             if current not in self._known:
                 self._known[current] = self._find(current)
             waiting.pop()
-        return self._known[case]
+        return self._known[job]
 
-    def _needs(self, case: Case) -> Iterator[Case]:
-        """Yield what to evaluate before ``case``, one by one; it ends where that is in vain."""
-        submission = self._submission()
-        if case in self._known or self._blocked(case, submission) is not None:
+    def key(self, job: Job) -> str:
+        """Return the key of a job's evidence: the hash of its request."""
+        return self._request(job)[0]
+
+    def _needs(self, job: Job) -> Iterator[Job]:
+        """Yield what to do before ``job``, one by one; it ends where that is in vain."""
+        if job in self._known or self._blocked(job) is not None:
             return
-        for needed in prerequisites(case, submission):
+        for needed in job.needs():
             if needed not in self._known:
                 yield needed
-            if _obstacle(self._known[needed]) is not None:
+            if _obstacle(needed, self._known[needed]) is not None:
                 return
 
-    def _find(self, case: Case) -> Evidence:
-        submission = self._submission()
-        blocked = self._blocked(case, submission)
+    def _find(self, job: Job) -> Evidence:
+        blocked = self._blocked(job)
         if blocked is not None:
-            return blocked
-        # What must come first is looked up before the lock is taken: no lock is ever held while
-        # another is asked for.
-        for needed in prerequisites(case, submission):
-            obstacle = _obstacle(self._known[needed])
+            return self._failed(job, blocked)
+        for needed in job.needs():
+            obstacle = _obstacle(needed, self._known[needed])
             if obstacle is not None:
-                return self._failed(case, obstacle)
-        key = self._key(case, submission)
+                return self._failed(job, obstacle)
+        key = self.key(job)
         with self.store.lock(key):
-            stored = self.store.read(key) if self.reuse else None
-            return stored or self._evaluate(case, key)
+            stored = self._stored(job, key)
+        return stored or self._computed(job, key)
 
-    def _key(self, case: Case, submission: Submission) -> str:
-        limits = {"memory": self.limits.memory_bytes}
-        keys = {each.name: self._known[each].key for each in states(case, submission)}
-        return evidence_key(case, submission, limits=limits, states=keys)
+    def _stored(self, job: Job, key: str) -> Evidence | None:
+        """Return the evidence that an earlier run, or another process of this one, has left."""
+        passing = self._passing.read(key)
+        if passing is not None:
+            return self._spelled(job, passing)
+        if not self.reuse:
+            return None
+        stored = self.store.read(key)
+        if stored is None or stored.limit_bytes not in (None, self.limits.memory_bytes):
+            return None
+        if not stored.has_arrays:
+            self.repeated.append(job.name)
+            return None
+        return self._spelled(job, stored)
 
-    def _evaluate(self, case: Case, key: str) -> Evidence:
+    def _computed(self, job: Job, key: str) -> Evidence:
+        """Do a job, its parts first; what fails in one of them has failed here."""
+        for part in job.parts():
+            error = self.evidence(part).error
+            if error is not None and not (job.takes_failures and self._known[part].lasting):
+                return self._failed(job, error)
+        with ExitStack() as held:
+            results = {
+                role: str(self._held(needed, held)) for role, needed in job.results().items()
+            }
+            with self.store.lock(key):
+                return self._stored(job, key) or self._evaluate(job, key, results)
+
+    def _held(self, job: Job, held: ExitStack) -> Path:
+        """Return the folder of what a job left, which stays until ``held`` ends."""
+        while True:
+            folder = self.evidence(job).folder
+            if self._passing.hold(folder, held):
+                return folder
+            del self._known[job]
+
+    def _evaluate(self, job: Job, key: str, results: Mapping[str, str]) -> Evidence:
         draft = self.store.draft()
-        reference = self._known[case.reference] if case.reference else None
-        own = self._known[case.own] if case.own else None
-        request = {
-            "root": str(self.loaded.root),
-            "metadata_sha256": self.loaded.metadata_sha256,
-            "case": asdict(case),
-            "networks": case.networks,
+        message = {
+            "request": self._request(job)[1],
+            "files": {role: str(path) for role, path in self._files(job).items()},
+            "results": results,
             "out": str(draft),
-            "reference": str(reference.folder) if reference else None,
-            "own": str(own.folder) if own else None,
-            "states": self._state_folders(case),
         }
         try:
-            answer = self._ask(case, request)
+            answer = self._ask(job, message)
         except ConformanceError as error:
-            evidence = Evidence(case.name, key, draft, None, error)
+            limit = self.limits.memory_bytes if error.by_limit else None
+            evidence = Evidence(job.name, key, draft, None, error, limit_bytes=limit)
         else:
-            evidence = Evidence(case.name, key, draft, answer["measured"], None, answer["cost"])
-        if evidence.lasting:
+            limit = self.limits.memory_bytes if answer["limited"] else None
+            measured, cost = answer["measured"], answer["cost"]
+            evidence = Evidence(job.name, key, draft, measured, None, cost, limit_bytes=limit)
+            self._costs[job.name] = cost
+        return self._spelled(job, self._kept(job, evidence))
+
+    def _kept(self, job: Job, evidence: Evidence) -> Evidence:
+        """Put evidence where it belongs: into the store, what is large for this run only."""
+        if not evidence.lasting:
+            shutil.rmtree(evidence.folder, ignore_errors=True)
+            return evidence
+        if job.passing and evidence.error is None:
+            return self._passing.write(evidence)
+        size = sum(path.stat().st_size for path in evidence.folder.iterdir())
+        if job.kind != "run" or size <= self.kept_bytes:
             return self.store.write(evidence)
-        shutil.rmtree(draft, ignore_errors=True)
-        return evidence
+        record = dataclasses.replace(evidence, folder=self.store.draft(), has_arrays=False)
+        self.store.write(record)
+        return self._passing.write(evidence)
 
-    def _state_folders(self, case: Case) -> dict[str, str]:
-        """Return, by step, the folder of the evidence of each state that the case reads."""
-        return {
-            key_of((each.sample or "", each.part or 0)): str(self._known[each].folder)
-            for each in states(case, self._submission())
-        }
-
-    def _ask(self, case: Case, request: Json) -> Json:
+    def _ask(self, job: Job, message: Json) -> Json:
         """Return the worker's answer, if it is about the files whose digests were verified.
 
         An error of the worker counts as little as a measurement if they changed meanwhile: it
         would be stored under the digests of files that it does not speak of.
         """
         try:
-            return self._workers.ask(self._submission().model(case.model).format, request)
+            return self._workers.ask(job.stage, job.format, message)
         finally:
-            self._refuse_changed_files(case)
+            for path in self._files(job).values():
+                self._refuse_changed(path)
 
-    def _refuse_changed_files(self, case: Case) -> None:
+    def _refuse_changed(self, path: Path) -> None:
         """Raise if a file is no longer the one whose digest was verified."""
-        for file in files_of(case, self._submission()):
-            if _changed(self.loaded.root / file.rel_filepath, self.loaded.files[file.rel_filepath]):
-                raise EvaluationError(
-                    f"{file.rel_filepath} changed while it was evaluated",
-                    expected="a submission folder that stays as it is during a run",
-                    found="no file, or another size, time of change or inode than when hashed",
-                    fix="run again, and leave the folder alone meanwhile",
-                )
+        name = path.relative_to(self.loaded.root).as_posix()
+        if _changed(path, self.loaded.files[name]):
+            raise EvaluationError(
+                f"{name} changed while it was evaluated",
+                expected="a submission folder that stays as it is during a run",
+                found="no file, or another size, time of change or inode than when hashed",
+                fix="run again, and leave the folder alone meanwhile",
+            )
 
-    def _blocked(self, case: Case, submission: Submission) -> Evidence | None:
-        """Return evidence that says why nothing was run if a file of the case is not in order."""
-        for file in files_of(case, submission):
-            if file.rel_filepath not in self.loaded.files:
-                error = NotRunError(
-                    f"{file.rel_filepath} is not the file that was declared",
+    def _files(self, job: Job) -> dict[str, Path]:
+        """Return where the files lie that the request of a job names, by role."""
+        known = job.files()
+        named = files_in(job.request(dict.fromkeys(job.results(), "")))
+        return {ref.role: self.loaded.root / known[ref.role].rel_filepath for ref in named}
+
+    def _blocked(self, job: Job) -> ConformanceError | None:
+        """Return why nothing can be run if a file of the job, or a part of it, is not in order."""
+        for part in job.parts():
+            blocked = self._blocked(part)
+            if blocked is not None:
+                return blocked
+        for path in self._files(job).values():
+            name = path.relative_to(self.loaded.root).as_posix()
+            if name not in self.loaded.files:
+                return NotRunError(
+                    f"{name} is not the file that was declared",
                     expected="the SUBMISSION-FILE checks pass for it",
                     found="one of them did not pass",
                     fix="fix the finding on that file first",
                 )
-                return self._failed(case, error)
         return None
 
-    def _failed(self, case: Case, error: ConformanceError) -> Evidence:
-        return Evidence(case.name, "", self.store.root, None, error)
+    def _request(self, job: Job) -> tuple[str, dict[str, Json]]:
+        """Return key and request of a job, found without recursion as evidence is."""
+        waiting = [job]
+        while waiting:
+            current = waiting[-1]
+            missing = [each for each in current.results().values() if each not in self._requests]
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            if current not in self._requests:
+                keys = {role: self._requests[each][0] for role, each in current.results().items()}
+                by = computed_by(network=current.stage == "run")
+                request = request_json(current.asks, current.request(keys), by)
+                key = key_of(request)
+                self._requests[current] = key, request
+                self._names[prefix_of(key)] = current.names()
+        return self._requests[job]
+
+    def _spelled(self, job: Job, evidence: Evidence) -> Evidence:
+        """Return evidence with the names of this submission in it."""
+        error = evidence.error
+        return dataclasses.replace(
+            evidence,
+            job=job.name,
+            result=spelled(evidence.result, self._name_of),
+            error=None if error is None else error_spelled(error, self._name_of),
+        )
+
+    def _name_of(self, prefix: str, name: str) -> str | None:
+        return self._names.get(prefix, {}).get(name)
+
+    def _failed(self, job: Job, error: ConformanceError) -> Evidence:
+        return Evidence(job.name, "", self.store.root, None, error)
 
     def _submission(self) -> Submission:
         if self.loaded.submission is None:
@@ -194,29 +302,30 @@ def _changed(path: Path, facts: FileFacts) -> bool:
     return (now.st_size, now.st_mtime_ns, now.st_ino) != (facts.size, facts.mtime_ns, facts.inode)
 
 
-def _obstacle(needed: Evidence) -> ConformanceError | None:
+def _obstacle(needed: Job, found_of_it: Evidence) -> ConformanceError | None:
     """Return why nothing can be built on ``needed``, or None.
 
     What was not run itself passes its reason on: the library that is missing, with the command that
     installs it. So does a state that nothing can be built upon: of a whole network that is judged
     by itself no other check would tell.
     """
-    if needed.error is not None:
-        if needed.error.verdict is Verdict.NOT_RUN:
-            return needed.error
-        if needed.error.verdict is Verdict.UNSUPPORTED and needed.case.startswith("state "):
-            return _passed_on(needed.error)
-        found = needed.error.message
-    elif needed.result is not None and not needed.result.get("usable", True):
-        wrong = needed.result.get("identity", {}).get("wrong")
+    error, result = found_of_it.error, found_of_it.result
+    if error is not None:
+        if error.verdict is Verdict.NOT_RUN:
+            return error
+        if error.verdict is Verdict.UNSUPPORTED and needed.kind == "state":
+            return _passed_on(error)
+        found = error.message
+    elif result is not None and not result.get("usable", True):
+        wrong = result.get("identity", {}).get("wrong")
         found = "another parent than the one that it names" if wrong else _UNFIT
     else:
         return None
     return NotRunError(
-        f"{needed.case} has to succeed first",
-        expected=f"usable evidence of {needed.case}",
+        f"{needed.name} has to succeed first",
+        expected=f"usable evidence of {needed.name}",
         found=found,
-        fix=f"fix the findings on {needed.case} first",
+        fix=f"fix the findings on {needed.name} first",
     )
 
 

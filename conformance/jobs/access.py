@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from conformance.codecs import DecodedModel, RandomAccess, Source
-from conformance.jobs.context import Work
+from conformance.jobs.context import METADATA, TaskContext
 from conformance.jobs.reading import ReadCounter
+from conformance.plan.requests import PartRequest, PartSpec
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import ConformanceError, Json, Location, UnsupportedError
 
@@ -17,7 +18,7 @@ COUNTED = 3
 """How often what is read for a tensor is counted."""
 
 
-def access_tensors(work: Work) -> Json:
+def access_tensors(task: TaskContext[PartRequest]) -> Json:
     """Return the digest and the bytes read of tensors that are decoded one by one.
 
     ``payload_bytes`` is what all tensors of the sample together are stored in, ``stored_bytes`` of
@@ -25,14 +26,15 @@ def access_tensors(work: Work) -> Json:
     once before it is counted: what is imported or compiled for it is not part of the sample. Then
     the least of three counts is taken: whatever else the process reads at the time adds to one.
     """
-    decoder, source = work.decoder()
+    part = task.asked.part
+    decoder, source = task.codec(part.codec, part.role), task.source(part)
     if not isinstance(decoder, RandomAccess):
-        raise _always_whole(work)
-    if work.sample.is_derived:
-        raise _no_network(work)
+        raise _always_whole(task, part)
+    if part.owner == "update":
+        raise _no_network(task.id(part.role))
     decoded = decoder.decode(source)
     if isinstance(decoded, DecodedModel):
-        raise _always_whole(work)
+        raise _always_whole(task, part)
     with decoded:
         names = sorted(decoded)
         bits = sum(decoded.stored_bits.values()) - decoded.shared_bits
@@ -74,21 +76,21 @@ def _access(decoder: RandomAccess, source: Source, name: str) -> Json:
     }
 
 
-def _always_whole(work: Work) -> ConformanceError:
+def _always_whole(task: TaskContext[PartRequest], part: PartSpec) -> ConformanceError:
     return ConformanceError(
-        f"a sample of the codec {work.sample.codec!r} is always read as a whole",
-        where=Location(work.sample.files[0].rel_filepath),
+        f"a sample of the codec {part.codec!r} is always read as a whole",
+        where=Location(task.display(part.files[0])),
         expected="a codec that decodes one tensor without the others: nnc, or tensors without a "
         "container",
-        found=work.sample.codec,
+        found=part.codec,
         fix='remove "random_access" from the claims, or use such a codec',
     )
 
 
-def _no_network(work: Work) -> UnsupportedError:
+def _no_network(sample: str) -> UnsupportedError:
     return UnsupportedError(
         "random access is judged for whole networks, in layers or not",
-        where=Location("submission.json", element=work.sample.id),
+        where=Location(METADATA, element=sample),
         expected="a sample without update_of and merge_of",
         found="a sample that has one of them",
         fix='claim "random_access" for a sample that needs no other',

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from conformance.jobs.compare import OutputComparison, same_arrays
-from conformance.jobs.context import Work
-from conformance.jobs.measuring import Measuring, row_of
-from conformance.jobs.stored_arrays import kept_outputs
-from conformance.jobs.vectors import ShardArrays, read_shards
-from conformance.submission.values import Counterpart, Model, VectorSet
+from conformance.jobs.context import METADATA, TaskContext
+from conformance.jobs.measuring import Measuring, metrics_of, row_of
+from conformance.jobs.stored_arrays import stored_outputs
+from conformance.jobs.vectors import ShardArrays, ports_of, read_shards
+from conformance.plan.requests import AgreementRequest, VectorsSpec
+from conformance.submission.values import Counterpart
 from conformance.tensorfiles import Array
 from conformance.verdicts import ConformanceError, Json, Location
 
 
-def compare_formats(work: Work) -> Json:
+def compare_formats(task: TaskContext[AgreementRequest]) -> Json:
     """Return how far the outputs lie from those of the same network elsewhere.
 
     So do metrics that compare with the original's outputs: measured on this format's outputs, with
@@ -24,54 +25,48 @@ def compare_formats(work: Work) -> Json:
     the originals has kept. Raises ConformanceError if the vectors are not the same ones, or an
     output has no counterpart.
     """
-    equal, other = work.vectors.equivalent_to, work.other_vectors
-    if equal is None or work.reference is None or work.own is None:
-        raise ValueError(f"{work.case.name} lacks what it is to be compared with")
-    comparison = OutputComparison(work.vectors.output_tolerance)
-    metrics = work.submission.metrics_on(work.vectors.id, work.model)
-    measuring = Measuring([metric for metric in metrics if metric.against == "original"])
-    place = _pointer(work)
-    for here, there in _shards(work, other):
-        _require_same(equal.inputs, here, there, place)
-        ours = kept_outputs(work.own, here.index, work.limits)
-        theirs = kept_outputs(work.reference, there.index, work.limits)
+    asked, place = task.asked, f"{task.at('vectors')}/equivalent_to"
+    comparison, measuring = OutputComparison(asked.output_tolerance), Measuring(metrics_of(task))
+    for here, there in _shards(task, place):
+        _require_same(asked.inputs, here, there, place)
+        ours = stored_outputs(task.results["run"], here.index, task.limits)
+        theirs = stored_outputs(task.results["other-run"], there.index, task.limits)
         theirs_here: dict[str, Array] = {}
-        for name, of, axes in _paired(equal.outputs, ours, theirs, place):
+        for name, of, axes in _paired(asked.outputs, ours, theirs, place):
             array = ours[name].transpose(axes)
-            comparison.add(name, f"outputs of {other.model}", array, theirs[of])
+            comparison.add(name, f"outputs of {task.id('other-model')}", array, theirs[of])
             if array.shape == theirs[of].shape:
                 theirs_here[name] = theirs[of].transpose(np.argsort(axes))
         measuring.add(ours, here.targets, theirs_here)
     return {
-        "items": work.vectors.items,
+        "items": asked.vectors.items,
         "outputs": comparison.to_json(),
-        "metrics": {metric.id: row_of(outcome) for metric, _, outcome in measuring.results()},
+        "metrics": {name: row_of(outcome) for name, _, outcome in measuring.results()},
     }
 
 
-def _pointer(work: Work) -> str:
-    return f"/vectors/{work.submission.vectors.index(work.vectors)}/equivalent_to"
-
-
-def _shards(work: Work, other: VectorSet) -> Iterator[tuple[ShardArrays, ShardArrays]]:
-    own = [shard.items for shard in work.vectors.shards]
+def _shards(
+    task: TaskContext[AgreementRequest], place: str
+) -> Iterator[tuple[ShardArrays, ShardArrays]]:
+    vectors, other = task.asked.vectors, task.asked.other_vectors
+    own = [shard.items for shard in vectors.shards]
     if own != [shard.items for shard in other.shards]:
         raise ConformanceError(
             "the vectors are not divided like those they are said to equal",
-            where=Location("submission.json", pointer=_pointer(work)),
-            expected=f"shards as in {other.id!r}",
+            where=Location(METADATA, pointer=place),
+            expected=f"shards as in '{task.id('other')}'",
             found=f"{len(own)} shards here, {len(other.shards)} there, or other numbers of items",
             fix="divide both vector sets into the same shards",
         )
-    there_model = work.submission.model(other.model)
-    yield from zip(
-        _read(work, work.vectors, work.model), _read(work, other, there_model), strict=True
-    )
+    yield from zip(_read(task, vectors, "model"), _read(task, other, "other-model"), strict=True)
 
 
-def _read(work: Work, vectors: VectorSet, model: Model) -> Iterator[ShardArrays]:
-    names = [port.name for port in model.inputs], [port.name for port in model.outputs]
-    return read_shards(vectors, work.submission.root, *names, work.limits)
+def _read(
+    task: TaskContext[AgreementRequest], vectors: VectorsSpec, opened: str
+) -> Iterator[ShardArrays]:
+    network = task.result(opened)
+    sides = ([port.name for port in ports_of(network, side)] for side in ("inputs", "outputs"))
+    return read_shards(task, vectors, *sides)
 
 
 def _require_same(
@@ -83,7 +78,7 @@ def _require_same(
         if not same_arrays(array, there.inputs[of]):
             raise ConformanceError(
                 f"input {name!r} does not hold the numbers of {of!r}",
-                where=Location("submission.json", pointer=pointer, element=name),
+                where=Location(METADATA, pointer=pointer, element=name),
                 expected=f"{of!r}, of shape {list(there.inputs[of].shape)}, in shard {here.index}",
                 found=f"other numbers, of shape {list(array.shape)} once transposed",
                 fix="give both formats the same inputs, and the transpose between their layouts",
@@ -112,7 +107,7 @@ def _paired(
         if of not in left or sorted(axes) != list(range(array.ndim)):
             raise ConformanceError(
                 f"{name!r} has no counterpart that it could be compared with",
-                where=Location("submission.json", pointer=pointer, element=name),
+                where=Location(METADATA, pointer=pointer, element=name),
                 expected=f"one of {', '.join(sorted(left)) or 'none is left'}, and an order of "
                 f"{array.ndim} axes",
                 found=f"{of!r}, axes {list(axes)}",
@@ -123,7 +118,7 @@ def _paired(
     if left:
         raise ConformanceError(
             f"{min(left)!r} of the other format has no counterpart here",
-            where=Location("submission.json", pointer=pointer, element=min(left)),
+            where=Location(METADATA, pointer=pointer, element=min(left)),
             expected=f"a counterpart of each of {', '.join(sorted(theirs))}",
             found=f"{', '.join(sorted(ours)) or 'nothing'} here",
             fix="compare networks with the same inputs and outputs, and name each array's "

@@ -1,30 +1,30 @@
-"""One piece of work: the case, its place in the submission, and the means to do it."""
+"""What the function of a job is given: what is asked, where files and results lie, where to write.
+
+It knows neither ids nor places in the metadata: for these it writes tokens, which the parent
+replaces by what the submission says.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from conformance.codecs import (
-    CODECS,
-    Base,
-    ChainCodec,
-    Codec,
-    DecodedModel,
-    DecodedTensors,
-    Identity,
-    Memory,
-    Source,
-    Step,
-    codec,
-)
-from conformance.plan.case import Case, sample_of
+from conformance.codecs import Codec, DecodedModel, DecodedTensors, Source, codec
+from conformance.evidence.store import EVIDENCE
+from conformance.plan.requests import FileRef, NetworkSpec, PartSpec, Request, token
+from conformance.registry import CODECS
 from conformance.runtimes import ModelSource, Network, runtime
 from conformance.sandbox.limits import Limits
-from conformance.submission.values import File, Model, Part, Sample, Submission, VectorSet
-from conformance.verdicts import Location, NotRunError, UnsupportedError
+from conformance.verdicts import ConformanceError, Json, Location, UnsupportedError, error_from_json
+
+METADATA = "submission.json"
+
+Asked = TypeVar("Asked", bound=Request)
 
 
 class Networks:
@@ -32,22 +32,15 @@ class Networks:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._format = ""
-        self._source: ModelSource | None = None
+        self._opened: tuple[str, ModelSource] | None = None
         self._network: Network | None = None
 
-    def open(self, format: str, root: Path, files: Sequence[File]) -> Network:
-        """Return the network in ``files``; errors are those of its runtime."""
-        source = ModelSource(
-            files=tuple(root / file.rel_filepath for file in files),
-            display=tuple(file.rel_filepath for file in files),
-            root=root,
-            limit_bytes=self._limits.tensor_bytes,
-        )
-        if self._network is None or (self._format, self._source) != (format, source):
+    def open(self, format: str, source: ModelSource) -> Network:
+        """Return the network in the files of ``source``; errors are those of its runtime."""
+        if self._network is None or self._opened != (format, source):
             self.close()
             self._network = runtime(format).open(source)
-            self._format, self._source = format, source
+            self._opened = format, source
         return self._network
 
     def close(self) -> None:
@@ -58,143 +51,127 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """A case of a submission.
+class TaskContext(Generic[Asked]):
+    """One request, and the means to answer it.
 
-    ``out`` takes arrays to keep, ``reference`` holds the evidence to compare with, and ``own`` that
-    of the original itself on the same vectors; ``states`` are the evidence of states by step.
+    ``files`` are by role; ``results`` are the folders of evidence that the request builds upon.
+    ``out`` takes arrays to keep.
     """
 
-    case: Case
-    submission: Submission
+    asked: Asked
+    key: str
+    files: Mapping[str, Path]
+    results: Mapping[str, Path]
     out: Path
-    reference: Path | None
-    own: Path | None
-    states: Mapping[str, Path]
     limits: Limits
     networks: Networks
 
-    @property
-    def model(self) -> Model:
-        """The original network."""
-        return self.submission.model(self.case.model)
+    def id(self, role: str) -> str:
+        """Return what stands for the id of a model, sample, metric or vector set."""
+        return token(self.key, f"id.{role}")
 
-    @property
-    def sample(self) -> Sample:
-        """The sample."""
-        return sample_of(self.case, self.submission)
+    def at(self, role: str) -> str:
+        """Return what stands for the JSON pointer to it."""
+        return token(self.key, f"at.{role}")
 
-    @property
-    def vectors(self) -> VectorSet:
-        """The vector set."""
-        if self.case.vectors is None:
-            raise ValueError(f"{self.case.name} has no vectors")
-        return self.submission.vector_set(self.case.vectors)
+    def display(self, file: FileRef) -> str:
+        """Return what stands for the path of a file."""
+        return token(self.key, f"file.{file.role}")
 
-    @property
-    def other_vectors(self) -> VectorSet:
-        """The same vectors for the same network in another format."""
-        if self.case.other_vectors is None:
-            raise ValueError(f"{self.case.name} is not about two formats")
-        return self.submission.vector_set(self.case.other_vectors)
+    def name_map(self, part: PartSpec) -> str:
+        """Return what stands for the JSON pointer to the name map of a part."""
+        return token(self.key, f"map.{part.role}")
 
-    @property
-    def reference_folder(self) -> Path:
-        """The folder of the evidence to compare with."""
-        if self.reference is None:
-            raise ValueError(f"{self.case.name} was asked for without the original's evidence")
-        return self.reference
+    def path(self, file: FileRef) -> Path:
+        """Return where a file lies."""
+        return self.files[file.role]
 
-    def original(self) -> Network:
-        """Return the opened original."""
-        model, place = self.model, self.submission.models.index(self.model)
-        with declared_at(f"/models/{place}/format"):
-            return self.networks.open(model.format, self.submission.root, model.files)
+    def result(self, role: str) -> dict[str, Json]:
+        """Return what an earlier job measured; the ConformanceError that it ended with is raised.
 
-    def replaceable(self) -> Network:
-        """Return the opened original; NotRunError if a sample would leave too much of it in place.
-
-        That is one defect of the model, and has a check of its own.
+        In it stand the tokens of that job, which the parent knows as well.
         """
-        network = self.original()
-        try:
-            network.check_replaceable()
-        except UnsupportedError as error:
-            raise NotRunError(
-                f"the parameters of {self.model.id!r} cannot be replaced",
-                expected="MODEL-REPLACE-001 passes",
-                found=error.message,
-                fix="fix the finding of MODEL-REPLACE-001 first",
-            ) from error
-        return network
+        stored = json.loads((self.results[role] / EVIDENCE).read_text(encoding="utf-8"))
+        if stored["error"] is not None:
+            raise error_from_json(stored["error"])
+        result: dict[str, Json] = stored["result"]
+        return result
 
-    def decoded(self) -> DecodedTensors | DecodedModel:
-        """Return the sample, decoded by its codec.
+    def network(self, spec: NetworkSpec) -> Network:
+        """Return a network, opened; the last one of the process is kept open."""
+        with self.declared_at(f"{self.at(spec.role)}/{'codec/id' if spec.codec else 'format'}"):
+            return self.networks.open(*self.network_source(spec))
+
+    def network_source(self, spec: NetworkSpec) -> tuple[str, ModelSource]:
+        """Return the format of a network and its files; a codec says both of a sample."""
+        if spec.codec:
+            decoded = self.decoded_network(spec)
+            return decoded.format, self._model_source(decoded.files, decoded.display)
+        files = tuple(map(self.path, spec.files))
+        return spec.format, self._model_source(files, tuple(map(self.display, spec.files)))
+
+    def decoded_network(self, spec: NetworkSpec) -> DecodedModel:
+        """Return what the codec of a sample says of the network that the sample is."""
+        decoded = self.codec(spec.codec, spec.role).decode(
+            self._source(spec.files, spec.params, (), ())
+        )
+        if isinstance(decoded, DecodedModel):
+            return decoded
+        decoded.close()
+        raise _not_as_registered(spec.codec, is_network=False)
+
+    def decoded(self, part: PartSpec) -> DecodedTensors:
+        """Return the tensors of a part, decoded by its codec.
 
         UnsupportedError if that is not what the codec is registered for: the plan relied on it.
         """
-        decoder, source = self.decoder()
-        decoded = decoder.decode(source)
-        if isinstance(decoded, DecodedModel) != (CODECS.kind(self.sample.codec) == "network"):
-            raise _not_as_registered(self.sample.codec, decoded)
+        decoded = self.codec(part.codec, part.role).decode(self.source(part))
+        if isinstance(decoded, DecodedModel):
+            raise _not_as_registered(part.codec, is_network=True)
         return decoded
 
-    def decoder(self) -> tuple[Codec, Source]:
-        """Return the codec of the sample, and what it decodes: all of it, or the case's part."""
-        sample = self.sample
-        whole = Part(sample.files, (), "whole", sample.codec_params, sample.name_map)
-        part = whole if self.case.part is None else sample.parts[self.case.part]
-        return self._decoder(sample), self._source(part)
+    def codec(self, name: str, role: str) -> Codec:
+        """Return a codec; an UnsupportedError says where the metadata name it."""
+        with self.declared_at(f"{self.at(role)}/codec/id"):
+            return codec(name)
 
-    def step(self, sample: Sample, part: Part, base: Base | None) -> Step:
-        """Return a part of a sample, decoded upon ``base``.
+    def source(self, part: PartSpec) -> Source:
+        """Return the files of a part, and what is said about decoding them."""
+        return self._source(part.files, part.params, part.units, part.withheld)
 
-        A codec that knows nothing of chains decodes it by itself; UnsupportedError for samples
-        that are networks of their own.
-        """
-        decoder, source = self._decoder(sample), self._source(part)
-        if isinstance(decoder, ChainCodec):
-            return decoder.decode_step(source, base)
-        decoded = decoder.decode(source)
-        if isinstance(decoded, DecodedModel):
-            raise not_tensors(sample)
-        size = sum(file.size for file in part.files)
-        return Step(decoded, Memory(), Identity(1, {}), size)
-
-    def pointer_to(self, sample: Sample) -> str:
-        """Return the place in the metadata of a sample, or of the one that it is a variant of."""
-        return f"/samples/{self.submission.place_of(sample)}"
-
-    def _decoder(self, sample: Sample) -> Codec:
-        with declared_at(f"{self.pointer_to(sample)}/codec/id"):
-            return codec(sample.codec)
-
-    def _source(self, part: Part) -> Source:
-        root = self.submission.root
+    def _source(
+        self,
+        files: Sequence[FileRef],
+        params: Mapping[str, Json],
+        units: tuple[tuple[int, int], ...],
+        withheld: tuple[tuple[int, int], ...],
+    ) -> Source:
         return Source(
-            files=tuple(root / file.rel_filepath for file in part.files),
-            display=tuple(file.rel_filepath for file in part.files),
-            params=part.params,
+            files=tuple(map(self.path, files)),
+            display=tuple(map(self.display, files)),
+            params=params,
             limit_bytes=self.limits.tensor_bytes,
-            units=part.units,
-            withheld=part.withheld,
+            units=units,
+            withheld=withheld,
         )
 
+    def _model_source(self, files: tuple[Path, ...], display: tuple[str, ...]) -> ModelSource:
+        root = Path(os.path.commonpath([path.parent for path in files]))
+        return ModelSource(files, display, root, self.limits.tensor_bytes)
 
-def not_tensors(sample: Sample) -> UnsupportedError:
-    """Return the error that a sample is no set of parameters."""
-    return UnsupportedError(
-        "parameters of this sample cannot be taken one by one",
-        where=Location(sample.files[0].rel_filepath),
-        expected="a sample that decodes to the parameters of the original",
-        found=f"codec {sample.codec!r}, whose samples are networks of their own",
-        fix="name a sample of tensors",
-    )
+    @contextlib.contextmanager
+    def declared_at(self, pointer: str) -> Iterator[None]:
+        """Give an UnsupportedError without a place of its own that of the metadata it is due to."""
+        try:
+            yield
+        except UnsupportedError as error:
+            if error.where is None:
+                error.where = Location(METADATA, pointer=pointer)
+            raise
 
 
-def _not_as_registered(codec: str, decoded: DecodedTensors | DecodedModel) -> UnsupportedError:
+def _not_as_registered(codec: str, *, is_network: bool) -> ConformanceError:
     kind = CODECS.kind(codec)
-    is_network = isinstance(decoded, DecodedModel)
     group = f"{CODECS.group}.network" if is_network else CODECS.group
     return UnsupportedError(
         f"the codec {codec!r} decodes to something else than it is registered for",
@@ -202,14 +179,3 @@ def _not_as_registered(codec: str, decoded: DecodedTensors | DecodedModel) -> Un
         found="a network" if is_network else "tensors",
         fix=f"Register the codec in the entry point group {group!r}.",
     )
-
-
-@contextlib.contextmanager
-def declared_at(pointer: str) -> Iterator[None]:
-    """Give an UnsupportedError without a place of its own that of the metadata it is due to."""
-    try:
-        yield
-    except UnsupportedError as error:
-        if error.where is None:
-            error.where = Location("submission.json", pointer=pointer)
-        raise

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from conformance.jobs.facts import Facts, tensor_text
-from conformance.jobs.suggestion import entry_that_fits, tensor_that_fits
-from conformance.jobs.survey import Survey
-from conformance.runtimes import ANY_SHAPE, Network, PortInfo
+from conformance.jobs.name_map import entry_that_fits, tensor_that_fits
+from conformance.jobs.stored_network import StoredNetwork
+from conformance.jobs.tensor_stats import Facts, Survey, tensor_text
+from conformance.runtimes import ANY_SHAPE, PortInfo
 from conformance.runtimes.fitting import fits_shape
 from conformance.runtimes.roles import Role
 from conformance.tensorfiles import Array
@@ -19,7 +19,7 @@ ROUNDED = ("float16", "bfloat16")
 UNTOLD = "a type and shape that the original's file does not tell"
 
 
-def coverage_of(survey: Survey, network: Network, file: str) -> Iterator[dict[str, Json]]:
+def coverage_of(survey: Survey, network: StoredNetwork, file: str) -> Iterator[dict[str, Json]]:
     """Yield what keeps the tensors of a sample from taking the place of all parameters.
 
     Scalars, topology and parameters that no output depends on may be in the sample, but need not
@@ -56,7 +56,9 @@ def coverage_of(survey: Survey, network: Network, file: str) -> Iterator[dict[st
     yield from _values(survey, network, file)
 
 
-def _shapes(tensors: Mapping[str, Facts], network: Network, file: str) -> Iterator[dict[str, Json]]:
+def _shapes(
+    tensors: Mapping[str, Facts], network: StoredNetwork, file: str
+) -> Iterator[dict[str, Json]]:
     for name in sorted(tensors):
         first = network.aliases.get(name, name)
         stored = _stored(first, network)
@@ -78,7 +80,7 @@ def _shapes(tensors: Mapping[str, Facts], network: Network, file: str) -> Iterat
             )
 
 
-def _values(survey: Survey, network: Network, file: str) -> Iterator[dict[str, Json]]:
+def _values(survey: Survey, network: StoredNetwork, file: str) -> Iterator[dict[str, Json]]:
     """Yield the tensors whose values their parameter cannot hold, or that differ from the graph."""
     for name in sorted(survey.other_types):
         stored = _stored(network.aliases.get(name, name), network)
@@ -120,18 +122,22 @@ def _values(survey: Survey, network: Network, file: str) -> Iterator[dict[str, J
             )
 
 
-def _stored(name: str, network: Network) -> Array | None:
+def _stored(name: str, network: StoredNetwork) -> Array | None:
     for held in (network.parameters, network.scalars, network.constants):
         if name in held:
             return held[name]
     return None
 
 
-def port_coverage(network: Network, original: Network, file: str) -> Iterator[dict[str, Json]]:
-    """Yield where the sample's own network has other inputs or outputs than the original."""
-    for side in ("inputs", "outputs"):
-        there = _by_name(getattr(network, side))
-        wanted = _by_name(getattr(original, side))
+def port_coverage(
+    sides: Mapping[str, tuple[Sequence[PortInfo], Sequence[PortInfo]]], file: str
+) -> Iterator[dict[str, Json]]:
+    """Yield where the sample's own network has other inputs or outputs than the original.
+
+    ``sides`` are the ports of both, the sample's first, by ``inputs`` and ``outputs``.
+    """
+    for side, (own, of_original) in sides.items():
+        there, wanted = _by_name(own), _by_name(of_original)
         for name in sorted(there.keys() | wanted.keys()):
             expected, found = wanted.get(name, "none"), there.get(name, "none")
             if expected != found and not (name in there and name in wanted and UNTOLD in expected):

@@ -1,99 +1,99 @@
-"""The desk of a worker: takes requests, finds their submission, hands them to a task."""
+"""The dispatcher of a worker: takes requests, and hands them to the function of their kind."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping
+import importlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from conformance.codecs import CODECS
-from conformance.jobs.access import access_tensors
-from conformance.jobs.agreement import compare_formats
-from conformance.jobs.compressed_run import run_compressed
-from conformance.jobs.context import Networks, Work
-from conformance.jobs.control import run_controls
-from conformance.jobs.decode import decode_sample
-from conformance.jobs.layering import decode_layers
-from conformance.jobs.mixture import run_mixture
-from conformance.jobs.mutation import apply_mutation
-from conformance.jobs.original import open_model, run_original
-from conformance.jobs.reconstruct import run_reconstruction
-from conformance.jobs.state import compute_state
-from conformance.metrics import METRICS
-from conformance.plan.case import Case, Kind
-from conformance.runtimes import RUNTIMES
+from conformance.jobs.context import Networks, TaskContext
+from conformance.plan.requests import asked_of, key_of
+from conformance.registry import CODECS, METRICS, RUNTIMES
 from conformance.sandbox.limits import Limits
-from conformance.submission.building import build_submission
-from conformance.submission.values import Submission
-from conformance.verdicts import ConformanceError, EvaluationError, Json
+from conformance.verdicts import ConformanceError, Json
 
-TASKS: Mapping[Kind, Callable[[Work], Json]] = {
-    "model": open_model,
-    "original": run_original,
-    "control": run_controls,
-    "agreement": compare_formats,
-    "decode": decode_sample,
-    "reconstruction": run_reconstruction,
-    "mixture": run_mixture,
-    "compressed-run": run_compressed,
-    "access": access_tensors,
-    "state": compute_state,
-    "layering": decode_layers,
-    "mutation": apply_mutation,
+STAGES: Mapping[str, Mapping[str, str]] = {
+    "open": {
+        "model": "opening:describe_network",
+        "network": "opening:describe_network",
+        "parameters": "opening:keep_tensors",
+    },
+    "decode": {
+        "tensors": "decoding:decode_part",
+        "access": "access:access_tensors",
+        "state": "state:apply_part",
+        "merge": "state:merge_branches",
+        "layering": "layering:decode_layers",
+        "mutation": "misapplying:apply_steps",
+    },
+    "run": {
+        "run": "running:run_network",
+        "compressed-run": "timing:time_sample",
+    },
+    "measure": {
+        "vectors": "vectors:read_vectors",
+        "measure": "measuring:measure_run",
+        "original": "original:compare_outputs",
+        "control": "control:measure_controls",
+        "reconstruction": "reconstruction:measure_sample",
+        "agreement": "agreement:compare_formats",
+        "decode": "comparing:compare_tensors",
+        "decoded-states": "comparing:compare_states",
+        "decoded-network": "comparing:compare_networks",
+    },
 }
+"""The function that answers each kind of request, by its module in this package.
+
+A process imports what its own stage needs: no runtime where outputs are measured.
+"""
+
+_FUNCTIONS = {kind: place for stage in STAGES.values() for kind, place in stage.items()}
 
 
-class Desk:
-    """Evaluates one request after the other; keeps what the next one can use again."""
+class Dispatcher:
+    """Answers one request after the other; keeps what the next one can use again."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._networks = Networks(limits)
-        self._submission: Submission | None = None
-        self._metadata_sha256 = ""
 
-    def evaluate(self, request: Mapping[str, Json]) -> Json:
-        """Return what the task of a request measured, as JSON.
+    def evaluate(self, message: Mapping[str, Json]) -> Json:
+        """Return the result of a request, as JSON.
 
-        Raises :class:`~conformance.verdicts.ConformanceError` for what is wrong with the material.
+        The message has the ``request``, where its ``files`` and the ``results`` that it builds upon
+        lie, and the folder ``out`` for arrays. Raises
+        :class:`~conformance.verdicts.ConformanceError` for what is wrong with the material.
         """
-        case = Case.from_json(request["case"])
-        work = Work(
-            case=case,
-            submission=self._load(Path(request["root"]), request["metadata_sha256"]),
-            out=Path(request["out"]),
-            reference=Path(request["reference"]) if request["reference"] else None,
-            own=Path(request["own"]) if request["own"] else None,
-            states={key: Path(folder) for key, folder in request["states"].items()},
+        request = message["request"]
+        task: TaskContext[Any] = TaskContext(
+            asked=asked_of(request),
+            key=key_of(request),
+            files={role: Path(path) for role, path in message["files"].items()},
+            results={role: Path(folder) for role, folder in message["results"].items()},
+            out=Path(message["out"]),
             limits=self.limits,
             networks=self._networks,
         )
-        return TASKS[case.kind](work)
+        return _function(request["kind"])(task)
 
     def prepare(
-        self, formats: Iterable[str], codecs: Iterable[str], metrics: Iterable[str]
+        self,
+        stage: str,
+        formats: Iterable[str] = (),
+        codecs: Iterable[str] = (),
+        metrics: Iterable[str] = (),
     ) -> None:
-        """Import what the cases to come will use; an import that fails is told by its case."""
-        wanted = ((RUNTIMES, formats), (CODECS, codecs), (METRICS, metrics))
-        for registry, names in wanted:
+        """Import what the jobs to come will use; an import that fails is reported by its job."""
+        for kind in STAGES[stage]:
+            _function(kind)
+        for registry, names in ((RUNTIMES, formats), (CODECS, codecs), (METRICS, metrics)):
             for name in names:
                 with contextlib.suppress(ConformanceError):
                     registry.load(name)
 
-    def _load(self, root: Path, sha256: str) -> Submission:
-        """Return the submission that the parent has validated, and no other."""
-        known = self._submission
-        if known is None or (known.root, self._metadata_sha256) != (root, sha256):
-            text = (root / "submission.json").read_bytes()
-            if hashlib.sha256(text).hexdigest() != sha256:
-                raise EvaluationError(
-                    "submission.json changed while the submission was evaluated",
-                    expected="a submission folder that stays as it is during a run",
-                    found="other bytes than when it was validated",
-                    fix="run again, and leave the folder alone meanwhile",
-                )
-            known = build_submission(root, json.loads(text))
-            self._submission, self._metadata_sha256 = known, sha256
-        return known
+
+def _function(kind: str) -> Any:
+    module, _, name = _FUNCTIONS[kind].partition(":")
+    return getattr(importlib.import_module(f"conformance.jobs.{module}"), name)

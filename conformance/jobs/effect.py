@@ -8,19 +8,17 @@ hold as much. What this takes depends on nothing but the network.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import final
 
 import numpy as np
 
 from conformance.jobs.compare import same_arrays
-from conformance.jobs.control import zeroed
-from conformance.jobs.running import run_shard
-from conformance.jobs.vectors import ShardArrays
+from conformance.jobs.replacing import zeroed
+from conformance.jobs.shards import run_shard
+from conformance.jobs.vectors import ShardArrays, first_items
 from conformance.runtimes import Network
 from conformance.runtimes.dtypes import is_floating
-from conformance.submission.values import VectorSet
 from conformance.tensorfiles import Array
 from conformance.verdicts import ConformanceError, Json
 
@@ -36,7 +34,7 @@ _STEP = 0.5
 
 
 def reached_by_parameters(
-    network: Network, vectors: VectorSet, shard: ShardArrays, outputs: Mapping[str, Array]
+    network: Network, shard: ShardArrays, outputs: Mapping[str, Array], *, batched: bool
 ) -> frozenset[str]:
     """Return the names of the ``outputs`` on a shard that a network without parameters changes.
 
@@ -46,38 +44,29 @@ def reached_by_parameters(
     if not outputs:
         return frozenset()
     try:
-        empty = run_shard(network.bind_changed(zeroed), vectors, shard)
+        empty = run_shard(network.bind_changed(zeroed), shard, batched=batched)
     except ConformanceError:
         return frozenset(outputs)
     return frozenset(name for name in outputs if not same_arrays(outputs[name], empty[name]))
 
 
-def effect_of_parameters(network: Network, vectors: VectorSet, shard: ShardArrays) -> Json:
+def effect_of_parameters(network: Network, shard: ShardArrays, *, batched: bool) -> Json:
     """Return the parameters without effect on the first items of a shard, and how many were tried.
 
     Nothing is tried where a sample could not replace the parameters either.
     """
     try:
-        return _Search(network, vectors, first_items(shard, vectors)).result()
+        few = first_items(shard, ITEMS, batched=batched)
+        return _Search(network, few, batched=batched).result()
     except ConformanceError:
         return {"items": 0, "runs": 0, "tried_bytes": 0, "bytes": 0, "without_effect": []}
 
 
-def first_items(shard: ShardArrays, vectors: VectorSet) -> ShardArrays:
-    """Return copies of the inputs that are tried; vectors that are not batched are one item."""
-    few = min(ITEMS, shard.items) if vectors.batched else shard.items
-    inputs = {
-        name: np.array(array[:few] if vectors.batched else array)
-        for name, array in shard.inputs.items()
-    }
-    return dataclasses.replace(shard, items=few, inputs=inputs, targets={}, outputs={})
-
-
 @final
 class _Search:
-    def __init__(self, network: Network, vectors: VectorSet, items: ShardArrays) -> None:
+    def __init__(self, network: Network, items: ShardArrays, *, batched: bool) -> None:
         network.check_replaceable()
-        self._network, self._vectors, self._items = network, vectors, items
+        self._network, self._items, self._batched = network, items, batched
         unused = set(network.unused_parameters)
         self._sizes = {n: a.nbytes for n, a in network.parameters.items() if n not in unused}
         self._total = sum(self._sizes.values())
@@ -140,7 +129,7 @@ class _Search:
         runner = self._network.bind_changed(
             lambda name, array: _changed(array) if name in changed else array
         )
-        return run_shard(runner, self._vectors, self._items)
+        return run_shard(runner, self._items, batched=self._batched)
 
 
 def _changed(array: Array) -> Array:

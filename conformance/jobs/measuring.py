@@ -1,25 +1,81 @@
-"""Feed metrics with the outputs of a network, shard by shard."""
+"""Metrics of a run, fed shard by shard with its outputs and what they are compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from conformance.jobs.context import TaskContext
+from conformance.jobs.stored_arrays import stored_outputs
+from conformance.jobs.vectors import read_shards
 from conformance.metrics import Measurement
 from conformance.metrics import Metric as MetricKind
 from conformance.metrics import metric as metric_kind
-from conformance.submission.values import Metric
-from conformance.tensorfiles import Array
+from conformance.plan.requests import MeasureRequest, MetricSpec
+from conformance.sandbox.limits import Limits
+from conformance.tensorfiles import Array, open_tensors, write_tensors
 from conformance.verdicts import ConformanceError, Json, json_number
+
+STATISTICS = "statistics.safetensors"
+
+Asked = TypeVar("Asked", bound=MeasureRequest)
+
+
+def measure_run(task: TaskContext[MeasureRequest]) -> Json:
+    """Return a row for each metric on the outputs of a run; per-item statistics are kept."""
+    measuring = measured(task, "run")
+    results = list(measuring.results())
+    tables = {
+        name: outcome.statistics
+        for name, _, outcome in results
+        if isinstance(outcome, Measurement) and outcome.statistics is not None
+    }
+    write_tensors(task.out / STATISTICS, tables)
+    return {
+        "metrics": {name: row_of(outcome, kind) | _better(kind) for name, kind, outcome in results},
+        "readers": measuring.readers(),
+    }
+
+
+def measured(task: TaskContext[Asked], run: str) -> Measuring:
+    """Return all metrics of a request, fed with the outputs of a run."""
+    asked = task.asked
+    measuring = Measuring(metrics_of(task), batched=asked.vectors.batched)
+    for shard in read_shards(task, asked.vectors, (), ()):
+        outputs = stored_outputs(task.results[run], shard.index, task.limits)
+        original: dict[str, Array] = {}
+        if "reference" in task.results:
+            original = stored_outputs(task.results["reference"], shard.index, task.limits)
+        measuring.add(outputs, shard.targets, original)
+    return measuring
+
+
+def metrics_of(task: TaskContext[Asked]) -> dict[str, MetricSpec]:
+    """Return the metrics of a request by what stands for their ids."""
+    return {task.id(f"metric.{place}"): each for place, each in enumerate(task.asked.metrics)}
+
+
+def statistics_in(folder: Path, limits: Limits) -> dict[str, Array]:
+    """Return the per-item statistics of every metric that has some: float64 (items, k)."""
+    path = folder / STATISTICS
+    with open_tensors(path, display=STATISTICS, limit_bytes=limits.memory_bytes) as tables:
+        return {name: tables[name] for name in tables}
+
+
+def _better(kind: MetricKind | None) -> dict[str, Json]:
+    return {"better": kind.about.better} if kind is not None else {}
 
 
 @dataclass(slots=True)
 class _Gauge:
     """One metric at work; after an error it takes no more."""
 
-    declared: Metric
+    name: str
+    declared: MetricSpec
     kind: MetricKind | None = None
     error: ConformanceError | None = None
     read: set[str] = field(default_factory=set)
@@ -40,9 +96,9 @@ class Measuring:
     what one run of the network gives is not independent.
     """
 
-    def __init__(self, metrics: Sequence[Metric], *, batched: bool = True) -> None:
+    def __init__(self, metrics: Mapping[str, MetricSpec], *, batched: bool = True) -> None:
         self._batched = batched
-        self._gauges = [_Gauge(metric) for metric in metrics]
+        self._gauges = [_Gauge(name, metric) for name, metric in metrics.items()]
         for gauge in self._gauges:
             gauge.attempt(lambda gauge=gauge: _configure(gauge))  # type: ignore[misc]
 
@@ -58,21 +114,21 @@ class Measuring:
             gauge.attempt(lambda gauge=gauge, against=against: _update(gauge, outputs, against))  # type: ignore[misc]
 
     def readers(self) -> dict[str, list[str]]:
-        """Return, by the name of an output, the ids of the metrics that have read it."""
+        """Return, by the name of an output, the names of the metrics that have read it."""
         found: dict[str, list[str]] = {}
         for gauge in self._gauges:
             for name in sorted(gauge.read):
-                found.setdefault(name, []).append(gauge.declared.id)
+                found.setdefault(name, []).append(gauge.name)
         return found
 
-    def results(self) -> Iterator[tuple[Metric, MetricKind | None, Measurement | ConformanceError]]:
-        """Yield every metric with its measurement, or with what went wrong."""
+    def results(self) -> Iterator[tuple[str, MetricKind | None, Measurement | ConformanceError]]:
+        """Yield the name of every metric with its measurement, or with what went wrong."""
         for gauge in self._gauges:
             measured: list[Measurement] = []
             if gauge.kind is not None:
                 gauge.attempt(lambda kind=gauge.kind, to=measured: to.append(kind.result()))  # type: ignore[misc]
             outcome = gauge.error or self._by_item(gauge, measured.pop())
-            yield gauge.declared, gauge.kind, outcome
+            yield gauge.name, gauge.kind, outcome
 
     def _by_item(self, gauge: _Gauge, measured: Measurement) -> Measurement:
         statistics = measured.statistics

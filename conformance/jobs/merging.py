@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from conformance.codecs import Memory
+from conformance.jobs.context import METADATA
 from conformance.jobs.coverage import problem
 from conformance.jobs.network_state import State, state_of
-from conformance.runtimes import Network
+from conformance.jobs.stored_network import StoredNetwork
 from conformance.tensorfiles import Array, DType, is_extended
 from conformance.verdicts import Json
 
@@ -22,7 +23,7 @@ _WHOLE_NUMBERS = "biu"
 
 
 def merged(
-    original: Network, states: Iterable[State], weights: Sequence[float]
+    original: StoredNetwork, states: Iterable[State], weights: Sequence[float]
 ) -> tuple[State | None, list[Json]]:
     """Return the mean of the states by weight, or None and what keeps them from being merged.
 
@@ -63,7 +64,7 @@ def _wide(array: Array) -> DType:
 def _no_mean(name: str, array: Array) -> Json:
     return problem(
         name,
-        "submission.json",
+        METADATA,
         f"the branches have different whole numbers in {name!r}",
         expected="the same values in every branch: whole numbers have no mean",
         found=f"other values of type {array.dtype.name}",

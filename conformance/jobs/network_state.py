@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from conformance.codecs import Memory
-from conformance.evidence.store import EVIDENCE
-from conformance.jobs.facts import Facts, original_tensor, tensor_facts
-from conformance.runtimes import Network
+from conformance.jobs.context import TaskContext
+from conformance.jobs.stored_network import StoredNetwork
+from conformance.jobs.tensor_stats import Facts, original_tensor, tensor_facts
 from conformance.sandbox.limits import Limits
 from conformance.tensorfiles import (
     SAFETENSORS_CODES,
@@ -22,7 +23,7 @@ from conformance.tensorfiles import (
     open_tensors,
     write_tensors,
 )
-from conformance.verdicts import Json, Location, UnsupportedError
+from conformance.verdicts import Location, UnsupportedError
 
 PARAMETERS = "parameters.safetensors"
 ARRAYS = "memory.safetensors"
@@ -45,7 +46,7 @@ class State:
         )
 
 
-def state_of(parameters: Mapping[str, Array], memory: Memory, original: Network) -> State:
+def state_of(parameters: Mapping[str, Array], memory: Memory, original: StoredNetwork) -> State:
     """Return the state with these parameters, and all facts about them."""
     facts = {
         name: tensor_facts(array, original_tensor(original, name))
@@ -56,7 +57,7 @@ def state_of(parameters: Mapping[str, Array], memory: Memory, original: Network)
     return State(parameters, facts, memory)
 
 
-def original_state(network: Network) -> State:
+def original_state(network: StoredNetwork) -> State:
     """Return the parameters and scalars of the original: the state that its updates begin with."""
     return state_of({**network.parameters, **network.scalars}, Memory(), network)
 
@@ -84,26 +85,26 @@ def keep_state(folder: Path, state: State, file: str) -> None:
     (folder / TEXTS).write_text(json.dumps(texts, sort_keys=True), encoding="utf-8")
 
 
-def kept_result(folder: Path) -> dict[str, Json]:
-    """Return what the case measured that ``folder`` is the evidence of."""
-    result: dict[str, Json] = json.loads((folder / EVIDENCE).read_text("utf-8"))["result"]
-    return result
-
-
-def kept_state(folder: Path, limits: Limits) -> State:
-    """Return what :func:`keep_state` wrote.
+def stored_state(task: TaskContext[Any], role: str) -> State:
+    """Return what :func:`keep_state` wrote for an earlier job.
 
     The arrays of the memory are copies: a codec that writes into them is to be told of it, and not
     to fail on the spot.
     """
+    folder, limits = task.results[role], task.limits
     texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
     arrays = _arrays(folder / ARRAYS, limits)
     carried = {name: arrays[str(k)].copy() for k, name in enumerate(texts["arrays"])}
     return State(
-        parameters=_arrays(folder / PARAMETERS, limits),
-        facts=kept_result(folder)["tensors"],
+        parameters=stored_parameters(folder, limits),
+        facts=task.result(role)["tensors"],
         memory=Memory(carried, texts["facts"], texts["nodes"]),
     )
+
+
+def stored_parameters(folder: Path, limits: Limits) -> dict[str, Array]:
+    """Return the parameters of a state alone."""
+    return _arrays(folder / PARAMETERS, limits)
 
 
 def _arrays(path: Path, limits: Limits) -> dict[str, Array]:

@@ -1,41 +1,100 @@
-"""Run one shard through a network, and watch what it computes in 16 bits."""
+"""The stage *run*: a network computes; what it gives is kept, and measured elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
-from conformance.jobs.vectors import ShardArrays
-from conformance.runtimes import Network, Runner, Watch
-from conformance.submission.values import VectorSet
+from conformance.jobs.context import TaskContext
+from conformance.jobs.effect import ITEMS, effect_of_parameters, reached_by_parameters
+from conformance.jobs.name_map import fitted_tensors
+from conformance.jobs.network_state import stored_parameters
+from conformance.jobs.replacing import Mixture, can_be_shuffled, change_named
+from conformance.jobs.second import second_opinion
+from conformance.jobs.shards import conditions, run_shard, watch_shard, watched
+from conformance.jobs.stored_arrays import store_outputs, stored_arrays
+from conformance.jobs.stored_network import TENSORS
+from conformance.jobs.vectors import ShardArrays, first_items, read_shards
+from conformance.plan.requests import RunRequest
+from conformance.runtimes import Network, Runner
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json
 
 
-def run_shard(runner: Runner, vectors: VectorSet, shard: ShardArrays) -> dict[str, Array]:
-    """Return every output of the network for one shard, in batches if the vectors allow it."""
-    if vectors.batched:
-        return runner.run_batched(shard.inputs, shard.items)
-    return runner.run(shard.inputs)
+def run_network(task: TaskContext[RunRequest]) -> Json:
+    """Run a network on every item and keep its outputs; return under which conditions.
 
-
-def conditions(network: Network, runner: Runner, vectors: VectorSet) -> dict[str, Json]:
-    """Return what outputs may depend on besides network and inputs: batch size and settings.
-
-    A vector set that is not batched has no batch size: each shard is one run.
+    Shuffled parameters of which no permutation changes anything are not run: ``items`` is None.
     """
-    size = runner.batch_size if vectors.batched else None
-    return {"batch_size": size, "settings": dict(network.settings)}
+    asked, network = task.asked, task.network(task.asked.network)
+    batched = asked.vectors.batched
+    if asked.change.startswith("shuffled") and not can_be_shuffled(network):
+        return {"items": None}
+    runner = _bound(task, network)
+    names = [port.name for port in network.inputs], [port.name for port in network.outputs]
+    items, watch = 0, runner.watch() if asked.change == "none" else None
+    probes = _Probes(task, network) if asked.probed else None
+    for shard in read_shards(task, asked.vectors, *names):
+        outputs = run_shard(runner, shard, batched=batched)
+        watch_shard(watch, shard, outputs, batched=batched)
+        if probes is not None and not items:
+            probes.look_at(runner, shard, outputs)
+        store_outputs(task.out, shard.index, outputs)
+        items += shard.items
+    record = {
+        "items": items,
+        **conditions(network, runner, batched=batched),
+        "casts": dict(runner.casts),
+        "half": watched(watch),
+    }
+    # To look for an effect others are bound: two of a large network would be too much.
+    del runner, watch
+    return record | (probes.result() if probes is not None else {})
 
 
-def watch_shard(
-    watch: Watch | None, vectors: VectorSet, shard: ShardArrays, outputs: Mapping[str, Array]
-) -> None:
-    """Let a watch, if there is one, look at the same shard and its ``outputs``."""
-    if watch is not None:
-        watch.add(shard.inputs, shard.items if vectors.batched else None, outputs)
+def _bound(task: TaskContext[RunRequest], network: Network) -> Runner:
+    """Return the network with the parameters that the request asks for."""
+    if task.asked.change != "none":
+        return network.bind_changed(change_named(task.asked.change))
+    decoded = _decoded(task, network)
+    if decoded is None:
+        return network.bind()
+    if task.asked.swapped is not None:
+        own = {**network.parameters, **network.scalars}
+        decoded = Mixture(own, decoded, task.asked.swapped)
+    return network.bind(decoded)
 
 
-def watched(watch: Watch | None) -> Json:
-    """Return what a watch found, as JSON; None without one."""
-    return asdict(watch.result()) if watch is not None else None
+def _decoded(task: TaskContext[RunRequest], network: Network) -> Mapping[str, Array] | None:
+    """Return the parameters of the sample under the names of the model; None for its own."""
+    if "state" in task.results:
+        return stored_parameters(task.results["state"], task.limits)
+    if task.asked.part is None:
+        return None
+    tensors = stored_arrays(task.results["tensors"], TENSORS, task.limits)
+    return fitted_tensors(task, task.asked.part, tensors, network)
+
+
+class _Probes:
+    """What is asked of the original alone, on its first shard."""
+
+    def __init__(self, task: TaskContext[RunRequest], network: Network) -> None:
+        self._task, self._network = task, network
+        self._batched = task.asked.vectors.batched
+        self._declared = set(task.result("vectors")["outputs"])
+        self._first: ShardArrays | None = None
+        self._found: dict[str, Json] = {"second_opinion": None, "reached": []}
+
+    def look_at(self, runner: Runner, shard: ShardArrays, outputs: Mapping[str, Array]) -> None:
+        batched = self._batched
+        self._found["second_opinion"] = second_opinion(runner, shard, batched=batched)
+        others = {n: array for n, array in outputs.items() if n not in self._declared}
+        reached = reached_by_parameters(self._network, shard, others, batched=batched)
+        self._found["reached"] = sorted(reached)
+        self._first = first_items(shard, ITEMS, batched=batched)
+
+    def result(self) -> dict[str, Json]:
+        few = self._first
+        effect = None
+        if few is not None:
+            effect = effect_of_parameters(self._network, few, batched=self._batched)
+        return {**self._found, "effect": effect}

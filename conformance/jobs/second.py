@@ -6,21 +6,20 @@ import numpy as np
 
 from conformance.jobs.vectors import ShardArrays
 from conformance.runtimes import Referenced, Runner
-from conformance.submission.values import VectorSet
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json, json_number
 
 _DIGITS = 3
 
 
-def second_opinion(runner: Runner, vectors: VectorSet, shard: ShardArrays) -> Json:
+def second_opinion(runner: Runner, shard: ShardArrays, *, batched: bool) -> Json:
     """Return the greatest difference of each output on the first items of a shard.
 
     None without a second implementation; ``not_asked`` says why it was not asked.
     """
     if not isinstance(runner, Referenced):
         return None
-    found = runner.by_reference(shard.inputs, shard.items if vectors.batched else None)
+    found = runner.by_reference(shard.inputs, shard.items if batched else None)
     if isinstance(found, str):
         return {"not_asked": found}
     return {

@@ -3,53 +3,49 @@
 from __future__ import annotations
 
 from conformance.jobs.compare import equal_numbers
-from conformance.jobs.context import Work
+from conformance.jobs.context import METADATA, TaskContext
 from conformance.jobs.joining import altered
 from conformance.jobs.merging import merged
 from conformance.jobs.network_state import (
     State,
     keep_state,
-    kept_state,
     original_state,
+    stored_state,
 )
 from conformance.jobs.stepping import Stepped, take_step
-from conformance.plan.dependencies import contexts_step, key_of, last_step, parent_step
+from conformance.jobs.stored_network import StoredNetwork, stored_network
+from conformance.plan.requests import MergeRequest, StateRequest
 from conformance.tensorfiles import Array, tensor_digest
 from conformance.verdicts import Json
 
 
-def compute_state(work: Work) -> Json:
+def apply_part(task: TaskContext[StateRequest]) -> Json:
     """Return what one step does: its identity, how it fits, the facts of every parameter after it.
 
     ``usable`` says whether anything can be built upon it. ``altered`` names the tensors of the
     base, and the arrays of its memory, that are not what they were before.
     """
-    if work.sample.merge_of:
-        return _merge(work)
-    sample, place = work.sample, work.case.part or 0
-    step = (sample.id, place)
-    parent, contexts = parent_step(step, work.submission), contexts_step(step, work.submission)
-    before = _before(work, place)
-    carried = kept_state(work.states[key_of(contexts)], work.limits).memory if contexts else None
+    original = stored_network(task.results["parameters"], task.limits)
+    before = _before(task, original)
+    carried = stored_state(task, "contexts").memory if "contexts" in task.results else None
     digests = _memory_digests(before)
-    stepped = take_step(work, sample, place, before, carried)
+    stepped = take_step(task, task.asked.part, original, before, carried)
     changed = [] if before is None else altered(before.parameters, _digests(before))
     changed += [name for name, digest in _memory_digests(before).items() if digest != digests[name]]
     return {
-        **_result(work, stepped),
-        "parent": key_of(parent) if parent else None,
+        **_result(task, stepped),
+        "parent": task.id("parent") if "parent" in task.results else None,
         "differing": _differing(before, stepped.state),
         "base_tensors": len(before.parameters) if before is not None else 0,
         "altered": changed,
     }
 
 
-def _before(work: Work, place: int) -> State | None:
+def _before(task: TaskContext[StateRequest], original: StoredNetwork) -> State | None:
     """Return the state that the part is joined to; None for a whole network."""
-    parent = parent_step((work.sample.id, place), work.submission)
-    if parent is not None:
-        return kept_state(work.states[key_of(parent)], work.limits)
-    return original_state(work.original()) if work.sample.update_of is not None else None
+    if "parent" in task.results:
+        return stored_state(task, "parent")
+    return None if task.asked.whole else original_state(original)
 
 
 def _differing(before: State | None, after: State | None) -> int | None:
@@ -84,10 +80,10 @@ def _memory_digests(state: State | None) -> dict[str, str]:
     return {name: tensor_digest(array) for name, array in arrays.items()}
 
 
-def _result(work: Work, stepped: Stepped) -> dict[str, Json]:
+def _result(task: TaskContext[StateRequest], stepped: Stepped) -> dict[str, Json]:
     state, identity = stepped.state, stepped.identity
     if state is not None:
-        keep_state(work.out, state, work.sample.files[0].rel_filepath)
+        keep_state(task.out, state, task.display(task.asked.part.files[0]))
     return {
         **stepped.facts,
         "identity": {
@@ -102,15 +98,14 @@ def _result(work: Work, stepped: Stepped) -> dict[str, Json]:
     }
 
 
-def _merge(work: Work) -> Json:
-    branches = [work.submission.sample(branch.sample) for branch in work.sample.merge_of]
-    states = (
-        kept_state(work.states[key_of(last_step(sample))], work.limits) for sample in branches
-    )
-    weights = [branch.weight for branch in work.sample.merge_of]
-    state, coverage = merged(work.original(), states, weights)
+def merge_branches(task: TaskContext[MergeRequest]) -> Json:
+    """Return the same of the mean of several states by weight."""
+    weights = task.asked.weights
+    original = stored_network(task.results["parameters"], task.limits)
+    states = (stored_state(task, f"branch.{place}") for place in range(len(weights)))
+    state, coverage = merged(original, states, weights)
     if state is not None:
-        keep_state(work.out, state, "submission.json")
+        keep_state(task.out, state, METADATA)
     return {
         "size": 0,
         "units": 0,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from conformance.codecs import Base, Identity, Memory, Step
-from conformance.jobs.context import Work
+from conformance.codecs import Base, ChainCodec, DecodedModel, Identity, Memory, Step
+from conformance.jobs.context import TaskContext
 from conformance.jobs.coverage import coverage_of
-from conformance.jobs.fitted import FittedTensors, mapped_tensors
 from conformance.jobs.inspecting import inspected
 from conformance.jobs.joining import joined, misfits
+from conformance.jobs.name_map import FittedTensors, fitted_tensors
 from conformance.jobs.network_state import State, state_of
-from conformance.jobs.survey import Survey
-from conformance.submission.values import Part, Sample
+from conformance.jobs.stored_network import StoredNetwork, require_replaceable
+from conformance.jobs.tensor_stats import Survey
+from conformance.plan.requests import PartSpec
 from conformance.tensorfiles import Array
-from conformance.verdicts import Json
+from conformance.verdicts import Json, Location, UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +35,19 @@ class Stepped:
 
 
 def take_step(
-    work: Work, sample: Sample, place: int, before: State | None, contexts: Memory | None = None
+    task: TaskContext[Any],
+    part: PartSpec,
+    original: StoredNetwork,
+    before: State | None,
+    contexts: Memory | None = None,
 ) -> Stepped:
-    """Decode part ``place`` of ``sample`` upon ``before``; None is nothing: it is a whole network.
+    """Decode a part upon ``before``; None is nothing: it is a whole network.
 
     ``contexts`` is the memory that is carried on, if not that of ``before``. What is wrong with
     the bitstream itself is raised.
     """
-    part = sample.parts[place]
-    file = part.files[0].rel_filepath
-    step = work.step(sample, part, _base(part, before, contexts))
+    file = task.display(part.files[0])
+    step = _decoded(task, part, _base(part, before, contexts))
     with step.tensors as tensors:
         facts: dict[str, Json] = {
             "size": step.size,
@@ -53,19 +58,45 @@ def take_step(
         }
         if step.identity.wrong:
             return Stepped(None, step.identity, [], facts)
-        mapped = _mapped(work, sample, place, tensors, whole=before is None)
+        mapped = _mapped(task, part, tensors, original, whole=before is None)
         if before is None:
-            state, coverage = _whole(work, mapped, step, file)
+            state, coverage = _whole(task, original, mapped, step, file)
         else:
             fitted = {name: mapped[name] for name in mapped}
             facts["changed"] = sorted(fitted)
-            owner = "layer" if sample.layers else "update"
-            coverage = list(misfits(before.parameters, fitted, file, mode=part.mode, owner=owner))
-            state = None if coverage else _joined(work, before, fitted, part, step)
+            found = misfits(before.parameters, fitted, file, mode=part.mode, owner=part.owner)
+            coverage = list(found)
+            state = None if coverage else _joined(original, before, fitted, part, step, file)
     return Stepped(state, step.identity, coverage, facts)
 
 
-def _base(part: Part, before: State | None, contexts: Memory | None) -> Base | None:
+def _decoded(task: TaskContext[Any], part: PartSpec, base: Base | None) -> Step:
+    """Return a part, decoded upon ``base``.
+
+    A codec that knows nothing of chains decodes it by itself; UnsupportedError for samples that
+    are networks of their own.
+    """
+    decoder, source = task.codec(part.codec, part.role), task.source(part)
+    if isinstance(decoder, ChainCodec):
+        return decoder.decode_step(source, base)
+    decoded = decoder.decode(source)
+    if isinstance(decoded, DecodedModel):
+        raise not_tensors(part.codec, task.display(part.files[0]))
+    return Step(decoded, Memory(), Identity(1, {}), sum(file.size for file in part.files))
+
+
+def not_tensors(codec: str, file: str) -> UnsupportedError:
+    """Return the error that a sample is no set of parameters."""
+    return UnsupportedError(
+        "parameters of this sample cannot be taken one by one",
+        where=Location(file),
+        expected="a sample that decodes to the parameters of the original",
+        found=f"codec {codec!r}, whose samples are networks of their own",
+        fix="name a sample of tensors",
+    )
+
+
+def _base(part: PartSpec, before: State | None, contexts: Memory | None) -> Base | None:
     if before is None:
         return None
     memory = before.memory
@@ -79,26 +110,28 @@ def _base(part: Part, before: State | None, contexts: Memory | None) -> Base | N
 
 
 def _mapped(
-    work: Work, sample: Sample, place: int, tensors: Mapping[str, Array], *, whole: bool
+    task: TaskContext[Any],
+    part: PartSpec,
+    tensors: Mapping[str, Array],
+    original: StoredNetwork,
+    *,
+    whole: bool,
 ) -> FittedTensors:
     """Return the tensors under the model's names; what an update does not hold needs no entry."""
-    part = sample.parts[place]
     entries = part.name_map
     if not whole:
         entries = tuple(e for e in entries if any(name in tensors for name in e.sample))
-    own = sample.layers and part.name_map != sample.name_map
-    pointer = work.pointer_to(sample) + (f"/layers/{place}/name_map" if own else "/name_map")
-    return mapped_tensors(work, sample, tensors, entries, pointer)
+    return fitted_tensors(task, part, tensors, original, entries)
 
 
 def _whole(
-    work: Work, mapped: FittedTensors, step: Step, file: str
+    task: TaskContext[Any], original: StoredNetwork, mapped: FittedTensors, step: Step, file: str
 ) -> tuple[State | None, list[Json]]:
     """Return a whole network as a state, in the types of the original's parameters.
 
     Scalars that it does not bring are the original's; topology that it brings is bound as well.
     """
-    original = work.replaceable()
+    require_replaceable(task.result("parameters"), task.id("model"))
     survey = Survey(mapped, original, {})
     survey.look_at(step.tensors, with_errors=False)
     coverage = list(coverage_of(survey, original, file))
@@ -114,10 +147,15 @@ def _whole(
 
 
 def _joined(
-    work: Work, before: State, fitted: Mapping[str, Array], part: Part, step: Step
+    original: StoredNetwork,
+    before: State,
+    fitted: Mapping[str, Array],
+    part: PartSpec,
+    step: Step,
+    file: str,
 ) -> State:
-    after = joined(before.parameters, fitted, part.mode, part.files[0].rel_filepath)
-    changed = state_of({name: after[name] for name in fitted}, step.memory, work.original())
+    after = joined(before.parameters, fitted, part.mode, file)
+    changed = state_of({name: after[name] for name in fitted}, step.memory, original)
     return State(after, {**before.facts, **changed.facts}, _remembered(before, step))
 
 

@@ -1,16 +1,24 @@
-"""Arrays that a case keeps for the cases that are compared with it."""
+"""Arrays that a job leaves for others, in safetensors files of limited size.
+
+Names are in a list of their own: bitstreams may name tensors as no file of tensors would. What
+safetensors have no type for is stored as bytes, strings as in :func:`~..tensorfiles.pack_strings`.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import final
 
-from conformance.evidence.store import EVIDENCE
-from conformance.metrics import Measurement
+import numpy as np
+
 from conformance.sandbox.limits import Limits
 from conformance.tensorfiles import (
+    SAFETENSORS_CODES,
     Array,
+    dtype_named,
     open_tensors,
     pack_strings,
     unpack_strings,
@@ -18,67 +26,99 @@ from conformance.tensorfiles import (
 )
 from conformance.verdicts import Json
 
-STATISTICS = "statistics.safetensors"
-ITEMS = "items.safetensors"
-FIRST = "first"
-NUMBERS = "numbers"
+OUTPUTS = "outputs"
+
+_FILE_BYTES = 64 << 20
+"""Bytes of arrays that are gathered before they are written."""
 
 
-def keep_statistics(folder: Path, measured: Mapping[str, Measurement]) -> None:
-    """Write the per-item statistics of every metric that has some: float64 (items, k)."""
-    tables = {name: m.statistics for name, m in measured.items() if m.statistics is not None}
-    write_tensors(folder / STATISTICS, tables)
+@final
+class ArrayWriter:
+    """Writes arrays one by one to files in ``folder`` whose names begin with ``stem``."""
+
+    def __init__(self, folder: Path, stem: str) -> None:
+        self._folder, self._stem = folder, stem
+        self._listed: list[list[Json]] = []
+        self._files = 0
+        self._waiting: dict[str, Array] = {}
+
+    def add(self, name: str, array: Array) -> None:
+        """Take in one more array."""
+        number, kind, shape = len(self._listed), array.dtype.name, list(array.shape)
+        if array.dtype.kind in "USO":
+            parts, kind = pack_strings(array), "string"
+        elif kind in SAFETENSORS_CODES:
+            parts = {"": array}
+        else:
+            parts = {"": np.ascontiguousarray(array).reshape(-1).view(np.uint8)}
+        self._listed.append([name, kind, shape, self._files])
+        self._waiting |= {f"{number}:{part}": each for part, each in parts.items()}
+        if sum(each.nbytes for each in self._waiting.values()) > _FILE_BYTES:
+            self._write()
+
+    def close(self) -> None:
+        """Write what is left, and the list."""
+        if self._waiting:
+            self._write()
+        (self._folder / f"{self._stem}.json").write_text(json.dumps(self._listed), "utf-8")
+
+    def _write(self) -> None:
+        write_tensors(_file(self._folder, self._stem, self._files), self._waiting)
+        self._files += 1
+        self._waiting = {}
 
 
-def kept_statistics(folder: Path, limits: Limits) -> dict[str, Array]:
-    """Return what :func:`keep_statistics` wrote."""
-    path = folder / STATISTICS
-    with open_tensors(path, display=STATISTICS, limit_bytes=limits.memory_bytes) as tables:
-        return {name: tables[name] for name in tables}
+@contextmanager
+def array_writer(folder: Path, stem: str) -> Iterator[ArrayWriter]:
+    """Give a writer, whose files are complete at the end."""
+    writer = ArrayWriter(folder, stem)
+    yield writer
+    writer.close()
 
 
-def keep_first(folder: Path, first: Array) -> None:
-    """Write which items of the vectors are identical, as :meth:`Repeats.first` returns it."""
-    write_tensors(folder / ITEMS, {FIRST: first})
+def store_arrays(folder: Path, stem: str, arrays: Mapping[str, Array]) -> None:
+    """Write arrays that are all there."""
+    with array_writer(folder, stem) as writer:
+        for name, array in arrays.items():
+            writer.add(name, array)
 
 
-def kept_first(folder: Path, limits: Limits) -> Array:
-    """Return what :func:`keep_first` wrote."""
-    path = folder / ITEMS
-    with open_tensors(path, display=ITEMS, limit_bytes=limits.memory_bytes) as held:
-        return held[FIRST]
+def stored_arrays(folder: Path, stem: str, limits: Limits) -> dict[str, Array]:
+    """Return what was written with this stem: views of the files, which stay mapped."""
+    listed = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
+    held: dict[int, dict[str, Array]] = {}
+    found: dict[str, Array] = {}
+    for number, (name, kind, shape, file) in enumerate(listed):
+        if file not in held:
+            held[file] = _read(_file(folder, stem, file), limits)
+        found[name] = _array(held[file], number, kind, shape)
+    return found
 
 
-def keep_outputs(folder: Path, shard: int, outputs: Mapping[str, Array]) -> None:
-    """Write the outputs of one shard, each as ``part:name``: strings have two parts."""
-    arrays: dict[str, Array] = {}
-    for name, output in outputs.items():
-        parts = pack_strings(output) if output.dtype.kind in "USO" else {NUMBERS: output}
-        arrays |= {f"{part}:{name}": array for part, array in parts.items()}
-    write_tensors(folder / _shard_file(shard), arrays)
+def store_outputs(folder: Path, shard: int, outputs: Mapping[str, Array]) -> None:
+    """Write what a network gives on one shard."""
+    store_arrays(folder, f"{OUTPUTS}-{shard}", outputs)
 
 
-def kept_outputs(folder: Path, shard: int, limits: Limits) -> dict[str, Array]:
-    """Return what :func:`keep_outputs` wrote, or nothing if nothing was kept."""
-    path = folder / _shard_file(shard)
-    if not path.exists():
-        return {}
-    outputs: dict[str, dict[str, Array]] = {}
+def stored_outputs(folder: Path, shard: int, limits: Limits) -> dict[str, Array]:
+    """Return what :func:`store_outputs` wrote."""
+    return stored_arrays(folder, f"{OUTPUTS}-{shard}", limits)
+
+
+def _array(held: Mapping[str, Array], number: int, kind: str, shape: list[int]) -> Array:
+    if kind == "string":
+        parts = (each for each in held if each.partition(":")[0] == str(number))
+        return unpack_strings({each.partition(":")[2]: held[each] for each in parts})
+    array = held[f"{number}:"]
+    if kind in SAFETENSORS_CODES:
+        return array
+    return array.view(dtype_named(kind)).reshape(shape)
+
+
+def _read(path: Path, limits: Limits) -> dict[str, Array]:
     with open_tensors(path, display=path.name, limit_bytes=limits.memory_bytes) as held:
-        for stored in held:
-            part, _, name = stored.partition(":")
-            outputs.setdefault(name, {})[part] = held[stored]
-    return {
-        name: parts[NUMBERS] if NUMBERS in parts else unpack_strings(parts)
-        for name, parts in outputs.items()
-    }
+        return {name: held[name] for name in held}
 
 
-def kept_metrics(folder: Path) -> dict[str, Json]:
-    """Return the metric rows of the case that ``folder`` is the evidence of."""
-    metrics: dict[str, Json] = json.loads((folder / EVIDENCE).read_text())["result"]["metrics"]
-    return metrics
-
-
-def _shard_file(shard: int) -> str:
-    return f"outputs-{shard:05d}.safetensors"
+def _file(folder: Path, stem: str, number: int) -> Path:
+    return folder / f"{stem}.{number}.safetensors"

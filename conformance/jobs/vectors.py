@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from typing import Any
 
-from conformance.sandbox.limits import Limits
-from conformance.submission.values import File, Shard, VectorSet
-from conformance.tensorfiles import Array, open_tensors
-from conformance.verdicts import ConformanceError, Location
+import numpy as np
+
+from conformance.jobs.context import METADATA, TaskContext
+from conformance.jobs.declared import check_untold
+from conformance.jobs.repeats import Repeats
+from conformance.plan.requests import FileRef, ShardSpec, VectorsRequest, VectorsSpec
+from conformance.runtimes import PortInfo
+from conformance.tensorfiles import Array, open_tensors, write_tensors
+from conformance.verdicts import ConformanceError, Json, Location
+
+ITEMS = "items.safetensors"
+FIRST = "first"
+
+Task = TaskContext[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,27 +35,67 @@ class ShardArrays:
     sources: Mapping[str, str]
 
 
+def read_vectors(task: TaskContext[VectorsRequest]) -> Json:
+    """Read every array of a vector set; return how many items differ, and what is declared.
+
+    Which items are identical is kept. Raises ConformanceError where arrays are not as declared.
+    """
+    opened, vectors = task.result("model"), task.asked.vectors
+    ports = ports_of(opened, "inputs")
+    names = [port.name for port in ports], [port.name for port in ports_of(opened, "outputs")]
+    repeats = Repeats(batched=vectors.batched)
+    declared: list[str] | None = None
+    for shard in read_shards(task, vectors, *names):
+        check_untold(ports, task.asked.inputs, shard.inputs, "inputs")
+        declared = sorted(shard.outputs) if declared is None else declared
+        _require_outputs(declared, shard)
+        repeats.add(shard.inputs, shard.items)
+    first = repeats.first()
+    write_tensors(task.out / ITEMS, {FIRST: first})
+    return {"distinct_items": len(set(first.tolist())), "outputs": declared or []}
+
+
+def first_of_identical(task: Task) -> Array:
+    """Return for each item the index of the first one identical with it, as it was kept."""
+    path = task.results["vectors"] / ITEMS
+    with open_tensors(path, display=ITEMS, limit_bytes=task.limits.memory_bytes) as held:
+        return held[FIRST]
+
+
+def ports_of(opened: Mapping[str, Json], side: str) -> tuple[PortInfo, ...]:
+    """Return the inputs or outputs of a network that was opened."""
+    return tuple(
+        PortInfo(port["name"], port["dtype"], tuple(port["shape"])) for port in opened[side]
+    )
+
+
+def first_items(shard: ShardArrays, most: int, *, batched: bool) -> ShardArrays:
+    """Return copies of at most so many items of a shard's inputs; unbatched it is one item."""
+    items = min(shard.items, most) if batched else shard.items
+    inputs = {
+        name: np.array(array[:items] if batched else array) for name, array in shard.inputs.items()
+    }
+    return replace(shard, items=items, inputs=inputs, targets={}, outputs={}, sources={})
+
+
 def read_shards(
-    vectors: VectorSet,
-    root: Path,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    limits: Limits,
+    task: Task, vectors: VectorsSpec, inputs: Sequence[str], outputs: Sequence[str]
 ) -> Iterator[ShardArrays]:
     """Yield every shard in turn; only one is held in memory.
 
     ``inputs`` and ``outputs`` are the names the network has, in its order: they name unnamed
-    arrays, and every one of the inputs must be there. Raises
+    arrays, and every one of the inputs must be there, if a shard has any. Raises
     :class:`~conformance.verdicts.ConformanceError` where a file, a name or the number of items is
     not as declared.
     """
     for index, shard in enumerate(vectors.shards):
         with ExitStack() as stack:
-            given = _arrays(shard.inputs, root, inputs, limits, stack)
-            _require_names(vectors, index, shard.inputs, given, inputs)
-            targets = _arrays(shard.targets, root, (), limits, stack)
-            expected = _arrays(shard.outputs, root, outputs, limits, stack)
-            _refuse_unknown(vectors, index, shard.outputs, expected, outputs)
+            given = _arrays(task, shard.inputs, inputs, stack)
+            if shard.inputs:
+                _require_names(task, index, shard.inputs, given, inputs)
+            targets = _arrays(task, shard.targets, (), stack)
+            expected = _arrays(task, shard.outputs, outputs, stack)
+            _refuse_unknown(task, index, shard.outputs, expected, outputs)
             if vectors.batched:
                 _require_items(shard, [given, targets, expected])
             yield ShardArrays(
@@ -61,14 +111,12 @@ def read_shards(
 _Named = dict[str, tuple[Array, str]]
 
 
-def _arrays(
-    files: Sequence[File], root: Path, names: Sequence[str], limits: Limits, stack: ExitStack
-) -> _Named:
+def _arrays(task: Task, files: Sequence[FileRef], names: Sequence[str], stack: ExitStack) -> _Named:
     """Return every array of some files, with the file it is in."""
     arrays: _Named = {}
     for position, file in enumerate(files):
-        path, display = root / file.rel_filepath, file.rel_filepath
-        opened = open_tensors(path, display=display, limit_bytes=limits.tensor_bytes)
+        path, display = task.path(file), task.display(file)
+        opened = open_tensors(path, display=display, limit_bytes=task.limits.tensor_bytes)
         held = stack.enter_context(opened)
         for stored in held:
             name = stored or (names[position] if position < len(names) else f"#{position}")
@@ -85,12 +133,12 @@ def _arrays(
 
 
 def _require_names(
-    vectors: VectorSet, index: int, files: Sequence[File], given: _Named, names: Sequence[str]
+    task: Task, index: int, files: Sequence[FileRef], given: _Named, names: Sequence[str]
 ) -> None:
     if set(given) != set(names):
         raise ConformanceError(
-            f"shard {index} of vectors {vectors.id!r} does not hold the network's inputs",
-            where=Location(files[0].rel_filepath),
+            f"shard {index} of vectors '{task.id('vectors')}' does not hold the network's inputs",
+            where=Location(task.display(files[0])),
             expected=", ".join(sorted(names)),
             found=", ".join(sorted(given)) or "no arrays",
             fix="name the arrays like the inputs of the network, one for each",
@@ -98,20 +146,21 @@ def _require_names(
 
 
 def _refuse_unknown(
-    vectors: VectorSet, index: int, files: Sequence[File], given: _Named, names: Sequence[str]
+    task: Task, index: int, files: Sequence[FileRef], given: _Named, names: Sequence[str]
 ) -> None:
     unknown = sorted(set(given) - set(names))
     if unknown:
         raise ConformanceError(
-            f"shard {index} of vectors {vectors.id!r} declares outputs that the network lacks",
-            where=Location(files[0].rel_filepath, element=unknown[0]),
+            f"shard {index} of vectors '{task.id('vectors')}' declares outputs that the network "
+            "lacks",
+            where=Location(task.display(files[0]), element=unknown[0]),
             expected=f"some of {', '.join(sorted(names))}",
             found=", ".join(unknown),
             fix="name the arrays like the outputs of the network",
         )
 
 
-def _require_items(shard: Shard, groups: Sequence[_Named]) -> None:
+def _require_items(shard: ShardSpec, groups: Sequence[_Named]) -> None:
     for group in groups:
         for name, (array, file) in group.items():
             items = array.shape[0] if array.ndim else None
@@ -124,3 +173,17 @@ def _require_items(shard: Shard, groups: Sequence[_Named]) -> None:
                     fix="correct the shard's items, submit the whole array, or declare "
                     '"batched": false if axis 0 does not count items',
                 )
+
+
+def _require_outputs(declared: Sequence[str], shard: ShardArrays) -> None:
+    """Raise ConformanceError if a shard lacks an output that another one declares."""
+    missing = sorted(set(declared) ^ shard.outputs.keys())
+    if missing:
+        raise ConformanceError(
+            f"output {missing[0]!r} is declared in some shards only",
+            where=Location(METADATA, element=f"outputs of shard {shard.index}"),
+            expected="the same outputs in every shard; in the first: "
+            + (", ".join(sorted(declared)) or "none"),
+            found=", ".join(sorted(shard.outputs)) or "none",
+            fix="submit the outputs of the original on the items of every shard",
+        )

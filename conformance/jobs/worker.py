@@ -1,6 +1,6 @@
 """The worker process: everything that parses a submitted binary happens here.
 
-Run as ``python -I -m conformance.jobs.worker`` for the cases of submissions, and with the
+Run as ``python -I -m conformance.jobs.worker`` for the jobs of submissions, and with the
 argument ``questions`` for what commands ask about single files. The first line on standard input
 holds the limits; each further line is a request, answered by one line. The process ends with its
 input.
@@ -16,12 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from conformance.jobs.memory import peak, reset_peak, trim
-from conformance.sandbox.limits import (
-    Limits,
-    apply_to_this_process,
-    networks_of,
-    renew_cpu_limit,
-)
+from conformance.sandbox.limits import Limits, apply_to_this_process, renew_cpu_limit
 from conformance.verdicts import ConformanceError, EvaluationError, Json
 
 
@@ -31,42 +26,50 @@ def serve(requests: BinaryIO, answers: BinaryIO, *, questions: bool = False) -> 
     apply_to_this_process(limits)
     # Imported only now, so that even the imports run under the limits, and while the parent is
     # still reading metadata.
-    desk = _desk(limits, questions)
+    dispatcher = _dispatcher_of(limits, questions)
     for line in requests:
         request = json.loads(line)
-        renew_cpu_limit(limits.times(networks_of(request)))
+        renew_cpu_limit(limits)
         if "prepare" in request:
-            desk.prepare(**request["prepare"])
+            dispatcher.prepare(**request["prepare"])
             continue
-        answers.write(json.dumps(_answer(desk, request)).encode() + b"\n")
+        answers.write(json.dumps(_answer(dispatcher, request)).encode() + b"\n")
         answers.flush()
 
 
-def _desk(limits: Limits, questions: bool) -> Json:
+def _dispatcher_of(limits: Limits, questions: bool) -> Json:
     if questions:
         from conformance.jobs import inquiries
 
-        return inquiries.Desk(limits)
-    from conformance.jobs.dispatch import Desk
+        return inquiries.Dispatcher(limits)
+    from conformance.jobs.dispatch import Dispatcher
 
-    return Desk(limits)
+    return Dispatcher(limits)
 
 
-def _answer(desk: Json, request: Json) -> Json:
+def _answer(dispatcher: Json, request: Json) -> Json:
     """Return the answer to one request; whatever goes wrong is part of the answer."""
-    trim()  # What an earlier case has freed is no part of this one's peak.
+    trim()  # What an earlier job has freed is no part of this one's peak.
     reset_peak()
     started = time.perf_counter()
     try:
-        measured = desk.evaluate(request)
+        measured = dispatcher.evaluate(request)
     except ConformanceError as error:
         return {"result": None, "error": error.to_json()}
     except MemoryError:
-        return {"result": None, "error": _out_of_memory(desk.limits).to_json()}
+        return {"result": None, "error": _out_of_memory(dispatcher.limits).to_json()}
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
         return {"result": None, "error": _unexpected(error).to_json()}
     cost = {"seconds": time.perf_counter() - started, "peak_bytes": peak()}
-    return {"result": {"measured": measured, "cost": cost}, "error": None}
+    result = {"measured": measured, "cost": cost, "limited": _is_limited(measured)}
+    return {"result": result, "error": None}
+
+
+def _is_limited(measured: Json) -> bool:
+    """Return whether an error that stands in a result is due to a limit."""
+    if isinstance(measured, dict):
+        return measured.get("by_limit") is True or any(map(_is_limited, measured.values()))
+    return isinstance(measured, list) and any(map(_is_limited, measured))
 
 
 def _out_of_memory(limits: Limits) -> EvaluationError:

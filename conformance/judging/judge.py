@@ -18,8 +18,8 @@ from conformance.judging.causes import Problem, by_cause, problem_of
 from conformance.judging.conditions import conditions_of, in_words
 from conformance.judging.framework_defaults import unlike_defaults
 from conformance.metrics.tolerance import EQUAL
-from conformance.plan.case import Kind
-from conformance.plan.subjects import Subject, is_network, kind_in_format
+from conformance.plan.jobs import OWNER, Kind, is_network
+from conformance.plan.subjects import Subject, kind_in_format
 from conformance.submission.values import Metric
 from conformance.verdicts import (
     ConformanceError,
@@ -32,28 +32,11 @@ from conformance.verdicts import (
     error_from_json,
 )
 
-OWNER: Mapping[Kind, str] = {
-    "model": "MODEL-OPEN-001",
-    "original": "MODEL-RUN-001",
-    "control": "METRIC-CONTROL-001",
-    "agreement": "MODEL-AGREEMENT-001",
-    "decode": "SAMPLE-DECODE-001",
-    "reconstruction": "SAMPLE-RUN-001",
-    "mixture": "SAMPLE-RUN-001",
-    "compressed-run": "INFERENCE-COMPRESSED-001",
-    "access": "ACCESS-RANDOM-001",
-    "state": "UPDATE-STEP-001",
-    "layering": "LAYER-BASE-001",
-    "mutation": "UPDATE-MUTATION-001",
-}
-"""The check that reports the failure of a case; all others that need it were then not run."""
-
 OWNER_OF_LAYERS: Mapping[Kind, str] = {
     "state": "LAYER-DECODE-001",
     "reconstruction": "LAYER-RUN-001",
 }
 """The same for subjects that are layers."""
-
 
 METADATA = "submission.json"
 GATES = ("SUBMISSION-READ-001", "SUBMISSION-SCHEMA-001")
@@ -75,7 +58,6 @@ class Judge:
         self.subject = subject
         self._metrics = metrics
         self.findings: list[Finding] = []
-        self.costs: dict[str, Mapping[str, float]] = {}
         self.inference: Mapping[str, Json] | None = None
         self._problems = problems
         self._look_up = look_up
@@ -226,8 +208,6 @@ class Judge:
         :class:`NotRunError`, so that one defect is reported once.
         """
         evidence = self._look_up(self.subject, kind)
-        if not evidence.reused and evidence.cost:
-            self.costs[evidence.case] = evidence.cost
         if evidence.error is not None:
             self._raise_failure(_owner(self.subject, kind), evidence.error)
         return evidence.result or {}

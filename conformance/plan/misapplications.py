@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.plan.case import Step
-from conformance.plan.dependencies import last_step
+from conformance.plan.jobs import Step, last_step
 from conformance.submission.lineage import rounds
 from conformance.submission.values import Sample, Submission
 

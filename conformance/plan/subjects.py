@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from conformance.checks import Over
-from conformance.plan.case import Case, Kind
 from conformance.plan.chain_subjects import chain_subjects
-from conformance.plan.dependencies import last_step
+from conformance.plan.jobs import Kind, is_network
 from conformance.plan.misapplications import Mutation
 from conformance.registry import CODECS
 from conformance.submission.values import (
@@ -64,49 +63,8 @@ class Subject:
         """Return the same subject of a run in which its submission is called ``target``."""
         return replace(self, target=target, others=tuple(o.among(target) for o in self.others))
 
-    def case(self, kind: Kind) -> Case:
-        """Return the case of this kind that holds evidence about the subject."""
-        if self.model is None:
-            raise ValueError(f"{self.id} is not about a network")
-        if kind in ("state", "layering", "mutation"):
-            return self._case_of_parts(kind, self.model)
-        own = Case(
-            kind,
-            self.model.id,
-            sample=self.sample.id if self.sample and kind in _OF_SAMPLES else None,
-            vectors=self.vectors.id if self.vectors and kind in _ON_VECTORS else None,
-            part=self.part if kind in ("reconstruction", "access") else None,
-        )
-        if kind != "agreement":
-            return own
-        (other,) = (each.case("original") for each in self.others)
-        return replace(own, other_model=other.model, other_vectors=other.vectors)
-
-    def _case_of_parts(self, kind: Kind, model: Model) -> Case:
-        """Return the case of a state (or the last one), of layers, of a misapplied update."""
-        if self.sample is None:
-            raise ValueError(f"{self.id} is not about a sample")
-        mutation = self.mutation
-        if kind == "mutation" and mutation is not None:
-            return Case(
-                kind,
-                model.id,
-                sample=self.sample.id,
-                part=mutation.part,
-                mutation=mutation.kind,
-                start=mutation.start,
-                steps=mutation.steps,
-                instead_of=mutation.instead_of,
-            )
-        if kind == "layering":
-            return Case(kind, model.id, sample=self.sample.id)
-        part = last_step(self.sample)[1] if self.part is None else self.part
-        return Case(kind, model.id, sample=self.sample.id, part=part)
-
 
 _NO_LABEL = re.compile(r"[^!-Z^-~]")
-_ON_VECTORS = ("original", "control", "agreement", "reconstruction", "compressed-run")
-_OF_SAMPLES = ("decode", "reconstruction", "compressed-run", "access")
 
 
 def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Subject, ...]]:
@@ -296,11 +254,6 @@ def _samples(name: str, submission: Submission) -> Iterator[tuple[Subject, Sampl
             ),
             sample,
         )
-
-
-def is_network(sample: Sample) -> bool:
-    """Return whether a sample is a network that runs as it is, by what its codec says."""
-    return CODECS.kind(sample.codec) == "network"
 
 
 def _is_like_original(sample: Sample) -> bool:

@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-from conformance.plan.case import machine, source_digest, versions
+from conformance.plan.computing import machine, source_digest, versions
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import ISOLATION
 from conformance.verdicts import Json

@@ -19,7 +19,7 @@ from conformance.judging.loading import load_targets
 from conformance.judging.run import Planned, Target
 from conformance.judging.selection import tests_of
 from conformance.judging.waivers import apply_waivers, read_waivers
-from conformance.plan.case import Kind
+from conformance.plan.jobs import Kind, job_of
 from conformance.plan.subjects import Subject
 from conformance.pytest_run.outcome import Outcome
 from conformance.sandbox.limits import Limits
@@ -164,8 +164,11 @@ class PytestRun:
         return judge
 
     def _look_up(self, subject: Subject, kind: Kind) -> Evidence:
-        executor = self.executor(self.targets[subject.target])
-        return executor.evidence(subject.case(kind))
+        target = self.targets[subject.target]
+        submission = target.loaded.submission
+        if submission is None:
+            raise ValueError(f"{subject.id} is of metadata that are not valid")
+        return self.executor(target).evidence(job_of(kind, subject, submission))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
@@ -180,7 +183,8 @@ class PytestRun:
             findings = judge.conclude(error)
         else:
             findings = judge.conclude()
-        pyfuncitem.user_properties.append((PROPERTY, _message(judge, findings)))
+        costs = self._executor.take_costs() if self._executor is not None else {}
+        pyfuncitem.user_properties.append((PROPERTY, _message(judge, findings, costs)))
         required = judge.check.required
         folder = self.targets[judge.subject.target].loaded.root
         again = command_to_repeat(str(folder), [(judge.check.id, judge.subject.id)])
@@ -217,12 +221,14 @@ class PytestRun:
         self.close()
 
 
-def _message(judge: Judge, findings: Sequence[Finding]) -> dict[str, Any]:
+def _message(
+    judge: Judge, findings: Sequence[Finding], costs: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
     return {
         "target": judge.subject.target,
         "test": Planned(judge.check, judge.subject).test,
         "findings": [finding.to_json() for finding in findings],
-        "costs": dict(judge.costs),
+        "costs": dict(costs),
         "inference": judge.inference,
     }
 

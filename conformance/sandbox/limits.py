@@ -8,7 +8,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from conformance.verdicts import Json
@@ -21,8 +21,7 @@ class Limits:
     """Limits of one worker.
 
     ``wall_seconds`` is for one case, enforced from outside; ``cpu_seconds`` is for one case too,
-    enforced by the kernel. A case that runs several networks has each of them once for each
-    (:meth:`times`). ``memory_bytes`` bounds the address space, ``file_bytes`` any file the
+    enforced by the kernel. ``memory_bytes`` bounds the address space, ``file_bytes`` any file the
     worker writes, ``tensor_bytes`` what a single submitted file may unfold to.
     """
 
@@ -42,14 +41,6 @@ class Limits:
             memory_bytes=memory,
             file_bytes=64 * GIB,
             tensor_bytes=memory // 2,
-        )
-
-    def times(self, networks: int) -> Limits:
-        """Return the limits of a case that runs so many networks, one after the other."""
-        return replace(
-            self,
-            wall_seconds=self.wall_seconds * networks,
-            cpu_seconds=self.cpu_seconds * networks,
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -87,11 +78,6 @@ def apply_to_this_process(limits: Limits) -> None:
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-def networks_of(request: Json) -> int:
-    """Return how many networks a request says that it runs, one after the other."""
-    return int(request.get("networks", 1)) if isinstance(request, dict) else 1
 
 
 def renew_cpu_limit(limits: Limits) -> None:

@@ -19,12 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from conformance.sandbox.kernels import kernel_environment
-from conformance.sandbox.limits import Limits, networks_of
+from conformance.sandbox.limits import Limits
 from conformance.sandbox.tempdirs import make_folder, sweep
 from conformance.verdicts import (
     CaseTimeoutError,
@@ -77,15 +77,16 @@ class Worker:
         with contextlib.suppress(OSError):  # The next request says how a worker ended that has.
             self._send(self.limits.to_json())
 
-    def prepare(self, **names: Iterable[str]) -> None:
+    def prepare(self, **needed: Json) -> None:
         """Let the process import what it will need, while the caller does something else.
 
-        ``names`` are those of formats, codecs and metrics. There is no answer: an import that fails
-        is told by the case that needs it, and a worker that has died by the next request.
+        ``needed`` are the stage, and names of formats, codecs or metrics. There is no answer: an
+        import that fails is reported by the job that needs it, and a worker that has died by the
+        next request.
         """
         self.start()
         with contextlib.suppress(OSError):
-            self._send({"prepare": {key: sorted(each) for key, each in names.items()}})
+            self._send({"prepare": needed})
 
     def ask(self, request: Json) -> Json:
         """Return the worker's result for ``request``.
@@ -107,16 +108,15 @@ class Worker:
 
     def _ask(self, request: Json) -> Json:
         self.start()
-        networks = networks_of(request)
         try:
-            deadline = time.monotonic() + self.limits.times(networks).wall_seconds
+            deadline = time.monotonic() + self.limits.wall_seconds
             self._send(request)
-            answer = json.loads(self._receive(deadline, networks))
+            answer = json.loads(self._receive(deadline))
         except ConformanceError:
             self.stop()
             raise
         except (OSError, ValueError):
-            raise self._death(networks) from None
+            raise self._death() from None
         if answer["error"] is not None:
             raise error_from_json(answer["error"])
         return answer["result"]
@@ -151,7 +151,7 @@ class Worker:
         self._process.stdin.write(json.dumps(message).encode() + b"\n")
         self._process.stdin.flush()
 
-    def _receive(self, deadline: float, networks: int) -> bytes:
+    def _receive(self, deadline: float) -> bytes:
         """Return one line from the worker; ``b""`` never: an early end raises ``ValueError``."""
         if self._process is None or self._process.stdout is None:
             raise OSError("the worker is not running")
@@ -162,14 +162,14 @@ class Worker:
                 left = deadline - time.monotonic()
                 # An answer that came too late is none, even if nobody looked before it came.
                 if left <= 0 or not selector.select(left):
-                    raise _timeout(self.limits.wall_seconds, networks, "wall-clock time")
+                    raise _timeout(self.limits.wall_seconds, "wall-clock time")
                 chunk = os.read(pipe.fileno(), 1 << 20)
                 if not chunk or len(line) > ANSWER_LIMIT:
                     raise ValueError("the worker ended its answer early, or never")
                 line += chunk
         return bytes(line)
 
-    def _death(self, networks: int) -> ConformanceError:
+    def _death(self) -> ConformanceError:
         """Return the error that tells how the worker ended, and clear it away."""
         if self._process is None:
             return EvaluationError("the evaluation worker could not be started")
@@ -179,7 +179,7 @@ class Worker:
         code, said = self._process.returncode, self._last_words()
         self.stop()
         if code == -signal.SIGXCPU:
-            return _timeout(self.limits.cpu_seconds, networks, "CPU time")
+            return _timeout(self.limits.cpu_seconds, "CPU time")
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         return EvaluationError(
             "the worker process died while it evaluated this case",
@@ -250,12 +250,10 @@ def _close(stream: IO[bytes]) -> None:
         stream.close()
 
 
-def _timeout(seconds: float, networks: int, what: str) -> CaseTimeoutError:
-    total = seconds * networks
-    each = f": {seconds:g} s for each of {networks} networks" if networks > 1 else ""
+def _timeout(seconds: float, what: str) -> CaseTimeoutError:
     return CaseTimeoutError(
         f"the case went past its {what}",
-        expected=f"an answer within {total:g} s{each}",
-        found=f"none after {total:g} s",
+        expected=f"an answer within {seconds:g} s",
+        found=f"none after {seconds:g} s",
         fix="split the vectors into smaller sets, or raise --case-timeout",
     )

@@ -33,7 +33,7 @@ _LOST_ERROR = "without setting an exception"
 _FAILED = 1
 
 
-class Desk:
+class Dispatcher:
     """Answers one question after the other."""
 
     def __init__(self, limits: Limits) -> None:

@@ -10,21 +10,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
-from conformance.codecs import DecodedModel
-from conformance.jobs.context import Networks, Work
-from conformance.jobs.decode import sample_network
+from conformance.jobs.context import TaskContext
 from conformance.jobs.memory import peak, release, reset_peak, settled
-from conformance.jobs.running import run_shard
-from conformance.jobs.vectors import ShardArrays, read_shards
-from conformance.runtimes import Network
-from conformance.submission.values import VectorSet
-from conformance.tensorfiles import Array
-from conformance.verdicts import Json, Location, UnsupportedError
+from conformance.jobs.shards import run_shard
+from conformance.jobs.vectors import ShardArrays, first_items, read_shards
+from conformance.plan.requests import NetworkSpec, TimingRequest
+from conformance.runtimes import Network, runtime
+from conformance.verdicts import Json
 
 ROUNDS = 7
 """Rounds that count, unless time is up; one round before them warms up."""
@@ -51,16 +45,16 @@ Round: TypeAlias = dict[str, Taken]
 """What each form took."""
 
 
-def run_compressed(work: Work) -> Json:
+def time_sample(task: TaskContext[TimingRequest]) -> Json:
     """Return seconds and bytes of both forms: median, lowest and highest of several rounds.
 
     ``items`` counts those that were timed. Bytes are 0 where the system does not tell them.
     """
-    forms, shard = _forms(work), _first_items(work)
-    # What earlier cases left open would be resident beside each of the two.
-    work.networks.close()
+    forms, shard = _forms(task), _first_items(task)
+    # What earlier jobs left open would be resident beside each of the two.
+    task.networks.close()
     with settled():
-        items, rounds = _rounds(forms, work.vectors, shard)
+        items, rounds = _rounds(forms, shard, batched=task.asked.vectors.batched)
     return {
         "items": items,
         "rounds": len(rounds),
@@ -68,25 +62,25 @@ def run_compressed(work: Work) -> Json:
     }
 
 
-def _rounds(forms: Forms, vectors: VectorSet, shard: ShardArrays) -> tuple[int, list[Round]]:
+def _rounds(forms: Forms, shard: ShardArrays, *, batched: bool) -> tuple[int, list[Round]]:
     """Return how many items were timed, and what each round took that counts.
 
     The first round, on one item, warms up and shows what a round costs.
     """
     begun = time.perf_counter()
-    timed = _cut(shard, vectors, 1)
-    first = _round(forms, vectors, timed)
+    timed = first_items(shard, 1, batched=batched)
+    first = _round(forms, timed, batched=batched)
     spent = time.perf_counter() - begun
     running = RUNS * sum(taken.seconds for taken in first.values())
     most = _affordable(running, spent - running, BUDGET_SECONDS - spent)
-    whole = _cut(shard, vectors, most)
+    whole = first_items(shard, most, batched=batched)
     rounds: list[Round] = []
     expected = spent + running * (whole.items - timed.items)
     while len(rounds) < ROUNDS and time.perf_counter() - begun + expected <= BUDGET_SECONDS:
         started = time.perf_counter()
         # Neither is always the one that runs after the other.
         order = dict(reversed(forms.items())) if len(rounds) % 2 else forms
-        rounds.append(_round(order, vectors, whole))
+        rounds.append(_round(order, whole, batched=batched))
         expected = time.perf_counter() - started
     return (whole.items, rounds) if rounds else (timed.items, [first])
 
@@ -101,56 +95,35 @@ def _affordable(running: float, rest: float, left: float) -> int:
     return max(1, int(seconds / running))
 
 
-def _forms(work: Work) -> Forms:
-    decoded = work.decoded()
-    if not isinstance(decoded, DecodedModel):
-        decoded.close()
-        raise UnsupportedError(
-            f"a sample of the codec {work.sample.codec!r} does not run by itself",
-            where=Location(work.sample.files[0].rel_filepath),
-            expected="a sample that is a network",
-            found="tensors",
-            fix="use a codec whose samples are networks",
-        )
-    model, root = work.model, work.submission.root
-    return {
-        "original": lambda: Networks(work.limits).open(model.format, root, model.files),
-        "compressed": lambda: sample_network(work, decoded),
-    }
+def _forms(task: TaskContext[TimingRequest]) -> Forms:
+    def opener(spec: NetworkSpec) -> Callable[[], Network]:
+        name, source = task.network_source(spec)
+        return lambda: runtime(name).open(source)
+
+    return {"original": opener(task.asked.original), "compressed": opener(task.asked.sample)}
 
 
-def _first_items(work: Work) -> ShardArrays:
+def _first_items(task: TaskContext[TimingRequest]) -> ShardArrays:
     """Return the first items of the first shard, read: no file is mapped while they are run."""
-    network, vectors = work.original(), work.vectors
+    network, vectors = task.network(task.asked.original), task.asked.vectors
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
-    first = next(read_shards(vectors, work.submission.root, *names, work.limits))
-    return _cut(first, vectors, MOST_ITEMS)
+    first = next(read_shards(task, vectors, *names))
+    return first_items(first, MOST_ITEMS, batched=vectors.batched)
 
 
-def _cut(shard: ShardArrays, vectors: VectorSet, most: int) -> ShardArrays:
-    """Return at most that many items of a shard; one that is not batched is a single item."""
-    items = min(shard.items, most) if vectors.batched else shard.items
-
-    def kept(array: Array) -> Array:
-        return np.array(array[:items] if vectors.batched else array)
-
-    inputs = {name: kept(array) for name, array in shard.inputs.items()}
-    return replace(shard, items=items, inputs=inputs, targets={}, outputs={}, sources={})
+def _round(forms: Forms, shard: ShardArrays, *, batched: bool) -> Round:
+    return {form: _timed(opened, shard, batched=batched) for form, opened in forms.items()}
 
 
-def _round(forms: Forms, vectors: VectorSet, shard: ShardArrays) -> Round:
-    return {form: _timed(opened, vectors, shard) for form, opened in forms.items()}
-
-
-def _timed(opened: Callable[[], Network], vectors: VectorSet, shard: ShardArrays) -> Taken:
+def _timed(opened: Callable[[], Network], shard: ShardArrays, *, batched: bool) -> Taken:
     release()
     reset_peak()
     before = peak()
     with opened() as network:
         runner = network.bind()
-        run_shard(runner, vectors, shard)
+        run_shard(runner, shard, batched=batched)
         started = time.perf_counter()
-        run_shard(runner, vectors, shard)
+        run_shard(runner, shard, batched=batched)
         seconds = time.perf_counter() - started
         highest = peak()
     return Taken(seconds, max(0, highest - before))
