@@ -59,9 +59,8 @@ class Executor:
         self.limits = limits
         self.reuse = reuse
         self.kept_bytes = kept_bytes
-        self.repeated: list[str] = []
-        """Runs that were computed again because their outputs were too large to be kept."""
-        self._passing = PassingStore(passing or store.root / "passing", shared=passing is not None)
+        self._repeated: list[str] = []
+        self._passing = PassingStore(passing or store.root, shared=passing is not None)
         self._workers = Workers(limits, worker)
         self._known: dict[Job, Evidence] = {}
         self._requests: dict[Job, tuple[str, dict[str, Json]]] = {}
@@ -88,6 +87,14 @@ class Executor:
         """Return what was computed since the last call, by the name of the job, and its cost."""
         costs, self._costs = self._costs, {}
         return costs
+
+    def take_repeated(self) -> list[str]:
+        """Return the runs that were done again since the last call, and had been done before.
+
+        Their outputs were too large to be kept.
+        """
+        repeated, self._repeated = self._repeated, []
+        return repeated
 
     def evidence(self, job: Job) -> Evidence:
         """Return the evidence of ``job``: remembered, stored, or computed now.
@@ -145,7 +152,7 @@ class Executor:
         if stored is None or stored.limit_bytes not in (None, self.limits.memory_bytes):
             return None
         if not stored.has_arrays:
-            self.repeated.append(job.name)
+            self._repeated.append(job.name)
             return None
         return self._spelled(job, stored)
 

@@ -25,10 +25,10 @@ ROOM_BYTES = 16 << 30
 
 @final
 class PassingStore:
-    """Evidence by key under ``root``, or in a folder of its own there unless it is ``shared``."""
+    """Evidence by key in ``root`` if it is ``shared``, else in a new folder of the store there."""
 
     def __init__(self, root: Path, *, shared: bool) -> None:
-        self._root = root.absolute()
+        self._root = root
         self._own: Path | None = None
         self._shared = shared
 
@@ -86,12 +86,8 @@ class PassingStore:
 
     def _made(self) -> Path:
         if self._folder is None:
-            self._root.mkdir(parents=True, exist_ok=True)
-            sweep(self._root)
-            self._own = make_folder(self._root)
-        folder = self._own or self._root
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+            self._own = new_folder(self._root)
+        return self._own or self._root
 
     def _make_room(self) -> None:
         """Remove the entries used longest ago that there is no room for."""
@@ -100,6 +96,14 @@ class PassingStore:
             room -= _size_of(folder)
             if room < 0:
                 _remove_unless_held(folder)
+
+
+def new_folder(store: Path) -> Path:
+    """Return a new folder for one run next to the entries of a store, where links are cheap."""
+    parent = store / "passing"
+    parent.mkdir(parents=True, exist_ok=True)
+    sweep(parent)
+    return make_folder(parent)
 
 
 def _last_used(folder: Path) -> float:

@@ -53,6 +53,7 @@ class Target:
     """Tests that this run was not asked for: the user selected others."""
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     costs: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    repeated: list[str] = field(default_factory=list)
     inference: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 
@@ -107,7 +108,8 @@ class Target:
         """Return the timing block of the report.
 
         Figures of compressed inference stand here, in the order of the plan: they are other ones
-        each time, which no finding may be.
+        each time, which no finding may be. ``run_again`` are the runs of networks that had been
+        done before, and whose outputs were too large to be kept.
         """
         now = time.time()
         tests = (planned.test for planned in self.planned)
@@ -116,7 +118,8 @@ class Target:
             "started": _iso(self.started),
             "finished": _iso(now),
             "seconds": round(now - self.started, 3),
-            "cases": {name: dict(cost) for name, cost in sorted(self.costs.items())},
+            "jobs": {name: dict(cost) for name, cost in sorted(self.costs.items())},
+            **({"run_again": sorted(set(self.repeated))} if self.repeated else {}),
             **({"compressed_inference": inference} if inference else {}),
         }
 

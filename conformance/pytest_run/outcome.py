@@ -99,6 +99,7 @@ class Outcome:
             found = [Finding.from_json(finding) for finding in message["findings"]]
             target.record(message["test"], found)
             target.costs.update(message["costs"])
+            target.repeated += message["repeated"]
             if message["inference"] is not None:
                 target.inference[message["test"]] = message["inference"]
             self._failures += report.failed

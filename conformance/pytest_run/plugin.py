@@ -72,6 +72,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MIB",
         help="address space of an evaluation worker (default: three quarters of the memory)",
     )
+    group.addoption(
+        "--keep-outputs",
+        type=int,
+        default=64,
+        metavar="MIB",
+        help="outputs of one run of a network that are kept, so that another metric needs no other "
+        "run (default: 64)",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from conformance.checks import BY_TEST, ORDER
 from conformance.evidence.evidence import Evidence
 from conformance.evidence.executor import Executor
 from conformance.evidence.location import evidence_store
+from conformance.evidence.passing import new_folder
 from conformance.judging.judge import Judge
 from conformance.judging.loading import load_targets
 from conformance.judging.run import Planned, Target
@@ -39,6 +41,7 @@ LONGEST_CASE = 30 * 24 * 3600
 """Seconds: a month."""
 SUITES = Path(__file__).parents[1]
 PROPERTY = "nnr-conformance"
+PASSING = "nnr-conformance-passing"
 SHOWN_AS_SKIPPED = OPEN | {Verdict.WAIVED}
 """What pytest neither counts as passed nor as failed."""
 
@@ -60,6 +63,8 @@ class PytestRun:
         self._executor: Executor | None = None
         self._executor_of = ""
         self._early_worker = early
+        given = getattr(config, "workerinput", {}).get(PASSING)
+        self._passing = Path(given) if given else None
 
     @classmethod
     def of(cls, config: pytest.Config, folders: Sequence[Path]) -> PytestRun:
@@ -93,7 +98,15 @@ class PytestRun:
             store = evidence_store(self.config.getoption("evidence"))
             reuse = not self.config.getoption("no_cache")
             worker, self._early_worker = self._early_worker, None
-            self._executor = Executor(target.loaded, store, self.limits, reuse=reuse, worker=worker)
+            self._executor = Executor(
+                target.loaded,
+                store,
+                self.limits,
+                reuse=reuse,
+                worker=worker,
+                passing=self._passing,
+                kept_bytes=_kept_bytes(self.config),
+            )
             self._executor_of = target.name
         return self._executor
 
@@ -183,8 +196,13 @@ class PytestRun:
             findings = judge.conclude(error)
         else:
             findings = judge.conclude()
-        costs = self._executor.take_costs() if self._executor is not None else {}
-        pyfuncitem.user_properties.append((PROPERTY, _message(judge, findings, costs)))
+        message = _message(judge, findings)
+        if self._executor is not None:
+            message |= {
+                "costs": self._executor.take_costs(),
+                "repeated": self._executor.take_repeated(),
+            }
+        pyfuncitem.user_properties.append((PROPERTY, message))
         required = judge.check.required
         folder = self.targets[judge.subject.target].loaded.root
         again = command_to_repeat(str(folder), [(judge.check.id, judge.subject.id)])
@@ -201,11 +219,18 @@ class PytestRun:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell an xdist worker the digests that were measured, so that files are hashed once."""
+        """Tell an xdist worker the digests that were measured, so that files are hashed once.
+
+        All share a folder for what is kept during this run.
+        """
         node.workerinput[PROPERTY] = {
             str(target.loaded.root): {n: asdict(f) for n, f in target.loaded.files.items()}
             for target in self.targets.values()
         }
+        if self._passing is None:
+            store = evidence_store(self.config.getoption("evidence"))
+            self._passing = new_folder(store.root)
+        node.workerinput[PASSING] = str(self._passing)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -217,18 +242,19 @@ class PytestRun:
         return SubjectScheduling(config, log)
 
     def pytest_unconfigure(self) -> None:
-        """Leave no process behind."""
+        """Leave no process behind, and nothing that was kept for this run alone."""
         self.close()
+        if self._passing is not None and not hasattr(self.config, "workerinput"):
+            shutil.rmtree(self._passing, ignore_errors=True)
 
 
-def _message(
-    judge: Judge, findings: Sequence[Finding], costs: Mapping[str, Mapping[str, float]]
-) -> dict[str, Any]:
+def _message(judge: Judge, findings: Sequence[Finding]) -> dict[str, Any]:
     return {
         "target": judge.subject.target,
         "test": Planned(judge.check, judge.subject).test,
         "findings": [finding.to_json() for finding in findings],
-        "costs": dict(costs),
+        "costs": {},
+        "repeated": [],
         "inference": judge.inference,
     }
 
@@ -306,10 +332,17 @@ def _limits(config: pytest.Config) -> Limits:
     return Limits.for_machine(seconds, mib << 20 if mib else None)
 
 
+def _kept_bytes(config: pytest.Config) -> int:
+    mib: int = config.getoption("keep_outputs")
+    if mib < 0:
+        raise _wrong_option("--keep-outputs", "mebibytes", mib)
+    return mib << 20
+
+
 def _wrong_option(option: str, unit: str, found: float) -> ConformanceError:
     return ConformanceError(
         f"{option} is not usable",
-        expected=f"a number of {unit}, more than 0",
+        expected=f"a number of {unit}, not negative; of time and memory more than 0",
         found=f"{found:g}",
         fix=f"correct the value after {option}",
     )

@@ -1,21 +1,15 @@
-"""Submissions around any network, and a worker's desk in the process of the tests."""
+"""Submissions around any network."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from onnx import ModelProto
 
-from conformance.evidence.store import EVIDENCE
-from conformance.jobs.dispatch import Desk
-from conformance.plan.case import Case, Kind
 from conformance.sandbox.limits import GIB, Limits
 from conformance.tensorfiles import write_tensors
 from tests import tiny_submission
@@ -33,43 +27,6 @@ MAE = {
 
 SHIFT = {**MAE, "id": "shift", "against": "original"}
 """How far the outputs lie from the original's."""
-
-
-class Bench:
-    """Evaluates cases of the submission in ``root``, one after the other, at one desk."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.desk = Desk(LIMITS)
-
-    def evaluate(self, kind: Kind, *, sample: str | None = None) -> dict[str, Any]:
-        """Return what the case measured; some run the original before."""
-        compared = kind in ("reconstruction", "control")
-        on_vectors = kind == "original" or compared
-        case = Case(kind, "linear", sample=sample, vectors="test" if on_vectors else None)
-        return self.at_the_desk(case, self.reference() if compared else None)[0]
-
-    def reference(self) -> Path:
-        """Run the original and return the folder of its evidence."""
-        measured, folder = self.at_the_desk(Case("original", "linear", vectors="test"))
-        (folder / EVIDENCE).write_text(json.dumps({"result": measured}), encoding="utf-8")
-        return folder
-
-    def at_the_desk(self, case: Case, reference: Path | None = None) -> tuple[dict, Path]:
-        out = Path(tempfile.mkdtemp(dir=self.root.parent))
-        metadata = (self.root / "submission.json").read_bytes()
-        measured = self.desk.evaluate(
-            {
-                "root": str(self.root),
-                "metadata_sha256": hashlib.sha256(metadata).hexdigest(),
-                "case": asdict(case),
-                "out": str(out),
-                "reference": str(reference) if reference else None,
-                "own": str(reference) if reference else None,
-                "states": {},
-            }
-        )
-        return json.loads(json.dumps(measured)), out
 
 
 def edit(root: Path, change: Any) -> Path:

@@ -1,4 +1,4 @@
-"""The real executor and the real checks, with the worker's desk in the process of the tests."""
+"""The real executor and the real checks, with the dispatcher in the process of the tests."""
 
 from __future__ import annotations
 
@@ -11,32 +11,39 @@ from typing import Any
 from conformance.evidence.evidence import Evidence
 from conformance.evidence.executor import Executor
 from conformance.evidence.store import EvidenceStore
-from conformance.jobs.dispatch import Desk
+from conformance.jobs.dispatch import Dispatcher
 from conformance.judging.judge import Judge
 from conformance.judging.loading import load_targets
-from conformance.plan.case import Case, Kind
+from conformance.plan.jobs import OWNER, Kind, job_of
 from conformance.plan.subjects import Subject
+from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
-from conformance.submission import load
+from conformance.sandbox.workers import Workers
+from conformance.submission import Submission, load
 from conformance.verdicts import Finding
 from tests.jobs.bench import LIMITS
+from tests.jobs.made import a_job
 from tests.judged import concluded
 
 
-class DeskWorker(Worker):
-    """Answers at once, without a process; ``asked`` are the names of the cases."""
+class DispatchingWorker(Worker):
+    """Answers at once, without a process; ``asked`` are the kinds of the requests."""
 
-    def __init__(self) -> None:
-        super().__init__(LIMITS)
-        self.desk = Desk(LIMITS)
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        super().__init__(limits)
+        self.dispatcher = Dispatcher(limits)
         self.asked: list[str] = []
 
     def ask(self, request: Any) -> Any:
         request = json.loads(json.dumps(request))
-        self.asked.append(Case.from_json(request["case"]).name)
+        self.asked.append(request["request"]["kind"])
         started = time.perf_counter()
-        measured = json.loads(json.dumps(self.desk.evaluate(request)))
-        return {"measured": measured, "cost": {"seconds": time.perf_counter() - started}}
+        measured = json.loads(json.dumps(self.dispatcher.evaluate(request)))
+        cost = {"seconds": time.perf_counter() - started}
+        return {"measured": measured, "cost": cost, "limited": False}
+
+    def prepare(self, **needed: Any) -> None:
+        """Everything is imported."""
 
     def stop(self) -> None:
         """There is nothing to stop."""
@@ -45,22 +52,44 @@ class DeskWorker(Worker):
         return 0
 
 
+class OneWorker(Workers):
+    """A worker for every stage."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(worker.limits)
+        self._one = worker
+
+    def _of(self, stage: str, format: str) -> Worker:
+        return self._one
+
+
 class Evaluation:
     """Evidence of one submission; the store lies beside its folder."""
 
     def __init__(self, root: Path) -> None:
-        self.worker = DeskWorker()
+        self.worker = DispatchingWorker()
         store = EvidenceStore(root.parent / "evidence")
-        self.executor = Executor(load(root), store, LIMITS, worker=self.worker)
+        self.executor = Executor(load(root), store, LIMITS)
+        self.executor._workers = OneWorker(self.worker)
+
+    @property
+    def submission(self) -> Submission:
+        assert self.executor.loaded.submission is not None, self.executor.loaded.problems
+        return self.executor.loaded.submission
 
     @property
     def asked(self) -> list[str]:
         return self.worker.asked
 
-    def evidence(self, kind: Kind, sample: str | None = None, **more: Any) -> Evidence:
-        return self.executor.evidence(Case(kind, "linear", sample=sample, **more))
+    @property
+    def done(self) -> list[str]:
+        """The names of the jobs that were done, in their order, without parts of others."""
+        return [name for name in self.executor._costs if name.partition(" ")[0] in OWNER]
 
-    def result(self, kind: Kind, sample: str | None = None, **more: Any) -> dict[str, Any]:
+    def evidence(self, kind: str, sample: str | None = None, **more: Any) -> Evidence:
+        return self.executor.evidence(a_job(self.submission, kind, sample=sample, **more))
+
+    def result(self, kind: str, sample: str | None = None, **more: Any) -> dict[str, Any]:
         evidence = self.evidence(kind, sample, **more)
         if evidence.error is not None:
             raise evidence.error
@@ -75,7 +104,7 @@ def findings(root: Path, *checks: str) -> Iterator[Finding]:
     evaluation = Evaluation(root)
 
     def look_up(subject: Subject, kind: Kind) -> Evidence:
-        return evaluation.executor.evidence(subject.case(kind))
+        return evaluation.executor.evidence(job_of(kind, subject, evaluation.submission))
 
     metrics = {metric.id: metric for metric in target.loaded.submission.metrics}
     for planned in target.planned:

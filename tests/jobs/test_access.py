@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conformance.plan.case import Case
+from conformance.plan.dependencies import prerequisites
 
 from conformance.jobs.access import COUNTED, evenly
 from conformance.jobs.reading import ReadCounter
-from conformance.plan.case import Case
-from conformance.plan.dependencies import prerequisites
 from conformance.plan.subjects import subjects
 from conformance.submission import load
 from conformance.tensorfiles import tensor_digest, write_tensors

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conformance.plan.case import Case
 
 from conformance.evidence.executor import Executor
 from conformance.evidence.store import EvidenceStore
 from conformance.jobs.agreement import _paired
-from conformance.plan.case import Case
 from conformance.submission import load
 from conformance.submission.values import Counterpart
 from conformance.verdicts import ConformanceError

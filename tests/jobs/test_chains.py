@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from conformance.plan.case import Case, Kind, files_of
+from conformance.plan.dependencies import prerequisites, states
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
@@ -17,8 +19,6 @@ from conformance.nnc import Options, decode
 from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantisation, encode
 from conformance.nnc.encoder import UpdateSettings as Update
 from conformance.nnc.state import DecoderState
-from conformance.plan.case import Case, Kind, files_of
-from conformance.plan.dependencies import prerequisites, states
 from conformance.tensorfiles import open_tensors, tensor_digest
 from conformance.verdicts import MalformedError, NotRunError, UnsupportedError, Verdict
 from tests import tiny_submission

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conformance.plan.case import Case
+from conformance.plan.dependencies import prerequisites
 from onnx import TensorProto, helper, numpy_helper
 
 from conformance.jobs import compressed_run
 from conformance.jobs.context import Networks
 from conformance.jobs.memory import peak, release, reset_peak
 from conformance.jobs.vectors import ShardArrays
-from conformance.plan.case import Case
-from conformance.plan.dependencies import prerequisites
 from conformance.submission import load
 from conformance.verdicts import UnsupportedError
 from tests import tiny_submission

@@ -8,10 +8,10 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+from conformance.plan.case import SHUFFLES
 from onnx import ModelProto, TensorProto, helper
 
 from conformance.jobs.control import shuffled, zeroed
-from conformance.plan.case import SHUFFLES
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
 from tests.jobs.bench import Bench, edit, write_around

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conformance.plan.case import Case
 from onnx import helper
 from onnx.numpy_helper import from_array
 
-from conformance.plan.case import Case
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
 from tests import tiny_submission

@@ -3,7 +3,6 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
-
 from conformance.jobs.facts import lossless_comparison, tensor_facts, tensor_text
 
 

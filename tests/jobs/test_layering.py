@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from conformance.plan.case import Case
 from onnx import helper, numpy_helper
 
 from conformance.codecs import Base, Codec, DecodedTensors, Identity, Memory, Source, Step
@@ -17,7 +18,6 @@ from conformance.jobs import layering
 from conformance.jobs.layering import _overwritten
 from conformance.nnc import decode
 from conformance.nnc.encoder import EncoderSettings, Quantisation, encode
-from conformance.plan.case import Case
 from conformance.verdicts import Location, Verdict
 from tests import tiny_submission
 from tests.jobs.in_process import Evaluation, findings, told

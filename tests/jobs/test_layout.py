@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conformance.jobs.layout import MisfitError, arranged
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.jobs.layout import MisfitError, arranged
 from conformance.submission.mapping import name_mapping
 
 LIMIT = 1 << 20

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from conformance.plan.case import Case
 from onnx import ModelProto, helper
 from onnx.numpy_helper import from_array
 
-from conformance.plan.case import Case
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
 from tests.jobs.bench import Bench, add_sample, write_around

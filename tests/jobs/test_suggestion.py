@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from conformance.jobs.layout import arranged
+from conformance.jobs.suggestion import entry_that_fits, tensor_that_fits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.jobs.layout import arranged
-from conformance.jobs.suggestion import entry_that_fits, tensor_that_fits
 from conformance.submission.mapping import name_mapping
 
 

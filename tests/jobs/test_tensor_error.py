@@ -7,11 +7,10 @@ import math
 import ml_dtypes
 import numpy as np
 import pytest
+from conformance.jobs.tensor_error import likeness, likeness_block, tensor_error
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-
-from conformance.jobs.tensor_error import likeness, likeness_block, tensor_error
 
 
 def test_an_equal_tensor_has_no_error() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-
 from conformance.plan.case import Case
+
 from conformance.verdicts import UnsupportedError
 from tests.jobs.bench import Bench
 from tests.runtimes.tflite.models import Change, changed, tensor

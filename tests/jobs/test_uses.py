@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from conformance.jobs.uses import overused
+
 from conformance.submission.mapping import name_mapping
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission

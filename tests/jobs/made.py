@@ -1,0 +1,54 @@
+"""Jobs by the name of their kind, as tests ask for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance.plan import jobs
+from conformance.plan.jobs import Job
+from conformance.submission import Submission
+
+
+def a_job(
+    submission: Submission,
+    kind: str,
+    model: str = "linear",
+    *,
+    sample: str | None = None,
+    vectors: str = "test",
+    **more: Any,
+) -> Job:
+    """Return the job of a kind; ``more`` are fields of its class."""
+    made = KINDS[kind]
+    if issubclass(made, jobs._OnVectors):
+        of_sample = {"sample": sample} if "sample" in made.__dataclass_fields__ else {}
+        return made(submission, model, vectors, **of_sample, **more)
+    if issubclass(made, jobs._OfModel):
+        return made(submission, model, **more)
+    if kind == "state":
+        more.setdefault("part", len(submission.sample(sample).parts) - 1)
+    return made(submission, sample, **more)
+
+
+KINDS: dict[str, type[Job]] = {
+    "model": jobs.OpenModel,
+    "parameters": jobs.KeepParameters,
+    "network": jobs.OpenSample,
+    "tensors": jobs.DecodeTensors,
+    "decode": jobs.Decode,
+    "state": jobs.DecodeState,
+    "layering": jobs.DecodeLayers,
+    "mutation": jobs.Misapply,
+    "access": jobs.Access,
+    "vectors": jobs.ReadVectors,
+    "run": jobs.Run,
+    "measure": jobs.MeasureOriginal,
+    "original": jobs.Original,
+    "control": jobs.Control,
+    "agreement": jobs.Agreement,
+    "run-sample": jobs.RunSample,
+    "reconstruction": jobs.Reconstruction,
+    "mixture": jobs.Swapped,
+    "compressed-run": jobs.TimeSample,
+}
+"""Every class of jobs by a name; two kinds run a network."""
