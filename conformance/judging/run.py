@@ -118,7 +118,7 @@ class Target:
             "started": _iso(self.started),
             "finished": _iso(now),
             "seconds": round(now - self.started, 3),
-            "jobs": {name: dict(cost) for name, cost in sorted(self.costs.items())},
+            "cases": {name: dict(cost) for name, cost in sorted(self.costs.items())},
             **({"run_again": sorted(set(self.repeated))} if self.repeated else {}),
             **({"compressed_inference": inference} if inference else {}),
         }
