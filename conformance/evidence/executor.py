@@ -15,16 +15,9 @@ from pathlib import Path
 from conformance.evidence.evidence import Evidence
 from conformance.evidence.passing import PassingStore
 from conformance.evidence.store import EvidenceStore
-from conformance.plan.computing import computed_by
 from conformance.plan.jobs import Job, OpenModel
-from conformance.plan.requests import (
-    error_spelled,
-    files_in,
-    key_of,
-    prefix_of,
-    request_json,
-    spelled,
-)
+from conformance.plan.keys import Keys
+from conformance.plan.requests import files_in
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
 from conformance.sandbox.workers import Workers
@@ -63,8 +56,7 @@ class Executor:
         self._passing = PassingStore(passing or store.root, shared=passing is not None)
         self._workers = Workers(limits, worker)
         self._known: dict[Job, Evidence] = {}
-        self._requests: dict[Job, tuple[str, dict[str, Json]]] = {}
-        self._names: dict[str, Mapping[str, str]] = {}
+        self._keys = Keys()
         self._costs: dict[str, Mapping[str, float]] = {}
 
     def warm_up(self) -> None:
@@ -116,7 +108,7 @@ class Executor:
 
     def key(self, job: Job) -> str:
         """Return the key of a job's evidence: the hash of its request."""
-        return self._request(job)[0]
+        return self._keys.key(job)
 
     def _needs(self, job: Job) -> Iterator[Job]:
         """Yield what to do before ``job``, one by one; it ends where that is in vain."""
@@ -180,7 +172,7 @@ class Executor:
     def _evaluate(self, job: Job, key: str, results: Mapping[str, str]) -> Evidence:
         draft = self.store.draft()
         message = {
-            "request": self._request(job)[1],
+            "request": self._keys.request(job),
             "files": {role: str(path) for role, path in self._files(job).items()},
             "results": results,
             "out": str(draft),
@@ -257,37 +249,15 @@ class Executor:
                 )
         return None
 
-    def _request(self, job: Job) -> tuple[str, dict[str, Json]]:
-        """Return key and request of a job, found without recursion as evidence is."""
-        waiting = [job]
-        while waiting:
-            current = waiting[-1]
-            missing = [each for each in current.results().values() if each not in self._requests]
-            if missing:
-                waiting += missing
-                continue
-            waiting.pop()
-            if current not in self._requests:
-                keys = {role: self._requests[each][0] for role, each in current.results().items()}
-                by = computed_by(network=current.stage == "run")
-                request = request_json(current.asks, current.request(keys), by)
-                key = key_of(request)
-                self._requests[current] = key, request
-                self._names[prefix_of(key)] = current.names()
-        return self._requests[job]
-
     def _spelled(self, job: Job, evidence: Evidence) -> Evidence:
         """Return evidence with the names of this submission in it."""
         error = evidence.error
         return dataclasses.replace(
             evidence,
             job=job.name,
-            result=spelled(evidence.result, self._name_of),
-            error=None if error is None else error_spelled(error, self._name_of),
+            result=self._keys.spelled(evidence.result),
+            error=None if error is None else self._keys.error_spelled(error),
         )
-
-    def _name_of(self, prefix: str, name: str) -> str | None:
-        return self._names.get(prefix, {}).get(name)
 
     def _failed(self, job: Job, error: ConformanceError) -> Evidence:
         return Evidence(job.name, "", self.store.root, None, error)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 
 import pytest
-
 from conformance.plan.case import Case
+
 from conformance.plan.subjects import Subject, subjects
 from conformance.submission.building import build_submission
 from tests.tiny_chain import TinyChain, difference

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conformance.plan.case import Case
+from conformance.plan.dependencies import last_step
 
 from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
 from conformance.nnc.parser import parse_stream
 from conformance.nnc.state import DecoderState
 from conformance.nnc.tree import nodes_of
-from conformance.plan.case import Case
-from conformance.plan.dependencies import last_step
 from conformance.plan.misapplications import Mutation, _Tree, mutations
 from tests import tiny_submission
 from tests.hang import no_hang

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.plan.jobs import Kind, job_of
 
 from conformance.checks import CHECKS
-from conformance.plan.case import Case, Kind
 from conformance.plan.subjects import Subject, formats_of, kind_in_format, subjects
 from conformance.submission import load
 from conformance.submission.building import build_submission
