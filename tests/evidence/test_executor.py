@@ -1,4 +1,4 @@
-"""Each case is evaluated once, and only evidence of what was submitted is ever stored."""
+"""Each job is done once, and only evidence of what was submitted is ever stored."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import pytest
 
 from conformance.evidence.evidence import Evidence
 from conformance.evidence.executor import Executor
+from conformance.evidence.passing import new_folder
 from conformance.evidence.store import EvidenceStore
-from conformance.plan.case import Case
+from conformance.plan.jobs import Job
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import PROGRAM, Worker
 from conformance.submission import load
@@ -27,6 +28,7 @@ from conformance.verdicts import (
     CaseTimeoutError,
     ConformanceError,
     EvaluationError,
+    LimitError,
     Location,
     MalformedError,
     NotRunError,
@@ -34,27 +36,43 @@ from conformance.verdicts import (
 )
 from tests import tiny_submission
 from tests.jobs.bench import edit
+from tests.jobs.made import a_job
 
 LIMITS = replace(Limits.for_machine(), wall_seconds=60.0, cpu_seconds=60)
-MODEL = Case("model", "linear")
-ORIGINAL = Case("original", "linear", vectors="test")
-CONTROL = Case("control", "linear", vectors="test")
-DECODE = Case("decode", "linear", sample="half")
-RECONSTRUCTION = Case("reconstruction", "linear", sample="half", vectors="test")
+MODEL = ("model", {})
+ORIGINAL = ("original", {})
+DECODE = ("decode", {"sample": "half"})
+RECONSTRUCTION = ("reconstruction", {"sample": "half"})
+OPENED = ["model linear"]
+READ = ["vectors linear@test", "run linear@test", "measure linear@test", "original linear@test"]
+COMPARED = ["parameters linear", "tensors half", "decode half"]
+RUN = ["run half@test", "reconstruction half@test"]
+
+
+class NamingExecutor(Executor):
+    """Does the jobs that tests name, and remembers which of them a worker was asked for."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self.asked: list[str] = []
+
+    def of(self, named: tuple[str, Any]) -> Evidence:
+        assert self.loaded.submission is not None
+        return self.evidence(a_job(self.loaded.submission, named[0], **named[1]))
+
+    def _ask(self, job: Job, message: Any) -> Any:
+        self.asked.append(job.name)
+        return super()._ask(job, message)
 
 
 class CountingWorker(Worker):
-    """The real worker, which tells the cases it was asked for; all tests share one process."""
+    """The real worker; all stages of all tests share one process."""
 
     def __init__(self) -> None:
         super().__init__(LIMITS)
-        self.asked: list[str] = []
-        self.networks: dict[str, int] = {}
         self.meanwhile: Callable[[], None] = lambda: None
 
     def ask(self, request: Any) -> Any:
-        self.asked.append(Case(**request["case"]).name)
-        self.networks[self.asked[-1]] = request["networks"]
         try:
             return super().ask(request)
         finally:
@@ -75,24 +93,23 @@ def shared_worker() -> Iterator[CountingWorker]:
 
 @pytest.fixture
 def worker(shared_worker: CountingWorker, monkeypatch: pytest.MonkeyPatch) -> CountingWorker:
-    shared_worker.asked = []
     shared_worker.meanwhile = lambda: None
     monkeypatch.setattr("conformance.sandbox.workers.Worker", lambda limits: shared_worker)
     return shared_worker
 
 
 @pytest.fixture
-def execute(worker: CountingWorker, tiny: Path, tmp_path: Path) -> Callable[..., Executor]:
-    def make(*, root: Path = tiny, reuse: bool = True, limits: Limits = LIMITS) -> Executor:
-        return Executor(load(root), EvidenceStore(tmp_path / "store"), limits, reuse=reuse)
+def execute(worker: CountingWorker, tiny: Path, tmp_path: Path) -> Callable[..., NamingExecutor]:
+    def make(*, root: Path = tiny, limits: Limits = LIMITS, **more: Any) -> NamingExecutor:
+        return NamingExecutor(load(root), EvidenceStore(tmp_path / "store"), limits, **more)
 
     return make
 
 
 def stored(tmp_path: Path) -> list[str]:
-    """Return the names of the cases in the store."""
+    """Return the names of the jobs in the store."""
     entries = (tmp_path / "store").glob("??/*/evidence.json")
-    return sorted(json.loads(entry.read_text(encoding="utf-8"))["case"] for entry in entries)
+    return sorted(json.loads(entry.read_text(encoding="utf-8"))["job"] for entry in entries)
 
 
 def error_of(evidence: Evidence) -> ConformanceError:
@@ -102,121 +119,216 @@ def error_of(evidence: Evidence) -> ConformanceError:
 
 
 def test_evidence_holds_what_was_measured_and_its_cost(execute) -> None:
-    evidence = execute().evidence(MODEL)
+    executor = execute()
+    evidence = executor.of(MODEL)
     assert evidence.error is None
     assert evidence.result is not None
     assert evidence.result["counts"]["parameters"] == 21
     assert evidence.cost["seconds"] > 0
     assert evidence.cost["peak_bytes"] > 0
     assert not evidence.reused
+    assert executor.take_costs() == {"model linear": evidence.cost}
+    assert executor.take_costs() == {}
 
 
-def test_case_is_evaluated_once_in_one_run(execute, worker: CountingWorker) -> None:
+def test_job_is_done_once_in_one_run(execute) -> None:
     executor = execute()
-    assert executor.evidence(DECODE) is executor.evidence(DECODE)
-    assert worker.asked == ["model linear", "decode half"]
+    assert executor.of(DECODE) is executor.of(DECODE)
+    assert executor.asked == [*OPENED, *COMPARED]
 
 
-def test_control_has_the_time_of_four_networks(execute, worker: CountingWorker) -> None:
+def test_reconstruction_brings_what_it_needs(execute, tmp_path: Path) -> None:
     executor = execute()
-    executor.evidence(CONTROL)
-    executor.evidence(DECODE)
-    assert worker.networks[CONTROL.name] == 4
-    assert {worker.networks[name] for name in worker.asked if name != CONTROL.name} == {1}
-
-
-def test_reconstruction_brings_what_it_needs(execute, worker: CountingWorker, tmp_path) -> None:
-    executor = execute()
-    metrics = executor.evidence(RECONSTRUCTION).result["metrics"]
-    assert worker.asked == [
-        "model linear",
-        "original linear@test",
-        "decode half",
-        "reconstruction half@test",
-    ]
+    metrics = executor.of(RECONSTRUCTION).result["metrics"]
+    assert executor.asked == [*OPENED, *READ, *COMPARED, *RUN]
     assert metrics["top1"]["value"] == metrics["top1"]["reference"] == 0.9
     assert 0 < metrics["distance"]["value"] < 1e-4
-    executor.evidence(ORIGINAL)
-    assert len(worker.asked) == 4
-    assert stored(tmp_path) == sorted(worker.asked)
+    executor.of(ORIGINAL)
+    assert len(executor.asked) == 10
+    passing = {"parameters linear", "tensors half"}
+    assert stored(tmp_path) == sorted(set(executor.asked) - passing)
 
 
-def test_next_run_finds_the_evidence_in_the_store(execute, worker: CountingWorker) -> None:
-    first = execute().evidence(RECONSTRUCTION)
-    worker.asked.clear()
-    second = execute().evidence(RECONSTRUCTION)
-    assert worker.asked == []
+def test_next_run_finds_the_evidence_in_the_store(execute) -> None:
+    first = execute().of(RECONSTRUCTION)
+    executor = execute()
+    second = executor.of(RECONSTRUCTION)
+    assert executor.asked == []
     assert second.reused
     assert (second.result, second.key, second.folder) == (first.result, first.key, first.folder)
 
 
-def test_same_bytes_in_another_folder_are_the_same_case(
-    execute, worker: CountingWorker, tmp_path: Path
-) -> None:
-    execute().evidence(RECONSTRUCTION)
-    worker.asked.clear()
+def test_decoded_tensors_and_parameters_are_kept_for_one_run_only(execute, tmp_path: Path) -> None:
+    """A later run that needs them again decodes again, and runs nothing that it need not."""
+    first = execute()
+    first.of(RECONSTRUCTION)
+    assert list((tmp_path / "store" / "passing").iterdir())
+    first.close()
+    assert not list((tmp_path / "store" / "passing").iterdir())
+    executor = execute()
+    executor.of(("mixture", {"sample": "half", "swapped": ("fc.bias",)}))
+    assert executor.asked == [
+        "tensors half",
+        "run half@test",
+        'mixture half@test ["fc.bias"]',
+    ]
+
+
+def test_processes_of_a_run_share_what_is_kept_for_it(execute, tmp_path: Path) -> None:
+    passing = new_folder(tmp_path / "store")
+    execute(passing=passing).of(DECODE)
+    executor = execute(passing=passing, reuse=False)
+    executor.of(DECODE)
+    assert executor.asked == ["model linear", "decode half"]
+    executor.close()
+    assert list(passing.iterdir())
+
+
+def test_what_was_used_longest_ago_gives_way(execute, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but what is in use; it is computed again if it is asked for again."""
+    monkeypatch.setattr("conformance.evidence.passing.ROOM_BYTES", 1)
+    executor = execute()
+    assert executor.of(RECONSTRUCTION).error is None
+    assert executor.asked.count("tensors half") == 2
+    assert executor.of(("decode", {"sample": "exact"})).error is None
+
+
+def test_large_outputs_are_not_kept_and_the_network_runs_again(execute, tiny: Path) -> None:
+    first = execute(kept_bytes=0)
+    first.of(RECONSTRUCTION)
+    first.close()
+    edit(tiny, lambda m: m["metrics"][0].update(args={"k": 2}))
+    again = execute(kept_bytes=0)
+    assert again.of(RECONSTRUCTION).error is None
+    runs = ["run linear@test", "run half@test"]
+    assert [name for name in again.asked if name.startswith("run")] == runs
+    assert again.take_repeated() == runs
+    assert again.take_repeated() == []
+
+
+def test_kept_outputs_serve_another_metric(execute, tiny: Path) -> None:
+    execute().of(RECONSTRUCTION)
+    edit(tiny, lambda m: m["metrics"][0].update(args={"k": 2}))
+    executor = execute()
+    executor.of(RECONSTRUCTION)
+    changed = ["measure linear@test", "original linear@test", "reconstruction half@test"]
+    assert executor.asked == changed
+    assert executor.take_repeated() == []
+
+
+def test_same_bytes_in_another_folder_are_the_same_job(execute, tmp_path: Path) -> None:
+    execute().of(RECONSTRUCTION)
     tiny_submission.write(tmp_path / "copy")
-    assert execute(root=tmp_path / "copy").evidence(RECONSTRUCTION).reused
-    assert worker.asked == []
+    executor = execute(root=tmp_path / "copy")
+    assert executor.of(RECONSTRUCTION).reused
+    assert executor.asked == []
 
 
-def test_changed_sample_is_another_case_but_its_original_is_not(
-    execute, worker: CountingWorker, tiny: Path
-) -> None:
-    before = execute().evidence(RECONSTRUCTION)
-    worker.asked.clear()
+def test_results_have_the_names_of_the_submission_that_asks(execute, tmp_path: Path) -> None:
+    execute().of(RECONSTRUCTION)
+    root = tmp_path / "copy"
+    tiny_submission.write(root)
+    (root / "half.safetensors").rename(root / "narrow.safetensors")
+
+    def rename(metadata: dict) -> None:
+        metadata["samples"].reverse()
+        sample = next(each for each in metadata["samples"] if each["id"] == "half")
+        sample.update(id="narrow", files=[tiny_submission.entry(root, "narrow.safetensors")])
+        metadata["metrics"][0]["id"] = "first"
+        for owner in (*metadata["models"], *(each["claims"] for each in metadata["samples"])):
+            for value in owner["metric_values"]:
+                value["metric"] = value["metric"].replace("top1", "first")
+        for each in metadata["samples"]:
+            for use in each["metrics"]:
+                use["metric"] = use["metric"].replace("top1", "first")
+
+    edit(root, rename)
+    executor = execute(root=root)
+    evidence = executor.of(("reconstruction", {"sample": "narrow"}))
+    assert executor.asked == []
+    assert evidence.job == "reconstruction narrow@test"
+    assert evidence.result["metrics"].keys() == {"first", "distance"}
+
+
+def test_changed_sample_is_another_job_but_its_original_is_not(execute, tiny: Path) -> None:
+    before = execute().of(RECONSTRUCTION)
     doubled = {n: 2 * a.astype(np.float16) for n, a in tiny_submission.weights().items()}
     write_tensors(tiny / "half.safetensors", doubled)
     apply(plan_repairs(tiny))
     (tiny / "submission.json.bak").unlink()
-    after = execute().evidence(RECONSTRUCTION)
-    assert worker.asked == ["decode half", "reconstruction half@test"]
+    executor = execute()
+    after = executor.of(RECONSTRUCTION)
+    assert executor.asked == [*COMPARED, *RUN]
     assert after.key != before.key
     assert after.result["metrics"]["distance"]["value"] > 0.1
 
 
-def test_no_cache_computes_anew_and_once(execute, worker: CountingWorker) -> None:
-    first = execute().evidence(MODEL)
+def test_no_cache_computes_anew_and_once(execute) -> None:
+    first = execute().of(MODEL)
     executor = execute(reuse=False)
-    second = executor.evidence(MODEL)
-    assert executor.evidence(MODEL) is second
-    assert worker.asked == ["model linear"] * 2
+    second = executor.of(MODEL)
+    assert executor.of(MODEL) is second
+    assert executor.asked == ["model linear"]
     assert not second.reused
     assert (second.result, second.key) == (first.result, first.key)
-    assert execute().evidence(MODEL).reused
+    assert execute().of(MODEL).reused
 
 
-def test_damaged_evidence_is_computed_anew(execute, worker: CountingWorker) -> None:
-    folder = execute().evidence(ORIGINAL).folder
-    (folder / "statistics.safetensors").write_bytes(b"")
-    worker.asked.clear()
-    assert not execute().evidence(ORIGINAL).reused
-    assert worker.asked == ["original linear@test"]
+def test_damaged_evidence_is_computed_anew(execute) -> None:
+    executor = execute()
+    executor.of(ORIGINAL)
+    measured = a_job(executor.loaded.submission, "measure")
+    (executor.evidence(measured).folder / "statistics.safetensors").write_bytes(b"")
+    again = execute()
+    again.of(RECONSTRUCTION)
+    assert "measure linear@test" in again.asked
 
 
-def test_an_error_that_points_into_the_metadata_is_found_anew(execute, tiny: Path) -> None:
+def test_an_error_points_to_where_the_metadata_have_it_now(execute, tiny: Path) -> None:
     edit(tiny, lambda m: m["samples"][0]["codec"].update(id="nobody-has-it"))
-    first = error_of(execute().evidence(DECODE))
+    first = execute().of(DECODE)
     edit(tiny, lambda m: m["samples"].reverse())
-    second = error_of(execute().evidence(DECODE))
-    assert isinstance(first, UnsupportedError)
-    assert isinstance(second, UnsupportedError)
+    second = execute().of(DECODE)
+    assert isinstance(error_of(first), UnsupportedError)
+    assert isinstance(error_of(second), UnsupportedError)
     last = len(json.loads((tiny / "submission.json").read_bytes())["samples"]) - 1
-    assert first.where == Location("submission.json", pointer="/samples/0/codec/id")
-    assert second.where == Location("submission.json", pointer=f"/samples/{last}/codec/id")
+    assert error_of(first).where == Location("submission.json", pointer="/samples/0/codec/id")
+    assert error_of(second).where == Location(
+        "submission.json", pointer=f"/samples/{last}/codec/id"
+    )
 
 
-def test_lasting_error_is_stored(execute, worker, tiny: Path, tmp_path: Path) -> None:
+def test_lasting_error_is_stored(execute, tiny: Path, tmp_path: Path) -> None:
     (tiny / "half.safetensors").write_bytes((tiny / "half.safetensors").read_bytes()[:-3])
     edit(tiny, lambda m: m["samples"][0]["files"].__setitem__(0, entry(tiny)))
-    first = error_of(execute().evidence(DECODE))
-    second = execute().evidence(DECODE)
+    first = error_of(execute().of(DECODE))
+    executor = execute()
+    second = error_of(executor.of(DECODE))
     assert isinstance(first, MalformedError)
-    assert isinstance(error_of(second), MalformedError)
-    assert second.reused
-    assert (error_of(second).message, error_of(second).where) == (first.message, first.where)
-    assert worker.asked == ["model linear", "decode half"]
-    assert stored(tmp_path) == ["decode half", "model linear"]
+    assert isinstance(second, MalformedError)
+    assert (second.message, second.where) == (first.message, first.where)
+    assert second.where is not None
+    assert second.where.file == "half.safetensors"
+    assert executor.asked == ["parameters linear"]
+    assert stored(tmp_path) == ["model linear", "tensors half"]
+
+
+def test_what_failed_by_a_limit_is_tried_again_under_another(execute, worker, tiny: Path) -> None:
+    """And what did not depend on one is not."""
+    executor = execute(limits=replace(LIMITS, memory_bytes=LIMITS.memory_bytes // 2))
+    refused = LimitError("too large")
+    worker.meanwhile = lambda: raise_(refused)
+    assert isinstance(error_of(executor.of(MODEL)), LimitError)
+    worker.meanwhile = lambda: None
+    same = execute(limits=executor.limits)
+    assert isinstance(error_of(same.of(MODEL)), LimitError)
+    assert same.asked == []
+    larger = execute()
+    assert larger.of(MODEL).error is None
+    assert larger.asked == ["model linear"]
+    smaller = execute(limits=executor.limits)
+    assert smaller.of(MODEL).error is None
+    assert smaller.asked == []
 
 
 def entry(root: Path) -> dict:
@@ -230,25 +342,25 @@ def test_death_of_the_worker_is_not_stored(
     execute, worker: CountingWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executor = execute()
-    executor.evidence(MODEL)
+    executor.of(MODEL)
     worker.kill()
     monkeypatch.setattr(worker, "_program", DYING)
-    error = error_of(executor.evidence(DECODE))
+    error = error_of(executor.of(DECODE))
     assert isinstance(error, EvaluationError)
     assert "SIGKILL" in error.found
     assert stored(tmp_path) == ["model linear"]
     assert not list((tmp_path / "store" / "drafts").iterdir())
-    assert error_of(executor.evidence(DECODE)) is error
+    assert error_of(executor.of(DECODE)) is error
     monkeypatch.setattr(worker, "_program", PROGRAM)
-    assert execute().evidence(DECODE).error is None
+    assert execute().of(DECODE).error is None
 
 
 def test_case_after_a_death_has_a_fresh_worker(execute, worker: CountingWorker) -> None:
     executor = execute()
-    executor.evidence(MODEL)
+    executor.of(MODEL)
     worker.kill()
-    assert executor.evidence(DECODE).error is None
-    assert executor.evidence(ORIGINAL).error is None
+    assert executor.of(DECODE).error is None
+    assert executor.of(ORIGINAL).error is None
 
 
 def test_reason_for_not_running_is_passed_on(
@@ -256,7 +368,7 @@ def test_reason_for_not_running_is_passed_on(
 ) -> None:
     missing = NotRunError("the format needs a library", fix="Run: pip install it")
     monkeypatch.setattr(worker, "ask", lambda _: raise_(missing))
-    error = error_of(execute().evidence(RECONSTRUCTION))
+    error = error_of(execute().of(RECONSTRUCTION))
     assert (error.message, error.fix) == (missing.message, missing.fix)
 
 
@@ -267,30 +379,29 @@ def raise_(error: Exception) -> None:
 def test_timeout_is_not_stored(execute, worker, tmp_path: Path, monkeypatch) -> None:
     worker.stop()  # a fresh worker is still importing when its time is over
     monkeypatch.setattr(worker, "limits", replace(LIMITS, wall_seconds=0.02))
-    assert isinstance(error_of(execute().evidence(MODEL)), CaseTimeoutError)
+    assert isinstance(error_of(execute().of(MODEL)), CaseTimeoutError)
     assert stored(tmp_path) == []
     monkeypatch.setattr(worker, "limits", LIMITS)
-    assert execute().evidence(MODEL).error is None
+    assert execute().of(MODEL).error is None
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "half.safetensors"])
-def test_nothing_is_run_on_files_that_are_not_in_order(
-    execute, worker: CountingWorker, tiny: Path, name: str
-) -> None:
+def test_nothing_is_run_on_files_that_are_not_in_order(execute, tiny: Path, name: str) -> None:
     (tiny / name).write_bytes(b"something else")
-    error = error_of(execute().evidence(DECODE))
+    executor = execute()
+    error = error_of(executor.of(DECODE))
     assert isinstance(error, NotRunError)
     assert error.message == f"{name} is not the file that was declared"
     assert "SUBMISSION-FILE" in error.expected
-    assert "decode half" not in worker.asked
+    assert "tensors half" not in executor.asked
 
 
 def test_other_samples_do_not_mind_a_broken_file(execute, tiny: Path) -> None:
     (tiny / "half.onnx").unlink()
     executor = execute()
-    assert executor.evidence(DECODE).error is None
-    broken = Case("decode", "linear", sample="half-onnx")
-    assert isinstance(error_of(executor.evidence(broken)), NotRunError)
+    assert executor.of(DECODE).error is None
+    broken = ("decode", {"sample": "half-onnx"})
+    assert isinstance(error_of(executor.of(broken)), NotRunError)
 
 
 @pytest.mark.parametrize("kind", ["touch", "replace", "remove"])
@@ -309,9 +420,9 @@ def test_file_that_changes_meanwhile_is_an_error(
             os.utime(file, ns=(1, 1))
 
     executor = execute()
-    executor.evidence(MODEL)
+    executor.of(MODEL)
     worker.meanwhile = change
-    error = error_of(executor.evidence(DECODE))
+    error = error_of(executor.of(DECODE))
     assert isinstance(error, EvaluationError)
     assert error.message == "half.safetensors changed while it was evaluated"
     assert "leave the folder alone" in error.fix
@@ -328,35 +439,31 @@ def test_error_about_another_file_is_not_stored_under_this_ones_digest(
     file.unlink()
     if content is not None:
         file.write_bytes(content)
-    assert isinstance(error_of(executor.evidence(DECODE)), EvaluationError)
+    assert isinstance(error_of(executor.of(DECODE)), EvaluationError)
     assert stored(tmp_path) == ["model linear"]
     file.write_bytes(right)
-    assert execute().evidence(DECODE).error is None
+    assert execute().of(DECODE).error is None
 
 
-def test_metadata_that_change_meanwhile_are_an_error(execute, tiny: Path) -> None:
+def test_metadata_that_change_meanwhile_change_nothing(execute, tiny: Path) -> None:
+    """A worker never reads them."""
     executor = execute()
-    edit(tiny, lambda metadata: metadata.update(title="Another title"))
-    error = error_of(executor.evidence(MODEL))
-    assert isinstance(error, EvaluationError)
-    assert "submission.json changed" in error.message
+    (tiny / "submission.json").write_bytes(b"")
+    assert executor.of(MODEL).error is None
 
 
-def test_nothing_is_reconstructed_from_a_sample_that_does_not_decode(
-    execute, worker: CountingWorker, tiny: Path, tmp_path: Path
-) -> None:
+def test_nothing_is_reconstructed_from_a_sample_that_does_not_decode(execute, tiny: Path) -> None:
     edit(tiny, lambda metadata: metadata["samples"][0]["codec"].update(id="nobody-has-it"))
-    error = error_of(execute().evidence(RECONSTRUCTION))
+    executor = execute()
+    error = error_of(executor.of(RECONSTRUCTION))
     assert isinstance(error, NotRunError)
     assert error.message == "decode half has to succeed first"
     assert "nobody-has-it" in error.found
-    assert "reconstruction half@test" not in worker.asked + stored(tmp_path)
+    assert not set(RUN) & set(executor.asked)
 
 
 @pytest.mark.parametrize("flaw", ["missing", "shape", "nan"])
-def test_nothing_is_reconstructed_from_unusable_tensors(
-    execute, worker: CountingWorker, tiny: Path, flaw: str
-) -> None:
+def test_nothing_is_reconstructed_from_unusable_tensors(execute, tiny: Path, flaw: str) -> None:
     arrays = tiny_submission.weights()
     if flaw == "missing":
         del arrays["fc.bias"]
@@ -366,52 +473,50 @@ def test_nothing_is_reconstructed_from_unusable_tensors(
         arrays["fc.bias"][0] = np.nan
     write_tensors(tiny / "half.safetensors", arrays)
     edit(tiny, lambda m: m["samples"][0]["files"].__setitem__(0, entry(tiny)))
-    error = error_of(execute().evidence(RECONSTRUCTION))
+    executor = execute()
+    error = error_of(executor.of(RECONSTRUCTION))
     assert isinstance(error, NotRunError)
     assert "missing, of another shape or type, or not finite" in error.found
-    assert "reconstruction half@test" not in worker.asked
+    assert not set(RUN) & set(executor.asked)
 
 
-def test_nothing_is_reconstructed_beside_an_original_that_does_not_run(
-    execute, worker: CountingWorker, tiny: Path
-) -> None:
+def test_nothing_is_reconstructed_beside_an_original_that_does_not_run(execute, tiny: Path) -> None:
     np.savez(tiny / "inputs.npz", wrong=np.zeros((40, 6), np.float32))
     file = tiny_submission.entry(tiny, "inputs.npz")
     edit(tiny, lambda m: m["vectors"][0]["shards"][0].update(inputs=[file]))
-    error = error_of(execute().evidence(RECONSTRUCTION))
+    executor = execute()
+    error = error_of(executor.of(RECONSTRUCTION))
     assert isinstance(error, NotRunError)
     assert error.message == "original linear@test has to succeed first"
-    assert worker.asked == ["model linear", "original linear@test"]
+    assert executor.asked == ["model linear", "vectors linear@test"]
 
 
-def test_nothing_is_done_for_an_original_that_does_not_open(
-    execute, worker: CountingWorker, tiny: Path
-) -> None:
+def test_nothing_is_done_for_an_original_that_does_not_open(execute, tiny: Path) -> None:
     (tiny / "model.onnx").write_bytes(b"no network")
     file = tiny_submission.entry(tiny, "model.onnx")
     edit(tiny, lambda metadata: metadata["models"][0].update(files=[file]))
     executor = execute()
-    assert isinstance(error_of(executor.evidence(MODEL)), MalformedError)
-    for case in (ORIGINAL, DECODE):
-        error = error_of(executor.evidence(case))
+    assert isinstance(error_of(executor.of(MODEL)), MalformedError)
+    for named in (ORIGINAL, DECODE):
+        error = error_of(executor.of(named))
         assert isinstance(error, NotRunError)
         assert error.message == "model linear has to succeed first"
-    assert worker.asked == ["model linear"]
+    assert executor.asked == ["model linear"]
 
 
 def test_store_may_be_named_from_the_working_folder(
     worker: CountingWorker, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    executor = Executor(load(tiny), EvidenceStore(Path("store")), LIMITS)
-    assert executor.evidence(RECONSTRUCTION).error is None
+    executor = NamingExecutor(load(tiny), EvidenceStore(Path("store")), LIMITS)
+    assert executor.of(RECONSTRUCTION).error is None
     assert "reconstruction half@test" in stored(tmp_path)
 
 
 def test_invalid_submission_has_nothing_to_evaluate(execute, tiny: Path) -> None:
     edit(tiny, lambda metadata: metadata.pop("license"))
     with pytest.raises(ValueError, match="not valid"):
-        execute().evidence(MODEL)
+        execute().warm_up()
 
 
 def test_worker_runs_only_between_warming_up_and_closing(

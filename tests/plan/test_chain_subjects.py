@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 
 import pytest
-from conformance.plan.case import Case
 
+from conformance.plan.jobs import Job, Kind, job_of
 from conformance.plan.subjects import Subject, subjects
 from conformance.submission.building import build_submission
 from tests.tiny_chain import TinyChain, difference
@@ -27,6 +27,10 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> TinyChain:
 
 def planned(chain: TinyChain, over: str) -> tuple[Subject, ...]:
     return subjects("tiny", build_submission(chain.root, chain.metadata))[over]  # type: ignore[index]
+
+
+def job(chain: TinyChain, subject: Subject, kind: Kind) -> Job:
+    return job_of(kind, subject, build_submission(chain.root, chain.metadata))
 
 
 def ids(chain: TinyChain, over: str) -> list[str]:
@@ -86,34 +90,28 @@ def test_pointers_lead_to_what_is_checked(chain: TinyChain) -> None:
 
 
 def test_each_subject_has_the_case_that_tells_about_it(chain: TinyChain) -> None:
-    names = [subject.case("state").name for subject in planned(chain, "update")]
+    names = [job(chain, subject, "state").name for subject in planned(chain, "update")]
     assert names == ["state a#0", "state b#0", "state next#0", "state next#1"]
     (merge,) = planned(chain, "merge")
-    assert merge.case("state").name == "state m#0"
+    assert job(chain, merge, "state").name == "state m#0"
     (layered,) = planned(chain, "layered")
-    assert layered.case("layering").name == "layering s"
-    assert layered.case("state").name == "state s#1"
+    assert job(chain, layered, "layering").name == "layering s"
+    assert job(chain, layered, "state").name == "state s#1"
     run = planned(chain, "layer_run")[0]
-    assert run.case("reconstruction").name == "reconstruction s#0@test"
+    assert job(chain, run, "reconstruction").name == "reconstruction s#0@test"
     turn = next(s for s in planned(chain, "mutation") if s.id.endswith("/swapped-1"))
-    assert turn.case("mutation") == Case(
-        "mutation",
-        "linear",
-        sample="next",
-        part=0,
-        mutation="swapped",
-        start=("m", 0),
-        steps=(("next", 1), ("next", 0)),
-        instead_of=("next", 1),
-    )
-    assert turn.case("state").name == "state next#1"
+    misapplied = job(chain, turn, "mutation")
+    assert misapplied.name == "mutation next#0 swapped"
+    assert misapplied.steps == (("next", 1), ("next", 0))
+    assert (misapplied.start, misapplied.instead_of) == (("m", 0), ("next", 1))
+    assert job(chain, turn, "state").name == "state next#1"
 
 
 def test_a_layer_is_compared_with_the_one_before_on_the_same_vectors(chain: TinyChain) -> None:
     step = planned(chain, "layer_step")[0]
     (before,) = step.others
     assert (before.part, step.part) == (0, 1)
-    assert before.case("reconstruction").name == "reconstruction s#0@test"
+    assert job(chain, before, "reconstruction").name == "reconstruction s#0@test"
 
 
 def test_leading_bytes_are_those_of_all_that_lead_there(chain: TinyChain) -> None:
@@ -126,9 +124,9 @@ def test_leading_bytes_are_those_of_all_that_lead_there(chain: TinyChain) -> Non
 
 def test_what_is_no_sample_has_no_state(chain: TinyChain) -> None:
     with pytest.raises(ValueError, match="is not about a sample"):
-        planned(chain, "model")[0].case("state")
+        job(chain, planned(chain, "model")[0], "state")
     with pytest.raises(ValueError, match="is not about a network"):
-        planned(chain, "submission")[0].case("state")
+        job(chain, planned(chain, "submission")[0], "state")
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conformance.plan.case import Case
-from conformance.plan.dependencies import last_step
 
 from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
 from conformance.nnc.parser import parse_stream
 from conformance.nnc.state import DecoderState
 from conformance.nnc.tree import nodes_of
+from conformance.plan.jobs import last_step
 from conformance.plan.misapplications import Mutation, _Tree, mutations
 from tests import tiny_submission
 from tests.hang import no_hang
@@ -196,9 +195,9 @@ def outcomes(chain: TinyChain) -> dict[str, dict[str, Any]]:
     evaluation = Evaluation(chain.root)
     found = {}
     for each in mutations(submission):
-        turn = {"mutation": each.kind, "start": each.start, "steps": each.steps}
-        case = Case("mutation", "linear", each.sample, part=each.part, **turn)
-        evidence = evaluation.executor.evidence(replace(case, instead_of=each.instead_of))
+        turn = {"start": each.start, "steps": each.steps, "instead_of": each.instead_of}
+        more = {"part": each.part, "mutation": each.kind, **turn}
+        evidence = evaluation.evidence("mutation", each.sample, **more)
         assert evidence.error is None, evidence.error
         assert evidence.result is not None
         found[f"{each.sample} {each.kind}"] = dict(evidence.result)
@@ -318,8 +317,8 @@ def test_a_misapplied_update_needs_no_state_but_start_and_end(chain: TinyChain) 
     each = found["wrong-parent"]
     turn = {"mutation": each.kind, "start": each.start, "steps": each.steps}
     evaluation.result("mutation", "a-2", part=0, instead_of=each.instead_of, **turn)
-    assert evaluation.asked[-1] == "mutation a-2#0 wrong-parent"
-    assert [n for n in evaluation.asked if n.startswith("state")] == [
+    assert evaluation.done[-1] == "mutation a-2#0 wrong-parent"
+    assert [n for n in evaluation.done if n.startswith("state")] == [
         "state base#0",
         "state a-1#0",
         "state a-2#0",

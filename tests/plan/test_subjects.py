@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance.plan.jobs import Kind, job_of
 
 from conformance.checks import CHECKS
+from conformance.plan.jobs import Kind, job_of
 from conformance.plan.subjects import Subject, formats_of, kind_in_format, subjects
 from conformance.submission import load
 from conformance.submission.building import build_submission
@@ -121,12 +121,16 @@ def test_pointers_lead_to_what_the_subject_is_about(tiny: Path) -> None:
     assert listed["measure"][1].pointer == "/metrics/1"
 
 
-def test_cases_hold_only_what_their_kind_is_about(tiny: Path) -> None:
-    delta = subjects("tiny", load(tiny).submission)["delta"][0]
-    assert delta.case("reconstruction").name == "reconstruction half@test"
-    assert delta.case("original").name == "original linear@test"
-    assert delta.case("decode").name == "decode half"
-    assert delta.case("model").name == "model linear"
+def test_jobs_hold_only_what_their_kind_is_about(tiny: Path) -> None:
+    submission = load(tiny).submission
+    delta = subjects("tiny", submission)["delta"][0]
+    kinds = ("reconstruction", "original", "decode", "model")
+    assert [job_of(kind, delta, submission).name for kind in kinds] == [
+        "reconstruction half@test",
+        "original linear@test",
+        "decode half",
+        "model linear",
+    ]
 
 
 # --- Samples of several codecs
@@ -231,34 +235,51 @@ def test_a_metric_is_measured_for_every_tolerance_in_use(tiny: Path) -> None:
 # --- Several formats
 
 
-TURNED = Case("agreement", OTHER, vectors=OTHER, other_model="linear", other_vectors="test")
+@pytest.mark.parametrize(
+    ("over", "kind", "name"),
+    [
+        ("model", "model", "model linear"),
+        ("vectors", "original", "original linear@test"),
+        ("controlled", "control", "control linear@test"),
+        ("agreement", "agreement", f"agreement {OTHER}@{OTHER}"),
+        ("sample", "decode", "decode half"),
+        ("sample", "access", "access half"),
+        ("sample", "state", "state half#0"),
+        ("run", "reconstruction", "reconstruction half@test"),
+        ("direct_run", "compressed-run", "compressed-run half-onnx@test"),
+        ("delta", "original", "original linear@test"),
+        ("delta", "model", "model linear"),
+    ],
+)
+def test_the_job_of_a_subject_says_all_that_its_kind_needs(
+    tiny: Path, over: str, kind: Kind, name: str
+) -> None:
+    listed = planned(add_turned(tiny))
+    assert job_of(kind, listed[over][0], load(tiny).submission).name == name
+
+
+def test_formats_are_compared_with_the_one_that_they_equal(tiny: Path) -> None:
+    (subject,) = planned(add_turned(tiny))["agreement"]
+    job = job_of("agreement", subject, load(tiny).submission)
+    assert (job.other_model, job.other_vectors) == ("linear", "test")
 
 
 @pytest.mark.parametrize(
-    ("over", "kind", "case"),
+    ("over", "kind", "lacks"),
     [
-        ("model", "model", Case("model", "linear")),
-        ("vectors", "original", Case("original", "linear", vectors="test")),
-        ("controlled", "control", Case("control", "linear", vectors="test")),
-        ("agreement", "agreement", TURNED),
-        ("sample", "decode", Case("decode", "linear", "half")),
-        ("sample", "access", Case("access", "linear", "half")),
-        ("sample", "state", Case("state", "linear", "half", part=0)),
-        ("run", "reconstruction", Case("reconstruction", "linear", "half", "test")),
-        ("direct_run", "compressed-run", Case("compressed-run", "linear", "half-onnx", "test")),
-        ("delta", "original", Case("original", "linear", vectors="test")),
-        ("delta", "model", Case("model", "linear")),
+        ("submission", "model", "a network"),
+        ("model", "original", "vectors"),
+        ("model", "decode", "a sample"),
+        ("vectors", "reconstruction", "a sample"),
     ],
 )
-def test_the_case_of_a_subject_says_all_that_its_kind_needs(
-    tiny: Path, over: str, kind: Kind, case: Case
+def test_a_subject_has_no_job_about_what_it_is_not_about(
+    tiny: Path, over: str, kind: Kind, lacks: str
 ) -> None:
-    assert planned(add_turned(tiny))[over][0].case(kind) == case
-
-
-def test_a_vector_set_has_no_case_about_a_sample(tiny: Path) -> None:
-    (vectors,) = subjects("tiny", load(tiny).submission)["vectors"]
-    assert vectors.case("reconstruction").sample is None
+    submission = load(tiny).submission
+    subject = subjects("tiny", submission)[over][0]
+    with pytest.raises(ValueError, match=f"is (not about|about no) {lacks}"):
+        job_of(kind, subject, submission)
 
 
 @pytest.mark.parametrize(

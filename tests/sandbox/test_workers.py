@@ -1,4 +1,4 @@
-"""Workers are reused by the formats of one family, and do not stay when they are large."""
+"""Workers are reused by one stage of one family, and do not stay when they are large."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Recording(Worker):
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     monkeypatch.setattr(module, "Worker", Recording)
-    families = {"a1": "a", "a2": "a", "b": "b", "c": "c", "d": "d", "nobody-has-it": ""}
+    families = {"a1": "a", "a2": "a", "b": "b", "c": "c", "d": "d", "nobody-has-it": "", "": ""}
     monkeypatch.setattr(module.RUNTIMES, "module", families.__getitem__)
     return Workers(LIMITS)
 
 
-def ask(workers: Workers, format: str) -> Any:
-    return workers.ask(format, {"format": format})
+def ask(workers: Workers, format: str, stage: str = "run") -> Any:
+    return workers.ask(stage, format, {"format": format})
 
 
 def test_formats_of_one_family_share_a_worker(workers: Workers) -> None:
@@ -76,10 +76,19 @@ def test_early_worker_is_stopped_though_nothing_was_asked() -> None:
     assert spare.stopped == 1
 
 
-def test_worker_is_prepared_for_one_format(workers: Workers) -> None:
+def test_no_process_serves_two_stages(workers: Workers) -> None:
+    stages = ("open", "run", "decode", "measure")
+    serving = [ask(workers, "a1", stage) for stage in stages]
+    assert len({id(worker) for worker in serving}) == 4
+    assert [ask(workers, "a2", stage) for stage in stages] == serving
+
+
+def test_workers_are_prepared_for_one_format(workers: Workers) -> None:
     workers.prepare("b", {"nnc"}, {"top1"})
-    told = ask(workers, "b").told
-    assert told[0] == {"formats": {"b"}, "codecs": {"nnc"}, "metrics": {"top1"}}
+    assert ask(workers, "b").told[0] == {"stage": "run", "formats": ["b"]}
+    assert ask(workers, "b", "open").told[0] == {"stage": "open", "formats": ["b"]}
+    assert ask(workers, "", "decode").told[0] == {"stage": "decode", "codecs": ["nnc"]}
+    assert ask(workers, "", "measure").told[0] == {"stage": "measure", "metrics": ["top1"]}
 
 
 def test_small_workers_all_stay(workers: Workers) -> None:
