@@ -10,8 +10,8 @@ from typing import get_args
 import pytest
 
 from conformance.checks import BY_ID, BY_TEST, CHECKS, ORDER, Check, Over
-from conformance.judging.judge import GATES, OWNER
-from conformance.plan.case import Kind
+from conformance.judging.judge import GATES
+from conformance.plan.jobs import OWNER, Kind
 
 SUITES = Path(__file__).parents[1] / "conformance"
 FUNCTIONS = {
