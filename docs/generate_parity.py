@@ -79,15 +79,16 @@ def documents() -> dict[str, Mapping[str, Any]]:
 def measured(name: str) -> dict[tuple[str, str], float]:
     """Run the submission ``name`` and return its differences."""
     from conformance.cli.inquiry import inquiry, result_of, valid
+    from conformance.plan.jobs import job_of
     from conformance.plan.subjects import subjects
 
     found: dict[tuple[str, str], float] = {}
     with inquiry(SUBMISSIONS / name) as (loaded, executor):
         for subject in subjects(loaded.id, valid(loaded)).get("agreement", ()):
-            case = subject.case("agreement")
-            outputs = result_of(executor, case)["outputs"].values()
+            job = job_of("agreement", subject, valid(loaded))
+            outputs = result_of(executor, job)["outputs"].values()
             parts = [float(output["max_abs"]) / float(output["scale"]) for output in outputs]
-            found[name, case.model] = rounded_up(max(parts))
+            found[name, subject.model.id] = rounded_up(max(parts))
     return found
 
 
