@@ -250,8 +250,12 @@ def test_an_error_survives_json_with_all_it_says(
     assert (again.message, again.expected, again.found, again.fix) == (message, *said)
 
 
-def test_a_limit_error_comes_back_as_the_malformed_error_that_it_is() -> None:
-    assert type(error_from_json(LimitError("too large").to_json())) is MalformedError
+def test_what_failed_by_a_limit_is_told_from_what_is_malformed() -> None:
+    data = LimitError("too large").to_json()
+    again = error_from_json(data)
+    assert (data["verdict"], data["by_limit"], again.verdict) == ("malformed", True, "malformed")
+    assert type(again) is LimitError
+    assert type(error_from_json(MalformedError("broken").to_json())) is MalformedError
 
 
 def test_an_error_can_be_raised_and_caught_as_the_general_one() -> None:

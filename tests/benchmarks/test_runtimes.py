@@ -6,10 +6,10 @@ import bare_runtimes
 import numpy as np
 import pytest
 import runtimes
+from conformance.plan.case import SHUFFLES
 from large_submission import make_weights, run
 from stacks import BATCH, WRITERS
 
-from conformance.plan.case import SHUFFLES
 from conformance.submission import load
 
 WIDTH = 12

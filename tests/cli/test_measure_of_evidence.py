@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conformance.plan.case import Case
 
 from conformance.cli import inquiry
 from conformance.cli.measure import true_claims
 from conformance.evidence.evidence import Evidence
-from conformance.plan.case import Case
 from conformance.submission import load
 from conformance.verdicts import ConformanceError, EvaluationError, Location, NotRunError
 from tests import tiny_submission

@@ -127,14 +127,6 @@ def test_what_was_not_run_stays_so() -> None:
     assert caught.value.fix == "install it"
 
 
-def test_costs_are_those_of_fresh_evidence() -> None:
-    fresh, stored = judge(evidence=measured({})), judge(evidence=measured({}, reused=True))
-    fresh.evidence("decode")
-    stored.evidence("decode")
-    assert fresh.costs == {"decode half": {"seconds": 1.0}}
-    assert stored.costs == {}
-
-
 @pytest.mark.parametrize(
     ("kind", "check", "expected"),
     [
