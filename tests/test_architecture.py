@@ -35,8 +35,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "plan": "verdicts checks registry submission",
         "sandbox": "verdicts registry",
         "evidence": "verdicts submission plan sandbox",
-        "jobs": "text verdicts registry submission tensorfiles nnc codecs runtimes metrics plan sandbox "
-        "evidence.store",
+        "jobs": "text verdicts registry submission tensorfiles nnc codecs runtimes metrics plan "
+        "sandbox evidence.store",
         "judging": "verdicts checks documents submission metrics plan evidence",
         "report": "text verdicts checks documents jsonschemas submission metrics judging "
         "__version__",

@@ -86,15 +86,13 @@ Results: TypeAlias = "dict[str, Job]"
 class Job:
     """One piece of work about one submission; two are equal if kind and ids are.
 
-    ``owner`` is the check that reports its failure, empty for parts of other jobs. What a
-    ``passing`` job gives is kept for one run only. A job that ``takes_failures`` of its parts is
-    to find out about them.
+    ``owner`` is the check that reports its failure, empty for parts of other jobs. A job that
+    ``takes_failures`` of its parts is to find out about them.
     """
 
     kind: ClassVar[str] = ""
     stage: ClassVar[Stage] = "measure"
     owner: ClassVar[str] = ""
-    passing: ClassVar[bool] = False
     takes_failures: ClassVar[bool] = False
 
     submission: Submission = field(repr=False, compare=False)
@@ -118,6 +116,11 @@ class Job:
     def format(self) -> str:
         """The format of the network in the worker's process; empty for stages without one."""
         return ""
+
+    @property
+    def passing(self) -> bool:
+        """Whether what it gives is kept for one run only."""
+        return False
 
     def needs(self) -> tuple[Job, ...]:
         """Return the jobs that must have succeeded before this one is tried."""
@@ -193,7 +196,10 @@ class KeepParameters(_OfModel):
 
     kind = "parameters"
     stage = "open"
-    passing = True
+
+    @property
+    def passing(self) -> bool:
+        return True
 
     def request(self, results: Mapping[str, str]) -> Request:
         return NetworkRequest(network=_network("model", self.original))
@@ -233,7 +239,10 @@ class OpenSample(_OfSample):
 
     kind = "network"
     stage = "open"
-    passing = True
+
+    @property
+    def passing(self) -> bool:
+        return True
 
     @property
     def format(self) -> str:
@@ -252,7 +261,10 @@ class DecodeTensors(_OfSample):
 
     kind = "tensors"
     stage = "decode"
-    passing = True
+
+    @property
+    def passing(self) -> bool:
+        return True
 
     def named_parts(self) -> Iterator[tuple[str, object]]:
         yield "sample", self.compressed
@@ -739,6 +751,10 @@ class RunSample(_OnVectors):
     stage = "run"
 
     @property
+    def passing(self) -> bool:
+        return self.swapped is not None
+
+    @property
     def compressed(self) -> Sample:
         """The sample."""
         return self.submission.sample(self.sample)
@@ -859,7 +875,10 @@ class Swapped(_Measured):
 
     kind = "mixture"
     owner = "SAMPLE-RUN-001"
-    passing = True
+
+    @property
+    def passing(self) -> bool:
+        return True
 
     @property
     def asks(self) -> str:
