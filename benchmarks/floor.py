@@ -28,7 +28,7 @@ from safetensors.numpy import load_file
 from conformance import nnc
 from conformance.codecs import Source
 from conformance.codecs.tensors import TensorsCodec
-from conformance.jobs.control import shuffled, zeroed
+from conformance.jobs.replacing import shuffled, zeroed
 from conformance.plan.case import SHUFFLES
 from conformance.runtimes import Change
 

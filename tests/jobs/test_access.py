@@ -16,7 +16,7 @@ from conformance.submission import load
 from conformance.tensorfiles import tensor_digest, write_tensors
 from conformance.verdicts import ConformanceError, UnsupportedError, Verdict
 from tests import tiny_submission
-from tests.jobs.bench import Bench
+from tests.jobs.in_process import Evaluation
 
 
 def access(sample: str) -> Case:
@@ -30,7 +30,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_each_tensor_is_told_with_its_bytes(root: Path) -> None:
-    measured, _ = Bench(root).at_the_desk(access("exact"))
+    measured, _ = Evaluation(root).at_the_desk(access("exact"))
     weights = tiny_submission.weights()
     size = (root / "exact.safetensors").stat().st_size
     payload = sum(array.nbytes for array in weights.values())
@@ -52,7 +52,7 @@ def test_what_else_the_process_reads_now_and_then_does_not_count(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A library may look at the system, once, in the middle of a decoding."""
-    quiet, _ = Bench(root).at_the_desk(access("exact"))
+    quiet, _ = Evaluation(root).at_the_desk(access("exact"))
     counted = []
 
     class Disturbed(ReadCounter):
@@ -63,7 +63,7 @@ def test_what_else_the_process_reads_now_and_then_does_not_count(
                 Path("/proc/self/status").read_bytes()
 
     monkeypatch.setattr("conformance.jobs.access.ReadCounter", Disturbed)
-    disturbed, _ = Bench(root).at_the_desk(access("exact"))
+    disturbed, _ = Evaluation(root).at_the_desk(access("exact"))
     assert disturbed == quiet
     assert len(counted) == COUNTED * len(quiet["tensors"])
 
@@ -74,7 +74,7 @@ def test_of_many_tensors_some_are_chosen(root: Path) -> None:
     write_tensors(root / "exact.safetensors", many)
     metadata["samples"][2]["files"] = [tiny_submission.entry(root, "exact.safetensors")]
     tiny_submission.save(root, metadata)
-    measured, _ = Bench(root).at_the_desk(access("exact"))
+    measured, _ = Evaluation(root).at_the_desk(access("exact"))
     assert (measured["count"], len(measured["tensors"])) == (100, 32)
 
 
@@ -90,7 +90,7 @@ def test_names_are_chosen_evenly_from_the_first_to_the_last() -> None:
 
 def test_a_sample_that_is_a_network_is_always_read_whole(root: Path) -> None:
     with pytest.raises(ConformanceError, match="as a whole") as caught:
-        Bench(root).at_the_desk(access("half-onnx"))
+        Evaluation(root).at_the_desk(access("half-onnx"))
     assert caught.value.verdict is Verdict.FAIL
 
 
@@ -100,7 +100,7 @@ def test_an_update_is_not_judged(root: Path) -> None:
     metadata["samples"][0]["claims"]["cumulative_size"] = 1
     tiny_submission.save(root, metadata)
     with pytest.raises(UnsupportedError, match="whole network"):
-        Bench(root).at_the_desk(access("half"))
+        Evaluation(root).at_the_desk(access("half"))
 
 
 def test_it_is_done_once_the_sample_is_decoded(root: Path) -> None:
@@ -125,5 +125,5 @@ def test_each_layer_has_files_and_tensors_of_its_own(root: Path) -> None:
     loaded = load(root)
     found = subjects("tiny", loaded.submission)["access"]
     assert [subject.id for subject in found] == ["tiny/exact/base", "tiny/exact/finer"]
-    rows = [Bench(root).at_the_desk(each.case("access"))[0]["tensors"] for each in found]
+    rows = [Evaluation(root).at_the_desk(each.case("access"))[0]["tensors"] for each in found]
     assert [[row["tensor"] for row in each] for each in rows] == [sorted(weights), ["fc.bias"]]

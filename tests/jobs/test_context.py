@@ -9,21 +9,22 @@ import pytest
 
 from conformance.jobs.context import declared_at
 from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
-from tests.jobs.bench import Bench, edit
+from tests.jobs.bench import edit
+from tests.jobs.in_process import Evaluation
 
 
 def test_an_unknown_codec_is_found_in_the_metadata(tiny: Path) -> None:
     edit(tiny, lambda metadata: metadata["samples"][1]["codec"].update(id="zip-of-weights"))
     sample = _ids(tiny, "samples")[1]
     with pytest.raises(UnsupportedError, match="zip-of-weights") as caught:
-        Bench(tiny).evaluate("decode", sample=sample)
+        Evaluation(tiny).result("decode", sample=sample)
     assert caught.value.where == Location("submission.json", pointer="/samples/1/codec/id")
 
 
 def test_an_unknown_model_format_is_found_in_the_metadata(tiny: Path) -> None:
     edit(tiny, lambda metadata: metadata["models"][0].update(format="unheard-of"))
     with pytest.raises(UnsupportedError, match="unheard-of") as caught:
-        Bench(tiny).evaluate("model")
+        Evaluation(tiny).result("model")
     assert caught.value.where == Location("submission.json", pointer="/models/0/format")
 
 

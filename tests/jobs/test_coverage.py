@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance.jobs.fitted import FittedTensors
-from conformance.jobs.survey import Survey
 
 from conformance.jobs.coverage import coverage_of, port_coverage
+from conformance.jobs.name_map import FittedTensors
+from conformance.jobs.tensor_stats import Survey
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.roles import Inventory, StoredTensor, Use
 from tests.runtimes import models

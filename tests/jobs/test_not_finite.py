@@ -15,8 +15,8 @@ from onnx.numpy_helper import from_array
 
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
-from tests.jobs.bench import Bench, add_sample, write_around
-from tests.jobs.in_process import Evaluation
+from tests.jobs.bench import add_sample, write_around
+from tests.jobs.in_process import Bench, Evaluation
 from tests.runtimes import models
 from tests.runtimes.tflite.models import buffer_of, changed
 from tests.tiny_chain import TinyChain
@@ -87,11 +87,11 @@ def test_what_the_original_has_is_no_fault(
     for name, weight in (("same", WEIGHT), ("changed", CHANGED)):
         add_sample(root, name, **sample(weight))
     bench = Bench(root)
-    same = bench.evaluate("decode", sample="same")
+    same = bench.result("decode", sample="same")
     assert same["coverage"] == []
     assert {facts["non_finite"] for facts in same["tensors"].values()} == {0}
     assert same["usable"]
-    changed = bench.evaluate("decode", sample="changed")
+    changed = bench.result("decode", sample="changed")
     counts = [facts["non_finite"] for facts in changed["tensors"].values() if facts["non_finite"]]
     assert counts == COUNTS.get(sample, [1])
     assert not changed["usable"]
@@ -103,7 +103,7 @@ def test_a_sum_that_overflows_is_told_of_its_terms(tiny: Path) -> None:
     content = {"fc.weight": weights["fc.weight"], "a": large, "b": large}
     entry = {"sample": ["a", "b"], "model": "fc.bias", "combine": {"how": "add"}}
     add_sample(tiny, "odd", content, name_map=[entry])
-    measured = Bench(tiny).evaluate("decode", sample="odd")
+    measured = Evaluation(tiny).result("decode", sample="odd")
     counts = {name: facts["non_finite"] for name, facts in measured["tensors"].items()}
     assert counts == {"a": 3, "b": 3, "fc.weight": 0}
     assert not measured["usable"]
@@ -120,7 +120,7 @@ def test_a_sample_that_is_a_network_is_looked_at_whole(tiny: Path) -> None:
     sparse = helper.make_sparse_tensor(values, places, list(weights["fc.weight"].shape))
     made.graph.sparse_initializer.append(sparse)
     add_sample(tiny, "odd", made)
-    measured = Bench(tiny).evaluate("decode", sample="odd")
+    measured = Evaluation(tiny).result("decode", sample="odd")
     assert measured["tensors"]["fc.weight"]["non_finite"] == 1
     assert not measured["usable"]
 

@@ -10,21 +10,21 @@ from ai_edge_litert import schema_py_generated as schema
 from conformance.plan.case import Case
 
 from conformance.verdicts import UnsupportedError
-from tests.jobs.bench import Bench
+from tests.jobs.in_process import Evaluation
 from tests.runtimes.tflite.models import Change, changed, tensor
 
 BUNDLED = Path(__file__).parents[2] / "vectors" / "submissions" / "digits-formats"
 DECODE = Case("decode", "digits-tflite", sample="int8-tflite")
 
 
-def bench(folder: Path, change: Change | None = None) -> Bench:
+def bench(folder: Path, change: Change | None = None) -> Evaluation:
     """The bundled submission, after ``change`` to its sample of TensorFlow Lite."""
     root = folder / "submission"
     shutil.copytree(BUNDLED, root)
     path = root / "samples" / "int8.tflite"
     if change is not None:
         path.write_bytes(changed(path, change))
-    return Bench(root)
+    return Evaluation(root)
 
 
 def test_its_tensors_are_the_stored_integers(tmp_path: Path) -> None:

@@ -20,16 +20,16 @@ from conformance.jobs.vectors import ShardArrays
 from conformance.submission import load
 from conformance.verdicts import UnsupportedError
 from tests import tiny_submission
-from tests.jobs.bench import Bench
+from tests.jobs.in_process import Evaluation
 
 RUN = Case("compressed-run", "linear", sample="half-onnx", vectors="test")
 MIB = 1 << 20
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Evaluation:
     tiny_submission.write(tmp_path / "submission")
-    return Bench(tmp_path / "submission")
+    return Evaluation(tmp_path / "submission")
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return order
 
 
-def test_both_are_told_with_their_spread(bench: Bench) -> None:
+def test_both_are_told_with_their_spread(bench: Evaluation) -> None:
     measured, _ = bench.at_the_desk(RUN)
     assert (measured["items"], measured["rounds"]) == (32, 7)
     for form in ("original", "compressed"):
@@ -73,7 +73,7 @@ def test_both_are_told_with_their_spread(bench: Bench) -> None:
 
 
 def test_they_take_turns_and_swap_their_order(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, opened: list[str]
+    bench: Evaluation, monkeypatch: pytest.MonkeyPatch, opened: list[str]
 ) -> None:
     # The original is opened once more to read the vectors by its ports, which is no round.
     inputs = dict(np.load(bench.root / "inputs.npz"))
@@ -119,7 +119,7 @@ class Clock:
     ids=lambda value: f"{value:g}",
 )
 def test_rounds_end_within_their_time(
-    bench: Bench,
+    bench: Evaluation,
     monkeypatch: pytest.MonkeyPatch,
     opening: float,
     item: float,
@@ -141,7 +141,7 @@ def test_rounds_end_within_their_time(
 
 
 def test_no_more_than_the_first_items_are_run(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Evaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compressed_run, "MOST_ITEMS", 8)
     measured, _ = bench.at_the_desk(RUN)
@@ -156,17 +156,17 @@ def test_vectors_without_batches_are_one_item(tmp_path: Path) -> None:
     shard["inputs"] = [tiny_submission.entry(root, "one.npz")]
     metadata["vectors"][0] |= {"batched": False, "shards": [shard]}
     tiny_submission.save(root, metadata)
-    measured, _ = Bench(root).at_the_desk(RUN)
+    measured, _ = Evaluation(root).at_the_desk(RUN)
     assert measured["items"] == 1
 
 
-def test_a_sample_of_tensors_is_refused(bench: Bench) -> None:
+def test_a_sample_of_tensors_is_refused(bench: Evaluation) -> None:
     case = Case("compressed-run", "linear", sample="half", vectors="test")
     with pytest.raises(UnsupportedError, match="does not run by itself"):
         bench.at_the_desk(case)
 
 
-def test_it_is_run_once_the_sample_is_known_to_run(bench: Bench) -> None:
+def test_it_is_run_once_the_sample_is_known_to_run(bench: Evaluation) -> None:
     submission = load(bench.root).submission
     assert submission is not None
     needed = Case("reconstruction", "linear", "half-onnx", "test")
@@ -217,7 +217,7 @@ def test_a_larger_network_takes_more_memory_and_time(tmp_path: Path) -> None:
     metadata["models"][0]["files"] = [tiny_submission.entry(root, "model.onnx")]
     metadata["samples"][1]["files"] = [tiny_submission.entry(root, "half.onnx")]
     tiny_submission.save(root, metadata)
-    measured, _ = Bench(root).at_the_desk(RUN)
+    measured, _ = Evaluation(root).at_the_desk(RUN)
     original, compressed = measured["original"], measured["compressed"]
     assert original["peak_bytes"]["low"] > 2048 * 2048 * 4 > compressed["peak_bytes"]["high"]
     assert original["seconds"]["median"] > compressed["seconds"]["median"]
