@@ -102,11 +102,19 @@ class Evaluation:
         return self.executor.evidence(a_job(self.submission, kind, sample=sample, **more))
 
     def result(self, kind: str, sample: str | None = None, **more: Any) -> dict[str, Any]:
-        evidence = self.evidence(kind, sample, **more)
-        if evidence.error is not None:
-            raise evidence.error
-        assert evidence.result is not None
-        return dict(evidence.result)
+        return _result_of(self.evidence(kind, sample, **more))
+
+    def alone(self, kind: str, sample: str | None = None, **more: Any) -> dict[str, Any]:
+        """The result of a job, and of its parts, whatever else should come first."""
+        job = a_job(self.submission, kind, sample=sample, **more)
+        return _result_of(self.executor._computed(job, self.executor.key(job)))
+
+
+def _result_of(evidence: Evidence) -> dict[str, Any]:
+    if evidence.error is not None:
+        raise evidence.error
+    assert evidence.result is not None
+    return dict(evidence.result)
 
 
 class Bench(Evaluation):

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from conformance.jobs.context import declared_at
+from conformance.jobs.context import TaskContext
+from conformance.plan.requests import Request
 from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
 from tests.jobs.bench import edit
 from tests.jobs.in_process import Evaluation
+from tests.jobs.made import a_task
+
+TASK: TaskContext[Request] = a_task(Request())
 
 
 def test_an_unknown_codec_is_found_in_the_metadata(tiny: Path) -> None:
@@ -30,13 +34,19 @@ def test_an_unknown_model_format_is_found_in_the_metadata(tiny: Path) -> None:
 
 def test_an_error_keeps_the_place_it_names() -> None:
     place = Location("model.onnx", element="node")
-    with pytest.raises(UnsupportedError) as caught, declared_at("/models/0/format"):
+    with (
+        pytest.raises(UnsupportedError) as caught,
+        TASK.declared_at("/models/0/format"),
+    ):
         raise UnsupportedError("an operator is not known", where=place)
     assert caught.value.where is place
 
 
 def test_other_errors_are_given_no_place() -> None:
-    with pytest.raises(ConformanceError) as caught, declared_at("/models/0/format"):
+    with (
+        pytest.raises(ConformanceError) as caught,
+        TASK.declared_at("/models/0/format"),
+    ):
         raise MalformedError("the file is damaged")
     assert caught.value.where is None
 

@@ -184,7 +184,11 @@ def ports(tmp_path: Path, *, output=("N", 4), dtype: int = models.FLOAT, **names
         network("original", "x", "y", ("N", 4), models.FLOAT) as original,
         network("sample", x, y, output, dtype) as sample,
     ):
-        return list(port_coverage(sample, original, "sample.onnx"))
+        sides = {
+            "inputs": (sample.inputs, original.inputs),
+            "outputs": (sample.outputs, original.outputs),
+        }
+        return list(port_coverage(sides, "sample.onnx"))
 
 
 def test_same_ports_have_no_problem(tmp_path: Path) -> None:

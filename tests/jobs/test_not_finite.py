@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from conformance.plan.case import Case
 from onnx import ModelProto, helper
 from onnx.numpy_helper import from_array
 
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
-from tests.jobs.bench import add_sample, write_around
+from tests.jobs.bench import add_sample, with_digests, write_around
 from tests.jobs.in_process import Bench, Evaluation
 from tests.runtimes import models
 from tests.runtimes.tflite.models import buffer_of, changed
@@ -141,11 +140,10 @@ def test_tflite_sample_is_compared_with_the_original(tmp_path: Path) -> None:
     clean = original.read_bytes()
     original.write_bytes(changed(original, spoil(-np.inf)))
     sample = root / "samples" / "int8.tflite"
-    case = Case("decode", "digits-tflite", sample="int8-tflite")
     for value, usable in ((-np.inf, True), (np.nan, False)):
         sample.write_bytes(clean)
         sample.write_bytes(changed(sample, spoil(value)))
-        measured, _ = Bench(root).at_the_desk(case)
+        measured = Evaluation(with_digests(root)).result("decode", "int8-tflite")
         assert measured["usable"] == usable
         assert sum(facts["non_finite"] for facts in measured["tensors"].values()) == (not usable)
 

@@ -13,8 +13,8 @@ from onnx import helper
 from conformance.jobs.measuring import Measuring
 from conformance.jobs.replacing import shuffled
 from conformance.metrics import Measurement
+from conformance.plan.requests import MetricSpec
 from conformance.runtimes import ModelSource, runtime
-from conformance.submission.values import Metric, Tolerance
 from conformance.tensorfiles import write_tensors
 from tests import tiny_submission
 from tests.jobs.bench import MAE, add_sample, edit, write_around
@@ -53,8 +53,8 @@ METRICS = [
 
 
 def measured(kind: str, args: dict, values: np.ndarray, shape: tuple[int, ...]) -> Measurement:
-    metric = Metric("m", kind, "", "higher", Tolerance("absolute", 1.0), args=args)
-    measuring = Measuring([metric])
+    metric = MetricSpec(kind, args, bindings={}, against="targets")
+    measuring = Measuring({"m": metric})
     for pair in values.T:
         prediction, target = (np.asarray(each).reshape(shape) for each in pair.tolist())
         measuring.add({"y": prediction}, {"t": target}, {})

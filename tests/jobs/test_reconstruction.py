@@ -10,7 +10,7 @@ from onnx import ModelProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from tests.jobs.bench import MAE, SHIFT, add_sample, edit, write_around
-from tests.jobs.in_process import Bench, Evaluation
+from tests.jobs.in_process import Bench
 from tests.runtimes import models
 
 ITEMS = 9
@@ -297,11 +297,3 @@ def test_conversions_of_inputs_are_told(tmp_path: Path) -> None:
     add_sample(bench.root, "same", parameters(made))
     casts = bench.result("reconstruction", sample="same")["casts"]
     assert casts == {"x": "float64 -> float32"}
-
-
-def test_reconstruction_is_refused_without_the_originals_evidence(tiny: Path) -> None:
-    from conformance.plan.case import Case
-
-    case = Case("reconstruction", "linear", sample="half", vectors="test")
-    with pytest.raises(ValueError, match="without the original's evidence"):
-        Evaluation(tiny).at_the_desk(case)
