@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 
 from conformance.jobs import measuring as measuring_module
-from conformance.jobs.measuring import Measuring, row_of
+from conformance.jobs.measuring import Measuring, row_of, statistics_in
 from conformance.metrics import Measurement, Roles, metric
 from conformance.plan.requests import MetricSpec
 from conformance.verdicts import ConformanceError, UnsupportedError
+from tests.jobs.bench import LIMITS
+from tests.jobs.in_process import Evaluation
 
 LOGITS = np.array([[2.0, 1.0, 0.0], [0.0, 5.0, 1.0], [0.0, 1.0, 2.0], [9.0, 1.0, 0.0]])
 LABEL = np.array([0, 1, 0, 0])
@@ -168,6 +171,11 @@ def test_other_statistics_of_a_metric_stay_as_they_are(
     monkeypatch.setattr(measuring_module, "metric_kind", lambda *_: plug_in)
     found = statistics(declared(), batched=False)
     assert found == (None if made is None else made.tolist())
+
+
+def test_statistics_are_kept_for_each_metric(tiny: Path) -> None:
+    tables = statistics_in(Evaluation(tiny).evidence("measure").folder, LIMITS)
+    assert [table.shape for table in tables.values()] == [(40, 2)] * 2
 
 
 # --- Which outputs are read

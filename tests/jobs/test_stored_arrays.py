@@ -45,20 +45,7 @@ def round_trip(folder: Path, **outputs: np.ndarray) -> dict[str, np.ndarray]:
         np.zeros((0, 4), np.float32),
         np.float64(3.0)[...],
     ],
-    ids=[
-        "float",
-        "int64",
-        "bool",
-        "float16",
-        "bfloat16",
-        "int4",
-        "uint2",
-        "float8",
-        "complex",
-        "complex scalar",
-        "empty",
-        "scalar",
-    ],
+    ids=lambda array: f"{array.dtype.name}{list(array.shape)}",
 )
 def test_outputs_come_back_bit_by_bit(tmp_path: Path, array: np.ndarray) -> None:
     back = round_trip(tmp_path, y=array)["y"]
@@ -115,7 +102,7 @@ def test_arrays_beyond_the_size_of_a_file_are_divided(
     with array_writer(tmp_path, "tensors") as writer:
         for name, array in arrays.items():
             writer.add(name, array)
-    assert len(list(tmp_path.glob("tensors.*.safetensors"))) == 3
+    assert len(list(tmp_path.glob("tensors.*.safetensors"))) == 4
     back = stored_arrays(tmp_path, "tensors", LIMITS)
     assert list(back) == list(arrays)
     assert all(np.array_equal(back[name], arrays[name]) for name in arrays)

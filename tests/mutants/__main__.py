@@ -86,7 +86,7 @@ TESTS = {
     "plan/chain_subjects.py": "tests/plan/test_chain_subjects.py",
     "plan/dependencies.py": "tests/plan/test_case.py",
     "plan/case.py": "tests/plan/test_case.py",
-    "jobs/control.py": "tests/jobs/test_control.py",
+    "jobs/replacing.py": "tests/jobs/test_control.py",
     "jobs/compare.py": "tests/jobs/test_compare.py",
     "jobs/repeats.py": "tests/jobs/test_repeats.py",
     "jobs/measuring.py": "tests/jobs/test_measuring.py",
