@@ -12,12 +12,10 @@ budget by either.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +25,12 @@ from large_submission import MODEL, SAMPLE, SEED, VECTORS, describe, entry
 from measuring import Cost, interleaved, print_rounds, ratio
 from onnx import TensorProto, helper, numpy_helper
 
-from conformance.jobs.dispatch import Desk
-from conformance.plan.case import Case
+from conformance.jobs.dispatch import Dispatcher
+from conformance.plan.jobs import TimeSample
+from conformance.plan.requests import request_json
 from conformance.runtimes import ModelSource, runtime
 from conformance.sandbox.limits import Limits
+from conformance.submission.building import build_submission
 from conformance.tensorfiles import write_tensors
 from conformance.verdicts import Json
 
@@ -126,18 +126,12 @@ def write_submission(folder: Path, width: int, side: int) -> None:
 
 def timed_inference(folder: Path) -> Json:
     """Return what the case measures that times both networks."""
-    metadata = (folder / "submission.json").read_bytes()
-    return Desk(Limits.for_machine()).evaluate(
-        {
-            "root": str(folder),
-            "metadata_sha256": hashlib.sha256(metadata).hexdigest(),
-            "case": asdict(Case("compressed-run", MODEL, sample=SAMPLE, vectors=VECTORS)),
-            "out": str(folder),
-            "reference": None,
-            "own": None,
-            "states": {},
-        }
-    )
+    metadata = json.loads((folder / "submission.json").read_text("utf-8"))
+    job = TimeSample(build_submission(folder, metadata), MODEL, VECTORS, SAMPLE)
+    files = {role: str(folder / file.rel_filepath) for role, file in job.files().items()}
+    request = json.loads(json.dumps(request_json(job.asks, job.request({}), {})))
+    message = {"request": request, "files": files, "results": {}, "out": str(folder)}
+    return Dispatcher(Limits.for_machine()).evaluate(message)
 
 
 def all_rounds(folder: Path) -> None:

@@ -37,9 +37,9 @@ from conformance.codecs.tensors_writer import write as write_tensors_sample
 from conformance.evidence.executor import Executor
 from conformance.evidence.store import EvidenceStore
 from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
-from conformance.plan.case import Case
+from conformance.plan.jobs import Decode, OpenModel, Original, Reconstruction
 from conformance.sandbox.limits import Limits
-from conformance.submission import load
+from conformance.submission import Submission, load
 from conformance.tensorfiles import open_tensors
 
 SLOPE_TARGET = 0.01
@@ -154,14 +154,13 @@ def _bare_decode(path: Path, options: nnc.Options, state: nnc.DecoderState) -> d
         return {name: decoded[name] for name in decoded}
 
 
-def suite_steps(executor: Executor) -> Callable[[int], float]:
+def suite_steps(executor: Executor, submission: Submission) -> Callable[[int], float]:
     """Return a function that evaluates a step and returns the metric."""
 
     def step(number: int) -> float:
         sample = f"step-{number}"
-        executor.evidence(Case("decode", MODEL, sample=sample))
-        case = Case("reconstruction", MODEL, sample=sample, vectors=VECTORS)
-        evidence = executor.evidence(case)
+        executor.evidence(Decode(submission, sample))
+        evidence = executor.evidence(Reconstruction(submission, MODEL, VECTORS, sample))
         if evidence.error is not None or evidence.result is None:
             raise RuntimeError(f"{sample}: {evidence.error}")
         return float(evidence.result["metrics"][METRIC]["value"])
@@ -174,11 +173,15 @@ def measured(folder: Path, paths: Sequence[Path]) -> tuple[list[float], list[flo
     suite, bare = [], []
     limits = Limits.for_machine()
     with tempfile.TemporaryDirectory() as store:
-        executor = Executor(load(folder), EvidenceStore(Path(store)), limits)
+        loaded = load(folder)
+        if loaded.submission is None:
+            raise RuntimeError(f"{folder}: {loaded.problems}")
+        submission = loaded.submission
+        executor = Executor(loaded, EvidenceStore(Path(store)), limits)
         try:
-            for case in (Case("model", MODEL), Case("original", MODEL, vectors=VECTORS)):
-                executor.evidence(case)
-            in_suite, by_itself = suite_steps(executor), bare_steps(folder, paths)
+            for job in (OpenModel(submission, MODEL), Original(submission, MODEL, VECTORS)):
+                executor.evidence(job)
+            in_suite, by_itself = suite_steps(executor, submission), bare_steps(folder, paths)
             for number in range(len(paths)):
                 started = time.perf_counter()
                 value = in_suite(number)

@@ -28,8 +28,8 @@ from safetensors.numpy import load_file
 from conformance import nnc
 from conformance.codecs import Source
 from conformance.codecs.tensors import TensorsCodec
-from conformance.jobs.control import shuffled, zeroed
-from conformance.plan.case import SHUFFLES
+from conformance.jobs.replacing import change_named
+from conformance.plan.jobs import CONTROLS as CHANGES
 from conformance.runtimes import Change
 
 Arrays: TypeAlias = Mapping[str, Any]
@@ -38,10 +38,7 @@ Json: TypeAlias = Mapping[str, Any]
 BATCH = 256
 """Items in one run: what the project takes for small networks."""
 LIMIT_BYTES = 1 << 34
-CONTROLS: Mapping[str, Change] = {
-    "zeros": zeroed,
-    **{f"shuffled {seed}": shuffled(seed) for seed in SHUFFLES},
-}
+CONTROLS: Mapping[str, Change] = {name.replace("-", " "): change_named(name) for name in CHANGES}
 CONFIG = {
     "session.disable_quant_qdq": "1",
     "session.disable_prepacking": "1",

@@ -49,12 +49,12 @@ from conformance.codecs.encoded import plain
 from conformance.codecs.tensors_writer import write as write_sample
 from conformance.evidence.executor import Executor
 from conformance.evidence.store import EvidenceStore
-from conformance.plan.case import Case
+from conformance.plan.jobs import Control
 from conformance.runtimes.libraries import QUIET
 from conformance.runtimes.pytorch.settings import ENVIRONMENT
 from conformance.runtimes.tflite.interpreter import RESOLVER
 from conformance.sandbox.limits import Limits
-from conformance.sandbox.process import Worker
+from conformance.sandbox.workers import Workers
 from conformance.submission import load
 from conformance.tensorfiles import tensor_digest, write_tensors
 
@@ -110,21 +110,25 @@ def _name_model(metadata: Any, folder: Path, files: list[Path], kind: str, width
 
 
 def case_seconds(small: Path, large: Path, scratch: Path) -> float:
-    """Return what the original and its controls take in a worker that has served a small one."""
+    """Return what the original and its controls take in workers that have served a small one."""
     limits = Limits.for_machine()
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        store, worker = EvidenceStore(Path(folder)), Worker(limits)
+        store, workers = EvidenceStore(Path(folder)), Workers(limits)
         try:
-            for submission in (small, large):
-                executor = Executor(load(submission), store, limits, reuse=False, worker=worker)
+            for root in (small, large):
+                loaded = load(root)
+                if loaded.submission is None:
+                    raise RuntimeError(f"{root}: {loaded.problems}")
+                executor = Executor(loaded, store, limits, reuse=False)
+                executor._workers = workers
                 started = time.perf_counter()
-                evidence = executor.evidence(Case("control", MODEL, vectors=VECTORS))
+                evidence = executor.evidence(Control(loaded.submission, MODEL, VECTORS))
                 taken = time.perf_counter() - started
                 if evidence.error is not None:
                     raise evidence.error
             return taken
         finally:
-            worker.stop()
+            workers.stop()
 
 
 def bare_seconds(

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
+import ml_dtypes
 import numpy as np
 
 from conformance.sandbox.limits import Limits
 from conformance.tensorfiles import (
     SAFETENSORS_CODES,
     Array,
-    dtype_named,
     open_tensors,
     pack_strings,
     unpack_strings,
@@ -112,7 +112,7 @@ def _array(held: Mapping[str, Array], number: int, kind: str, shape: list[int]) 
     array = held[f"{number}:"]
     if kind in SAFETENSORS_CODES:
         return array
-    return array.view(dtype_named(kind)).reshape(shape)
+    return array.view(np.dtype(getattr(ml_dtypes, kind, kind))).reshape(shape)
 
 
 def _read(path: Path, limits: Limits) -> dict[str, Array]:

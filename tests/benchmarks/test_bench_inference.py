@@ -5,14 +5,14 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from conformance.jobs import compressed_run
+from conformance.jobs import timing
 
 
 @pytest.fixture(autouse=True)
 def _few_blocks_and_rounds(monkeypatch):
     monkeypatch.setattr(bench_inference, "BLOCKS", (1, 1, 1, 1))
     monkeypatch.setattr(bench_inference, "ROUNDS", 0)
-    monkeypatch.setattr(compressed_run, "ROUNDS", 2)
+    monkeypatch.setattr(timing, "ROUNDS", 2)
 
 
 def test_the_network_gives_finite_scores_of_each_class():

@@ -6,10 +6,10 @@ import bare_runtimes
 import numpy as np
 import pytest
 import runtimes
-from conformance.plan.case import SHUFFLES
 from large_submission import make_weights, run
 from stacks import BATCH, WRITERS
 
+from conformance.plan.jobs import CONTROLS
 from conformance.submission import load
 
 WIDTH = 12
@@ -37,7 +37,7 @@ def test_the_submission_of_a_stack_is_in_order(kind, tmp_path):
 
 
 def test_the_bare_run_is_of_the_original_and_of_each_control():
-    assert len(["original", "zeros", *SHUFFLES]) == bare_runtimes.NETWORKS
+    assert len(["original", *CONTROLS]) == bare_runtimes.NETWORKS
 
 
 def test_a_case_and_the_bare_run_are_compared(capsys):

@@ -37,6 +37,19 @@ def edit(root: Path, change: Any) -> Path:
     return root
 
 
+def with_digests(root: Path) -> Path:
+    """List every file with the size and digest that it has now, and return the folder."""
+
+    def renew(value: Any) -> None:
+        if isinstance(value, dict) and "sha256" in value:
+            value.update(tiny_submission.entry(root, value["rel_filepath"]))
+        elif isinstance(value, dict | list):
+            for each in value.values() if isinstance(value, dict) else value:
+                renew(each)
+
+    return edit(root, renew)
+
+
 def write_around(
     root: Path,
     made: ModelProto,

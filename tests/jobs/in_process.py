@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from conformance.plan.subjects import Subject
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
 from conformance.sandbox.workers import Workers
-from conformance.submission import Submission, load
+from conformance.submission import Loaded, Submission, load
+from conformance.submission.building import build_submission
 from conformance.verdicts import Finding
 from tests.jobs.bench import LIMITS
 from tests.jobs.made import a_job
@@ -64,13 +67,22 @@ class OneWorker(Workers):
 
 
 class Evaluation:
-    """Evidence of one submission; the store lies beside its folder."""
+    """Evidence of the submission in ``root``, read when first asked; the store lies beside it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, store: str = "evidence", **how: Any) -> None:
+        self.root = root
         self.worker = DispatchingWorker()
-        store = EvidenceStore(root.parent / "evidence")
-        self.executor = Executor(load(root), store, LIMITS)
-        self.executor._workers = OneWorker(self.worker)
+        self._store = root.parent / store
+        self._how = how
+
+    @cached_property
+    def executor(self) -> Executor:
+        made = Executor(self.loaded(), EvidenceStore(self._store), LIMITS, **self._how)
+        made._workers = OneWorker(self.worker)
+        return made
+
+    def loaded(self) -> Loaded:
+        return load(self.root)
 
     @property
     def submission(self) -> Submission:
@@ -90,11 +102,27 @@ class Evaluation:
         return self.executor.evidence(a_job(self.submission, kind, sample=sample, **more))
 
     def result(self, kind: str, sample: str | None = None, **more: Any) -> dict[str, Any]:
-        evidence = self.evidence(kind, sample, **more)
-        if evidence.error is not None:
-            raise evidence.error
-        assert evidence.result is not None
-        return dict(evidence.result)
+        return _result_of(self.evidence(kind, sample, **more))
+
+    def alone(self, kind: str, sample: str | None = None, **more: Any) -> dict[str, Any]:
+        """The result of a job, and of its parts, whatever else should come first."""
+        job = a_job(self.submission, kind, sample=sample, **more)
+        return _result_of(self.executor._computed(job, self.executor.key(job)))
+
+
+def _result_of(evidence: Evidence) -> dict[str, Any]:
+    if evidence.error is not None:
+        raise evidence.error
+    assert evidence.result is not None
+    return dict(evidence.result)
+
+
+class Bench(Evaluation):
+    """The same of metadata that need not follow the schema: without outputs, without samples."""
+
+    def loaded(self) -> Loaded:
+        data = json.loads((self.root / "submission.json").read_text(encoding="utf-8"))
+        return replace(load(self.root), submission=build_submission(self.root, data))
 
 
 def findings(root: Path, *checks: str) -> Iterator[Finding]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from conformance.jobs.context import Networks, TaskContext
 from conformance.plan import jobs
 from conformance.plan.jobs import Job
+from conformance.plan.requests import Request
 from conformance.submission import Submission
+from tests.jobs.bench import LIMITS
 
 
 def a_job(
@@ -28,6 +33,19 @@ def a_job(
     if kind == "state":
         more.setdefault("part", len(submission.sample(sample).parts) - 1)
     return made(submission, sample, **more)
+
+
+def a_task(asked: Request, files: Mapping[str, Path] | None = None) -> TaskContext[Any]:
+    """Return the task of a request, with files by role."""
+    return TaskContext(
+        asked=asked,
+        key="0" * 64,
+        files=files or {},
+        results={},
+        out=Path(),
+        limits=LIMITS,
+        networks=Networks(LIMITS),
+    )
 
 
 KINDS: dict[str, type[Job]] = {

@@ -6,21 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance.plan.case import Case
-from conformance.plan.dependencies import prerequisites
 
 from conformance.jobs.access import COUNTED, evenly
 from conformance.jobs.reading import ReadCounter
 from conformance.plan.subjects import subjects
-from conformance.submission import load
 from conformance.tensorfiles import tensor_digest, write_tensors
 from conformance.verdicts import ConformanceError, UnsupportedError, Verdict
 from tests import tiny_submission
-from tests.jobs.bench import Bench
-
-
-def access(sample: str) -> Case:
-    return Case("access", "linear", sample=sample)
+from tests.jobs.in_process import Evaluation
 
 
 @pytest.fixture
@@ -30,7 +23,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_each_tensor_is_told_with_its_bytes(root: Path) -> None:
-    measured, _ = Bench(root).at_the_desk(access("exact"))
+    measured = Evaluation(root).result("access", "exact")
     weights = tiny_submission.weights()
     size = (root / "exact.safetensors").stat().st_size
     payload = sum(array.nbytes for array in weights.values())
@@ -52,7 +45,7 @@ def test_what_else_the_process_reads_now_and_then_does_not_count(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A library may look at the system, once, in the middle of a decoding."""
-    quiet, _ = Bench(root).at_the_desk(access("exact"))
+    quiet = Evaluation(root).result("access", "exact")
     counted = []
 
     class Disturbed(ReadCounter):
@@ -63,7 +56,7 @@ def test_what_else_the_process_reads_now_and_then_does_not_count(
                 Path("/proc/self/status").read_bytes()
 
     monkeypatch.setattr("conformance.jobs.access.ReadCounter", Disturbed)
-    disturbed, _ = Bench(root).at_the_desk(access("exact"))
+    disturbed = Evaluation(root, reuse=False).result("access", "exact")
     assert disturbed == quiet
     assert len(counted) == COUNTED * len(quiet["tensors"])
 
@@ -74,7 +67,7 @@ def test_of_many_tensors_some_are_chosen(root: Path) -> None:
     write_tensors(root / "exact.safetensors", many)
     metadata["samples"][2]["files"] = [tiny_submission.entry(root, "exact.safetensors")]
     tiny_submission.save(root, metadata)
-    measured, _ = Bench(root).at_the_desk(access("exact"))
+    measured = Evaluation(root).alone("access", "exact")
     assert (measured["count"], len(measured["tensors"])) == (100, 32)
 
 
@@ -90,7 +83,7 @@ def test_names_are_chosen_evenly_from_the_first_to_the_last() -> None:
 
 def test_a_sample_that_is_a_network_is_always_read_whole(root: Path) -> None:
     with pytest.raises(ConformanceError, match="as a whole") as caught:
-        Bench(root).at_the_desk(access("half-onnx"))
+        Evaluation(root).result("access", "half-onnx")
     assert caught.value.verdict is Verdict.FAIL
 
 
@@ -100,13 +93,13 @@ def test_an_update_is_not_judged(root: Path) -> None:
     metadata["samples"][0]["claims"]["cumulative_size"] = 1
     tiny_submission.save(root, metadata)
     with pytest.raises(UnsupportedError, match="whole network"):
-        Bench(root).at_the_desk(access("half"))
+        Evaluation(root).result("access", "half")
 
 
 def test_it_is_done_once_the_sample_is_decoded(root: Path) -> None:
-    submission = load(root).submission
-    assert submission is not None
-    assert prerequisites(access("half"), submission) == (Case("decode", "linear", "half"),)
+    evaluation = Evaluation(root)
+    evaluation.result("access", "half")
+    assert evaluation.done == ["model linear", "decode half", "access half"]
 
 
 def test_each_layer_has_files_and_tensors_of_its_own(root: Path) -> None:
@@ -122,8 +115,8 @@ def test_each_layer_has_files_and_tensors_of_its_own(root: Path) -> None:
     ]
     sample["claims"]["random_access"] = True
     tiny_submission.save(root, metadata)
-    loaded = load(root)
-    found = subjects("tiny", loaded.submission)["access"]
+    evaluation = Evaluation(root)
+    found = subjects("tiny", evaluation.submission)["access"]
     assert [subject.id for subject in found] == ["tiny/exact/base", "tiny/exact/finer"]
-    rows = [Bench(root).at_the_desk(each.case("access"))[0]["tensors"] for each in found]
+    rows = [evaluation.result("access", "exact", part=each.part)["tensors"] for each in found]
     assert [[row["tensor"] for row in each] for each in rows] == [sorted(weights), ["fc.bias"]]

@@ -7,29 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance.plan.case import Case
 
-from conformance.evidence.executor import Executor
-from conformance.evidence.store import EvidenceStore
+from conformance.evidence.evidence import Evidence
 from conformance.jobs.agreement import _paired
 from conformance.submission import load
 from conformance.submission.values import Counterpart
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
-from tests.jobs.bench import LIMITS
+from tests.jobs.in_process import Evaluation
 from tests.jobs.two_formats import ENTRY, OTHER, add_turned
 
-CASE = Case("agreement", OTHER, vectors=OTHER, other_model="linear", other_vectors="test")
 
-
-def agreement(root: Path):
-    loaded = load(root)
-    assert loaded.submission is not None, [p.message for p in loaded.problems]
-    executor = Executor(loaded, EvidenceStore(root.parent / "store"), LIMITS)
-    try:
-        return executor.evidence(CASE)
-    finally:
-        executor.close()
+def agreement(root: Path) -> Evidence:
+    others = {"other_model": "linear", "other_vectors": "test"}
+    return Evaluation(root).evidence("agreement", model=OTHER, vectors=OTHER, **others)
 
 
 def test_outputs_are_compared_in_the_others_order_of_axes(tiny: Path) -> None:

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conformance.plan.case import Case, Kind, files_of
-from conformance.plan.dependencies import prerequisites, states
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
@@ -19,11 +17,13 @@ from conformance.nnc import Options, decode
 from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantisation, encode
 from conformance.nnc.encoder import UpdateSettings as Update
 from conformance.nnc.state import DecoderState
+from conformance.plan.requests import files_in
 from conformance.tensorfiles import open_tensors, tensor_digest
 from conformance.verdicts import MalformedError, NotRunError, UnsupportedError, Verdict
 from tests import tiny_submission
 from tests.hang import no_hang
 from tests.jobs.in_process import Evaluation
+from tests.jobs.made import a_job
 from tests.tiny_chain import Parameters, TinyChain, added, difference
 
 SETTINGS = EncoderSettings(quantisation=Quantisation(qp=-38))
@@ -84,7 +84,7 @@ def test_an_update_of_the_original_begins_with_its_parameters(chain: TinyChain) 
     chain.update("u", None)
     evaluation = Evaluation(chain.save())
     assert_state(evaluation, "u", added(tiny_submission.weights(), difference(1)))
-    assert evaluation.asked == ["model linear", "state u#0"]
+    assert evaluation.done == ["model linear", "state u#0"]
 
 
 def test_each_file_of_an_update_is_applied_in_order(chain: TinyChain) -> None:
@@ -205,8 +205,8 @@ def test_contexts_may_be_those_of_another_sample(chain: TinyChain) -> None:
     decoded = [dict(decode(each, state=theirs)) for each in (base, first, second)]
     sent = dict(decode((chain.root / "global-1.nnc").read_bytes()))
     assert_state(evaluation, "a-2", added(added(decoded[0], sent), decoded[2]))
-    needed = states(Case("state", "linear", sample="a-2", part=0), chain.submission())
-    assert [case.name for case in needed] == ["state global-1#0", "state a-1#0"]
+    needed = a_job(chain.submission(), "state", sample="a-2").needs()
+    assert [job.name for job in needed] == ["model linear", "state global-1#0", "state a-1#0"]
 
 
 def test_renamed_tensors_find_their_shapes_and_need_no_entry_when_absent(chain: TinyChain) -> None:
@@ -238,7 +238,7 @@ def test_updates_of_a_network_that_cannot_be_kept_say_why(chain: TinyChain) -> N
     chain.update("u", None, named=False)
     chain.update("v", "u", named=False)
     evaluation = Evaluation(chain.save())
-    cases: tuple[tuple[Kind, str, Verdict], ...] = (
+    cases: tuple[tuple[str, str, Verdict], ...] = (
         ("state", "u", Verdict.UNSUPPORTED),
         ("state", "v", Verdict.NOT_RUN),
         ("decode", "u", Verdict.NOT_RUN),
@@ -265,9 +265,9 @@ def test_every_step_is_decoded_once_whatever_is_asked_for(chain: TinyChain) -> N
     evaluation = Evaluation(chain.save())
     for sample in ("u1", "u0", "base"):
         evaluation.result("reconstruction", sample, vectors="test")
-    counted = [name for name in evaluation.asked if name.startswith("state")]
+    counted = [name for name in evaluation.done if name.startswith("state")]
     assert counted == ["state base#0", "state u0#0", "state u1#0"]
-    assert evaluation.asked.count("original linear@test") == 1
+    assert [evaluation.asked.count(kind) for kind in ("state", "original", "run")] == [3, 1, 4]
 
 
 def test_the_next_run_decodes_nothing(chain: TinyChain) -> None:
@@ -293,12 +293,10 @@ def test_a_thousand_steps_are_one_request_each_also_when_listed_in_reverse(
     evaluation = Evaluation(chain.save())
     with no_hang(600):
         assert_state(evaluation, "u999", chain.states["u999"])
-    assert evaluation.asked == ["model linear", "state base#0"] + [
-        f"state u{number}#0" for number in range(1000)
-    ]
+    assert evaluation.asked == ["model", "parameters", *["state"] * 1001]
     evaluation.asked.clear()
     evaluation.result("decode", "u999")
-    assert evaluation.asked == ["decode u999"]
+    assert evaluation.asked == ["decoded-states"]
 
 
 # --- Keys
@@ -352,13 +350,12 @@ def test_what_a_case_reads_itself_is_its_own_file(chain: TinyChain) -> None:
     chain.whole()
     chain.update("u", "base", difference(1), difference(2))
     submission = chain.submission()
-    state = Case("state", "linear", sample="u", part=1)
-    names = [file.rel_filepath for file in files_of(state, submission)]
-    assert names == ["model.onnx", "u-1.safetensors"]
-    needed = [case.name for case in prerequisites(state, submission)]
-    assert needed == ["model linear", "state u#0"]
-    last = Case("reconstruction", "linear", sample="u", vectors="test")
-    assert [case.name for case in states(last, submission)] == ["state u#1"]
+    state = a_job(submission, "state", sample="u", part=1)
+    read = files_in(state.request(dict.fromkeys(state.results(), "")))
+    assert [state.files()[ref.role].rel_filepath for ref in read] == ["u-1.safetensors"]
+    assert [job.name for job in state.needs()] == ["model linear", "state u#0"]
+    run = a_job(submission, "run-sample", sample="u")
+    assert [job.name for job in run.results().values()] == ["state u#1"]
 
 
 # --- What goes wrong
@@ -381,7 +378,7 @@ def test_an_error_travels_down_the_chain_as_what_was_not_run(chain: TinyChain) -
         assert error.message == "state a#0 has to succeed first"
         assert error.found == broken_error.message
         assert "fix the findings on state a#0 first" in error.fix
-    assert [n for n in evaluation.asked if n.startswith("state")] == ["state base#0", "state a#0"]
+    assert evaluation.asked.count("state") == 2
 
 
 def test_a_file_that_is_not_as_declared_stops_the_chain_where_it_is(chain: TinyChain) -> None:
@@ -394,7 +391,7 @@ def test_a_file_that_is_not_as_declared_stops_the_chain_where_it_is(chain: TinyC
     assert error is not None
     assert "a-0.safetensors is not the file that was declared" in error.message
     assert error.verdict is Verdict.NOT_RUN
-    assert not [name for name in evaluation.asked if name.startswith("state")]
+    assert "state" not in evaluation.asked
 
 
 def test_a_step_that_names_another_parent_is_not_applied(chain: TinyChain) -> None:

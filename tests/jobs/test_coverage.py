@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance.jobs.fitted import FittedTensors
-from conformance.jobs.survey import Survey
 
 from conformance.jobs.coverage import coverage_of, port_coverage
+from conformance.jobs.name_map import FittedTensors
+from conformance.jobs.tensor_stats import Survey
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.roles import Inventory, StoredTensor, Use
 from tests.runtimes import models
@@ -184,7 +184,11 @@ def ports(tmp_path: Path, *, output=("N", 4), dtype: int = models.FLOAT, **names
         network("original", "x", "y", ("N", 4), models.FLOAT) as original,
         network("sample", x, y, output, dtype) as sample,
     ):
-        return list(port_coverage(sample, original, "sample.onnx"))
+        sides = {
+            "inputs": (sample.inputs, original.inputs),
+            "outputs": (sample.outputs, original.outputs),
+        }
+        return list(port_coverage(sides, "sample.onnx"))
 
 
 def test_same_ports_have_no_problem(tmp_path: Path) -> None:

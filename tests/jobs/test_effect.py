@@ -12,7 +12,6 @@ from onnx import ModelProto, helper, numpy_helper
 from conformance.jobs import effect
 from conformance.jobs.effect import effect_of_parameters
 from conformance.jobs.vectors import ShardArrays
-from conformance.submission.values import OutputTolerance, VectorSet
 from conformance.verdicts import Verdict
 from tests import tiny_submission
 from tests.jobs.in_process import findings
@@ -40,10 +39,9 @@ def padded(model: ModelProto, output: str, sizes: list[int], factor: float = 0.0
 
 
 def effect_in(folder: Path, model: ModelProto, items: int = 9, *, batched: bool = True) -> dict:
-    vectors = VectorSet("test", "m", "d", batched, (), OutputTolerance(1e-5, 1e-4))
     shard = ShardArrays(0, items, {"x": models.floats(items, 32)}, {}, {}, {})
     with models.opened(folder, model) as network:
-        return effect_of_parameters(network, vectors, shard)
+        return effect_of_parameters(network, shard, batched=batched)
 
 
 def names(found: dict) -> list[str]:

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from conformance.plan.case import Case
 from onnx import helper, numpy_helper
 
 from conformance.codecs import Base, Codec, DecodedTensors, Identity, Memory, Source, Step
-from conformance.jobs import context as work
-from conformance.jobs import layering
+from conformance.jobs import context, layering
 from conformance.jobs.layering import _overwritten
 from conformance.nnc import decode
 from conformance.nnc.encoder import EncoderSettings, Quantisation, encode
@@ -86,8 +84,7 @@ def test_a_constant_of_the_graph_is_compared_and_bound(chain: TinyChain) -> None
     measured = evaluation.result("decode", "s")
     assert [each["tensor"] for each in measured["lossless"]["differences"]] == ["scale"]
     assert set(measured["tensors"]) == {"fc.weight", "fc.bias", "scale"}
-    case = Case("reconstruction", "linear", sample="s", vectors="test")
-    distance = evaluation.executor.evidence(case).result["metrics"]["distance"]
+    distance = evaluation.result("reconstruction", "s")["metrics"]["distance"]
     assert distance["value"] > 0
 
 
@@ -247,7 +244,7 @@ def own(chain: TinyChain, monkeypatch: pytest.MonkeyPatch) -> Any:
         def codec(_: str) -> Codec:
             return made()
 
-        monkeypatch.setattr(work, "codec", codec)
+        monkeypatch.setattr(context, "codec", codec)
         in_one_stream(chain, [(0, 4)], [(5, 6)])
         for layer in chain.metadata["samples"][0]["layers"]:
             layer.pop("name_map", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,23 +10,25 @@ import numpy as np
 import pytest
 
 from conformance.jobs import measuring as measuring_module
-from conformance.jobs.measuring import Measuring, row_of
+from conformance.jobs.measuring import Measuring, row_of, statistics_in
 from conformance.metrics import Measurement, Roles, metric
-from conformance.submission.values import Metric, Tolerance
+from conformance.plan.requests import MetricSpec
 from conformance.verdicts import ConformanceError, UnsupportedError
+from tests.jobs.bench import LIMITS
+from tests.jobs.in_process import Evaluation
 
 LOGITS = np.array([[2.0, 1.0, 0.0], [0.0, 5.0, 1.0], [0.0, 1.0, 2.0], [9.0, 1.0, 0.0]])
 LABEL = np.array([0, 1, 0, 0])
 OTHER = LOGITS[:, ::-1].copy()
 
 
-def declared(id: str = "m", kind: str = "top-k-accuracy", **more: Any) -> Metric:
-    more = {"args": {"k": 1} if kind == "top-k-accuracy" else {}, **more}
-    return Metric(id, kind, "", "higher", Tolerance("absolute", 1.0), **more)
+def declared(kind: str = "top-k-accuracy", **more: Any) -> MetricSpec:
+    args = {"k": 1} if kind == "top-k-accuracy" else {}
+    return MetricSpec(**{"args": args, "bindings": {}, "against": "targets", **more}, kind=kind)
 
 
 def measure(
-    *metrics: Metric, outputs=None, targets=None, original=None
+    outputs=None, targets=None, original=None, **metrics: MetricSpec
 ) -> dict[str, Measurement | ConformanceError]:
     measuring = Measuring(metrics)
     measuring.add(
@@ -33,17 +36,17 @@ def measure(
         {"label": LABEL} if targets is None else targets,
         {"logits": LOGITS} if original is None else original,
     )
-    return {metric.id: outcome for metric, _, outcome in measuring.results()}
+    return {name: outcome for name, _, outcome in measuring.results()}
 
 
-def value(metric: Metric, **arrays: Any) -> float:
-    outcome = measure(metric, **arrays)[metric.id]
+def value(metric: MetricSpec, **arrays: Any) -> float:
+    outcome = measure(m=metric, **arrays)["m"]
     assert isinstance(outcome, Measurement), outcome
     return outcome.value
 
 
-def error(metric: Metric, **arrays: Any) -> ConformanceError:
-    outcome = measure(metric, **arrays)[metric.id]
+def error(metric: MetricSpec, **arrays: Any) -> ConformanceError:
+    outcome = measure(m=metric, **arrays)["m"]
     assert isinstance(outcome, ConformanceError), outcome
     return outcome
 
@@ -136,8 +139,8 @@ SHARDS = [slice(0, 2), slice(2, 5), slice(5, 6)]
 VALUES = np.array([[1.0], [2.0], [4.0], [8.0], [16.0], [32.0]])
 
 
-def statistics(metric: Metric, **more: Any) -> list[Any] | None:
-    measuring = Measuring([metric], **more)
+def statistics(metric: MetricSpec, **more: Any) -> list[Any] | None:
+    measuring = Measuring({"m": metric}, **more)
     for rows in SHARDS:
         measuring.add({"y": VALUES[rows]}, {"t": np.zeros_like(VALUES[rows])}, {})
     ((_, _, outcome),) = measuring.results()
@@ -170,6 +173,11 @@ def test_other_statistics_of_a_metric_stay_as_they_are(
     assert found == (None if made is None else made.tolist())
 
 
+def test_statistics_are_kept_for_each_metric(tiny: Path) -> None:
+    tables = statistics_in(Evaluation(tiny).evidence("measure").folder, LIMITS)
+    assert [table.shape for table in tables.values()] == [(40, 2)] * 2
+
+
 # --- Which outputs are read
 
 
@@ -177,12 +185,12 @@ def test_outputs_are_listed_with_the_metrics_that_read_them() -> None:
     """Against the original an output may be a target as well."""
     bound = {"prediction": "a", "target": "b"}
     measuring = Measuring(
-        [
-            declared("label", bindings={"prediction": "a"}),
-            declared("far", "mae", against="original", bindings={"prediction": "a"}),
-            declared("across", "mae", against="original", bindings=bound),
-            declared("unread", "mae", bindings={"prediction": "missing"}),
-        ]
+        {
+            "label": declared(bindings={"prediction": "a"}),
+            "far": declared("mae", against="original", bindings={"prediction": "a"}),
+            "across": declared("mae", against="original", bindings=bound),
+            "unread": declared("mae", bindings={"prediction": "missing"}),
+        }
     )
     outputs = {"a": LOGITS, "b": OTHER, "c": OTHER}
     measuring.add(outputs, {"label": LABEL, "b": LABEL}, outputs)
@@ -190,7 +198,7 @@ def test_outputs_are_listed_with_the_metrics_that_read_them() -> None:
 
 
 def test_shards_are_measured_together() -> None:
-    measuring = Measuring([declared()])
+    measuring = Measuring({"m": declared()})
     for rows in (slice(0, 1), slice(1, 4)):
         measuring.add({"y": LOGITS[rows]}, {"t": LABEL[rows]}, {})
     ((_, _, outcome),) = measuring.results()
@@ -199,28 +207,28 @@ def test_shards_are_measured_together() -> None:
 
 
 def test_unknown_kind_is_the_trouble_of_that_metric_alone() -> None:
-    outcomes = measure(declared("odd", "nobody-has-it", args={}), declared("top1"))
+    outcomes = measure(odd=declared("nobody-has-it"), top1=declared())
     assert isinstance(outcomes["odd"], UnsupportedError)
     assert "nobody-has-it" in outcomes["odd"].message
     assert isinstance(outcomes["top1"], Measurement)
 
 
 def test_wrong_argument_is_the_trouble_of_that_metric_alone() -> None:
-    outcomes = measure(declared("odd", args={"k": "one"}), declared("top1"))
+    outcomes = measure(odd=declared(args={"k": "one"}), top1=declared())
     assert isinstance(outcomes["odd"], ConformanceError)
     assert "'k'" in outcomes["odd"].message
     assert isinstance(outcomes["top1"], Measurement)
 
 
 def test_arrays_that_do_not_fit_are_the_trouble_of_that_metric_alone() -> None:
-    outcomes = measure(declared("odd", "mae", args={}), declared("top1"))
+    outcomes = measure(odd=declared("mae"), top1=declared())
     assert isinstance(outcomes["odd"], ConformanceError)
     assert "same shape" in outcomes["odd"].message
     assert isinstance(outcomes["top1"], Measurement)
 
 
 def test_first_trouble_is_the_one_that_is_told() -> None:
-    measuring = Measuring([declared()])
+    measuring = Measuring({"m": declared()})
     measuring.add({}, {"label": LABEL}, {})
     measuring.add({"logits": LOGITS}, {}, {})
     ((_, _, outcome),) = measuring.results()
@@ -229,7 +237,7 @@ def test_first_trouble_is_the_one_that_is_told() -> None:
 
 
 def test_metric_over_nothing_has_no_value() -> None:
-    ((_, _, outcome),) = Measuring([declared()]).results()
+    ((_, _, outcome),) = Measuring({"m": declared()}).results()
     assert isinstance(outcome, ConformanceError)
     assert outcome.found == "0 items"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,13 +20,14 @@ from conformance.evidence.store import EVIDENCE
 from conformance.jobs.network_state import (
     State,
     keep_state,
-    kept_state,
     original_state,
     state_of,
+    stored_state,
 )
+from conformance.plan.requests import Request
 from conformance.tensorfiles import network_digest, tensor_digest
 from conformance.verdicts import UnsupportedError
-from tests.jobs.bench import LIMITS
+from tests.jobs.made import a_task
 
 NETWORK: Any = SimpleNamespace(parameters={}, scalars={}, constants={}, everything={})
 ANY_NAMES = st.text(max_size=8) | st.just("x" * 2000) | st.just("__metadata__")
@@ -37,9 +39,9 @@ VALUES = st.sampled_from([np.float32, np.float16, np.int8, np.int64, np.bool_]).
 
 def kept(folder: Path, state: State) -> State:
     keep_state(folder, state, "file")
-    result = {"result": {"tensors": dict(state.facts)}}
+    result = {"error": None, "result": {"tensors": dict(state.facts)}}
     (folder / EVIDENCE).write_text(json.dumps(result), encoding="utf-8")
-    return kept_state(folder, LIMITS)
+    return stored_state(replace(a_task(Request()), results={"kept": folder}), "kept")
 
 
 def test_facts_and_digest_are_those_of_the_parameters() -> None:

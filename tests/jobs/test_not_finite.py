@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from conformance.plan.case import Case
 from onnx import ModelProto, helper
 from onnx.numpy_helper import from_array
 
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
-from tests.jobs.bench import Bench, add_sample, write_around
-from tests.jobs.in_process import Evaluation
+from tests.jobs.bench import add_sample, with_digests, write_around
+from tests.jobs.in_process import Bench, Evaluation
 from tests.runtimes import models
 from tests.runtimes.tflite.models import buffer_of, changed
 from tests.tiny_chain import TinyChain
@@ -87,11 +86,11 @@ def test_what_the_original_has_is_no_fault(
     for name, weight in (("same", WEIGHT), ("changed", CHANGED)):
         add_sample(root, name, **sample(weight))
     bench = Bench(root)
-    same = bench.evaluate("decode", sample="same")
+    same = bench.result("decode", sample="same")
     assert same["coverage"] == []
     assert {facts["non_finite"] for facts in same["tensors"].values()} == {0}
     assert same["usable"]
-    changed = bench.evaluate("decode", sample="changed")
+    changed = bench.result("decode", sample="changed")
     counts = [facts["non_finite"] for facts in changed["tensors"].values() if facts["non_finite"]]
     assert counts == COUNTS.get(sample, [1])
     assert not changed["usable"]
@@ -103,7 +102,7 @@ def test_a_sum_that_overflows_is_told_of_its_terms(tiny: Path) -> None:
     content = {"fc.weight": weights["fc.weight"], "a": large, "b": large}
     entry = {"sample": ["a", "b"], "model": "fc.bias", "combine": {"how": "add"}}
     add_sample(tiny, "odd", content, name_map=[entry])
-    measured = Bench(tiny).evaluate("decode", sample="odd")
+    measured = Evaluation(tiny).result("decode", sample="odd")
     counts = {name: facts["non_finite"] for name, facts in measured["tensors"].items()}
     assert counts == {"a": 3, "b": 3, "fc.weight": 0}
     assert not measured["usable"]
@@ -120,7 +119,7 @@ def test_a_sample_that_is_a_network_is_looked_at_whole(tiny: Path) -> None:
     sparse = helper.make_sparse_tensor(values, places, list(weights["fc.weight"].shape))
     made.graph.sparse_initializer.append(sparse)
     add_sample(tiny, "odd", made)
-    measured = Bench(tiny).evaluate("decode", sample="odd")
+    measured = Evaluation(tiny).result("decode", sample="odd")
     assert measured["tensors"]["fc.weight"]["non_finite"] == 1
     assert not measured["usable"]
 
@@ -141,11 +140,10 @@ def test_tflite_sample_is_compared_with_the_original(tmp_path: Path) -> None:
     clean = original.read_bytes()
     original.write_bytes(changed(original, spoil(-np.inf)))
     sample = root / "samples" / "int8.tflite"
-    case = Case("decode", "digits-tflite", sample="int8-tflite")
     for value, usable in ((-np.inf, True), (np.nan, False)):
         sample.write_bytes(clean)
         sample.write_bytes(changed(sample, spoil(value)))
-        measured, _ = Bench(root).at_the_desk(case)
+        measured = Evaluation(with_digests(root)).result("decode", "int8-tflite")
         assert measured["usable"] == usable
         assert sum(facts["non_finite"] for facts in measured["tensors"].values()) == (not usable)
 

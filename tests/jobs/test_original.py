@@ -9,7 +9,8 @@ import pytest
 
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
-from tests.jobs.bench import Bench, edit
+from tests.jobs.bench import edit
+from tests.jobs.in_process import Evaluation
 
 
 def in_two_shards(tiny: Path, *sides: str) -> Path:
@@ -37,7 +38,7 @@ def in_two_shards(tiny: Path, *sides: str) -> Path:
 
 
 def test_declared_outputs_of_every_shard_are_compared(tiny: Path) -> None:
-    measured = Bench(in_two_shards(tiny, "first", "second")).evaluate("original")
+    measured = Evaluation(in_two_shards(tiny, "first", "second")).result("original")
     assert (measured["items"], measured["outputs"]["logits"]["values"]) == (40, 120)
 
 
@@ -48,7 +49,7 @@ def test_shard_without_outputs_is_no_reproduction(
     tiny: Path, side: str, expected: str, found: str
 ) -> None:
     with pytest.raises(ConformanceError) as caught:
-        Bench(in_two_shards(tiny, side)).evaluate("original")
+        Evaluation(in_two_shards(tiny, side)).result("original")
     error = caught.value
     assert error.message == "output 'logits' is declared in some shards only"
     assert error.where.element == "outputs of shard 1"

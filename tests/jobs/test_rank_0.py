@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from conformance.jobs.control import shuffled
 from conformance.jobs.measuring import Measuring
+from conformance.jobs.replacing import shuffled
 from conformance.metrics import Measurement
+from conformance.plan.requests import MetricSpec
 from conformance.runtimes import ModelSource, runtime
-from conformance.submission.values import Metric, Tolerance
 from conformance.tensorfiles import write_tensors
 from tests import tiny_submission
-from tests.jobs.bench import MAE, Bench, add_sample, edit, write_around
+from tests.jobs.bench import MAE, add_sample, edit, write_around
+from tests.jobs.in_process import Bench
 from tests.runtimes import models
 
 RUNS = 6
@@ -52,8 +53,8 @@ METRICS = [
 
 
 def measured(kind: str, args: dict, values: np.ndarray, shape: tuple[int, ...]) -> Measurement:
-    metric = Metric("m", kind, "", "higher", Tolerance("absolute", 1.0), args=args)
-    measuring = Measuring([metric])
+    metric = MetricSpec(kind, args, bindings={}, against="targets")
+    measuring = Measuring({"m": metric})
     for pair in values.T:
         prediction, target = (np.asarray(each).reshape(shape) for each in pair.tolist())
         measuring.add({"y": prediction}, {"t": target}, {})
@@ -96,13 +97,13 @@ def test_original_and_sample_are_measured_run_by_run(tmp_path: Path) -> None:
     edit(root, declare)
     add_sample(root, "doubled", {"W": 2 * WEIGHT})
     bench = Bench(root)
-    original = bench.evaluate("original")
+    original = bench.result("original")
     assert (original["items"], original["outputs"]["y"]["violations"]) == (RUNS, 0)
     assert original["outputs"]["y"]["values"] == RUNS
     assert original["metrics"]["error"]["items"] == RUNS
     assert original["metrics"]["error"]["value"] == pytest.approx(np.abs(means(WEIGHT)).mean())
-    assert bench.evaluate("control")["metrics"]["error"]["zeros"] == {"value": 0}
-    row = bench.evaluate("reconstruction", sample="doubled")["metrics"]
+    assert bench.result("control")["metrics"]["error"]["zeros"] == {"value": 0}
+    row = bench.result("reconstruction", sample="doubled")["metrics"]
     assert row["error"]["value"] == pytest.approx(2 * np.abs(means(WEIGHT)).mean())
     assert row["error"]["items"] == row["error"]["no_interval"]["items"] == RUNS
     assert row["shift"]["value"] == pytest.approx(np.abs(means(WEIGHT)).mean())

@@ -12,7 +12,6 @@ from conformance.verdicts import UnsupportedError
 
 OUTPUTS = {"y": np.array([1.0, 2.0]), "same": np.array([3.0]), "empty": np.zeros((0, 2))}
 SHARD: Any = SimpleNamespace(inputs={"x": np.ones(1)})
-VECTORS: Any = SimpleNamespace(batched=False)
 
 
 class Stub:
@@ -38,7 +37,7 @@ class Unrunnable:
 
 
 def reached(network: Any, outputs: dict[str, np.ndarray]) -> set[str]:
-    return set(reached_by_parameters(network, VECTORS, SHARD, outputs))
+    return set(reached_by_parameters(network, SHARD, outputs, batched=False))
 
 
 def test_outputs_that_zero_parameters_change_depend_on_them() -> None:

@@ -1,8 +1,7 @@
-"""What one case keeps comes back to the next as it was."""
+"""What one job keeps comes back to the next as it was."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 
@@ -12,23 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.evidence.store import EVIDENCE
+from conformance.jobs import stored_arrays as stored_arrays_module
 from conformance.jobs.stored_arrays import (
-    keep_outputs,
-    keep_statistics,
-    kept_metrics,
-    kept_outputs,
-    kept_statistics,
+    array_writer,
+    store_arrays,
+    store_outputs,
+    stored_arrays,
+    stored_outputs,
 )
-from conformance.metrics import Measurement
 from tests.jobs.bench import LIMITS
 
-NAMES = st.text(min_size=1, max_size=12).filter(str.isprintable)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 def round_trip(folder: Path, **outputs: np.ndarray) -> dict[str, np.ndarray]:
-    keep_outputs(folder, 0, outputs)
-    return kept_outputs(folder, 0, LIMITS)
+    store_outputs(folder, 0, outputs)
+    return stored_outputs(folder, 0, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +37,15 @@ def round_trip(folder: Path, **outputs: np.ndarray) -> dict[str, np.ndarray]:
         np.array([True, False]),
         np.array([1, 2], np.float16),
         np.array([1, 2], ml_dtypes.bfloat16),
+        np.array([[1, -8]], ml_dtypes.int4),
+        np.array([3], ml_dtypes.uint2),
+        np.array([0.5], ml_dtypes.float8_e4m3fnuz),
+        np.array([[1 + 2j, np.nan]], np.complex128),
+        np.array(1j, np.complex128),
         np.zeros((0, 4), np.float32),
         np.float64(3.0)[...],
     ],
-    ids=["float", "int64", "bool", "float16", "bfloat16", "empty", "scalar"],
+    ids=lambda array: f"{array.dtype.name}{list(array.shape)}",
 )
 def test_outputs_come_back_bit_by_bit(tmp_path: Path, array: np.ndarray) -> None:
     back = round_trip(tmp_path, y=array)["y"]
@@ -81,31 +84,31 @@ def test_names_that_look_like_our_own_come_back(tmp_path: Path, name: str) -> No
 
 def test_shards_are_kept_apart(tmp_path: Path) -> None:
     for shard in (0, 1, 100_000):
-        keep_outputs(tmp_path, shard, {"y": np.full(2, shard)})
+        store_outputs(tmp_path, shard, {"y": np.full(2, shard)})
     for shard in (0, 1, 100_000):
-        assert kept_outputs(tmp_path, shard, LIMITS)["y"].tolist() == [shard, shard]
+        assert stored_outputs(tmp_path, shard, LIMITS)["y"].tolist() == [shard, shard]
 
 
-def test_nothing_kept_is_nothing_found(tmp_path: Path) -> None:
-    assert kept_outputs(tmp_path, 0, LIMITS) == {}
+def test_no_outputs_are_none(tmp_path: Path) -> None:
+    store_outputs(tmp_path, 0, {})
+    assert stored_outputs(tmp_path, 0, LIMITS) == {}
 
 
-def test_statistics_come_back_where_there_are_some(tmp_path: Path) -> None:
-    table = np.array([[1.0, 1.0], [0.0, 1.0]])
-    measured = {"top1": Measurement(0.5, 2, table), "map": Measurement(0.5, 2, None)}
-    keep_statistics(tmp_path, measured)
-    back = kept_statistics(tmp_path, LIMITS)
-    assert list(back) == ["top1"]
-    np.testing.assert_array_equal(back["top1"], table)
+def test_arrays_beyond_the_size_of_a_file_are_divided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_arrays_module, "_FILE_BYTES", 100)
+    arrays = {f"t{k}": np.full(10 * k, k, np.float32) for k in range(6)}
+    with array_writer(tmp_path, "tensors") as writer:
+        for name, array in arrays.items():
+            writer.add(name, array)
+    assert len(list(tmp_path.glob("tensors.*.safetensors"))) == 4
+    back = stored_arrays(tmp_path, "tensors", LIMITS)
+    assert list(back) == list(arrays)
+    assert all(np.array_equal(back[name], arrays[name]) for name in arrays)
 
 
-def test_no_statistics_at_all_are_none(tmp_path: Path) -> None:
-    keep_statistics(tmp_path, {})
-    assert kept_statistics(tmp_path, LIMITS) == {}
-
-
-def test_metric_rows_are_those_of_the_evidence(tmp_path: Path) -> None:
-    rows = {"top1": {"value": 0.5}}
-    evidence = {"result": {"metrics": rows}}
-    (tmp_path / EVIDENCE).write_text(json.dumps(evidence), encoding="utf-8")
-    assert kept_metrics(tmp_path) == rows
+def test_two_lists_share_a_folder(tmp_path: Path) -> None:
+    for stem in ("one", "other"):
+        store_arrays(tmp_path, stem, {"x": np.array([stem])})
+    assert stored_arrays(tmp_path, "one", LIMITS)["x"].tolist() == ["one"]

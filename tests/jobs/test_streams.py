@@ -12,7 +12,8 @@ from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import MalformedError
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
-from tests.jobs.bench import Bench, add_sample
+from tests.jobs.bench import add_sample
+from tests.jobs.in_process import Evaluation
 
 WEIGHTS = tiny_submission.weights()
 RESERVED = {"mps_reserved_zero_2bits": 1}
@@ -20,7 +21,7 @@ RESERVED = {"mps_reserved_zero_2bits": 1}
 
 def tiny_with(tiny: Path, stream: bytes, **more) -> dict:
     add_sample(tiny, "stream", stream, **more)
-    return Bench(tiny).evaluate("decode", sample="stream")
+    return Evaluation(tiny).result("decode", sample="stream")
 
 
 def test_tensors_are_those_of_the_stream(tiny: Path) -> None:
@@ -44,9 +45,9 @@ def test_sound_stream_breaks_no_rule(tiny: Path) -> None:
 
 
 def test_samples_of_other_codecs_are_no_streams(tiny: Path) -> None:
-    bench = Bench(tiny)
+    bench = Evaluation(tiny)
     for sample in ("half", "half-onnx"):
-        assert bench.evaluate("decode", sample=sample)["stream"] is None
+        assert bench.result("decode", sample=sample)["stream"] is None
 
 
 def test_broken_rule_leaves_the_sample_usable(tiny: Path) -> None:
@@ -80,10 +81,10 @@ def test_reconstruction_runs_what_the_stream_holds(tiny: Path) -> None:
     doubled = {name: 2 * array for name, array in WEIGHTS.items()}
     add_sample(tiny, "same", raw_stream(WEIGHTS))
     add_sample(tiny, "doubled", raw_stream(doubled))
-    bench = Bench(tiny)
-    same = bench.evaluate("reconstruction", sample="same")["metrics"]["distance"]
+    bench = Evaluation(tiny)
+    same = bench.result("reconstruction", sample="same")["metrics"]["distance"]
     assert same["value"] == 0
-    assert bench.evaluate("reconstruction", sample="doubled")["metrics"]["distance"]["value"] > 0.1
+    assert bench.result("reconstruction", sample="doubled")["metrics"]["distance"]["value"] > 0.1
 
 
 def test_names_of_the_stream_may_be_mapped(tiny: Path) -> None:

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from conformance.plan.case import Case
 
 from conformance.verdicts import UnsupportedError
-from tests.jobs.bench import Bench
+from tests.jobs.bench import with_digests
+from tests.jobs.in_process import Evaluation
 from tests.runtimes.tflite.models import Change, changed, tensor
 
 BUNDLED = Path(__file__).parents[2] / "vectors" / "submissions" / "digits-formats"
-DECODE = Case("decode", "digits-tflite", sample="int8-tflite")
 
 
-def bench(folder: Path, change: Change | None = None) -> Bench:
-    """The bundled submission, after ``change`` to its sample of TensorFlow Lite."""
+def decoded(folder: Path, change: Change | None = None) -> dict[str, Any]:
+    """What the bundled sample of TensorFlow Lite gives after a change."""
     root = folder / "submission"
     shutil.copytree(BUNDLED, root)
     path = root / "samples" / "int8.tflite"
     if change is not None:
         path.write_bytes(changed(path, change))
-    return Bench(root)
+    return Evaluation(with_digests(root)).result("decode", "int8-tflite")
 
 
 def test_its_tensors_are_the_stored_integers(tmp_path: Path) -> None:
-    measured, _ = bench(tmp_path).at_the_desk(DECODE)
+    measured = decoded(tmp_path)
     assert measured["usable"]
     assert measured["coverage"] == []
     assert measured["tensors"]["conv1/weight"]["dtype"] == "int8"
@@ -39,7 +39,7 @@ def test_a_renamed_output_is_told(tmp_path: Path) -> None:
     def rename(model: schema.ModelT) -> None:
         model.signatureDefs[0].outputs[0].name = b"scores"
 
-    measured, _ = bench(tmp_path, rename).at_the_desk(DECODE)
+    measured = decoded(tmp_path, rename)
     assert not measured["usable"]
     assert [each["tensor"] for each in measured["coverage"]] == ["logits", "scores"]
     assert measured["coverage"][0]["found"] == "none"
@@ -53,7 +53,7 @@ def test_an_operator_of_others_is_refused_before_it_is_run(tmp_path: Path) -> No
             code.customCode = b"Mine"
 
     with pytest.raises(UnsupportedError, match="not builtin"):
-        bench(tmp_path, replace).at_the_desk(DECODE)
+        decoded(tmp_path, replace)
 
 
 def test_a_sparse_sample_is_refused(tmp_path: Path) -> None:
@@ -61,4 +61,4 @@ def test_a_sparse_sample_is_refused(tmp_path: Path) -> None:
         tensor(model, "fc2/weight").sparsity = schema.SparsityParametersT()
 
     with pytest.raises(UnsupportedError, match="fc2/weight"):
-        bench(tmp_path, sparsify).at_the_desk(DECODE)
+        decoded(tmp_path, sparsify)

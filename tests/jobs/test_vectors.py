@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from onnx import numpy_helper
 
 from conformance.jobs.vectors import ShardArrays, read_shards
-from conformance.submission.values import File, OutputTolerance, Shard, VectorSet
+from conformance.plan.requests import (
+    FileRef,
+    ShardSpec,
+    VectorsRequest,
+    VectorsSpec,
+    error_spelled,
+    files_in,
+    spelled,
+)
 from conformance.tensorfiles import write_tensors
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
-from tests.jobs.bench import LIMITS
+from tests.jobs.made import a_task
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3)
 MASK = np.ones((4, 2), np.int64)
@@ -23,31 +34,45 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.shards: list[Shard] = []
+        self.shards: list[ShardSpec] = []
 
-    def npz(self, name: str, **arrays: np.ndarray) -> File:
+    def npz(self, name: str, **arrays: np.ndarray) -> FileRef:
         np.savez(self.root / name, **arrays)
-        return File(name, 0, "")
+        return FileRef(name, name, 0, "")
 
-    def safetensors(self, name: str, **arrays: np.ndarray) -> File:
+    def safetensors(self, name: str, **arrays: np.ndarray) -> FileRef:
         write_tensors(self.root / name, arrays)
-        return File(name, 0, "")
+        return FileRef(name, name, 0, "")
 
-    def pb(self, name: str, array: np.ndarray, tensor: str = "") -> File:
+    def pb(self, name: str, array: np.ndarray, tensor: str = "") -> FileRef:
         message = numpy_helper.from_array(array, tensor)
         (self.root / name).write_bytes(message.SerializeToString())
-        return File(name, 0, "")
+        return FileRef(name, name, 0, "")
 
     def shard(self, inputs=(), targets=(), outputs=(), items: int = 4) -> Folder:
-        self.shards.append(Shard(items, tuple(inputs), tuple(targets), tuple(outputs)))
+        self.shards.append(ShardSpec(items, tuple(inputs), tuple(targets), tuple(outputs)))
         return self
 
-    def read(
-        self, inputs=("x",), outputs=("y",), *, batched: bool = True, limits=LIMITS
-    ) -> list[ShardArrays]:
-        tolerance = OutputTolerance(0.0, 0.0)
-        vectors = VectorSet("test", "m", "d", batched, tuple(self.shards), tolerance)
-        return list(read_shards(vectors, self.root, inputs, outputs, limits))
+    def shards_in_turn(
+        self, inputs=("x",), outputs=("y",), *, batched: bool = True, **limits: int
+    ) -> Iterator[ShardArrays]:
+        """Yield each shard as it is read, with files by their names."""
+        asked = VectorsRequest(vectors=VectorsSpec(batched, tuple(self.shards)), inputs=())
+        files = {ref.role: self.root / ref.role for ref in files_in(asked)}
+        task = a_task(asked, files)
+        task = replace(task, limits=replace(task.limits, **limits))
+        try:
+            for shard in read_shards(task, asked.vectors, inputs, outputs):
+                yield replace(shard, sources=spelled(dict(shard.sources), _name_of))
+        except ConformanceError as error:
+            raise error_spelled(error, _name_of) from error
+
+    def read(self, *names: tuple[str, ...], **more: Any) -> list[ShardArrays]:
+        return list(self.shards_in_turn(*names, **more))
+
+
+def _name_of(_: str, name: str) -> str:
+    return {"id.vectors": "test"}.get(name, name.removeprefix("file."))
 
 
 @pytest.fixture
@@ -76,9 +101,8 @@ def test_shards_come_in_turn_with_items_of_their_own(folder: Folder) -> None:
 
 
 def test_second_shard_is_not_read_before_the_first_is_used(folder: Folder) -> None:
-    folder.shard([folder.npz("in.npz", x=X)]).shard([File("missing.npz", 0, "")])
-    vectors = VectorSet("test", "m", "d", True, tuple(folder.shards), OutputTolerance(0.0, 0.0))
-    shards = read_shards(vectors, folder.root, ("x",), (), LIMITS)
+    folder.shard([folder.npz("in.npz", x=X)]).shard([FileRef("missing.npz", "", 0, "")])
+    shards = folder.shards_in_turn()
     assert next(shards).index == 0
     with pytest.raises(MalformedError, match="cannot be opened"):
         next(shards)
@@ -104,12 +128,12 @@ def test_every_shard_may_be_another_kind_of_file(folder: Folder) -> None:
 
 
 def test_unnamed_pb_files_take_the_names_of_the_ports_in_order(folder: Folder) -> None:
-    inputs = [folder.pb("input_0.pb", X), folder.pb("input_1.pb", MASK)]
-    outputs = [folder.pb("output_0.pb", X), folder.pb("output_1.pb", MASK)]
+    inputs = [folder.pb("input-0.pb", X), folder.pb("input-1.pb", MASK)]
+    outputs = [folder.pb("output-0.pb", X), folder.pb("output-1.pb", MASK)]
     (shard,) = folder.shard(inputs, outputs=outputs).read(("ids", "mask"), ("first", "second"))
     np.testing.assert_array_equal(shard.inputs["mask"], MASK)
     np.testing.assert_array_equal(shard.outputs["second"], MASK)
-    assert shard.sources == {"first": "output_0.pb", "second": "output_1.pb"}
+    assert shard.sources == {"first": "output-0.pb", "second": "output-1.pb"}
 
 
 def test_name_in_a_pb_file_goes_before_its_position(folder: Folder) -> None:
@@ -232,12 +256,10 @@ def test_pickled_arrays_are_refused_unread(folder: Folder, tmp_path: Path) -> No
 def test_file_of_another_kind_is_unsupported(folder: Folder) -> None:
     (folder.root / "in.csv").write_text("1,2\n", encoding="utf-8")
     with pytest.raises(UnsupportedError, match="not read as arrays"):
-        folder.shard([File("in.csv", 0, "")]).read()
+        folder.shard([FileRef("in.csv", "", 0, "")]).read()
 
 
 def test_array_beyond_the_limit_is_refused(folder: Folder) -> None:
-    from dataclasses import replace
-
     folder.shard([folder.npz("in.npz", x=X)])
     with pytest.raises(LimitError):
-        folder.read(limits=replace(LIMITS, tensor_bytes=X.nbytes - 1))
+        folder.read(tensor_bytes=X.nbytes - 1)

@@ -89,6 +89,7 @@ TESTS = {
     "plan/keys.py": "tests/plan/test_jobs.py tests/plan/test_requests.py",
     "plan/computing.py": "tests/plan/test_computing.py",
     "jobs/control.py": "tests/jobs/test_control.py",
+    "jobs/replacing.py": "tests/jobs/test_control.py",
     "jobs/compare.py": "tests/jobs/test_compare.py",
     "jobs/repeats.py": "tests/jobs/test_repeats.py",
     "jobs/measuring.py": "tests/jobs/test_measuring.py",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from conformance.jobs.control import zeroed
+from conformance.jobs.replacing import zeroed
 from conformance.runtimes import Network
 from conformance.verdicts import ConformanceError, UnsupportedError
 from tests.runtimes import honest, models, places

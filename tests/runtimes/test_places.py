@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from conformance.jobs.control import zeroed
+from conformance.jobs.replacing import zeroed
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
 from tests.runtimes import models, places
 

@@ -6,7 +6,7 @@ import numpy as np
 from onnx import ModelProto, helper
 
 from tests import tiny_submission
-from tests.jobs.bench import Bench
+from tests.jobs.in_process import Evaluation
 from tests.runtimes import models
 from tests.runtimes.test_learned_attributes import LEARNED
 
@@ -18,7 +18,7 @@ def test_opening_a_model_measures_what_it_uses(tmp_path):
     (root / "model.onnx").write_bytes(tiny_submission.model_bytes(parameters))
     metadata["models"][0]["files"] = [tiny_submission.entry(root, "model.onnx")]
     (root / "submission.json").write_text(json.dumps(metadata), encoding="utf-8")
-    measured = Bench(root).evaluate("model")
+    measured = Evaluation(root).result("model")
     assert measured["unused_parameters"] == ["dead"]
     used = sum(array.nbytes for array in tiny_submission.weights().values())
     assert measured["used_parameter_bytes"] == used
@@ -41,11 +41,11 @@ def in_constants(data: bytes) -> bytes:
 def test_weights_in_constant_nodes_are_used_parameters(tmp_path):
     root = tmp_path / "tiny"
     metadata = tiny_submission.write(root)
-    before = Bench(root).evaluate("model")
+    before = Evaluation(root).result("model")
     (root / "model.onnx").write_bytes(in_constants((root / "model.onnx").read_bytes()))
     metadata["models"][0]["files"] = [tiny_submission.entry(root, "model.onnx")]
     (root / "submission.json").write_text(json.dumps(metadata), encoding="utf-8")
-    after = Bench(root).evaluate("model")
+    after = Evaluation(root).result("model")
     for measured in ("counts", "used_parameter_bytes", "unused_parameters", "unreplaceable"):
         assert after[measured] == before[measured]
     assert after["counts"]["parameters"] > 0

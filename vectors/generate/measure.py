@@ -15,7 +15,7 @@ from typing import Any
 
 from conformance.evidence.executor import Executor
 from conformance.evidence.store import EvidenceStore
-from conformance.plan.case import Case
+from conformance.plan.jobs import Decode, DecodeState, Job, Original, Reconstruction
 from conformance.sandbox.limits import Limits
 from conformance.submission import load
 from conformance.submission.cumulative import cumulative_sizes
@@ -66,7 +66,7 @@ class _Measuring:
     def fill_in(self) -> None:
         for model in self.document["models"]:
             vectors = self._vectors_of(model["id"])
-            original = self._result(Case("original", model["id"], vectors=vectors))
+            original = self._result(Original(self.submission, model["id"], vectors))
             model["metric_values"] = self._values(original, model["id"], vectors)
         for sample in self.document["samples"]:
             self._fill_in_sample(sample)
@@ -77,7 +77,7 @@ class _Measuring:
             self._vectors_of(sample["model"]),
             sample["claims"],
         )
-        decoded = self._result(Case("decode", model, sample["id"]))
+        decoded = self._result(Decode(self.submission, sample["id"]))
         sample["features"] = sorted(decoded["features"])
         own = self.submission.sample(sample["id"])
         if not own.is_derived:
@@ -92,20 +92,20 @@ class _Measuring:
             if "optional" not in facts or "scalar" in facts
         }
         if sample["metrics"]:
-            case = Case("reconstruction", model, sample["id"], vectors)
-            claims["metric_values"] = self._values(self._result(case), sample["id"], vectors)
+            run = Reconstruction(self.submission, model, vectors, sample["id"])
+            claims["metric_values"] = self._values(self._result(run), sample["id"], vectors)
         self._fill_in_layers(sample, vectors)
 
     def _fill_in_layers(self, sample: dict[str, Any], vectors: str) -> None:
         model, total = sample["model"], 0
         for place, layer in enumerate(sample.get("layers", [])):
-            state = self._result(Case("state", model, sample["id"], part=place))
+            state = self._result(DecodeState(self.submission, sample["id"], place))
             total += state["size"]
-            case = Case("reconstruction", model, sample["id"], vectors, part=place)
+            run = Reconstruction(self.submission, model, vectors, sample["id"], place)
             layer["claims"] = {
                 "size": state["size"],
                 "cumulative_size": total,
-                "metric_values": self._values(self._result(case), sample["id"], vectors),
+                "metric_values": self._values(self._result(run), sample["id"], vectors),
             }
 
     def _vectors_of(self, model: str) -> str:
@@ -124,8 +124,8 @@ class _Measuring:
             if metric["id"] in measured["metrics"]
         ]
 
-    def _result(self, case: Case) -> Mapping[str, Json]:
-        evidence = self.bench.evidence(case)
+    def _result(self, job: Job) -> Mapping[str, Json]:
+        evidence = self.bench.evidence(job)
         if evidence.error is not None:
             raise evidence.error
         return evidence.result or {}

@@ -5,7 +5,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from conformance.jobs.control import zeroed
+from conformance.jobs.replacing import zeroed
 from conformance.verdicts import ConformanceError, UnsupportedError
 from tests.runtimes.caffe import files, nets
 

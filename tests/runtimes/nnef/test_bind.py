@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conformance.jobs.control import zeroed
+from conformance.jobs.replacing import zeroed
 from conformance.verdicts import ConformanceError, UnsupportedError
 from tests.runtimes.nnef import models as m
 

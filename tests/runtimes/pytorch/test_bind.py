@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from conformance.jobs.control import zeroed
+from conformance.jobs.replacing import zeroed
 from conformance.verdicts import ConformanceError
 from tests.runtimes.pytorch import files, nets
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from conformance.jobs.control import zeroed
+from conformance.jobs.replacing import zeroed
 from conformance.runtimes import runtime
 from conformance.runtimes._protocol import ANY_DTYPE, ANY_SHAPE
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError

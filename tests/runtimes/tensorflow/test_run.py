@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from conformance.jobs.control import zeroed
+from conformance.jobs.replacing import zeroed
 from conformance.runtimes import runtime
 from conformance.verdicts import ConformanceError, NotRunError
 from tests.runtimes.tensorflow import nets

@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from conformance.jobs.control import zeroed
+from conformance.jobs.replacing import zeroed
 from conformance.runtimes import runtime
 from conformance.verdicts import ConformanceError, NotRunError
 from tests.runtimes.tflite import models as m

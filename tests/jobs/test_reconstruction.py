@@ -9,7 +9,8 @@ import pytest
 from onnx import ModelProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from tests.jobs.bench import MAE, SHIFT, Bench, add_sample, edit, write_around
+from tests.jobs.bench import MAE, SHIFT, add_sample, edit, write_around
+from tests.jobs.in_process import Bench
 from tests.runtimes import models
 
 ITEMS = 9
@@ -61,7 +62,7 @@ def test_outputs_are_those_of_the_rewritten_network(run, tmp_path: Path) -> None
     bench = cnn_bench(tmp_path, wanted)
     add_sample(bench.root, "foreign", sample)
 
-    rows = bench.evaluate("reconstruction", sample="foreign")["metrics"]
+    rows = bench.result("reconstruction", sample="foreign")["metrics"]
 
     apart = float(np.abs(wanted - original).mean())
     assert apart > 1.0
@@ -80,7 +81,7 @@ def test_every_single_parameter_comes_from_the_sample(name: str, tmp_path: Path)
     bench = cnn_bench(tmp_path, wanted)
     add_sample(bench.root, "one", sample)
 
-    rows = bench.evaluate("reconstruction", sample="one")["metrics"]
+    rows = bench.result("reconstruction", sample="one")["metrics"]
 
     assert rows["error"]["value"] < EXACT
     assert rows["shift"]["value"] > 100 * EXACT
@@ -91,7 +92,7 @@ def test_sample_in_float16_is_run_with_its_rounded_values(tmp_path: Path) -> Non
     sample = {name: array.astype(np.float16) for name, array in foreign(made).items()}
     bench = cnn_bench(tmp_path, by_onnxruntime(models.rewritten(made, sample), image()))
     add_sample(bench.root, "half", sample)
-    rows = bench.evaluate("reconstruction", sample="half")["metrics"]
+    rows = bench.result("reconstruction", sample="half")["metrics"]
     assert rows["error"]["value"] < EXACT
 
 
@@ -100,7 +101,7 @@ def test_sample_that_is_a_network_is_run_as_it_is(tmp_path: Path) -> None:
     rewritten = models.rewritten(made, foreign(made))
     bench = cnn_bench(tmp_path, by_onnxruntime(rewritten, image()))
     add_sample(bench.root, "network", rewritten)
-    rows = bench.evaluate("reconstruction", sample="network")["metrics"]
+    rows = bench.result("reconstruction", sample="network")["metrics"]
     assert rows["error"]["value"] < EXACT
     assert rows["shift"]["value"] > 1.0
 
@@ -114,7 +115,7 @@ def test_names_of_the_sample_are_mapped_before_it_is_put_in(tmp_path: Path) -> N
     renamed = {"bias": sample["b"], "kernel": sample["W"]}
     names = [{"sample": "bias", "model": "b"}, {"sample": "kernel", "model": "W"}]
     add_sample(bench.root, "renamed", renamed, name_map=names)
-    rows = bench.evaluate("reconstruction", sample="renamed")["metrics"]
+    rows = bench.result("reconstruction", sample="renamed")["metrics"]
     assert rows["error"]["value"] < EXACT
 
 
@@ -131,7 +132,7 @@ def test_names_may_be_swapped(tmp_path: Path) -> None:
     swapped = {"first": arrays["second"], "second": arrays["first"]}
     names = [{"sample": "first", "model": "second"}, {"sample": "second", "model": "first"}]
     add_sample(bench.root, "swapped", swapped, name_map=names)
-    rows = bench.evaluate("reconstruction", sample="swapped")["metrics"]
+    rows = bench.result("reconstruction", sample="swapped")["metrics"]
     assert rows["error"]["value"] < EXACT
 
 
@@ -140,12 +141,12 @@ def test_one_sample_leaves_no_trace_in_the_next(tmp_path: Path) -> None:
     bench = cnn_bench(tmp_path, by_onnxruntime(made, image()))
     add_sample(bench.root, "foreign", foreign(made))
     add_sample(bench.root, "same", parameters(made))
-    before = bench.evaluate("original")
-    first = bench.evaluate("reconstruction", sample="foreign")["metrics"]
-    same = bench.evaluate("reconstruction", sample="same")["metrics"]
-    assert bench.evaluate("reconstruction", sample="foreign")["metrics"] == first
+    before = bench.result("original")
+    first = bench.result("reconstruction", sample="foreign")["metrics"]
+    same = bench.result("reconstruction", sample="same")["metrics"]
+    assert bench.result("reconstruction", sample="foreign")["metrics"] == first
     assert same["shift"]["value"] == 0.0
-    assert bench.evaluate("original") == before
+    assert bench.result("original") == before
 
 
 def test_constants_of_the_graph_may_be_in_the_sample(tmp_path: Path) -> None:
@@ -153,8 +154,8 @@ def test_constants_of_the_graph_may_be_in_the_sample(tmp_path: Path) -> None:
     sample = {**foreign(made), "shape": np.array([-1, 16 * 4 * 4], np.int64)}
     bench = cnn_bench(tmp_path, by_onnxruntime(models.rewritten(made, sample), image()))
     add_sample(bench.root, "whole", sample)
-    assert bench.evaluate("decode", sample="whole")["usable"]
-    rows = bench.evaluate("reconstruction", sample="whole")["metrics"]
+    assert bench.result("decode", sample="whole")["usable"]
+    rows = bench.result("reconstruction", sample="whole")["metrics"]
     assert rows["error"]["value"] < EXACT
 
 
@@ -174,7 +175,7 @@ def test_items_of_all_shards_count_alike(
     bench = Bench(write_around(tmp_path / "shards", made, shards, batched=batched))
     add_sample(bench.root, "foreign", sample)
 
-    measured = bench.evaluate("reconstruction", sample="foreign")
+    measured = bench.result("reconstruction", sample="foreign")
 
     apart = np.abs(np.concatenate(outputs) - np.concatenate(originals)).mean()
     assert measured["items"] == measured["metrics"]["error"]["items"] == sum(sizes)
@@ -197,7 +198,7 @@ def scaled_bench(tmp_path: Path, factor: float, *metrics: dict) -> Bench:
 
 
 def test_interval_says_how_certain_a_loss_is_and_in_which_direction(tmp_path: Path) -> None:
-    rows = scaled_bench(tmp_path, -1.0).evaluate("reconstruction", sample="scaled")["metrics"]
+    rows = scaled_bench(tmp_path, -1.0).result("reconstruction", sample="scaled")["metrics"]
     accuracy, error = rows["top1"], rows["error"]
     assert (accuracy["value"], accuracy["reference"]) == (0.0, 1.0)
     assert accuracy["interval"]["high"] < -0.8
@@ -211,12 +212,12 @@ def test_interval_has_the_level_the_sample_asks_for(tmp_path: Path) -> None:
     bench = scaled_bench(tmp_path, 1.5)
     tolerance = {"type": "absolute", "bound": 1.0, "inclusive": True, "confidence": 0.5}
     edit(bench.root, lambda m: m["samples"][0]["metrics"][0].update(tolerance=tolerance))
-    rows = bench.evaluate("reconstruction", sample="scaled")["metrics"]
+    rows = bench.result("reconstruction", sample="scaled")["metrics"]
     assert (rows["error"]["interval"]["level"], rows["shift"]["interval"]["level"]) == (0.5, 0.95)
 
 
 def test_network_that_does_not_differ_has_an_interval_around_nothing(tmp_path: Path) -> None:
-    rows = scaled_bench(tmp_path, 1.0).evaluate("reconstruction", sample="scaled")["metrics"]
+    rows = scaled_bench(tmp_path, 1.0).result("reconstruction", sample="scaled")["metrics"]
     assert rows["error"]["interval"] is None
     assert rows["error"]["no_interval"]["items_needed"] == 50
     assert rows["top1"]["interval"]["low"] < 0 < rows["top1"]["interval"]["high"]
@@ -238,7 +239,7 @@ def test_repeated_items_count_once_for_every_interval(tmp_path: Path, batched: b
         if not batched:
             edit(root, lambda m: [s.update(items=1) for s in m["vectors"][0]["shards"]])
         add_sample(root, "scaled", {"gain": np.array([1.5, -1, 2], np.float32)})
-        rows.append(Bench(root).evaluate("reconstruction", sample="scaled")["metrics"])
+        rows.append(Bench(root).result("reconstruction", sample="scaled")["metrics"])
     once, often = rows
     for metric in ("shift", "top1"):
         found, single = often[metric]["interval"], once[metric]["interval"]
@@ -251,8 +252,8 @@ def test_repeated_items_count_once_for_every_interval(tmp_path: Path, batched: b
 def test_outputs_that_are_not_finite_give_no_value(tmp_path: Path) -> None:
     """Weights that overflow on some items only: finite themselves, so that decoding passes."""
     bench = scaled_bench(tmp_path, 1e38)
-    assert bench.evaluate("decode", sample="scaled")["usable"]
-    rows = bench.evaluate("reconstruction", sample="scaled")["metrics"]
+    assert bench.result("decode", sample="scaled")["usable"]
+    rows = bench.result("reconstruction", sample="scaled")["metrics"]
     for name in ("error", "shift"):
         assert rows[name]["value"] == "nan"
         assert rows[name]["interval"] is None
@@ -263,7 +264,7 @@ def test_outputs_that_are_not_finite_give_no_value(tmp_path: Path) -> None:
 def test_metric_the_original_was_not_measured_by_is_not_run(tmp_path: Path) -> None:
     unbound = {**MAE, "id": "unbound", "bindings": {"target": "nowhere"}}
     bench = scaled_bench(tmp_path, 2.0, unbound, ACCURACY)
-    rows = bench.evaluate("reconstruction", sample="scaled")["metrics"]
+    rows = bench.result("reconstruction", sample="scaled")["metrics"]
     error = rows["unbound"]["error"]
     assert error["verdict"] == "not-run"
     assert "METRIC-MEASURE-001" in error["fix"]
@@ -281,7 +282,7 @@ def test_metric_that_fails_on_the_sample_alone_leaves_the_others(tmp_path: Path)
     metrics = [SHIFT, recall, ACCURACY]
     bench = Bench(write_around(tmp_path / "wide", made, shards, metrics=metrics))
     add_sample(bench.root, "wider", wider)
-    rows = bench.evaluate("reconstruction", sample="wider")["metrics"]
+    rows = bench.result("reconstruction", sample="wider")["metrics"]
     assert "shape" in rows["shift"]["error"]["message"]
     assert rows["shift"]["error"]["verdict"] == "fail"
     assert "same items" in rows["recall"]["error"]["message"]
@@ -294,13 +295,5 @@ def test_conversions_of_inputs_are_told(tmp_path: Path) -> None:
     x = {"x": models.floats(ITEMS, 4).astype(np.float64)}
     bench = Bench(write_around(tmp_path / "casts", made, [(x, {"w": np.zeros((ITEMS, 4))})]))
     add_sample(bench.root, "same", parameters(made))
-    casts = bench.evaluate("reconstruction", sample="same")["casts"]
+    casts = bench.result("reconstruction", sample="same")["casts"]
     assert casts == {"x": "float64 -> float32"}
-
-
-def test_reconstruction_is_refused_without_the_originals_evidence(tiny: Path) -> None:
-    from conformance.plan.case import Case
-
-    case = Case("reconstruction", "linear", sample="half", vectors="test")
-    with pytest.raises(ValueError, match="without the original's evidence"):
-        Bench(tiny).at_the_desk(case)

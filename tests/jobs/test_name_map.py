@@ -1,14 +1,29 @@
-"""What the entries of a name map do to tensors."""
+"""Name maps: what entries do to tensors, how often they use one, which entry is suggested."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
-from conformance.jobs.layout import MisfitError, arranged
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.jobs.name_map import (
+    MisfitError,
+    arranged,
+    entry_that_fits,
+    overused,
+    tensor_that_fits,
+)
 from conformance.submission.mapping import name_mapping
+from conformance.verdicts import ConformanceError
+from tests import tiny_submission
+from tests.jobs.bench import add_sample
+from tests.jobs.in_process import Evaluation
+
+# --- What the entries do to tensors
 
 LIMIT = 1 << 20
 
@@ -178,3 +193,112 @@ def test_texts_cannot_be_added() -> None:
     word = np.array(["a"])
     with pytest.raises(MisfitError):
         apply(word, word, combine={"how": "add"})
+
+
+# --- A name map does not hold parameters itself
+
+SIGNS = {"minus": np.array([-1], np.float32), "plus": np.array([1], np.float32)}
+
+
+def entries(*given: dict) -> list:
+    return [name_mapping({"model": str(index), **entry}) for index, entry in enumerate(given)]
+
+
+def cut(axis: int, begin: int, end: int) -> dict:
+    return {"sample": "t", "slice": {"axis": axis, "begin": begin, "end": end}}
+
+
+def test_parameters_that_are_written_into_the_name_map_are_refused(tiny: Path) -> None:
+    weight = tiny_submission.weights()["fc.weight"]
+    signs = ["plus" if value > 0 else "minus" for value in weight.reshape(-1)]
+    lists = [
+        {
+            "sample": signs,
+            "model": "fc.weight",
+            "reshape": [1, 1],
+            "combine": {"how": "concatenate"},
+        },
+        {"sample": ["plus", "minus"], "model": "fc.bias", "combine": {"how": "concatenate"}},
+    ]
+    add_sample(tiny, "odd", SIGNS, name_map=lists)
+    with pytest.raises(ConformanceError, match="again and again") as caught:
+        Evaluation(tiny).result("decode", sample="odd")
+    error = caught.value
+    assert error.where.pointer == "/samples/3/name_map"
+    assert "at most 4 times" in error.expected
+    assert "times" in error.found
+    assert "store the parameters in the sample" in error.fix
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [{"sample": "t"}] * 4,
+        [cut(0, begin, begin + 64) for begin in (0, 64, 128, 192)] * 4,
+        [cut(0, 0, 8)] * 2 + [cut(1, 0, 8), {"sample": "t"}],
+    ],
+    ids=["whole", "gates", "several axes"],
+)
+def test_tied_and_divided_parameters_are_no_overuse(given: list[dict]) -> None:
+    assert overused(entries(*given)) is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [{"sample": "t"}] * 5,
+        [{"sample": ["t"] * 5}],
+        [cut(0, begin, begin + 16) for begin in range(64)],
+        [cut(axis, 0, 1) for axis in range(5)],
+    ],
+    ids=["whole", "in one list", "windows", "axes of one value"],
+)
+def test_values_that_are_taken_again_and_again_are_overused(given: list[dict]) -> None:
+    name, times = overused(entries(*given))
+    assert name == "t"
+    assert times > 4
+
+
+# --- The entry that a finding suggests
+
+
+@pytest.mark.parametrize(
+    ("given_shape", "wanted", "change"),
+    [
+        ((4, 3), (3, 4), {"transpose": [1, 0]}),
+        ((3, 3, 1, 16), (16, 1, 3, 3), {"transpose": [3, 2, 0, 1]}),
+        ((2, 8, 9, 3), (2, 3, 8, 9), {"transpose": [0, 3, 1, 2]}),
+        ((12,), (3, 4), {"reshape": [3, 4]}),
+        ((5,), (5,), {}),
+    ],
+    ids=["matrix", "hwio to oihw", "nhwc to nchw", "flat", "only the name"],
+)
+def test_the_entry_for_shapes_that_go_together(given_shape, wanted, change) -> None:
+    entry = json.loads(entry_that_fits("a", "b", given_shape, wanted) or "")
+    assert entry == {"sample": "a", "model": "b", **change}
+
+
+def test_there_is_no_entry_for_another_number_of_values() -> None:
+    assert entry_that_fits("a", "b", (3, 4), (3, 5)) is None
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.randoms())
+def test_every_suggested_entry_gives_the_wanted_shape(shape, random) -> None:
+    wanted = random.sample(shape, len(shape))
+    entry = name_mapping(json.loads(entry_that_fits("a", "b", shape, wanted) or ""))
+    assert list(arranged(entry, [np.zeros(shape)], 1 << 20).shape) == wanted
+
+
+def test_the_only_spare_tensor_of_a_size_is_named() -> None:
+    spare = {"kernel": (3, 4), "bias": (4,)}
+    entry = json.loads(tensor_that_fits("weight", (4, 3), spare, ()) or "")
+    assert entry == {"sample": "kernel", "model": "weight", "transpose": [1, 0]}
+
+
+@pytest.mark.parametrize("spare", [{}, {"a": (4, 3), "b": (3, 4)}], ids=["none", "two"])
+def test_nothing_is_named_where_it_would_be_a_guess(spare) -> None:
+    assert tensor_that_fits("weight", (4, 3), spare, ()) is None
+
+
+def test_topology_constants_are_no_candidates() -> None:
+    assert tensor_that_fits("weight", (4, 3), {"axes": (12,)}, ("axes",)) is None

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-from conformance.plan.case import Case
-from conformance.plan.dependencies import prerequisites
 from onnx import TensorProto, helper, numpy_helper
 
-from conformance.jobs import compressed_run
-from conformance.jobs.context import Networks
+from conformance.codecs import codec
+from conformance.jobs import context, timing
 from conformance.jobs.memory import peak, release, reset_peak
 from conformance.jobs.vectors import ShardArrays
-from conformance.submission import load
+from conformance.runtimes import ModelSource, Network, runtime
 from conformance.verdicts import UnsupportedError
 from tests import tiny_submission
-from tests.jobs.bench import Bench
+from tests.jobs.bench import edit
+from tests.jobs.in_process import Bench, Evaluation
 
-RUN = Case("compressed-run", "linear", sample="half-onnx", vectors="test")
+RUN = "compressed-run", "half-onnx"
 MIB = 1 << 20
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Evaluation:
     tiny_submission.write(tmp_path / "submission")
-    return Bench(tmp_path / "submission")
+    return Evaluation(tmp_path / "submission")
 
 
 @pytest.fixture(autouse=True)
 def _time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine must not change how many rounds are run."""
-    monkeypatch.setattr(compressed_run, "BUDGET_SECONDS", 1e9)
+    monkeypatch.setattr(timing, "BUDGET_SECONDS", 1e9)
 
 
 @pytest.fixture
@@ -44,26 +46,32 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     order: list[str] = []
     held: list[str] = []
 
-    def noting(form: str, open_network):
+    def noting(open_network: Callable[[ModelSource], Network]) -> Any:
         @contextmanager
-        def hold(*given):
+        def hold(source: ModelSource) -> Iterator[Network]:
+            (name,) = {path.name for path in source.files}
             assert held == []
-            held.append(form)
-            order.append(form)
-            with open_network(*given) as network:
+            held.append(name)
+            order.append(name)
+            with open_network(source) as network:
                 yield network
-            held.remove(form)
+            held.remove(name)
 
         return hold
 
-    monkeypatch.setattr(Networks, "open", noting("original", Networks.open))
-    sample = noting("compressed", compressed_run.sample_network)
-    monkeypatch.setattr(compressed_run, "sample_network", sample)
+    for_timing(monkeypatch, noting)
     return order
 
 
-def test_both_are_told_with_their_spread(bench: Bench) -> None:
-    measured, _ = bench.at_the_desk(RUN)
+def for_timing(monkeypatch: pytest.MonkeyPatch, changed: Callable[[Any], Any]) -> None:
+    """Let rounds open networks otherwise."""
+    monkeypatch.setattr(
+        timing, "runtime", lambda name: SimpleNamespace(open=changed(runtime(name).open))
+    )
+
+
+def test_both_are_told_with_their_spread(bench: Evaluation) -> None:
+    measured = bench.alone(*RUN)
     assert (measured["items"], measured["rounds"]) == (32, 7)
     for form in ("original", "compressed"):
         for unit in ("seconds", "peak_bytes"):
@@ -72,16 +80,10 @@ def test_both_are_told_with_their_spread(bench: Bench) -> None:
         assert measured[form]["seconds"]["low"] > 0
 
 
-def test_they_take_turns_and_swap_their_order(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, opened: list[str]
-) -> None:
-    # The original is opened once more to read the vectors by its ports, which is no round.
-    inputs = dict(np.load(bench.root / "inputs.npz"))
-    shard = ShardArrays(0, tiny_submission.ITEMS, inputs, {}, {}, {})
-    monkeypatch.setattr(compressed_run, "_first_items", lambda work: shard)
-    bench.at_the_desk(RUN)
+def test_they_take_turns_and_swap_their_order(bench: Evaluation, opened: list[str]) -> None:
+    bench.alone(*RUN)
     pairs = [tuple(opened[i : i + 2]) for i in range(0, len(opened), 2)]
-    one, other = ("original", "compressed"), ("compressed", "original")
+    one, other = ("model.onnx", "half.onnx"), ("half.onnx", "model.onnx")
     assert pairs == [one, one, other, one, other, one, other, one]
 
 
@@ -103,7 +105,7 @@ class Clock:
 
         return slow
 
-    def run(self, runner, vectors, shard) -> None:
+    def run(self, runner: object, shard: ShardArrays, *, batched: bool) -> None:
         self.now += self.item * shard.items
 
 
@@ -119,7 +121,7 @@ class Clock:
     ids=lambda value: f"{value:g}",
 )
 def test_rounds_end_within_their_time(
-    bench: Bench,
+    bench: Evaluation,
     monkeypatch: pytest.MonkeyPatch,
     opening: float,
     item: float,
@@ -127,24 +129,20 @@ def test_rounds_end_within_their_time(
     rounds: int,
 ) -> None:
     clock = Clock(opening, item)
-    monkeypatch.setattr(compressed_run, "BUDGET_SECONDS", 5.0)
-    monkeypatch.setattr(compressed_run, "time", clock)
-    monkeypatch.setattr(compressed_run, "run_shard", clock.run)
-    monkeypatch.setattr(Networks, "open", clock.open(Networks.open))
-    slow = clock.open(compressed_run.sample_network)
-    monkeypatch.setattr(compressed_run, "sample_network", slow)
-    measured, _ = bench.at_the_desk(RUN)
+    monkeypatch.setattr(timing, "BUDGET_SECONDS", 5.0)
+    monkeypatch.setattr(timing, "time", clock)
+    monkeypatch.setattr(timing, "run_shard", clock.run)
+    for_timing(monkeypatch, clock.open)
+    measured = bench.alone(*RUN)
     assert (measured["items"], measured["rounds"]) == (items, rounds)
-    # The original is opened once more to read the vectors by its ports, which is no round.
-    least = opening + 2 * (opening + 2 * item)
-    assert clock.now <= max(least, opening + 5.0)
+    assert clock.now <= max(2 * (opening + 2 * item), 5.0)
 
 
 def test_no_more_than_the_first_items_are_run(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Evaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compressed_run, "MOST_ITEMS", 8)
-    measured, _ = bench.at_the_desk(RUN)
+    monkeypatch.setattr(timing, "MOST_ITEMS", 8)
+    measured = bench.alone(*RUN)
     assert measured["items"] == 8
 
 
@@ -156,21 +154,26 @@ def test_vectors_without_batches_are_one_item(tmp_path: Path) -> None:
     shard["inputs"] = [tiny_submission.entry(root, "one.npz")]
     metadata["vectors"][0] |= {"batched": False, "shards": [shard]}
     tiny_submission.save(root, metadata)
-    measured, _ = Bench(root).at_the_desk(RUN)
+    measured = Bench(root).alone(*RUN)
     assert measured["items"] == 1
 
 
-def test_a_sample_of_tensors_is_refused(bench: Bench) -> None:
-    case = Case("compressed-run", "linear", sample="half", vectors="test")
-    with pytest.raises(UnsupportedError, match="does not run by itself"):
-        bench.at_the_desk(case)
+def test_a_codec_of_networks_that_gives_tensors_is_refused(
+    bench: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "codec", lambda _: codec("tensors"))
+    edit(
+        bench.root,
+        lambda metadata: metadata["samples"][1].update(files=metadata["samples"][0]["files"]),
+    )
+    with pytest.raises(UnsupportedError, match="something else than it is") as caught:
+        bench.alone(*RUN)
+    assert (caught.value.expected, caught.value.found) == ("a network", "tensors")
 
 
-def test_it_is_run_once_the_sample_is_known_to_run(bench: Bench) -> None:
-    submission = load(bench.root).submission
-    assert submission is not None
-    needed = Case("reconstruction", "linear", "half-onnx", "test")
-    assert prerequisites(RUN, submission) == (needed,)
+def test_it_is_run_once_the_sample_is_known_to_run(bench: Evaluation) -> None:
+    bench.result(*RUN)
+    assert bench.done[-2:] == ["reconstruction half-onnx@test", "compressed-run half-onnx@test"]
 
 
 def test_the_peak_is_that_since_the_last_reset() -> None:
@@ -217,7 +220,7 @@ def test_a_larger_network_takes_more_memory_and_time(tmp_path: Path) -> None:
     metadata["models"][0]["files"] = [tiny_submission.entry(root, "model.onnx")]
     metadata["samples"][1]["files"] = [tiny_submission.entry(root, "half.onnx")]
     tiny_submission.save(root, metadata)
-    measured, _ = Bench(root).at_the_desk(RUN)
+    measured = Evaluation(root).alone(*RUN)
     original, compressed = measured["original"], measured["compressed"]
     assert original["peak_bytes"]["low"] > 2048 * 2048 * 4 > compressed["peak_bytes"]["high"]
     assert original["seconds"]["median"] > compressed["seconds"]["median"]

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance.plan.case import Case
 from onnx import helper
 from onnx.numpy_helper import from_array
 
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import ConformanceError, MalformedError, UnsupportedError
 from tests import tiny_submission
-from tests.jobs.bench import Bench, add_sample, edit, write_around
+from tests.jobs.bench import add_sample, edit, with_digests, write_around
+from tests.jobs.in_process import Bench, Evaluation
 from tests.runtimes import models
 
 
 def tiny_with(tiny: Path, content, **more) -> dict:
     add_sample(tiny, "odd", content, **more)
-    return Bench(tiny).evaluate("decode", sample="odd")
+    return Evaluation(tiny).result("decode", sample="odd")
 
 
 def name_map(**names: str) -> list[dict]:
@@ -35,7 +34,7 @@ def test_values_that_a_parameter_cannot_hold_are_no_network(tiny: Path) -> None:
     assert not measured["usable"]
     complex_ones = {n: a.astype(np.complex64) for n, a in tiny_submission.weights().items()}
     add_sample(tiny, "complex", complex_ones)
-    assert len(Bench(tiny).evaluate("decode", sample="complex")["coverage"]) == 2
+    assert len(Evaluation(tiny).result("decode", sample="complex")["coverage"]) == 2
 
 
 def half_network(tmp: Path, weights: np.ndarray) -> Path:
@@ -57,17 +56,17 @@ def test_a_declared_rounding_is_to_nearest_even(tmp_path: Path) -> None:
     add_sample(root, "rounded", {"W": between}, dtype="float16")
     add_sample(root, "undeclared", {"W": between})
     bench = Bench(root)
-    measured = bench.evaluate("decode", sample="rounded")
+    measured = bench.result("decode", sample="rounded")
     assert measured["usable"]
     assert measured["fitted"] == {}
     assert measured["parameters"]["W"]["max_abs_error"] == 1.0
-    assert len(bench.evaluate("decode", sample="undeclared")["coverage"]) == 1
+    assert len(bench.result("decode", sample="undeclared")["coverage"]) == 1
 
 
 def test_a_declared_rounding_that_overflows_is_not_finite(tmp_path: Path) -> None:
     root = half_network(tmp_path, np.eye(4, dtype=np.float16))
     add_sample(root, "large", {"W": np.full((4, 4), 1e5, np.float32)}, dtype="float16")
-    measured = Bench(root).evaluate("decode", sample="large")
+    measured = Bench(root).result("decode", sample="large")
     assert measured["tensors"]["W"]["non_finite"] == 16
     assert not measured["usable"]
 
@@ -85,7 +84,7 @@ def test_float64_fits_where_its_values_do(tiny: Path, change: float, fits: bool)
 
 
 def test_every_tensor_is_told_with_its_digest(tiny: Path) -> None:
-    measured = Bench(tiny).evaluate("decode", sample="half")
+    measured = Evaluation(tiny).result("decode", sample="half")
     rounded = tiny_submission.weights()["fc.bias"].astype(np.float16)
     assert measured["usable"]
     assert measured["coverage"] == []
@@ -99,12 +98,12 @@ def test_every_tensor_is_told_with_its_digest(tiny: Path) -> None:
 
 
 def test_lossless_sample_is_compared_bit_by_bit(tiny: Path) -> None:
-    compared = Bench(tiny).evaluate("decode", sample="exact")["lossless"]
+    compared = Evaluation(tiny).result("decode", sample="exact")["lossless"]
     assert compared == {"tensors": 2, "differences": []}
 
 
 def test_lossy_sample_is_not_compared_bit_by_bit(tiny: Path) -> None:
-    assert Bench(tiny).evaluate("decode", sample="half")["lossless"] == {}
+    assert Evaluation(tiny).result("decode", sample="half")["lossless"] == {}
 
 
 def test_one_flipped_bit_is_no_longer_lossless(tiny: Path) -> None:
@@ -124,7 +123,7 @@ def test_negative_zero_is_not_zero_for_a_lossless_sample(tiny: Path) -> None:
     root = write_around(tiny.parent / "zero", made, [(x, {"t": np.zeros((5, 4))})])
     arrays = {"W": models.floats(4, 4, seed=1), "b": -np.zeros(4, np.float32)}
     add_sample(root, "zero", arrays, lossless=True)
-    (difference,) = Bench(root).evaluate("decode", sample="zero")["lossless"]["differences"]
+    (difference,) = Bench(root).result("decode", sample="zero")["lossless"]["differences"]
     assert difference["tensor"] == "b"
 
 
@@ -149,8 +148,8 @@ def test_a_scalar_that_a_lossless_sample_brings_is_the_originals(tmp_path: Path)
     for name, scale in (("same", 2), ("other", 3)):
         add_sample(root, name, {"W": EYE, "scale": np.array(scale, np.float32)}, lossless=True)
     bench = Bench(root)
-    assert bench.evaluate("decode", sample="same")["lossless"]["differences"] == []
-    measured = bench.evaluate("decode", sample="other")
+    assert bench.result("decode", sample="same")["lossless"]["differences"] == []
+    measured = bench.result("decode", sample="other")
     assert [d["tensor"] for d in measured["lossless"]["differences"]] == ["scale"]
 
 
@@ -176,8 +175,8 @@ def test_mask_of_the_original_may_stay_infinite(tiny: Path) -> None:
     add_sample(root, "same", {"mask": mask})
     add_sample(root, "moved", {"mask": mask[::-1].copy()})
     bench = Bench(root)
-    assert bench.evaluate("decode", sample="same")["usable"]
-    moved = bench.evaluate("decode", sample="moved")
+    assert bench.result("decode", sample="same")["usable"]
+    moved = bench.result("decode", sample="moved")
     assert (moved["tensors"]["mask"]["non_finite"], moved["usable"]) == (2, False)
 
 
@@ -258,8 +257,9 @@ def test_network_with_tensors_that_are_not_finite_is_unusable(tiny: Path) -> Non
 def test_truncated_sample_is_malformed(tiny: Path) -> None:
     data = (tiny / "half.safetensors").read_bytes()
     (tiny / "half.safetensors").write_bytes(data[:-1])
+    with_digests(tiny)
     with pytest.raises(MalformedError) as caught:
-        Bench(tiny).evaluate("decode", sample="half")
+        Evaluation(tiny).result("decode", sample="half")
     assert caught.value.where is not None
     assert caught.value.where.file == "half.safetensors"
 
@@ -267,37 +267,18 @@ def test_truncated_sample_is_malformed(tiny: Path) -> None:
 def test_codec_that_is_not_there_is_unsupported(tiny: Path) -> None:
     edit(tiny, lambda metadata: metadata["samples"][0]["codec"].update(id="nobody-has-it"))
     with pytest.raises(UnsupportedError, match="nobody-has-it"):
-        Bench(tiny).evaluate("decode", sample="half")
+        Evaluation(tiny).result("decode", sample="half")
 
 
 def test_runtime_that_is_not_there_is_unsupported(tiny: Path) -> None:
     edit(tiny, lambda metadata: metadata["models"][0].update(format="nobody-has-it"))
     with pytest.raises(UnsupportedError, match="nobody-has-it"):
-        Bench(tiny).evaluate("model")
+        Evaluation(tiny).result("model")
 
 
 def test_original_is_described(tiny: Path) -> None:
-    measured = Bench(tiny).evaluate("model")
+    measured = Evaluation(tiny).result("model")
     assert measured["counts"]["parameters"] == 21
     assert measured["inputs"] == [{"name": "x", "dtype": "float32", "shape": ["N", 6]}]
     assert measured["outputs"] == [{"name": "logits", "dtype": "float32", "shape": ["N", 3]}]
     assert "onnxruntime" in measured["versions"]
-
-
-def test_desk_refuses_metadata_that_changed(tiny: Path) -> None:
-    bench = Bench(tiny)
-    request = {"root": str(tiny), "metadata_sha256": "0" * 64, "out": "", "reference": None}
-    request |= {"case": asdict(Case("model", "linear")), "own": None}
-    with pytest.raises(ConformanceError, match=r"submission.json changed"):
-        bench.desk.evaluate(request)
-
-
-def test_desk_serves_one_folder_after_another(tiny: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    tiny_submission.write(other)
-    (tiny / "half.safetensors").unlink()
-    bench = Bench(tiny)
-    with pytest.raises(MalformedError):
-        bench.at_the_desk(Case("decode", "linear", sample="half"))
-    bench.root = other
-    assert bench.at_the_desk(Case("decode", "linear", sample="half"))[0]["usable"]
