@@ -16,10 +16,9 @@ from conformance.submission.claims import find_missing_claims
 from conformance.submission.clauses import clause_of
 from conformance.submission.derivation import find_derivation_problems
 from conformance.submission.explanations import Violation
-from conformance.submission.files import FileFacts
+from conformance.submission.files import FileFacts, check_files
 from conformance.submission.layers import find_layer_problems
 from conformance.submission.licences import find_bad_licences
-from conformance.submission.listed import compare_files, find_listings, iterate_values
 from conformance.submission.oddities import find_odd_data
 from conformance.submission.positions import Pointer, pointer_text
 from conformance.submission.problems import Problem, to_findings
@@ -40,30 +39,11 @@ from conformance.submission.sections import (
     find_repeated_shards,
     uncertain_sections,
 )
-from conformance.submission.settings import (
-    advise_against_modules,
-    find_modules,
-    find_settings,
-    refuse_settings,
-)
 from conformance.submission.tolerances import find_empty_tolerances, find_unusable_tolerances
-from conformance.submission.unlisted import (
-    find_unlisted,
-    list_folder,
-    match_renamed,
-    without_links_to_listed,
-)
 from conformance.submission.values import Submission
 from conformance.submission.violations import find_violations
 from conformance.submission.wording import shown
-from conformance.verdicts import Finding, Json
-
-_FILE_KEYS = frozenset(
-    {
-        *("models", "vectors", "samples", "associated_files"),
-        *("files", "shards", "inputs", "targets", "outputs", "rel_filepath"),
-    }
-)
+from conformance.verdicts import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +88,7 @@ def load(
         find_derivation_problems(document.data),
         find_layer_problems(document.data),
     )
-    listed = _check_files(document, known or {}, limits, violations)
+    listed = check_files(document, known or {}, limits, violations)
     others = _first(
         limits,
         find_bad_licences(document.data),
@@ -203,48 +183,3 @@ def _without_consequences(problems: list[Problem], broken: set[Pointer]) -> Iter
 
 def _is_inside(pointer: Pointer, outer: set[Pointer]) -> bool:
     return any(pointer[:length] in outer for length in range(len(pointer) + 1))
-
-
-@dataclass(frozen=True, slots=True)
-class _CheckedFiles:
-    files: Mapping[str, FileFacts]
-    problems: tuple[Problem, ...]
-    advice: tuple[Problem, ...]
-    ignored: tuple[str, ...]
-
-
-def _check_files(
-    document: Document,
-    known: Mapping[str, FileFacts],
-    limits: Limits,
-    violations: tuple[Violation, ...],
-) -> _CheckedFiles:
-    listings = find_listings(document.data)
-    compared = compare_files(document.root, listings, known, limits.file_bytes)
-    folder = list_folder(document.root, limits.files)
-    mentioned = {each.path for each in listings} | (_texts(document.data) if violations else set())
-    settings = find_settings(document.root)
-    unlisted = without_links_to_listed(folder.paths, {*mentioned, *settings})
-    matched = list(match_renamed(document.root, compared.unfound, unlisted))
-    rest = set(unlisted) - {meant for _, meant in matched}
-    lists_known = not document.repeats and not any(map(_hides_files, violations))
-    unaccounted = find_unlisted(folder, rest, limits.files) if lists_known else ()
-    renamed = (problem for problem, _ in matched)
-    problems = (*compared.problems, *refuse_settings(settings), *renamed, *unaccounted)
-    advice = tuple(advise_against_modules(find_modules(folder.paths)))
-    return _CheckedFiles(compared.files, problems, advice, folder.ignored)
-
-
-def _texts(data: Json) -> set[str]:
-    return {value for _, value in iterate_values(data) if isinstance(value, str)}
-
-
-def _hides_files(violation: Violation) -> bool:
-    """Return whether files may be listed where the violation keeps them from being seen."""
-    if violation.key:
-        return False
-    names = [part for part in violation.pointer if isinstance(part, str)]
-    own = names[-1] if names else ""
-    if violation.missing:
-        return bool(_FILE_KEYS.intersection(violation.missing))
-    return own in _FILE_KEYS or not names

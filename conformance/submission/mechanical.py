@@ -16,8 +16,7 @@ from pathlib import Path
 
 from conformance.submission.cumulative import added_up
 from conformance.submission.derivation import Entry, needed_samples
-from conformance.submission.files import FileFacts, measure
-from conformance.submission.listed import Listing, find_listings
+from conformance.submission.files import FileFacts, Listing, find_listings, measure
 from conformance.submission.positions import Pointer
 from conformance.submission.reading import METADATA, Document
 from conformance.submission.sections import entries

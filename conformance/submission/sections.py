@@ -1,9 +1,10 @@
-"""The sections of raw metadata, whatever else may be wrong with them, and their ids."""
+"""Going through raw metadata, whatever may be wrong with them: values, sections, ids."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from conformance.submission.clauses import clause_of
 from conformance.submission.explanations import Violation
@@ -36,6 +37,20 @@ def _objects(pointer: Pointer, value: Json) -> list[tuple[Pointer, Json]]:
     members = enumerate(value) if isinstance(value, list) else ()
     found = [((*pointer, index), each) for index, each in members] or [(pointer, value)]
     return [(at, each) for at, each in found if isinstance(each, dict)]
+
+
+def iterate_values(data: Json) -> Iterator[tuple[Pointer, Json]]:
+    """Yield every value with its pointer, in the order of the text."""
+    stack: list[tuple[Pointer, Json]] = [((), data)]
+    while stack:
+        pointer, value = stack.pop()
+        yield pointer, value
+        inner: Collection[tuple[Any, Json]] = ()
+        if isinstance(value, dict):
+            inner = list(value.items())
+        elif isinstance(value, list):
+            inner = list(enumerate(value))
+        stack.extend(((*pointer, key), each) for key, each in reversed(list(inner)))
 
 
 def ids_of(data: Json, section: str) -> dict[str, Pointer]:
