@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from conformance.submission.clauses import TOLERANCE
-from conformance.submission.pieces import VALUE_TOLERANCE
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
 from conformance.submission.sections import MEASUREMENTS, entries, ids_of
+from conformance.submission.values import VALUE_TOLERANCE
 from conformance.submission.wording import shown
 from conformance.verdicts import Json
 

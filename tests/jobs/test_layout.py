@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.jobs.layout import MisfitError, arranged
-from conformance.submission.mapping import name_mapping
+from conformance.submission.building import name_mapping
 
 LIMIT = 1 << 20
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from conformance.jobs.layout import arranged
 from conformance.jobs.suggestion import entry_that_fits, tensor_that_fits
-from conformance.submission.mapping import name_mapping
+from conformance.submission.building import name_mapping
 
 
 @pytest.mark.parametrize(

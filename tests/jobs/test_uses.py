@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conformance.jobs.uses import overused
-from conformance.submission.mapping import name_mapping
+from conformance.submission.building import name_mapping
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
 from tests.jobs.bench import Bench, add_sample
