@@ -17,8 +17,8 @@ from conformance.judging.sizes import compressed_percent, compression_factor
 from conformance.plan.subjects import Subject, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded
-from conformance.submission.cumulative import cumulative_sizes
 from conformance.submission.tolerances import widest_of_value
+from conformance.submission.update_graph import cumulative_sizes
 from conformance.submission.values import VALUE_TOLERANCE, File, MetricUse
 from conformance.verdicts import ConformanceError, Json, Location, error_from_json
 

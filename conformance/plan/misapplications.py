@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from conformance.plan.case import Step
 from conformance.plan.dependencies import last_step
-from conformance.submission.lineage import rounds
+from conformance.submission.update_graph import rounds
 from conformance.submission.values import Sample, Submission
 
 

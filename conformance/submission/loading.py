@@ -14,10 +14,8 @@ from pathlib import Path
 from conformance.submission.building import build_submission
 from conformance.submission.claims import find_missing_claims
 from conformance.submission.clauses import clause_of
-from conformance.submission.derivation import find_derivation_problems
 from conformance.submission.explanations import Violation
 from conformance.submission.files import FileFacts, check_files
-from conformance.submission.layers import find_layer_problems
 from conformance.submission.licences import find_bad_licences
 from conformance.submission.oddities import find_odd_data
 from conformance.submission.positions import Pointer, pointer_text
@@ -40,6 +38,7 @@ from conformance.submission.sections import (
     uncertain_sections,
 )
 from conformance.submission.tolerances import find_empty_tolerances, find_unusable_tolerances
+from conformance.submission.update_rules import find_update_problems
 from conformance.submission.values import Submission
 from conformance.submission.violations import find_violations
 from conformance.submission.wording import shown
@@ -85,8 +84,7 @@ def load(
         find_duplicate_ids(document.data),
         find_repeated_measurements(document.data),
         _find_reference_problems(document, violations),
-        find_derivation_problems(document.data),
-        find_layer_problems(document.data),
+        find_update_problems(document.data),
     )
     listed = check_files(document, known or {}, limits, violations)
     others = _first(
