@@ -9,7 +9,7 @@ from conformance.submission.clauses import clause_of
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
 from conformance.submission.sections import entries, ids_of
-from conformance.submission.wording import listing, shown
+from conformance.submission.text import listing, shown
 from conformance.verdicts import Json
 
 CHECK = "SUBMISSION-CLAIM-001"

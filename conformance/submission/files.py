@@ -25,18 +25,18 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from conformance.submission.clauses import FILES
-from conformance.submission.explanations import Violation
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
 from conformance.submission.reading import METADATA, Document, Limits
 from conformance.submission.sections import iterate_values
-from conformance.submission.settings import (
+from conformance.submission.startup_files import (
     advise_against_modules,
     find_modules,
-    find_settings,
-    refuse_settings,
+    find_startup_files,
+    refuse_startup_files,
 )
-from conformance.submission.wording import count, is_placeholder, nearest, shown
+from conformance.submission.text import count, is_placeholder, nearest, shown
+from conformance.submission.violations import Violation
 from conformance.verdicts import ConformanceError, Json, Location
 
 NOT_PART = frozenset(
@@ -222,14 +222,14 @@ def check_files(
     compared = _compare_files(document.root, listings, known, limits.file_bytes)
     folder = list_folder(document.root, limits.files)
     mentioned = {each.path for each in listings} | (_texts(document.data) if violations else set())
-    settings = find_settings(document.root)
-    unlisted = _without_links_to_listed(folder.paths, {*mentioned, *settings})
+    startup = find_startup_files(document.root)
+    unlisted = _without_links_to_listed(folder.paths, {*mentioned, *startup})
     matched = list(_match_renamed(document.root, compared.unfound, unlisted))
     rest = set(unlisted) - {meant for _, meant in matched}
     lists_known = not document.repeats and not any(map(_hides_files, violations))
     unaccounted = _find_unlisted(folder, rest, limits.files) if lists_known else ()
     renamed = (problem for problem, _ in matched)
-    problems = (*compared.problems, *refuse_settings(settings), *renamed, *unaccounted)
+    problems = (*compared.problems, *refuse_startup_files(startup), *renamed, *unaccounted)
     advice = tuple(advise_against_modules(find_modules(folder.paths)))
     return CheckedFiles(compared.files, problems, advice, folder.ignored)
 

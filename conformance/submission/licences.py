@@ -11,7 +11,7 @@ from conformance.submission.clauses import LICENSE
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
 from conformance.submission.sections import entries
-from conformance.submission.wording import is_placeholder, listing, nearest, shown
+from conformance.submission.text import is_placeholder, listing, nearest, shown
 from conformance.verdicts import Json
 
 if TYPE_CHECKING:

@@ -14,10 +14,9 @@ from pathlib import Path
 from conformance.submission.building import build_submission
 from conformance.submission.claims import find_missing_claims
 from conformance.submission.clauses import clause_of
-from conformance.submission.explanations import Violation
+from conformance.submission.datasets import find_odd_data
 from conformance.submission.files import FileFacts, check_files
 from conformance.submission.licences import find_bad_licences
-from conformance.submission.oddities import find_odd_data
 from conformance.submission.positions import Pointer, pointer_text
 from conformance.submission.problems import Problem, to_findings
 from conformance.submission.reading import (
@@ -27,21 +26,16 @@ from conformance.submission.reading import (
     read_document,
 )
 from conformance.submission.references import (
-    find_dangling_references,
-    find_equal_to_themselves,
-    find_foreign_vectors,
-)
-from conformance.submission.sections import (
     find_duplicate_ids,
+    find_reference_problems,
     find_repeated_measurements,
     find_repeated_shards,
-    uncertain_sections,
 )
+from conformance.submission.text import shown
 from conformance.submission.tolerances import find_empty_tolerances, find_unusable_tolerances
 from conformance.submission.update_rules import find_update_problems
 from conformance.submission.values import Submission
-from conformance.submission.violations import find_violations
-from conformance.submission.wording import shown
+from conformance.submission.violations import Violation, find_violations
 from conformance.verdicts import Finding
 
 
@@ -83,7 +77,7 @@ def load(
         limits,
         find_duplicate_ids(document.data),
         find_repeated_measurements(document.data),
-        _find_reference_problems(document, violations),
+        () if document.repeats else find_reference_problems(document.data, violations),
         find_update_problems(document.data),
     )
     listed = check_files(document, known or {}, limits, violations)
@@ -157,16 +151,6 @@ def _find_repeats(document: Document) -> Iterator[Problem]:
             at_key=True,
             place=place,
         )
-
-
-def _find_reference_problems(
-    document: Document, violations: tuple[Violation, ...]
-) -> Iterator[Problem]:
-    if not document.repeats:
-        uncertain = uncertain_sections(violations)
-        yield from find_dangling_references(document.data, uncertain)
-        yield from find_foreign_vectors(document.data, uncertain)
-        yield from find_equal_to_themselves(document.data, uncertain)
 
 
 def _broken(document: Document, violations: tuple[Violation, ...]) -> set[Pointer]:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from conformance.submission.files import measure
 from conformance.submission.reading import METADATA
+from conformance.submission.text import PLACEHOLDER, shown
 from conformance.submission.values import VALUE_TOLERANCE, Port
-from conformance.submission.wording import PLACEHOLDER, shown
 from conformance.verdicts import ConformanceError, Json, Location
 
 _MODEL = "model"

@@ -11,8 +11,8 @@ from conformance.submission.clauses import TOLERANCE
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
 from conformance.submission.sections import MEASUREMENTS, entries, ids_of
+from conformance.submission.text import shown
 from conformance.submission.values import VALUE_TOLERANCE
-from conformance.submission.wording import shown
 from conformance.verdicts import Json
 
 WIDEST = 0.05

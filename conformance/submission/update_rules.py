@@ -16,7 +16,7 @@ from conformance.registry import CODECS
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
 from conformance.submission.sections import entries
-from conformance.submission.wording import listing, shown
+from conformance.submission.text import listing, shown
 from conformance.verdicts import Json
 
 CHECK = "SUBMISSION-UPDATE-001"

@@ -13,7 +13,7 @@ from conformance.submission.clauses import clause_of
 from conformance.submission.positions import Pointer
 from conformance.submission.problems import Problem
 from conformance.submission.sections import entries
-from conformance.submission.wording import count, shown
+from conformance.submission.text import count, shown
 from conformance.verdicts import Json
 
 _PLACES = ("url", "doi", "name")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from conformance.submission.clauses import FILES
 from conformance.submission.problems import Problem
-from conformance.submission.wording import listing
+from conformance.submission.text import listing
 
 _NAMES = (
     *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
@@ -26,13 +26,13 @@ _MODULES = (".py", ".pyc", ".so", ".pyd", ".pth")
 _SHOWN = 8
 
 
-def find_settings(root: Path) -> tuple[str, ...]:
+def find_startup_files(root: Path) -> tuple[str, ...]:
     """Return the names of such files, or of links to such, at the top of ``root``."""
     return tuple(name for name in _NAMES if _is_there(root / name))
 
 
-def refuse_settings(names: Iterable[str]) -> Iterator[Problem]:
-    """Yield a problem for each name that :func:`find_settings` gave."""
+def refuse_startup_files(names: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem for each name that :func:`find_startup_files` gave."""
     for name in names:
         yield Problem(
             check="SUBMISSION-FILE-001",
