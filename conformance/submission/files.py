@@ -24,9 +24,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from conformance.submission.clauses import FILES
+from conformance.submission.defects import Defect
 from conformance.submission.positions import Pointer
-from conformance.submission.problems import Problem
 from conformance.submission.reading import METADATA, Document, Limits
 from conformance.submission.sections import iterate_values
 from conformance.submission.startup_files import (
@@ -202,8 +201,8 @@ class CheckedFiles:
     """
 
     files: Mapping[str, FileFacts]
-    problems: tuple[Problem, ...]
-    advice: tuple[Problem, ...]
+    problems: tuple[Defect, ...]
+    advice: tuple[Defect, ...]
     ignored: tuple[str, ...]
 
 
@@ -264,8 +263,8 @@ class _Comparison:
     """Facts of the files that are as listed, problems, and listings without their file."""
 
     files: Mapping[str, FileFacts]
-    problems: tuple[Problem, ...]
-    unfound: tuple[tuple[Listing, Problem], ...]
+    problems: tuple[Defect, ...]
+    unfound: tuple[tuple[Listing, Defect], ...]
 
 
 def find_listings(data: Json) -> tuple[Listing, ...]:
@@ -303,8 +302,8 @@ def _compare_files(
     for listing in listings:
         by_path[listing.path].append(listing)
     files: dict[str, FileFacts] = {}
-    problems: list[Problem] = []
-    unfound: list[tuple[Listing, Problem]] = []
+    problems: list[Defect] = []
+    unfound: list[tuple[Listing, Defect]] = []
     for path, same in by_path.items():
         try:
             outcome = _compare(root, path, same, known.get(path), most_bytes)
@@ -320,7 +319,7 @@ def _compare_files(
 
 def _compare(
     root: Path, path: str, same: list[Listing], known: FileFacts | None, most_bytes: int
-) -> FileFacts | Problem:
+) -> FileFacts | Defect:
     """Return the facts of a file that is as listed, or else what is wrong with it."""
     if path == METADATA:
         return _lists_itself(same)
@@ -337,7 +336,7 @@ def _compare(
     return _other_digest(same, facts) if digests and digests != {facts.sha256} else facts
 
 
-def _problem(
+def _defect(
     number: int,
     same: list[Listing],
     key: str,
@@ -346,22 +345,21 @@ def _problem(
     expected: str,
     found: str,
     fix: str,
-) -> Problem:
+) -> Defect:
     first, *others = ((*each.pointer, key) for each in same)
-    return Problem(
+    return Defect(
         check=f"SUBMISSION-FILE-{number:03}",
         message=message,
         expected=expected,
         found=found,
         fix=fix,
-        clause=FILES,
         pointer=first,
         also=others,
     )
 
 
-def _unusable(error: ConformanceError, same: list[Listing]) -> Problem:
-    return _problem(
+def _unusable(error: ConformanceError, same: list[Listing]) -> Defect:
+    return _defect(
         1,
         same,
         "rel_filepath",
@@ -372,8 +370,8 @@ def _unusable(error: ConformanceError, same: list[Listing]) -> Problem:
     )
 
 
-def _lists_itself(same: list[Listing]) -> Problem:
-    return _problem(
+def _lists_itself(same: list[Listing]) -> Defect:
+    return _defect(
         1,
         same,
         "rel_filepath",
@@ -384,9 +382,9 @@ def _lists_itself(same: list[Listing]) -> Problem:
     )
 
 
-def _contradiction(same: list[Listing], size: int) -> Problem:
+def _contradiction(same: list[Listing], size: int) -> Defect:
     said = "; ".join(f"{each.size} bytes, sha256 {each.sha256}" for each in same[:4])
-    return _problem(
+    return _defect(
         4,
         same,
         "rel_filepath",
@@ -397,8 +395,8 @@ def _contradiction(same: list[Listing], size: int) -> Problem:
     )
 
 
-def _too_large(same: list[Listing], size: int, most_bytes: int) -> Problem:
-    return _problem(
+def _too_large(same: list[Listing], size: int, most_bytes: int) -> Defect:
+    return _defect(
         1,
         same,
         "rel_filepath",
@@ -414,8 +412,8 @@ _FIX = (
 )
 
 
-def _other_size(same: list[Listing], size: int) -> Problem:
-    return _problem(
+def _other_size(same: list[Listing], size: int) -> Defect:
+    return _defect(
         2,
         same,
         "size",
@@ -426,8 +424,8 @@ def _other_size(same: list[Listing], size: int) -> Problem:
     )
 
 
-def _other_digest(same: list[Listing], facts: FileFacts) -> Problem:
-    return _problem(
+def _other_digest(same: list[Listing], facts: FileFacts) -> Defect:
+    return _defect(
         3,
         same,
         "sha256",
@@ -484,8 +482,8 @@ def _without_links_to_listed(paths: Iterable[str], mentioned: Collection[str]) -
 
 
 def _match_renamed(
-    root: Path, unfound: Iterable[tuple[Listing, Problem]], unlisted: Iterable[str]
-) -> Iterator[tuple[Problem, str | None]]:
+    root: Path, unfound: Iterable[tuple[Listing, Defect]], unlisted: Iterable[str]
+) -> Iterator[tuple[Defect, str | None]]:
     """Yield each problem of a file that was not found, with the unlisted file it may mean."""
     candidates = _Candidates(root, list(islice(unlisted, _MOST_GUESSES)))
     for number, (listing, problem) in enumerate(unfound):
@@ -522,7 +520,7 @@ class _Candidates:
         return self._facts[path] == (listing.size, listing.sha256)
 
 
-def _find_unlisted(folder: FolderFiles, unlisted: Collection[str], most: int) -> Iterator[Problem]:
+def _find_unlisted(folder: FolderFiles, unlisted: Collection[str], most: int) -> Iterator[Defect]:
     """Yield a problem for each unlisted file, or folder of several."""
     listed = set(folder.paths) - set(unlisted)
     ways = {str(parent) for path in listed for parent in PurePosixPath(path).parents} | {"."}
@@ -546,40 +544,37 @@ def _printable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _unlisted(path: str, number: int) -> Problem:
+def _unlisted(path: str, number: int) -> Defect:
     name = _printable(path)
-    return Problem(
+    return Defect(
         check="SUBMISSION-FILE-004",
         message=f"{name!r} is not listed in {METADATA}",
         expected="every file of the folder listed under a model, vector set or sample, or in "
         "associated_files",
         found="a file that is not listed" if number == 1 else count(number, "unlisted file"),
         fix="List it in associated_files if it belongs to the submission; delete it if not.",
-        clause=FILES,
         file=name,
     )
 
 
-def _too_many(number: int) -> Problem:
-    return Problem(
+def _too_many(number: int) -> Defect:
+    return Defect(
         check="SUBMISSION-FILE-004",
         message="the folder holds too many files",
         expected=f"at most {number} files",
         found="more; the rest was not looked at",
         fix="Pack small files together, or delete what does not belong to the submission.",
-        clause=FILES,
         file=".",
     )
 
 
-def _unreadable(path: str) -> Problem:
+def _unreadable(path: str) -> Defect:
     name = _printable(path)
-    return Problem(
+    return Defect(
         check="SUBMISSION-FILE-001",
         message=f"the folder {name!r} cannot be read",
         expected="a folder whose files can be listed",
         found="permission denied, or an error of the disk",
         fix="Make the folder readable, or delete it.",
-        clause=FILES,
         file=name,
     )

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from conformance.submission.building import build_submission
 from conformance.submission.claims import find_missing_claims
-from conformance.submission.clauses import clause_of
 from conformance.submission.datasets import find_odd_data
+from conformance.submission.defects import Defect, to_findings
 from conformance.submission.files import FileFacts, check_files
 from conformance.submission.licences import find_bad_licences
 from conformance.submission.positions import Pointer, pointer_text
-from conformance.submission.problems import Problem, to_findings
 from conformance.submission.reading import (
     DEFAULT_LIMITS,
     Document,
@@ -106,7 +105,7 @@ def load(
     )
 
 
-def _first(limits: Limits, *sources: Iterable[Problem]) -> list[Problem]:
+def _first(limits: Limits, *sources: Iterable[Defect]) -> list[Defect]:
     return list(islice(chain(*sources), limits.problems))
 
 
@@ -116,37 +115,34 @@ def _submission_id(document: Document) -> str:
     return name if isinstance(name, str) and name.strip() else document.root.name
 
 
-def _schema_problems(document: Document, violations: tuple[Violation, ...]) -> Iterator[Problem]:
+def _schema_problems(document: Document, violations: tuple[Violation, ...]) -> Iterator[Defect]:
     repeated = {place.pointer for place in document.repeats}
-    return (_schema_problem(each) for each in violations if not _is_inside(each.pointer, repeated))
+    return (_schema_defect(each) for each in violations if not _is_inside(each.pointer, repeated))
 
 
-def _schema_problem(violation: Violation) -> Problem:
-    about = violation.pointer
-    if violation.missing and not violation.key:
-        about = (*about, violation.missing[0])
-    return Problem(
+def _schema_defect(violation: Violation) -> Defect:
+    lacks = bool(violation.missing) and not violation.key
+    return Defect(
         check="SUBMISSION-SCHEMA-001",
         message=violation.message,
         expected=violation.expected,
         found=violation.found,
         fix=violation.fix,
-        clause=clause_of(about),
         pointer=violation.pointer,
+        demanded=(*violation.pointer, violation.missing[0]) if lacks else None,
         at_key=violation.key is not None,
     )
 
 
-def _find_repeats(document: Document) -> Iterator[Problem]:
+def _find_repeats(document: Document) -> Iterator[Defect]:
     for place in document.repeats:
         key = str(place.pointer[-1])
-        yield Problem(
+        yield Defect(
             check="SUBMISSION-SCHEMA-001",
             message=f"the key {shown(key)} is there twice",
             expected="each key once in an object",
             found=f"a second {shown(key)} at {pointer_text(place.pointer)}",
             fix="Delete or rename one of them.",
-            clause=clause_of(place.pointer),
             pointer=place.pointer,
             at_key=True,
             place=place,
@@ -159,7 +155,7 @@ def _broken(document: Document, violations: tuple[Violation, ...]) -> set[Pointe
     return refused | {place.pointer for place in document.repeats}
 
 
-def _without_consequences(problems: list[Problem], broken: set[Pointer]) -> Iterator[Problem]:
+def _without_consequences(problems: list[Defect], broken: set[Pointer]) -> Iterator[Defect]:
     return (each for each in problems if not _is_inside(each.pointer or (), broken))
 
 

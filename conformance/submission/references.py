@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
-from conformance.submission.clauses import clause_of
+from conformance.submission.defects import Defect
 from conformance.submission.positions import Pointer, pointer_text
-from conformance.submission.problems import Problem
 from conformance.submission.sections import MEASUREMENTS, SECTIONS, entries, ids_of
 from conformance.submission.text import is_placeholder, listing, nearest, shown
 from conformance.submission.violations import Violation
@@ -40,7 +39,7 @@ _REFERENCES: tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
 )
 
 
-def find_duplicate_ids(data: Json) -> Iterator[Problem]:
+def find_duplicate_ids(data: Json) -> Iterator[Defect]:
     """Yield a problem for each id that several entries of one section have."""
     for section in SECTIONS:
         owners: dict[str, list[Pointer]] = defaultdict(list)
@@ -52,7 +51,7 @@ def find_duplicate_ids(data: Json) -> Iterator[Problem]:
                 yield _duplicate(section, name, first, others)
 
 
-def find_repeated_measurements(data: Json) -> Iterator[Problem]:
+def find_repeated_measurements(data: Json) -> Iterator[Defect]:
     """Yield a problem for each metric that one list names twice for the same vectors.
 
     Two entries for one measurement could contradict each other: a bound that holds would stand
@@ -69,7 +68,7 @@ def find_repeated_measurements(data: Json) -> Iterator[Problem]:
                 seen.setdefault(pair, pointer)
 
 
-def find_repeated_shards(data: Json) -> Iterator[Problem]:
+def find_repeated_shards(data: Json) -> Iterator[Defect]:
     """Yield a problem for each vector set with shards whose inputs have the bytes of another's.
 
     Targets and outputs may be equal where inputs differ: those of two digits of one class, say.
@@ -85,48 +84,45 @@ def find_repeated_shards(data: Json) -> Iterator[Problem]:
             yield _repeated_shards(str(vectors.get("id")), sorted(repeated))
 
 
-def _repeated_shards(vectors: str, repeated: list[Pointer]) -> Problem:
+def _repeated_shards(vectors: str, repeated: list[Pointer]) -> Defect:
     first, *others = repeated
-    return Problem(
+    return Defect(
         check="SUBMISSION-VECTORS-001",
         message=f"the vectors {shown(vectors)} list inputs that they have listed before",
         expected="in each shard, inputs that no other shard of the set has",
         found=f"{len(repeated)} of the shards with the sha256 of an earlier one",
         fix="Take these shards out: an item that is repeated says nothing new.",
-        clause=clause_of(first),
         pointer=first,
         also=others,
     )
 
 
-def _repeated(pair: tuple[str, str], first: Pointer, pointer: Pointer) -> Problem:
+def _repeated(pair: tuple[str, str], first: Pointer, pointer: Pointer) -> Defect:
     metric, vectors = map(shown, pair)
-    return Problem(
+    return Defect(
         check="SUBMISSION-ID-001",
         message=f"the metric {metric} on the vectors {vectors} is there twice",
         expected="one entry for each metric and vector set",
         found=f"another entry at {pointer_text(first)}",
         fix="Keep the entry that holds, and remove the other.",
-        clause=clause_of(pointer),
         pointer=pointer,
         also=(first,),
     )
 
 
-def _duplicate(section: str, id: str, first: Pointer, others: list[Pointer]) -> Problem:
-    return Problem(
+def _duplicate(section: str, id: str, first: Pointer, others: list[Pointer]) -> Defect:
+    return Defect(
         check="SUBMISSION-ID-001",
         message=f"{section} has {len(others) + 1} entries with the id {shown(id)}",
         expected=f"an id that no other entry of {section} has",
         found=f"{shown(id)}, which {pointer_text(first)} is as well",
         fix="Give one of them another id, and change what refers to it.",
-        clause=clause_of(others[0]),
         pointer=others[0],
         also=(first, *others[1:]),
     )
 
 
-def find_reference_problems(data: Json, violations: Collection[Violation]) -> Iterator[Problem]:
+def find_reference_problems(data: Json, violations: Collection[Violation]) -> Iterator[Defect]:
     """Yield what is wrong with references.
 
     Nothing is said of sections of which not every id can be known because of ``violations``.
@@ -157,7 +153,7 @@ def _hides(violation: Violation, section: str) -> bool:
     return len(owner) == 2 and ("id" in violation.missing or is_whole)  # noqa: PLR2004
 
 
-def _find_dangling_references(data: Json, uncertain: Collection[str]) -> Iterator[Problem]:
+def _find_dangling_references(data: Json, uncertain: Collection[str]) -> Iterator[Defect]:
     """Yield a problem for each missing entry; nothing is said of ``uncertain`` sections."""
     places: dict[tuple[str, str], list[Pointer]] = defaultdict(list)
     ids = {section: ids_of(data, section) for _, keys in _REFERENCES for _, section in keys}
@@ -185,16 +181,15 @@ def _values(pointer: Pointer, value: Json) -> Iterator[tuple[Pointer, str]]:
 
 def _dangling(
     section: str, id: str, first: Pointer, others: list[Pointer], known: list[str]
-) -> Problem:
+) -> Defect:
     meant = nearest(id, known)
     places = f", in {len(others) + 1} places" if others else ""
-    return Problem(
+    return Defect(
         check="SUBMISSION-REFERENCE-001",
         message=f"{section} has no entry with the id {shown(id)}",
         expected=f"one of the ids of {section}: {listing(known)}",
         found=shown(id) + places,
         fix=_fix(section, id, meant),
-        clause=clause_of(first),
         pointer=first,
         also=others,
     )
@@ -206,7 +201,7 @@ def _fix(section: str, id: str, meant: str | None) -> str:
     return f"Did you mean {shown(meant)}?" if meant else f"Add such an entry to {section}."
 
 
-def _find_foreign_vectors(data: Json) -> Iterator[Problem]:
+def _find_foreign_vectors(data: Json) -> Iterator[Defect]:
     """Yield a problem where a model or sample uses vectors that are those of another model."""
     models, vectors = ids_of(data, "models"), ids_of(data, "vectors")
     owners = {entry.get("id"): entry.get("model") for _, entry in entries(data, "vectors")}
@@ -232,21 +227,20 @@ def _vector_uses(data: Json) -> Iterator[tuple[str, Pointer, str]]:
                         yield entry[key], (*at, *inner, "vectors"), use["vectors"]
 
 
-def _foreign(owner: str, user: str, uses: list[tuple[Pointer, str]]) -> Problem:
+def _foreign(owner: str, user: str, uses: list[tuple[Pointer, str]]) -> Defect:
     (first, used), *others = uses
-    return Problem(
+    return Defect(
         check="SUBMISSION-REFERENCE-001",
         message=f"the vectors {shown(used)} are not for the model {shown(user)}",
         expected=f"vectors whose model is {shown(user)}",
         found=f"{shown(used)}, whose model is {shown(owner)}",
         fix="Name vectors of this model here, or correct the model that the vectors name.",
-        clause=clause_of(first),
         pointer=first,
         also=[pointer for pointer, _ in others],
     )
 
 
-def _find_equal_to_themselves(data: Json) -> Iterator[Problem]:
+def _find_equal_to_themselves(data: Json) -> Iterator[Defect]:
     """Yield a problem for each vector set that is said to equal one of the same model.
 
     A network agrees with itself: nothing would be compared, and the noise floor would be 0.
@@ -259,14 +253,13 @@ def _find_equal_to_themselves(data: Json) -> Iterator[Problem]:
             yield _equal_to_itself((*at, "equivalent_to", "vectors"), other, owners[other])
 
 
-def _equal_to_itself(pointer: Pointer, vectors: str, model: Json) -> Problem:
-    return Problem(
+def _equal_to_itself(pointer: Pointer, vectors: str, model: Json) -> Defect:
+    return Defect(
         check="SUBMISSION-REFERENCE-001",
         message=f"the vectors {shown(vectors)} are for the same model, which would be compared "
         "with itself",
         expected="vectors of another model: the same network in another format",
         found=f"{shown(vectors)}, whose model is {shown(model)} as well",
         fix="Name the vectors of the other format, or remove equivalent_to.",
-        clause=clause_of(pointer),
         pointer=pointer,
     )

@@ -13,14 +13,13 @@ from itertools import islice, pairwise
 from typing import TypeAlias
 
 from conformance.registry import CODECS
+from conformance.submission.defects import Defect
 from conformance.submission.positions import Pointer
-from conformance.submission.problems import Problem
 from conformance.submission.sections import entries
 from conformance.submission.text import listing, shown
 from conformance.verdicts import Json
 
 CHECK = "SUBMISSION-UPDATE-001"
-CLAUSE = "MPEG Call for Proposals N17934: incremental updates, scalability"
 _KINDS = ("update_of", "merge_of", "layers")
 _RATIOS = ("compression_factor", "compressed_percent")
 _OF_A_BITSTREAM = ("codec", "files", "name_map")
@@ -33,13 +32,13 @@ Entry: TypeAlias = tuple[Pointer, dict[str, Json]]
 Layers: TypeAlias = list[Entry]
 
 
-def find_update_problems(data: Json) -> Iterator[Problem]:
+def find_update_problems(data: Json) -> Iterator[Defect]:
     """Yield what is wrong with updates, merges, claims of equality and layers."""
     yield from _find_derivation_problems(data)
     yield from _find_layer_problems(data)
 
 
-def _find_derivation_problems(data: Json) -> Iterator[Problem]:
+def _find_derivation_problems(data: Json) -> Iterator[Defect]:
     samples: dict[str, Entry] = {}
     for at, entry in entries(data, "samples"):
         if isinstance(entry.get("id"), str):
@@ -68,10 +67,10 @@ def needed_samples(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Poi
             yield (*at, *inner, "sample"), branch["sample"]
 
 
-def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
+def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]:
     kinds = [kind for kind in _KINDS if kind in entry]
     if len(kinds) > 1:
-        yield _problem(
+        yield _defect(
             (*at, kinds[1]),
             f"a sample cannot have both {kinds[0]} and {kinds[1]}",
             expected=f"at most one of {', '.join(_KINDS)}",
@@ -80,7 +79,7 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
         )
     for key in _OF_A_BITSTREAM:
         if "merge_of" in entry and key in entry:
-            yield _problem(
+            yield _defect(
                 (*at, key),
                 f"a merge has no {key}",
                 expected="no bitstream: the parameters are those of the branches, by weight",
@@ -89,9 +88,9 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
             )
 
 
-def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
+def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]:
     if entry.get("same_tensors_as") == entry["id"]:
-        yield _problem(
+        yield _defect(
             (*at, "same_tensors_as"),
             "the sample is said to equal itself",
             expected="another sample",
@@ -104,7 +103,7 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]
         return
     for key in _RATIOS:
         if key in claims:
-            yield _problem(
+            yield _defect(
                 (*at, "claims", key),
                 f"an update or merge claims a {key}",
                 expected="ratios of whole networks only: an update is none by itself",
@@ -112,7 +111,7 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]
                 fix="Remove it; the bytes of the step and cumulative_size say what it costs.",
             )
     if "cumulative_size" not in claims:
-        yield _problem(
+        yield _defect(
             (*at, "claims"),
             "the claims of an update or merge lack the key 'cumulative_size'",
             expected="the bytes of all files that lead here from the root",
@@ -121,12 +120,12 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]
         )
 
 
-def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
+def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]:
     update = entry.get("update_of")
     if not isinstance(update, dict):
         return
     if ("sample" in update) == ("model" in update):
-        yield _problem(
+        yield _defect(
             (*at, "update_of"),
             "an update has one parent",
             expected="one of the keys sample and model",
@@ -134,7 +133,7 @@ def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem
             fix="Name the sample that is updated, or the model if the original is.",
         )
     if "model" in update and update["model"] != entry.get("model"):
-        yield _problem(
+        yield _defect(
             (*at, "update_of", "model"),
             "an update of the original names another model than its own",
             expected=shown(entry.get("model")),
@@ -145,10 +144,10 @@ def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem
 
 def _foreign_models(
     at: Pointer, entry: Mapping[str, Json], samples: Mapping[str, Entry]
-) -> Iterator[Problem]:
+) -> Iterator[Defect]:
     for pointer, name in _named(at, entry):
         if name in samples and samples[name][1].get("model") != entry.get("model"):
-            yield _problem(
+            yield _defect(
                 pointer,
                 f"sample {shown(name)} belongs to another model",
                 expected=f"a sample of {shown(entry.get('model'))}",
@@ -164,7 +163,7 @@ def _named(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Pointer, st
         yield (*at, "same_tensors_as"), same
 
 
-def _cycles(samples: Mapping[str, Entry]) -> Iterator[Problem]:
+def _cycles(samples: Mapping[str, Entry]) -> Iterator[Defect]:
     """Yield each ring of samples that build upon one another, once."""
     done: set[str] = set()
     for start in samples:
@@ -183,8 +182,8 @@ def _cycles(samples: Mapping[str, Entry]) -> Iterator[Problem]:
                 waiting += [(needed, at) for at, needed in needed_samples(*samples[name])]
 
 
-def _cycle(ring: Sequence[str], pointer: Pointer) -> Problem:
-    return _problem(
+def _cycle(ring: Sequence[str], pointer: Pointer) -> Defect:
+    return _defect(
         pointer,
         f"sample {shown(ring[-1])} is an update of itself"
         if len(ring) == 1
@@ -197,14 +196,14 @@ def _cycle(ring: Sequence[str], pointer: Pointer) -> Problem:
 
 def _merge_problems(
     at: Pointer, entry: Mapping[str, Json], samples: Mapping[str, Entry], roots: Mapping[str, str]
-) -> Iterator[Problem]:
+) -> Iterator[Defect]:
     seen: dict[str, str] = {}
     for inner, branch in entries(entry, "merge_of"):
         name, pointer = branch.get("sample"), (*at, *inner, "sample")
         if not isinstance(name, str) or name not in samples:
             continue
         if not {"update_of", "merge_of"} & samples[name][1].keys():
-            yield _problem(
+            yield _defect(
                 pointer,
                 f"the branch {shown(name)} is no update",
                 expected="samples with update_of or merge_of",
@@ -213,7 +212,7 @@ def _merge_problems(
             )
             continue
         if name in seen:
-            yield _problem(
+            yield _defect(
                 pointer,
                 f"the branch {shown(name)} is there twice",
                 expected="each branch once, with its weight",
@@ -223,7 +222,7 @@ def _merge_problems(
         seen[name] = roots[name]
         first = next(iter(seen.values()))
         if roots[name] != first:
-            yield _problem(
+            yield _defect(
                 pointer,
                 f"the branch {shown(name)} has another root than those before it",
                 expected=f"updates that lead back to {first}",
@@ -249,7 +248,7 @@ def _roots(samples: Mapping[str, Entry]) -> dict[str, str]:
     return roots
 
 
-def _find_layer_problems(data: Json) -> Iterator[Problem]:
+def _find_layer_problems(data: Json) -> Iterator[Defect]:
     """Yield what is wrong with the layers of samples; what the schema refuses is skipped."""
     for at, entry in entries(data, "samples"):
         layers = [((*at, *inner), layer) for inner, layer in entries(entry, "layers")]
@@ -259,12 +258,12 @@ def _find_layer_problems(data: Json) -> Iterator[Problem]:
             yield from _layer_contents(at, entry, layers)
 
 
-def _layer_ids(layers: Layers) -> Iterator[Problem]:
+def _layer_ids(layers: Layers) -> Iterator[Defect]:
     seen: set[Json] = set()
     for at, layer in layers:
         name = layer.get("id")
         if isinstance(name, str) and name in seen:
-            yield _problem(
+            yield _defect(
                 (*at, "id"),
                 f"two layers have the id {shown(name)}",
                 expected="an id that no other layer of the sample has",
@@ -274,10 +273,10 @@ def _layer_ids(layers: Layers) -> Iterator[Problem]:
         seen.add(name if isinstance(name, str) else None)
 
 
-def _layer_modes(layers: Layers) -> Iterator[Problem]:
+def _layer_modes(layers: Layers) -> Iterator[Defect]:
     for place, (at, layer) in enumerate(layers):
         if place == 0 and "mode" in layer:
-            yield _problem(
+            yield _defect(
                 (*at, "mode"),
                 "the first layer has a mode",
                 expected="none: it is a network by itself",
@@ -285,7 +284,7 @@ def _layer_modes(layers: Layers) -> Iterator[Problem]:
                 fix="Remove the key.",
             )
         if place and "mode" not in layer:
-            yield _problem(
+            yield _defect(
                 at,
                 "a layer after the first lacks the key 'mode'",
                 expected="'add' or 'replace'",
@@ -295,10 +294,10 @@ def _layer_modes(layers: Layers) -> Iterator[Problem]:
             )
 
 
-def _layer_contents(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> Iterator[Problem]:
+def _layer_contents(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> Iterator[Defect]:
     for pointer, layer in layers:
         if ("files" in layer) == ("units" in layer):
-            yield _problem(
+            yield _defect(
                 pointer,
                 "a layer consists of files or of units",
                 expected="one of the keys files and units",
@@ -313,7 +312,7 @@ def _layer_contents(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> I
 
 def _layer_file_problems(
     at: Pointer, entry: Mapping[str, Json], layers: Layers
-) -> Iterator[Problem]:
+) -> Iterator[Defect]:
     own = [each.get("rel_filepath") for _, each in entries(entry, "files")]
     used: Counter[str] = Counter()
     for pointer, layer in layers:
@@ -323,7 +322,7 @@ def _layer_file_problems(
                 continue
             used[name] += 1
             if name not in own or used[name] > 1:
-                yield _problem(
+                yield _defect(
                     (*pointer, "files", place),
                     f"{shown(name)} is no file of the sample"
                     if name not in own
@@ -334,7 +333,7 @@ def _layer_file_problems(
                 )
     for name in own:
         if isinstance(name, str) and name not in used:
-            yield _problem(
+            yield _defect(
                 (*at, "layers"),
                 f"{shown(name)} belongs to no layer",
                 expected="every file of the sample in one layer",
@@ -345,12 +344,12 @@ def _layer_file_problems(
 
 def _layer_unit_problems(
     at: Pointer, entry: Mapping[str, Json], layers: Layers
-) -> Iterator[Problem]:
+) -> Iterator[Defect]:
     codec = entry.get("codec")
     name = codec.get("id") if isinstance(codec, dict) else None
     files = list(entries(entry, "files"))
     if not isinstance(name, str) or CODECS.kind(name) != "bitstream" or len(files) != 1:
-        yield _problem(
+        yield _defect(
             (*at, "layers"),
             "layers of units need one bitstream of NNR units",
             expected="a codec of bitstreams, such as nnc, and one file",
@@ -359,7 +358,7 @@ def _layer_unit_problems(
         )
     for pointer, layer in layers:
         if "files" in layer:
-            yield _problem(
+            yield _defect(
                 (*pointer, "files"),
                 "some layers consist of files and some of units",
                 expected="units in every layer of this sample",
@@ -369,7 +368,7 @@ def _layer_unit_problems(
     yield from _unit_overlaps(layers)
 
 
-def _unit_overlaps(layers: Layers) -> Iterator[Problem]:
+def _unit_overlaps(layers: Layers) -> Iterator[Defect]:
     ranges = [
         (int(each["first"]), int(each["last"]), (*at, *inner))
         for at, layer in layers
@@ -378,7 +377,7 @@ def _unit_overlaps(layers: Layers) -> Iterator[Problem]:
     ]
     for first, last, pointer in ranges:
         if last < first:
-            yield _problem(
+            yield _defect(
                 pointer,
                 "a range of units ends before it begins",
                 expected=f"last: {first} or more",
@@ -387,7 +386,7 @@ def _unit_overlaps(layers: Layers) -> Iterator[Problem]:
             )
     for before, after in pairwise(sorted(ranges)):
         if after[0] <= before[1]:
-            yield _problem(
+            yield _defect(
                 after[2],
                 f"unit {after[0]} belongs to two layers",
                 expected="each unit in one layer",
@@ -401,6 +400,8 @@ def _is_integer(value: Json) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
-def _problem(pointer: Pointer, message: str, *, expected: str, found: str, fix: str) -> Problem:
+def _defect(pointer: Pointer, message: str, *, expected: str, found: str, fix: str) -> Defect:
     """Return a problem with what samples build upon, or with their layers."""
-    return Problem(CHECK, message, expected, found, fix, CLAUSE, pointer)
+    return Defect(
+        check=CHECK, message=message, expected=expected, found=found, fix=fix, pointer=pointer
+    )

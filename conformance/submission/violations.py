@@ -14,11 +14,11 @@ from itertools import islice
 from conformance.jsonschemas import validator
 from conformance.submission.positions import Pointer
 from conformance.submission.text import count, is_placeholder, kinds, listing, nearest, shown
-from conformance.verdicts import Json
+from conformance.verdicts import Json, Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation(Problem):
     """One breach of the schema at ``pointer``, explained.
 
     ``key`` is the key that is not known, ``missing`` are the keys of which one is needed; of a
@@ -26,11 +26,6 @@ class Violation:
     """
 
     pointer: Pointer
-    keyword: str
-    message: str
-    expected: str
-    found: str
-    fix: str
     key: str | None = None
     missing: tuple[str, ...] = ()
 
@@ -119,19 +114,22 @@ def explained_keywords() -> frozenset[str]:
 def _violation(
     breach: _Breach, message: str, expected: str, fix: str, found: str = ""
 ) -> Violation:
-    found = found or shown(breach.value)
-    return Violation(breach.pointer, breach.keyword, message, expected, found, fix)
+    return Violation(
+        pointer=breach.pointer,
+        message=message,
+        expected=expected,
+        found=found or shown(breach.value),
+        fix=fix,
+    )
 
 
 def _still_to_be_filled_in(breach: _Breach) -> Violation:
     text = str(breach.value)
     hint = re.search(r"<fill in:?\s*([^>]*)", text)
-    return Violation(
-        breach.pointer,
-        "placeholder",
+    return _violation(
+        breach,
         f"{breach.name} is still to be filled in",
         hint[1] if hint and hint[1] else breach.description,
-        shown(text),
         "Replace the whole text, from '<fill in' to '>', by the value.",
     )
 
@@ -178,16 +176,15 @@ def _unknown_key(breach: _Breach, key: str, meant: str | None, free: list[str]) 
     if not free:
         expected = "no further key"
     fix = f"Did you mean {meant!r}? Rename it" if meant else "Remove it"
-    return Violation(
-        (*breach.pointer, key),
-        "additionalProperties",
+    violation = _violation(
+        breach,
         f"{shown(key)} is not a key of {breach.owner}" + (f", but {meant!r} is" if meant else ""),
         expected,
-        f"the key {shown(key)}",
         f"{fix}; keys of your own start with 'x_'.",
-        key=key,
-        missing=(meant,) if meant else (),
+        f"the key {shown(key)}",
     )
+    missing = (meant,) if meant else ()
+    return replace(violation, pointer=(*breach.pointer, key), key=key, missing=missing)
 
 
 def _explain_type(breach: _Breach) -> Iterator[Violation]:
