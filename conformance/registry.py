@@ -1,4 +1,4 @@
-"""Plug-ins found through entry points: codecs, runtimes and metrics are registered alike.
+"""Plug-ins found through entry points, and the optional libraries that they need.
 
 A package that adds a codec declares it in its ``pyproject.toml``::
 
@@ -6,17 +6,19 @@ A package that adds a codec declares it in its ``pyproject.toml``::
     mine = "my_package.codec:MyCodec"
 
 and ``CODECS.load("mine")`` returns ``MyCodec``. Nothing is imported before it is loaded: what the
-plan has to know of a plug-in is said by the group that it is registered in.
+plan must know of a plug-in is said by the group that it is registered in. A plug-in calls
+:func:`library` where it needs what not every installation has.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, final
 
-from conformance.verdicts import UnsupportedError
+from conformance.verdicts import NotRunError, UnsupportedError
 
 
 @final
@@ -125,6 +127,23 @@ RUNTIMES = Registry("nnr_conformance.runtimes", "model format")
 
 METRICS = Registry("nnr_conformance.metrics", "metric kind")
 """The kinds of metrics that are installed."""
+
+
+def library(module: str, user: str, extra: str) -> Any:
+    """Import and return ``module``, which ``user`` needs: ``metric kind 'ssim'``.
+
+    Raises NotRunError with the command that installs it: the package's ``extra``.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        name = module.partition(".")[0]
+        raise NotRunError(
+            f"{user} needs {name}, which cannot be imported",
+            expected=f"{name} is installed",
+            found=str(error),
+            fix=f"Run: pip install 'nnr-conformance[{extra}]'",
+        ) from error
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -1,8 +1,8 @@
-"""Verdicts, findings and the errors that become findings.
+"""Verdicts, problems, findings and the errors that become findings.
 
-Every room raises :class:`ConformanceError` (or a subclass) for anything that is wrong with
-submitted material; the error already holds all that a finding needs, so no text is lost on the
-way to a report. Everything here is plain data: JSON in, JSON out.
+Every package raises :class:`ConformanceError` (or a subclass) for anything that is wrong with
+submitted material; its :class:`Problem` already holds all that a finding needs, so no words are
+lost on the way to a report. Everything here is plain data: JSON in, JSON out.
 """
 
 from __future__ import annotations
@@ -85,9 +85,89 @@ class Location:
         return " ".join(parts)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong, where, and how to fix it, in words that need no knowledge of our code.
+
+    ``expected`` and ``found`` are to be compared; ``fix`` is one sentence in the imperative.
+    """
+
+    message: str
+    expected: str = ""
+    found: str = ""
+    where: Location | None = None
+    fix: str = ""
+
+    def error(self, kind: type[ConformanceError]) -> ConformanceError:
+        """Return this problem as an error to raise."""
+        return kind(
+            self.message,
+            where=self.where,
+            expected=self.expected,
+            found=self.found,
+            fix=self.fix,
+        )
+
+    def finding(
+        self,
+        check: str,
+        subject: str,
+        verdict: Verdict,
+        clause: str = "",
+        evidence: Mapping[str, Json] | None = None,
+    ) -> Finding:
+        """Return this problem as the finding of ``check`` about ``subject``."""
+        return Finding(
+            check=check,
+            subject=subject,
+            verdict=verdict,
+            clause=clause,
+            message=self.message,
+            expected=self.expected,
+            found=self.found,
+            where=self.where,
+            fix=self.fix,
+            evidence=evidence or {},
+        )
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what goes below the message, each with its label; what is not known is empty."""
+        return [
+            ("where", str(self.where) if self.where else ""),
+            ("expected", self.expected),
+            ("found", self.found),
+            ("fix", self.fix),
+        ]
+
+    def to_json(self) -> dict[str, Json]:
+        """Return a JSON object with the five fields."""
+        return {
+            "message": self.message,
+            "expected": self.expected,
+            "found": self.found,
+            "where": self.where.to_json() if self.where else None,
+            "fix": self.fix,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Problem:
+        """Build from an object that holds what :meth:`to_json` gave."""
+        where = data.get("where")
+        return Problem(
+            message=data["message"],
+            expected=data.get("expected", ""),
+            found=data.get("found", ""),
+            where=Location.from_json(where) if where else None,
+            fix=data.get("fix", ""),
+        )
+
+    def __str__(self) -> str:
+        return labelled(self.message, self.rows())
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found about one subject.
+class Finding(Problem):
+    """What one check found about one subject; of a check that passed, it is no problem.
 
     ``check`` is the stable id of the check (``SAMPLE-DECODE-001``), ``subject`` what was checked
     (``digits-cnn/int8-qdq``), ``clause`` the basis of the check.
@@ -97,20 +177,19 @@ class Finding:
     subject: str
     verdict: Verdict
     clause: str = ""
-    message: str = ""
-    expected: str = ""
-    found: str = ""
-    where: Location | None = None
-    fix: str = ""
-    evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    message: str = dataclasses.field(default="", kw_only=True)
+    evidence: Mapping[str, Json] = dataclasses.field(default_factory=dict, kw_only=True)
 
     def to_json(self) -> dict[str, Json]:
         """Return a JSON object with every field."""
-        data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        data["verdict"] = self.verdict.value
-        data["where"] = self.where.to_json() if self.where else None
-        data["evidence"] = dict(self.evidence)
-        return data
+        return {
+            "check": self.check,
+            "subject": self.subject,
+            "verdict": self.verdict.value,
+            "clause": self.clause,
+            **Problem.to_json(self),
+            "evidence": dict(self.evidence),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Finding:
@@ -125,15 +204,8 @@ class Finding:
         )
 
     def __str__(self) -> str:
-        rows = [
-            ("where", str(self.where) if self.where else ""),
-            ("expected", self.expected),
-            ("found", self.found),
-            ("fix", self.fix),
-            ("basis", self.clause),
-        ]
         head = f"{self.check} {self.verdict.value}: {self.subject}: {self.message}"
-        return labelled(head, rows)
+        return labelled(head, [*self.rows(), ("basis", self.clause)])
 
 
 def command_to_repeat(folder: str, findings: Iterable[tuple[str, str]]) -> str:
@@ -163,46 +235,50 @@ class ConformanceError(Exception):
         fix: str = "",
     ) -> None:
         super().__init__(message)
-        self.message = message
-        self.where = where
-        self.expected = expected
-        self.found = found
-        self.fix = fix
+        self.problem = Problem(
+            message=message, expected=expected, found=found, where=where, fix=fix
+        )
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        return self.problem.message
+
+    @property
+    def expected(self) -> str:
+        """What should be there."""
+        return self.problem.expected
+
+    @property
+    def found(self) -> str:
+        """What is there instead."""
+        return self.problem.found
+
+    @property
+    def where(self) -> Location | None:
+        """Where it is; whoever knows it better may set it before the error goes on."""
+        return self.problem.where
+
+    @where.setter
+    def where(self, where: Location | None) -> None:
+        self.problem = dataclasses.replace(self.problem, where=where)
+
+    @property
+    def fix(self) -> str:
+        """How to fix it."""
+        return self.problem.fix
 
     def finding(self, check: str, subject: str, clause: str = "") -> Finding:
         """Return this error as the finding of ``check`` about ``subject``."""
-        return Finding(
-            check=check,
-            subject=subject,
-            verdict=self.verdict,
-            clause=clause,
-            message=self.message,
-            expected=self.expected,
-            found=self.found,
-            where=self.where,
-            fix=self.fix,
-        )
+        return self.problem.finding(check, subject, self.verdict, clause)
 
     def to_json(self) -> dict[str, Json]:
         """Return a JSON object from which :func:`error_from_json` rebuilds the error."""
-        return {
-            "verdict": self.verdict.value,
-            "message": self.message,
-            "where": self.where.to_json() if self.where else None,
-            "expected": self.expected,
-            "found": self.found,
-            "fix": self.fix,
-            **({"by_limit": True} if self.by_limit else {}),
-        }
+        limited = {"by_limit": True} if self.by_limit else {}
+        return {"verdict": self.verdict.value, **self.problem.to_json(), **limited}
 
     def __str__(self) -> str:
-        rows = [
-            ("where", str(self.where) if self.where else ""),
-            ("expected", self.expected),
-            ("found", self.found),
-            ("fix", self.fix),
-        ]
-        return labelled(self.message, rows)
+        return str(self.problem)
 
 
 class MalformedError(ConformanceError):
@@ -256,15 +332,8 @@ _BY_VERDICT: dict[Verdict, type[ConformanceError]] = {
 
 def error_from_json(data: Mapping[str, Json]) -> ConformanceError:
     """Rebuild the error that :meth:`ConformanceError.to_json` wrote."""
-    where = data.get("where")
     kind = LimitError if data.get("by_limit") else _BY_VERDICT[Verdict(data["verdict"])]
-    return kind(
-        data["message"],
-        where=Location.from_json(where) if where else None,
-        expected=data.get("expected", ""),
-        found=data.get("found", ""),
-        fix=data.get("fix", ""),
-    )
+    return Problem.from_json(data).error(kind)
 
 
 class ExitCode:

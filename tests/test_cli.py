@@ -24,7 +24,7 @@ from conformance.checks import CHECKS
 from conformance.cli import commands as session_command
 from conformance.cli import main as cli
 from conformance.jsonschemas import schema_names
-from conformance.submission.wording import PLACEHOLDER
+from conformance.submission.text import PLACEHOLDER
 from conformance.tensorfiles import tensor_digest, write_tensors
 from tests import tiny_submission
 from tests.runtimes import models

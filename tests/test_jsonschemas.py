@@ -12,7 +12,7 @@ import pytest
 
 from conformance import jsonschemas
 from conformance.jsonschemas import load_schema, schema_names, validator
-from conformance.submission.explanations import explained_keywords
+from conformance.submission.violations import explained_keywords
 
 ROOT = Path(__file__).parents[1]
 OURS = (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from conformance.registry import CODECS, Registry
-from conformance.verdicts import UnsupportedError, Verdict
+from conformance.registry import CODECS, Registry, library
+from conformance.verdicts import NotRunError, UnsupportedError, Verdict
 
 GROUP = "nnr_conformance.test_things"
 
@@ -141,3 +142,17 @@ def test_module_is_told_without_importing_it(site: Path) -> None:
 
 def test_unknown_name_has_no_module(site: Path) -> None:
     assert things().module("unheard-of") == ""
+
+
+def test_a_library_that_is_there_is_returned() -> None:
+    assert library("os.path", "the thing 'reader'", "reading") is os.path
+
+
+def test_a_missing_library_is_named_with_the_command_that_installs_it() -> None:
+    with pytest.raises(NotRunError) as caught:
+        library("no_such_library.part", "the thing 'reader'", "reading")
+    error = caught.value
+    assert error.message == "the thing 'reader' needs no_such_library, which cannot be imported"
+    assert error.expected == "no_such_library is installed"
+    assert error.found == "No module named 'no_such_library'"
+    assert error.fix == "Run: pip install 'nnr-conformance[reading]'"

@@ -23,6 +23,7 @@ from conformance.verdicts import (
     Location,
     MalformedError,
     NotRunError,
+    Problem,
     UnsupportedError,
     Verdict,
     command_to_repeat,
@@ -219,6 +220,26 @@ def test_an_error_becomes_a_finding_with_its_verdict(
         where=where,
         fix="do it",
     )
+
+
+@given(st.sampled_from(list(ERRORS)), texts, st.none() | locations, st.tuples(texts, texts, texts))
+def test_a_problem_survives_as_json_and_as_an_error(
+    kind: type[ConformanceError],
+    message: str,
+    where: Location | None,
+    said: tuple[str, str, str],
+) -> None:
+    expected, found, fix = said
+    problem = Problem(message=message, expected=expected, found=found, where=where, fix=fix)
+    assert Problem.from_json(through_json(problem.to_json())) == problem
+    error = problem.error(kind)
+    assert (type(error), error.problem, str(error)) == (kind, problem, str(problem))
+
+
+def test_an_error_can_be_given_its_place_later() -> None:
+    error = ConformanceError("wrong", found="that")
+    error.where = Location("a.json")
+    assert error.problem == Problem(message="wrong", found="that", where=Location("a.json"))
 
 
 def test_every_kind_of_error_is_known_here() -> None:

@@ -18,10 +18,9 @@ from conformance.plan.jobs import Kind, job_of
 from conformance.plan.subjects import Subject, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded
-from conformance.submission.cumulative import cumulative_sizes
-from conformance.submission.pieces import VALUE_TOLERANCE
 from conformance.submission.tolerances import widest_of_value
-from conformance.submission.values import File, MetricUse
+from conformance.submission.update_graph import cumulative_sizes
+from conformance.submission.values import VALUE_TOLERANCE, File, MetricUse
 from conformance.verdicts import ConformanceError, Json, Location, error_from_json
 
 METADATA = "submission.json"

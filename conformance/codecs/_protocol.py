@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Protocol, Self, TypeAlias, final, runtime_checkable
 
 from conformance.tensorfiles import Array
-from conformance.verdicts import Json, Location
+from conformance.verdicts import Json, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Source:
     withheld: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RuleViolation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleViolation(Problem):
     """A rule of the format that a sample breaks, though it can be decoded.
 
     ``rule`` is the id of the rule and ``text`` what it demands; ``command`` shows the place. A
@@ -40,17 +40,17 @@ class RuleViolation:
     rule: str
     text: str
     is_warning: bool
-    message: str
-    where: Location
-    expected: str
-    found: str
-    fix: str
     command: str
 
     def to_json(self) -> dict[str, Json]:
         """Return a JSON object with every field."""
-        data = {item.name: getattr(self, item.name) for item in fields(self)}
-        return data | {"where": self.where.to_json()}
+        return {
+            "rule": self.rule,
+            "text": self.text,
+            "is_warning": self.is_warning,
+            **Problem.to_json(self),
+            "command": self.command,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -355,7 +355,7 @@ class Judge:
     def _finding(self, verdict: Verdict, message: str, **facts: Any) -> Finding:
         facts["evidence"] = facts.get("evidence") or {}
         check, subject = self.check, self.subject.id
-        return Finding(check.id, subject, verdict, check.clause, message, **facts)
+        return Finding(check.id, subject, verdict, check.clause, message=message, **facts)
 
 
 def _owner(subject: Subject, kind: Kind) -> str:

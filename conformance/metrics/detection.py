@@ -21,7 +21,7 @@ from conformance.metrics._inputs import (
     refuse_empty,
     refuse_non_finite,
 )
-from conformance.metrics._libraries import optional
+from conformance.metrics._libraries import library
 from conformance.metrics._protocol import About, Count, Floats, Measurement, Metric, Roles, Values
 from conformance.verdicts import Json
 
@@ -75,8 +75,8 @@ class MeanAveragePrecision(Metric):
         self._thresholds = sorted(iou_thresholds or _COCO_THRESHOLDS)
         self._format = box_format
         self._most = max_detections
-        self._coco = optional("pycocotools.coco", self.kind)
-        self._eval = optional("pycocotools.cocoeval", self.kind)
+        self._coco = library("pycocotools.coco", self.kind)
+        self._eval = library("pycocotools.cocoeval", self.kind)
         self._found: list[dict[str, Any]] = []
         self._targets: list[dict[str, Any]] = []
         self._items = 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from conformance.metrics._arguments import Arg
 from conformance.metrics._inputs import VALUES, as_float64, describe, refuse, same_shape
-from conformance.metrics._libraries import deterministic_torch, optional
+from conformance.metrics._libraries import deterministic_torch, library
 from conformance.metrics._protocol import About, Floats, Values
 from conformance.metrics.additive import AdditiveMetric, ratio
 from conformance.metrics.regression import Mse
@@ -75,7 +75,7 @@ class Similarity(AdditiveMetric):
         self._layout = layout
         self._sigma = float(sigma)
         self._torch = deterministic_torch(self.kind)
-        self._functional = optional("torchmetrics.functional.image", self.kind)
+        self._functional = library("torchmetrics.functional.image", self.kind)
 
     @property
     def window(self) -> int:

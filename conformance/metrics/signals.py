@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from conformance.metrics._inputs import VALUES, as_float64, same_shape
-from conformance.metrics._libraries import deterministic_torch, optional
+from conformance.metrics._libraries import deterministic_torch, library
 from conformance.metrics._protocol import About, Floats, Values
 from conformance.metrics.additive import AdditiveMetric, ratio
 
@@ -29,7 +29,7 @@ class Snr(AdditiveMetric):
     def __init__(self) -> None:
         super().__init__()
         self._torch = deterministic_torch(self.kind)
-        self._functional = optional("torchmetrics.functional.audio", self.kind)
+        self._functional = library("torchmetrics.functional.audio", self.kind)
 
     def statistics(self, values: Values) -> Floats:
         """Return (SNR in dB, 1) per item."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from conformance.metrics._arguments import Arg
 from conformance.metrics._inputs import tokens
-from conformance.metrics._libraries import deterministic_torch, optional
+from conformance.metrics._libraries import deterministic_torch, library
 from conformance.metrics._protocol import About, Count, Floats, Values
 from conformance.metrics.additive import AdditiveMetric, ratio
 from conformance.verdicts import Json
@@ -119,7 +119,7 @@ class WordErrorRate(AdditiveMetric):
         super().__init__()
         self._ignored = ignore_index
         deterministic_torch(self.kind)
-        self._functional = optional("torchmetrics.functional.text", self.kind)
+        self._functional = library("torchmetrics.functional.text", self.kind)
 
     def statistics(self, values: Values) -> Floats:
         """Return (errors, words of the target) per item."""

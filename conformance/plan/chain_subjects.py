@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.checks import Over
 from conformance.plan.misapplications import mutations
-from conformance.submission.cumulative import cumulative_sizes
+from conformance.submission.update_graph import cumulative_sizes
 from conformance.submission.values import Sample, Submission
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.plan.jobs import Step, last_step
-from conformance.submission.lineage import rounds
+from conformance.submission.update_graph import rounds
 from conformance.submission.values import Sample, Submission
 
 

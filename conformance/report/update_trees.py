@@ -13,8 +13,7 @@ from conformance.judging.grouped import Grouped
 from conformance.judging.waivers import WAIVER
 from conformance.report.build import worst
 from conformance.report.layered import METRIC_FIELDS
-from conformance.submission.cumulative import cumulative_sizes
-from conformance.submission.lineage import parents, roots, rounds
+from conformance.submission.update_graph import cumulative_sizes, parents, roots, rounds
 from conformance.submission.values import Sample, Submission
 from conformance.verdicts import Finding, Json, Verdict
 

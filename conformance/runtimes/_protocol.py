@@ -30,12 +30,6 @@ ANY_SHAPE: tuple[Dim, ...] = ("...",)
 ANY_DTYPE = "any"
 """The element type of a port whose model file does not tell it."""
 
-FAILED_RUN = (
-    "Run the network in {} on these inputs, which are as submission.json declares them, and fix "
-    "what it reports: export the network again, or declare and store inputs that it can take."
-)
-"""How to fix a network that a library, named in it, cannot run: either side may be wrong."""
-
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from conformance.verdicts import NotRunError
+from conformance import registry
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
 """Set before TensorFlow is imported: no log, no GPU, and no kernels that are chosen at run time."""
@@ -20,16 +19,7 @@ def library(module: str, format: str, extra: str) -> Any:
     Raises NotRunError with the command that installs it: the package's ``extra``.
     """
     os.environ.update(QUIET)
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        name = module.partition(".")[0]
-        raise NotRunError(
-            f"the model format {format!r} needs {name}, which cannot be imported",
-            expected=f"{name} is installed",
-            found=str(error),
-            fix=f"Run: pip install 'nnr-conformance[{extra}]'",
-        ) from error
+    return registry.library(module, f"the model format {format!r}", extra)
 
 
 def versions_of(*distributions: str) -> dict[str, str]:

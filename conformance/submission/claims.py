@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from conformance.submission.clauses import clause_of
+from conformance.submission.defects import Defect
 from conformance.submission.positions import Pointer
-from conformance.submission.problems import Problem
 from conformance.submission.sections import entries, ids_of
-from conformance.submission.wording import listing, shown
+from conformance.submission.text import listing, shown
 from conformance.verdicts import Json
 
 CHECK = "SUBMISSION-CLAIM-001"
@@ -18,7 +17,7 @@ Pair: TypeAlias = tuple[str, str]
 """The ids of a metric and of a vector set."""
 
 
-def find_missing_claims(data: Json) -> Iterator[Problem]:
+def find_missing_claims(data: Json) -> Iterator[Defect]:
     """Yield a problem for each metric that a sample is judged by, but whose value nobody claims.
 
     It is claimed for the sample and for each of its layers, and declared for the original. A use
@@ -29,7 +28,7 @@ def find_missing_claims(data: Json) -> Iterator[Problem]:
     owners = {str(each.get("id")): each.get("model") for _, each in entries(data, "vectors")}
     by_model: dict[str, list[Pair]] = {}
 
-    def missing(whose: str, at: Pointer, claims: Json, judged: Iterable[Pair]) -> Iterator[Problem]:
+    def missing(whose: str, at: Pointer, claims: Json, judged: Iterable[Pair]) -> Iterator[Defect]:
         values = claims.get("metric_values") if isinstance(claims, dict) else None
         if not isinstance(values, list):
             return
@@ -37,7 +36,7 @@ def find_missing_claims(data: Json) -> Iterator[Problem]:
         if all(metric in metrics and vectors in owners for metric, vectors in claimed):
             for pair in dict.fromkeys(judged):
                 if pair not in claimed:
-                    yield _problem(whose, (*at, "metric_values"), pair, claimed)
+                    yield _defect(whose, (*at, "metric_values"), pair, claimed)
 
     for at, sample in entries(data, "samples"):
         model = sample.get("model")
@@ -53,21 +52,20 @@ def find_missing_claims(data: Json) -> Iterator[Problem]:
         yield from missing("original", at, original, judged)
 
 
-def _problem(whose: str, pointer: Pointer, missing: Pair, claimed: Iterable[Pair]) -> Problem:
+def _defect(whose: str, pointer: Pointer, missing: Pair, claimed: Iterable[Pair]) -> Defect:
     metric, vectors = map(shown, missing)
     said, by, owner = (
         ("declared for the original", "a sample of the model", "model")
         if whose == "original"
         else (f"claimed for the {whose}", "the sample", "sample")
     )
-    return Problem(
+    return Defect(
         check=CHECK,
         message=f"no value of {metric} on {vectors} is {said}",
         expected=f"a value of each metric that {by} is judged by",
         found=listing(sorted(f"{m} on {v}" for m, v in claimed)) or "none",
         fix="Add the value of your own evaluation; `nnr-conformance measure DIR ID`, with the id "
         f"of the {owner}, prints what this tool measures.",
-        clause=clause_of(pointer),
         pointer=pointer,
     )
 

@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from conformance.submission.clauses import LICENSE
+from conformance.submission.defects import Defect
 from conformance.submission.positions import Pointer
-from conformance.submission.problems import Problem
 from conformance.submission.sections import entries
-from conformance.submission.wording import is_placeholder, listing, nearest, shown
+from conformance.submission.text import is_placeholder, listing, nearest, shown
 from conformance.verdicts import Json
 
 if TYPE_CHECKING:
@@ -21,11 +20,11 @@ _MOST_CHARACTERS = 1000
 _REFERENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 
 
-def find_bad_licences(data: Json) -> Iterator[Problem]:
+def find_bad_licences(data: Json) -> Iterator[Defect]:
     """Yield a problem for each licence that is no SPDX expression."""
     for pointer, value in _licences(data):
         if (complaint := _complaint(value)) is not None:
-            yield _problem(pointer, value, *complaint)
+            yield _defect(pointer, value, *complaint)
 
 
 def _licences(data: Json) -> Iterator[tuple[Pointer, str]]:
@@ -76,13 +75,12 @@ def _known_licences(letter: str) -> tuple[str, ...]:
     return tuple(key for key in licences if key[0].lower() == letter and not _REFERENCE.match(key))
 
 
-def _problem(pointer: Pointer, value: str, message: str, fix: str) -> Problem:
-    return Problem(
+def _defect(pointer: Pointer, value: str, message: str, fix: str) -> Defect:
+    return Defect(
         check="SUBMISSION-LICENSE-001",
         message=f"license {message}",
         expected="an SPDX licence expression, such as CC-BY-4.0 or BSD-3-Clause AND MIT",
         found=shown(value),
         fix=fix,
-        clause=LICENSE,
         pointer=pointer,
     )

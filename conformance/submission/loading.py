@@ -13,16 +13,11 @@ from pathlib import Path
 
 from conformance.submission.building import build_submission
 from conformance.submission.claims import find_missing_claims
-from conformance.submission.clauses import clause_of
-from conformance.submission.derivation import find_derivation_problems
-from conformance.submission.explanations import Violation
-from conformance.submission.files import FileFacts
-from conformance.submission.layers import find_layer_problems
+from conformance.submission.datasets import find_odd_data
+from conformance.submission.defects import Defect, to_findings
+from conformance.submission.files import FileFacts, check_files
 from conformance.submission.licences import find_bad_licences
-from conformance.submission.listed import compare_files, find_listings, iterate_values
-from conformance.submission.oddities import find_odd_data
 from conformance.submission.positions import Pointer, pointer_text
-from conformance.submission.problems import Problem, to_findings
 from conformance.submission.reading import (
     DEFAULT_LIMITS,
     Document,
@@ -30,40 +25,17 @@ from conformance.submission.reading import (
     read_document,
 )
 from conformance.submission.references import (
-    find_dangling_references,
-    find_equal_to_themselves,
-    find_foreign_vectors,
-)
-from conformance.submission.sections import (
     find_duplicate_ids,
+    find_reference_problems,
     find_repeated_measurements,
     find_repeated_shards,
-    uncertain_sections,
 )
-from conformance.submission.settings import (
-    advise_against_modules,
-    find_modules,
-    find_settings,
-    refuse_settings,
-)
+from conformance.submission.text import shown
 from conformance.submission.tolerances import find_empty_tolerances, find_unusable_tolerances
-from conformance.submission.unlisted import (
-    find_unlisted,
-    list_folder,
-    match_renamed,
-    without_links_to_listed,
-)
+from conformance.submission.update_rules import find_update_problems
 from conformance.submission.values import Submission
-from conformance.submission.violations import find_violations
-from conformance.submission.wording import shown
-from conformance.verdicts import Finding, Json
-
-_FILE_KEYS = frozenset(
-    {
-        *("models", "vectors", "samples", "associated_files"),
-        *("files", "shards", "inputs", "targets", "outputs", "rel_filepath"),
-    }
-)
+from conformance.submission.violations import Violation, find_violations
+from conformance.verdicts import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +76,10 @@ def load(
         limits,
         find_duplicate_ids(document.data),
         find_repeated_measurements(document.data),
-        _find_reference_problems(document, violations),
-        find_derivation_problems(document.data),
-        find_layer_problems(document.data),
+        () if document.repeats else find_reference_problems(document.data, violations),
+        find_update_problems(document.data),
     )
-    listed = _check_files(document, known or {}, limits, violations)
+    listed = check_files(document, known or {}, limits, violations)
     others = _first(
         limits,
         find_bad_licences(document.data),
@@ -134,7 +105,7 @@ def load(
     )
 
 
-def _first(limits: Limits, *sources: Iterable[Problem]) -> list[Problem]:
+def _first(limits: Limits, *sources: Iterable[Defect]) -> list[Defect]:
     return list(islice(chain(*sources), limits.problems))
 
 
@@ -144,51 +115,38 @@ def _submission_id(document: Document) -> str:
     return name if isinstance(name, str) and name.strip() else document.root.name
 
 
-def _schema_problems(document: Document, violations: tuple[Violation, ...]) -> Iterator[Problem]:
+def _schema_problems(document: Document, violations: tuple[Violation, ...]) -> Iterator[Defect]:
     repeated = {place.pointer for place in document.repeats}
-    return (_schema_problem(each) for each in violations if not _is_inside(each.pointer, repeated))
+    return (_schema_defect(each) for each in violations if not _is_inside(each.pointer, repeated))
 
 
-def _schema_problem(violation: Violation) -> Problem:
-    about = violation.pointer
-    if violation.missing and not violation.key:
-        about = (*about, violation.missing[0])
-    return Problem(
+def _schema_defect(violation: Violation) -> Defect:
+    lacks = bool(violation.missing) and not violation.key
+    return Defect(
         check="SUBMISSION-SCHEMA-001",
         message=violation.message,
         expected=violation.expected,
         found=violation.found,
         fix=violation.fix,
-        clause=clause_of(about),
         pointer=violation.pointer,
+        demanded=(*violation.pointer, violation.missing[0]) if lacks else None,
         at_key=violation.key is not None,
     )
 
 
-def _find_repeats(document: Document) -> Iterator[Problem]:
+def _find_repeats(document: Document) -> Iterator[Defect]:
     for place in document.repeats:
         key = str(place.pointer[-1])
-        yield Problem(
+        yield Defect(
             check="SUBMISSION-SCHEMA-001",
             message=f"the key {shown(key)} is there twice",
             expected="each key once in an object",
             found=f"a second {shown(key)} at {pointer_text(place.pointer)}",
             fix="Delete or rename one of them.",
-            clause=clause_of(place.pointer),
             pointer=place.pointer,
             at_key=True,
             place=place,
         )
-
-
-def _find_reference_problems(
-    document: Document, violations: tuple[Violation, ...]
-) -> Iterator[Problem]:
-    if not document.repeats:
-        uncertain = uncertain_sections(violations)
-        yield from find_dangling_references(document.data, uncertain)
-        yield from find_foreign_vectors(document.data, uncertain)
-        yield from find_equal_to_themselves(document.data, uncertain)
 
 
 def _broken(document: Document, violations: tuple[Violation, ...]) -> set[Pointer]:
@@ -197,54 +155,9 @@ def _broken(document: Document, violations: tuple[Violation, ...]) -> set[Pointe
     return refused | {place.pointer for place in document.repeats}
 
 
-def _without_consequences(problems: list[Problem], broken: set[Pointer]) -> Iterator[Problem]:
+def _without_consequences(problems: list[Defect], broken: set[Pointer]) -> Iterator[Defect]:
     return (each for each in problems if not _is_inside(each.pointer or (), broken))
 
 
 def _is_inside(pointer: Pointer, outer: set[Pointer]) -> bool:
     return any(pointer[:length] in outer for length in range(len(pointer) + 1))
-
-
-@dataclass(frozen=True, slots=True)
-class _CheckedFiles:
-    files: Mapping[str, FileFacts]
-    problems: tuple[Problem, ...]
-    advice: tuple[Problem, ...]
-    ignored: tuple[str, ...]
-
-
-def _check_files(
-    document: Document,
-    known: Mapping[str, FileFacts],
-    limits: Limits,
-    violations: tuple[Violation, ...],
-) -> _CheckedFiles:
-    listings = find_listings(document.data)
-    compared = compare_files(document.root, listings, known, limits.file_bytes)
-    folder = list_folder(document.root, limits.files)
-    mentioned = {each.path for each in listings} | (_texts(document.data) if violations else set())
-    settings = find_settings(document.root)
-    unlisted = without_links_to_listed(folder.paths, {*mentioned, *settings})
-    matched = list(match_renamed(document.root, compared.unfound, unlisted))
-    rest = set(unlisted) - {meant for _, meant in matched}
-    lists_known = not document.repeats and not any(map(_hides_files, violations))
-    unaccounted = find_unlisted(folder, rest, limits.files) if lists_known else ()
-    renamed = (problem for problem, _ in matched)
-    problems = (*compared.problems, *refuse_settings(settings), *renamed, *unaccounted)
-    advice = tuple(advise_against_modules(find_modules(folder.paths)))
-    return _CheckedFiles(compared.files, problems, advice, folder.ignored)
-
-
-def _texts(data: Json) -> set[str]:
-    return {value for _, value in iterate_values(data) if isinstance(value, str)}
-
-
-def _hides_files(violation: Violation) -> bool:
-    """Return whether files may be listed where the violation keeps them from being seen."""
-    if violation.key:
-        return False
-    names = [part for part in violation.pointer if isinstance(part, str)]
-    own = names[-1] if names else ""
-    if violation.missing:
-        return bool(_FILE_KEYS.intersection(violation.missing))
-    return own in _FILE_KEYS or not names

@@ -1,4 +1,7 @@
-"""Fixing mechanical fields of ``submission.json``: sizes, digests, and sums of sizes.
+"""Fixing what follows from the files in ``submission.json``: sizes, digests, and sums of sizes.
+
+Sizes and digests of listed files, and the claims that are sums of sizes: of samples, of all that an
+update builds upon, and of layers that consist of files. Nobody needs to think about these values.
 
 :func:`plan_repairs` only measures; :attr:`Repairs.diff` shows what would change; :func:`apply`
 writes. Nothing but the values concerned changes: not the order of keys, nor the indentation.
@@ -6,16 +9,24 @@ writes. Nothing but the values concerned changes: not the order of keys, nor the
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import functools
 import json
 import os
 import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from conformance.submission.mechanical import Field, mechanical_fields
+from conformance.submission.files import FileFacts, Listing, find_listings, measure
 from conformance.submission.positions import Place, Pointer, iterate_places, pointer_text
-from conformance.submission.reading import METADATA, read_document
+from conformance.submission.reading import METADATA, Document, read_document
+from conformance.submission.sections import entries
+from conformance.submission.update_graph import added_up
+from conformance.submission.update_rules import Entry, needed_samples
 from conformance.verdicts import ConformanceError, Json, Location
 
 
@@ -66,7 +77,7 @@ def plan_repairs(folder: Path) -> Repairs:
             found=f"a second {document.repeats[0].pointer[-1]!r}",
             fix="Delete or rename one of them, then fix the rest.",
         )
-    wrong = [field for field in mechanical_fields(document) if field.new != field.old]
+    wrong = [field for field in _recomputed_fields(document) if field.new != field.old]
     return Repairs(
         root=document.root,
         changes=tuple(
@@ -78,7 +89,7 @@ def plan_repairs(folder: Path) -> Repairs:
     )
 
 
-def _edit(text: str, fields: list[Field]) -> str:
+def _edit(text: str, fields: list[_Field]) -> str:
     wanted = {field.owner for field in fields}
     # First members tell how the members of an object are set apart.
     first: dict[Pointer, Place] = {}
@@ -97,7 +108,7 @@ def _edit(text: str, fields: list[Field]) -> str:
 
 
 def _replacement(
-    text: str, field: Field, places: dict[Pointer, Place], first: dict[Pointer, Place]
+    text: str, field: _Field, places: dict[Pointer, Place], first: dict[Pointer, Place]
 ) -> tuple[int, int, str] | None:
     """Return which part of the text gives way to what."""
     new = json.dumps(field.new)
@@ -154,3 +165,104 @@ def _replace(target: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """The value that ``key`` of the object at ``owner`` should have."""
+
+    owner: Pointer
+    key: str
+    new: Json
+    old: Json
+
+
+def _recomputed_fields(document: Document) -> Iterator[_Field]:
+    """Yield every value that can be measured; what needs a file that is not there is left out."""
+    listings = find_listings(document.data)
+    facts = _measure_all(document.root, listings)
+    for listing in listings:
+        if (measured := facts.get(listing.path)) is not None:
+            entry = functools.reduce(lambda value, key: value[key], listing.pointer, document.data)
+            yield _Field(listing.pointer, "size", measured.size, entry.get("size"))
+            yield _Field(listing.pointer, "sha256", measured.sha256, entry.get("sha256"))
+    sizes = {path: measured.size for path, measured in facts.items()}
+    yield from _compressed_sizes(document.data, sizes)
+    yield from _cumulative_sizes(document.data, sizes)
+    yield from _layer_sizes(document.data, sizes)
+
+
+def _measure_all(root: Path, listings: tuple[Listing, ...]) -> dict[str, FileFacts]:
+    facts = {}
+    for path in {listing.path for listing in listings} - {METADATA}:
+        with contextlib.suppress(ConformanceError):
+            facts[path] = measure(root, path)
+    return facts
+
+
+def _compressed_sizes(data: Json, sizes: Mapping[str, int]) -> Iterator[_Field]:
+    for at, sample in entries(data, "samples"):
+        size = _size_of(sample, sizes)
+        if size is not None:
+            yield from _claim(at, sample, "compressed_size", size)
+
+
+def _size_of(sample: Mapping[str, Json], sizes: Mapping[str, int]) -> int | None:
+    """Return the bytes of a sample's files; None if one is missing. A merge has no files."""
+    paths = [str(file.get("rel_filepath")) for _, file in entries(sample, "files")]
+    if (not paths and "merge_of" not in sample) or not sizes.keys() >= set(paths):
+        return None
+    return sum(sizes[path] for path in paths)
+
+
+def _cumulative_sizes(data: Json, sizes: Mapping[str, int]) -> Iterator[_Field]:
+    """Yield the claims of updates and merges that lead back to files that are all there."""
+    samples = [(at, sample) for at, sample in entries(data, "samples") if _name(sample)]
+    totals = _totals(samples, sizes)
+    for at, sample in samples:
+        if _name(sample) in totals and ("update_of" in sample or "merge_of" in sample):
+            yield from _claim(at, sample, "cumulative_size", totals[_name(sample)])
+
+
+def _totals(samples: Sequence[Entry], sizes: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the bytes that lead to each sample, where they can be told; to none in a ring."""
+    times = Counter(_name(sample) for _, sample in samples)
+    needs = {
+        _name(sample): tuple(name for _, name in needed_samples(at, sample))
+        for at, sample in samples
+        if times[_name(sample)] == 1
+    }
+    own = {_name(sample): _size_of(sample, sizes) for _, sample in samples}
+    known: dict[str, tuple[str, ...]] = {}
+    try:
+        for name in TopologicalSorter(needs).static_order():
+            if own.get(name) is not None and name in needs and known.keys() >= set(needs[name]):
+                known[name] = needs[name]
+    except CycleError:
+        return {}
+    return added_up(known, {name: size for name, size in own.items() if size is not None})
+
+
+def _name(sample: Mapping[str, Json]) -> str:
+    name = sample.get("id")
+    return name if isinstance(name, str) else ""
+
+
+def _layer_sizes(data: Json, sizes: Mapping[str, int]) -> Iterator[_Field]:
+    """Yield the claims of layers of files; what units take is not known without decoding."""
+    for at, sample in entries(data, "samples"):
+        total = 0
+        for inner, layer in entries(sample, "layers"):
+            paths = layer.get("files")
+            if not isinstance(paths, list) or not paths or not sizes.keys() >= set(map(str, paths)):
+                break
+            size = sum(sizes[str(path)] for path in paths)
+            total += size
+            yield from _claim((*at, *inner), layer, "size", size)
+            yield from _claim((*at, *inner), layer, "cumulative_size", total)
+
+
+def _claim(at: Pointer, owner: Mapping[str, Json], key: str, new: int) -> Iterator[_Field]:
+    claims = owner.get("claims")
+    if isinstance(claims, dict):
+        yield _Field((*at, "claims"), key, new, claims.get(key))

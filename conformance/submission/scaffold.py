@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.submission.files import measure
-from conformance.submission.pieces import VALUE_TOLERANCE
 from conformance.submission.reading import METADATA
-from conformance.submission.values import Port
-from conformance.submission.wording import PLACEHOLDER, shown
+from conformance.submission.text import PLACEHOLDER, shown
+from conformance.submission.values import VALUE_TOLERANCE, Port
 from conformance.verdicts import ConformanceError, Json, Location
 
 _MODEL = "model"

@@ -7,12 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from conformance.submission.clauses import TOLERANCE
-from conformance.submission.pieces import VALUE_TOLERANCE
+from conformance.submission.defects import Defect
 from conformance.submission.positions import Pointer
-from conformance.submission.problems import Problem
 from conformance.submission.sections import MEASUREMENTS, entries, ids_of
-from conformance.submission.wording import shown
+from conformance.submission.text import shown
+from conformance.submission.values import VALUE_TOLERANCE
 from conformance.verdicts import Json
 
 WIDEST = 0.05
@@ -36,7 +35,7 @@ def widest_of_value(value: float, accepted_loss: float) -> float:
     return max(VALUE_TOLERANCE, WIDEST * abs(value))
 
 
-def find_unusable_tolerances(data: Json) -> Iterator[Problem]:
+def find_unusable_tolerances(data: Json) -> Iterator[Defect]:
     """Yield a problem for each relative tolerance that is applied to a reference of 0."""
     zeros = {key: at for key, (at, value) in _references(data).items() if value == 0}
     places: dict[Pointer, list[tuple[Pointer, str]]] = defaultdict(list)
@@ -48,7 +47,7 @@ def find_unusable_tolerances(data: Json) -> Iterator[Problem]:
         yield _unusable(pointer, metric, [reference, *(each for each, _ in others)])
 
 
-def find_empty_tolerances(data: Json) -> Iterator[Problem]:
+def find_empty_tolerances(data: Json) -> Iterator[Defect]:
     """Yield a problem for each tolerance so wide that it says nothing about what was declared.
 
     A metric value of an original, a sample or a layer may be met within :func:`widest_of_value`,
@@ -104,7 +103,7 @@ def _is_number(value: Json) -> TypeGuard[float]:
 
 def _too_wide_value(
     pointer: Pointer, tolerance: float, widest: float, loss: float, *, is_declared: bool
-) -> Problem:
+) -> Defect:
     of = (
         f"{WIDEST:.0%} of the loss of {loss:.10g} that the tightest tolerance in use accepts"
         if loss > 0
@@ -123,14 +122,13 @@ def _too_wide(
     expected: str,
     found: str,
     fix: str = "Declare the tolerance that two laboratories need.",
-) -> Problem:
-    return Problem(
+) -> Defect:
+    return Defect(
         check="SUBMISSION-TOLERANCE-001",
         message="the tolerance is so wide that it says nothing",
         expected=expected,
         found=found,
         fix=fix,
-        clause=TOLERANCE,
         pointer=pointer,
     )
 
@@ -161,14 +159,13 @@ def _uses(data: Json) -> Iterator[tuple[str, str, str, dict[str, Json], Pointer]
                 yield *names, tolerance, (*place, "tolerance")
 
 
-def _unusable(pointer: Pointer, metric: str, references: list[Pointer]) -> Problem:
-    return Problem(
+def _unusable(pointer: Pointer, metric: str, references: list[Pointer]) -> Defect:
+    return Defect(
         check="SUBMISSION-TOLERANCE-001",
         message=f"the tolerance of metric {shown(metric)} is relative to a value of 0",
         expected="an absolute tolerance, or a reference that is not 0",
         found="type 'relative', and an original whose declared value is 0",
         fix='Write "type": "absolute" and give the bound in the unit of the metric.',
-        clause=TOLERANCE,
         pointer=pointer,
         also=references,
     )

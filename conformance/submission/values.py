@@ -19,6 +19,10 @@ Dim = int | str | None
 """One dimension: a size, the name of a dynamic axis, or None where it is free and unnamed."""
 
 
+VALUE_TOLERANCE = 1e-6
+"""How far a measured metric may lie from a declared one, where that is not declared as well."""
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """One submitted file; ``size`` in bytes, ``sha256`` in lower-case hexadecimal."""

@@ -29,7 +29,7 @@ from conformance.pytest_run.environment import environment_block
 from conformance.pytest_run.exit_code import WORST_FIRST
 from conformance.runtimes import RUNTIMES
 from conformance.sandbox.limits import Limits
-from conformance.submission.pieces import VALUE_TOLERANCE
+from conformance.submission.values import VALUE_TOLERANCE
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import EXIT_OF_OVERALL, OPEN, REFUSING, ExitCode
 from tests import tiny_submission

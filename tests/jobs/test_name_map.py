@@ -17,7 +17,7 @@ from conformance.jobs.name_map import (
     overused,
     tensor_that_fits,
 )
-from conformance.submission.mapping import name_mapping
+from conformance.submission.building import name_mapping
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission
 from tests.jobs.bench import add_sample

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from conformance.runtimes._protocol import FAILED_RUN
+from conformance.runtimes.faults import cannot_run
 from conformance.runtimes.tensorflow.graphs import check_operators
 from conformance.runtimes.tensorflow.keras_file import config
 from conformance.runtimes.tflite.graph import check_graphs
@@ -69,6 +69,6 @@ def test_layers_that_a_saved_model_would_not_save_are_not_sent_there(name: str) 
 
 
 def test_a_network_that_cannot_run_is_to_be_run_where_it_fails() -> None:
-    said = FAILED_RUN.format("LiteRT")
+    said = cannot_run("LiteRT").fix
     assert said.startswith("Run the network in LiteRT on these inputs")
     assert "export the network again" in said

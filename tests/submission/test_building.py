@@ -6,8 +6,8 @@ import pytest
 
 from conformance.jsonschemas import load_schema
 from conformance.submission import load
-from conformance.submission.pieces import VALUE_TOLERANCE
 from conformance.submission.values import (
+    VALUE_TOLERANCE,
     Claims,
     File,
     Metric,

@@ -8,8 +8,7 @@ import shutil
 import pytest
 
 from conformance.submission import FileFacts, Limits, load
-from conformance.submission.files import measure, path_fault
-from conformance.submission.unlisted import list_folder
+from conformance.submission.files import list_folder, measure, path_fault
 from conformance.verdicts import ConformanceError
 from tests.submission import builder
 from tests.submission.builder import put

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.submission import load
-from conformance.submission.listed import iterate_values
 from conformance.submission.repair import apply, plan_repairs
-from conformance.submission.wording import is_placeholder
+from conformance.submission.sections import iterate_values
+from conformance.submission.text import is_placeholder
 from conformance.verdicts import ConformanceError
 from tests.hang import no_hang
 from tests.submission import builder

@@ -18,7 +18,7 @@ from conformance.evidence.store import EvidenceStore
 from conformance.plan.jobs import Decode, DecodeState, Job, Original, Reconstruction
 from conformance.sandbox.limits import Limits
 from conformance.submission import load
-from conformance.submission.cumulative import cumulative_sizes
+from conformance.submission.update_graph import cumulative_sizes
 from conformance.submission.values import Submission
 from conformance.verdicts import Json
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from conformance.runtimes._protocol import FAILED_RUN, Array, PortInfo
+from conformance.runtimes._protocol import Array, PortInfo
+from conformance.runtimes.faults import as_error, cannot_run, too_large
 from conformance.runtimes.nnef.libraries import imported
 from conformance.runtimes.nnef.mended import mended_operators
 from conformance.runtimes.nnef.supported import DECLARATIONS, interpreter_operators
 from conformance.runtimes.nnef.text.document import Document, outputs_of
-from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
+from conformance.verdicts import Location, UnsupportedError
 
 SETTINGS: Mapping[str, str] = {
     "device": "cpu",
@@ -31,7 +33,17 @@ _FAULTS = (
     *(RuntimeError, AssertionError, TypeError, ValueError, LookupError),
     *(ArithmeticError, AttributeError, NotImplementedError),
 )
-_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
+_CANNOT_RUN = cannot_run("nnef_tools")
+_UNKNOWN = replace(
+    _CANNOT_RUN,
+    fix=f"{_CANNOT_RUN.fix} What its interpreter does not know can be written in another way.",
+)
+_FAILURES = (
+    too_large("can't allocate memory", "not enough memory", "bad_alloc", "out of memory"),
+    # The interpreter asserts where it implements less than NNEF defines.
+    replace(_UNKNOWN, kind=UnsupportedError, signs=(AssertionError,)),
+    _UNKNOWN,
+)
 _MOST_TEXT = 300
 
 
@@ -128,7 +140,8 @@ class Computation:
                 warnings.simplefilter("ignore")
                 yield
         except _FAULTS as error:
-            raise self._fault(error, self._place(done)) from error
+            text = " ".join(str(error).split())[:_MOST_TEXT] or type(error).__name__
+            raise as_error(error, text, _FAILURES, self._place(done)) from error
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(exact)
@@ -140,24 +153,3 @@ class Computation:
                 if not done.issuperset(targets):
                     return self._document.where(name, "".join(targets[:1]))
         return self._document.file.where("graph")
-
-    def _fault(self, error: Exception, where: Location) -> ConformanceError:
-        text = " ".join(str(error).split())[:_MOST_TEXT] or type(error).__name__
-        if any(sign in text for sign in _MEMORY):
-            return LimitError(
-                "the network asks for more memory than there is",
-                where=where,
-                expected="tensors that fit into memory",
-                found=text,
-                fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
-            )
-        # The interpreter asserts where it implements less than NNEF defines.
-        kind = UnsupportedError if isinstance(error, AssertionError) else ConformanceError
-        return kind(
-            "the network cannot be run on these inputs",
-            where=where,
-            expected="outputs",
-            found=text,
-            fix=FAILED_RUN.format("nnef_tools") + " What its interpreter does not know can be "
-            "written in another way.",
-        )

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from onnx import ModelProto, NodeProto
 from onnxruntime.capi import onnxruntime_pybind11_state as _state
 
-from conformance.runtimes._protocol import FAILED_RUN
+from conformance.runtimes.faults import Fault, as_error, cannot_run, recognised, too_large
 from conformance.runtimes.onnx.functions import all_nodes
-from conformance.runtimes.onnx.opsets import newer_version
-from conformance.verdicts import (
-    ConformanceError,
-    LimitError,
-    Location,
-    MalformedError,
-    UnsupportedError,
-)
+from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
 
 FAULTS: tuple[type[Exception], ...] = (
     _state.Fail,
@@ -34,14 +28,60 @@ FAULTS: tuple[type[Exception], ...] = (
 _MOST_TEXT = 400
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _SOURCE = re.compile(r"(/onnxruntime_src/)?\S*/\S+\.(cc|h):\d+ .*?\) (?=[A-Z])")
-_OPERATORS = (
-    re.compile(r"No Op registered for (?P<op>\w+) with domain_version"),
-    re.compile(r"(?P<domain>[\w.]*):(?P<op>\w+)\(-?\d+\) is not a registered function/op"),
-    re.compile(r"an implementation for (?P<op>\w+)\(\d+\)"),
+_NODE = re.compile(r"while running (?P<op>\w+) node\. Name:'(?P<name>[^']*)'")
+_TOO_LARGE = too_large("Failed to allocate memory", "bad_alloc")
+_TOO_NEW = Fault(
+    kind=UnsupportedError,
+    signs=("Unsupported model IR version", "only *guarantees* support", "is till opset"),
+    message="the model is written for a newer version of ONNX than the installed runtime knows",
+    expected="an IR version and opsets the installed ONNX Runtime supports",
+    fix="Convert the model with onnx.version_converter, or update ONNX Runtime.",
 )
-_VERSIONS = ("Unsupported model IR version", "only *guarantees* support", "is till opset")
-_MEMORY = ("Failed to allocate memory", "bad_alloc")
-_RUNNING = re.compile(r"while running (?P<op>\w+) node\. Name:'(?P<name>[^']*)'")
+_REFUSALS = (
+    Fault(
+        kind=UnsupportedError,
+        signs=(
+            re.compile(r"No Op registered for (?P<op>\w+) with domain_version"),
+            re.compile(r"[\w.]*:(?P<op>\w+)\(-?\d+\) is not a registered function/op"),
+            re.compile(r"an implementation for (?P<op>\w+)\(\d+\)"),
+        ),
+        message="the network uses an operator that ONNX Runtime cannot run: {op}",
+        expected="operators of ONNX Runtime on the CPU; no custom operator library is loaded",
+        found="operator {op} of domain {domain}: {text}",
+        fix="Export the network with standard operators, in float32 where a type is the obstacle.",
+    ),
+    replace(
+        _TOO_NEW,
+        signs=(
+            re.compile(
+                r"Opset (?P<version>\d+) is .*"
+                r"for domain (?P<domain>\S+) is till opset (?P<most>\d+)"
+            ),
+        ),
+        expected="at most opset {most} of {domain}",
+        found="opset {version} of {domain}",
+    ),
+    replace(
+        _TOO_NEW,
+        signs=(
+            re.compile(
+                r"Unsupported model IR version: (?P<version>\d+), "
+                r"max supported IR version: (?P<most>\d+)"
+            ),
+        ),
+        expected="at most IR version {most}",
+        found="IR version {version}",
+    ),
+    _TOO_NEW,
+    _TOO_LARGE,
+    Fault(
+        kind=MalformedError,
+        message="the graph is not a valid network",
+        expected="a graph that passes onnx.checker.check_model(full_check=True)",
+        fix="Correct the graph, or export the model again.",
+    ),
+)
+_FAILURES = (_TOO_LARGE, cannot_run("ONNX Runtime"))
 
 
 def refused_model(error: Exception, model: ModelProto, file: str) -> ConformanceError:
@@ -51,56 +91,19 @@ def refused_model(error: Exception, model: ModelProto, file: str) -> Conformance
     else MalformedError.
     """
     text = plain(error)
-    for pattern in _OPERATORS:
-        match = pattern.search(text)
-        if match:
-            return _unknown_operator(match["op"], text, model, file)
-    where = Location(file=file, element=_node_in(text) or "graph")
-    if any(sign in text for sign in _VERSIONS):
-        unclear = "an IR version and opsets the installed ONNX Runtime supports", text
-        expected, found = newer_version(text) or unclear
-        return UnsupportedError(
-            "the model is written for a newer version of ONNX than the installed runtime knows",
-            where=where,
-            expected=expected,
-            found=found,
-            fix="Convert the model with onnx.version_converter, or update ONNX Runtime.",
-        )
-    if any(sign in text for sign in _MEMORY):
-        return _too_large(text, where)
-    return MalformedError(
-        "the graph is not a valid network",
-        where=where,
-        expected="a graph that passes onnx.checker.check_model(full_check=True)",
-        found=text,
-        fix="Correct the graph, or export the model again.",
-    )
+    fault, words = recognised(error, text, _REFUSALS)
+    if "op" not in words:
+        return fault.at(_place(text, file), text, **words)
+    op = words["op"]
+    node = next((node for node in _all_nodes(model) if node.op_type == op), NodeProto(op_type=op))
+    where = Location(file=file, element=f"node {node.name or '(unnamed)'}")
+    return fault.at(where, text, op=op, domain=node.domain or "ai.onnx")
 
 
 def failed_run(error: Exception, file: str) -> ConformanceError:
     """Return why a run of a network that could be loaded failed."""
     text = plain(error)
-    where = Location(file=file, element=_node_in(text) or "graph")
-    if any(sign in text for sign in _MEMORY):
-        return _too_large(text, where)
-    return ConformanceError(
-        "the network cannot be run on these inputs",
-        where=where,
-        expected="outputs",
-        found=text,
-        fix=FAILED_RUN.format("ONNX Runtime"),
-    )
-
-
-def _unknown_operator(op: str, text: str, model: ModelProto, file: str) -> UnsupportedError:
-    node = next((node for node in _all_nodes(model) if node.op_type == op), NodeProto(op_type=op))
-    return UnsupportedError(
-        f"the network uses an operator that ONNX Runtime cannot run: {op}",
-        where=Location(file=file, element=f"node {node.name or '(unnamed)'}"),
-        expected="operators of ONNX Runtime on the CPU; no custom operator library is loaded",
-        found=f"operator {op} of domain {node.domain or 'ai.onnx'}: {text}",
-        fix="Export the network with standard operators, in float32 where a type is the obstacle.",
-    )
+    return as_error(error, text, _FAILURES, _place(text, file))
 
 
 def _all_nodes(model: ModelProto) -> list[NodeProto]:
@@ -108,19 +111,11 @@ def _all_nodes(model: ModelProto) -> list[NodeProto]:
     return [*all_nodes(nodes)]
 
 
-def _too_large(text: str, where: Location) -> LimitError:
-    return LimitError(
-        "the network asks for more memory than there is",
-        where=where,
-        expected="tensors that fit into memory",
-        found=text,
-        fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
-    )
-
-
-def _node_in(text: str) -> str | None:
-    match = _RUNNING.search(text)
-    return f"node {match['name'] or '(unnamed)'} ({match['op']})" if match else None
+def _place(text: str, file: str) -> Location:
+    """Return the node that was being run, if the runtime names it."""
+    match = _NODE.search(text)
+    node = f"node {match['name'] or '(unnamed)'} ({match['op']})" if match else "graph"
+    return Location(file=file, element=node)
 
 
 def plain(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import cache
 
@@ -11,13 +10,6 @@ from onnxruntime.capi import onnxruntime_pybind11_state as _state
 
 from conformance.runtimes.onnx.functions import STANDARD, all_nodes, call_key, function_key
 from conformance.verdicts import Location, MalformedError, UnsupportedError
-
-_NEWER_OPSET = re.compile(
-    r"Opset (?P<version>\d+) is .*for domain (?P<domain>\S+) is till opset (?P<most>\d+)"
-)
-_NEWER_IR = re.compile(
-    r"Unsupported model IR version: (?P<version>\d+), max supported IR version: (?P<most>\d+)"
-)
 
 
 def check_opsets(model: ModelProto, file: str) -> None:
@@ -31,17 +23,6 @@ def check_opsets(model: ModelProto, file: str) -> None:
     for function in model.functions:
         owner = f"function {function.name}"
         _check_graph(function.node, function.opset_import, model, (file, owner))
-
-
-def newer_version(text: str) -> tuple[str, str] | None:
-    """Return what is expected and found, where ONNX Runtime finds a version too new."""
-    opset, ir = _NEWER_OPSET.search(text), _NEWER_IR.search(text)
-    if opset:
-        domain = opset["domain"]
-        return f"at most opset {opset['most']} of {domain}", f"opset {opset['version']} of {domain}"
-    if ir:
-        return f"at most IR version {ir['most']}", f"IR version {ir['version']}"
-    return None
 
 
 @cache

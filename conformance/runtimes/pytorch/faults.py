@@ -5,14 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from conformance.runtimes._protocol import FAILED_RUN
-from conformance.verdicts import (
-    ConformanceError,
-    LimitError,
-    Location,
-    MalformedError,
-    UnsupportedError,
-)
+from conformance.runtimes.faults import Fault, as_error, cannot_run, recognised, too_large
+from conformance.verdicts import ConformanceError, Location, MalformedError, UnsupportedError
 
 FAULTS: tuple[type[Exception], ...] = (
     RuntimeError,
@@ -29,10 +23,33 @@ FAULTS: tuple[type[Exception], ...] = (
 """What PyTorch raises; what its C++ throws arrives as a RuntimeError."""
 
 _MOST_TEXT = 400
-_MEMORY = ("can't allocate memory", "not enough memory", "bad_alloc", "Storage size calculation")
-_OPERATOR = re.compile(
-    r"(?:Unknown builtin op: |Unknown operator |no operator named )([\w:.]{1,200}\w)"
+_TOO_LARGE = too_large(
+    MemoryError,
+    *("can't allocate memory", "not enough memory", "bad_alloc", "Storage size calculation"),
 )
+_REFUSALS = (
+    Fault(
+        kind=UnsupportedError,
+        signs=(
+            re.compile(
+                r"(?:Unknown builtin op: |Unknown operator |no operator named )"
+                r"(?P<op>[\w:.]{1,200}\w)"
+            ),
+        ),
+        message="the network uses an operator that PyTorch itself has not: {op}",
+        expected="operators of PyTorch; no library of operators is loaded",
+        found="{op}",
+        fix="Export the network with operators of PyTorch only.",
+    ),
+    _TOO_LARGE,
+    Fault(
+        kind=MalformedError,
+        message="PyTorch cannot load the network",
+        expected="a model that the installed PyTorch loads",
+        fix="Save the model again with the PyTorch that this report names, or an earlier one.",
+    ),
+)
+_FAILURES = (_TOO_LARGE, cannot_run("PyTorch"))
 _FRAMES = re.compile(
     r"Exception raised from .*|C\+\+ CapturedTraceback.*|\s*~+\s*(<--- HERE)?", re.DOTALL
 )
@@ -50,41 +67,13 @@ def refused_model(error: Exception, file: str, element: str) -> ConformanceError
     Unknown operators are UnsupportedError, allocations that fail LimitError, all else
     MalformedError.
     """
-    text = plain(error)
-    where = Location(file, element=element)
-    match = _OPERATOR.search(str(error))
-    if match:
-        return UnsupportedError(
-            f"the network uses an operator that PyTorch itself has not: {match[1]}",
-            where=where,
-            expected="operators of PyTorch; no library of operators is loaded",
-            found=match[1],
-            fix="Export the network with operators of PyTorch only.",
-        )
-    if isinstance(error, MemoryError) or any(sign in text for sign in _MEMORY):
-        return _too_large(text, where)
-    return MalformedError(
-        "PyTorch cannot load the network",
-        where=where,
-        expected="a model that the installed PyTorch loads",
-        found=text,
-        fix="Save the model again with the PyTorch that this report names, or an earlier one.",
-    )
+    fault, words = recognised(error, str(error), _REFUSALS)
+    return fault.at(Location(file, element=element), plain(error), **words)
 
 
 def failed_run(error: Exception, file: str, element: str) -> ConformanceError:
     """Return why a run of a network that could be loaded failed."""
-    text = plain(error)
-    where = Location(file, element=element)
-    if isinstance(error, MemoryError) or any(sign in text for sign in _MEMORY):
-        return _too_large(text, where)
-    return ConformanceError(
-        "the network cannot be run on these inputs",
-        where=where,
-        expected="outputs",
-        found=text,
-        fix=FAILED_RUN.format("PyTorch"),
-    )
+    return as_error(error, plain(error), _FAILURES, Location(file, element=element))
 
 
 def plain(error: Exception) -> str:
@@ -97,14 +86,4 @@ def plain(error: Exception) -> str:
             :_MOST_TEXT
         ]
         or type(error).__name__
-    )
-
-
-def _too_large(text: str, where: Location) -> LimitError:
-    return LimitError(
-        "the network asks for more memory than there is",
-        where=where,
-        expected="tensors that fit into memory",
-        found=text,
-        fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
     )

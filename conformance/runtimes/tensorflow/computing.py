@@ -14,14 +14,22 @@ import numpy as np
 
 from conformance.runtimes._protocol import Array, PortInfo
 from conformance.runtimes.batching import Run
+from conformance.runtimes.faults import Fault
 from conformance.runtimes.tensorflow.constants import replaced
 from conformance.runtimes.tensorflow.engine import session_config, tensorflow_for
-from conformance.runtimes.tensorflow.faults import damaged, explained, failed_run
+from conformance.runtimes.tensorflow.faults import FAILED_RUN, damaged, explained
 from conformance.runtimes.tensorflow.graphs import node_of
-from conformance.verdicts import ConformanceError, MalformedError
+from conformance.verdicts import Location, MalformedError
 
 _GROUP_BYTES = 64 << 20
 """Bytes of values that are assigned to variables at once."""
+
+_REFUSED = Fault(
+    kind=MalformedError,
+    message="TensorFlow does not accept the graph",
+    expected="a graph that TensorFlow can load",
+    fix="Correct the graph, or export the model again.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ class LoadedGraph:
         self._graph = self._tf.Graph()
         self._names = {node.name for node in graph_def.node}
         self._assigned: dict[str, tuple[Any, Any]] = {}
-        with explained(self._refused), self._graph.as_default(), self._tf.device("/CPU:0"):
+        with explained(_REFUSED, self._place), self._graph.as_default(), self._tf.device("/CPU:0"):
             self._tf.import_graph_def(graph_def, name="")
             self._fed = self._tensors(signature.fed, signature.inputs)
             self._fetched = self._tensors(signature.fetched, signature.outputs)
@@ -68,14 +76,14 @@ class LoadedGraph:
 
     def compute_with(self, values: Mapping[str, Array]) -> Run:
         """Return a function from inputs to outputs, of the graph with ``values`` by handle."""
-        with explained(self._refused):
+        with explained(_REFUSED, self._place):
             session = self._tf.compat.v1.Session(graph=self._graph, config=session_config(self._tf))
             for group in _groups(values):
                 feed = {self._assigned[handle][0]: array for handle, array in group.items()}
                 session.run([self._assigned[handle][1] for handle in group], feed)
 
         def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
-            with explained(failed_run(self._file)):
+            with explained(FAILED_RUN, self._place):
                 feed = {tensor: inputs[name] for name, tensor in self._fed.items()}
                 outputs = session.run(self._fetched, feed)
             return {name: _plain(array) for name, array in outputs.items()}
@@ -109,16 +117,8 @@ class LoadedGraph:
             found[port.name] = tensor
         return found
 
-    def _refused(self, found: str, element: str | None) -> ConformanceError:
-        made: MalformedError = damaged(
-            self._file,
-            "TensorFlow does not accept the graph",
-            element=element or "graph",
-            expected="a graph that TensorFlow can load",
-            found=found,
-            fix="Correct the graph, or export the model again.",
-        )
-        return made
+    def _place(self, node: str | None) -> Location:
+        return Location(self._file, element=node or "graph")
 
 
 def _groups(values: Mapping[str, Array]) -> Iterator[dict[str, Array]]:

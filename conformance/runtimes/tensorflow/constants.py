@@ -10,17 +10,24 @@ import numpy as np
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.dtypes import DType
+from conformance.runtimes.faults import Fault
 from conformance.runtimes.libraries import library
 from conformance.runtimes.roles import StoredTensor, Use
 from conformance.runtimes.tensorflow.dtypes import QUANTISED, STRING, known_dtype
 from conformance.runtimes.tensorflow.engine import EXTRA
-from conformance.runtimes.tensorflow.faults import damaged, explained
+from conformance.runtimes.tensorflow.faults import DAMAGED, damaged, explained
 from conformance.runtimes.tensorflow.uses import MAIN, key_of, uses_of
-from conformance.verdicts import ConformanceError, LimitError, Location
+from conformance.verdicts import LimitError, Location, MalformedError
 
 _NEUTRAL = (0.0, 1.0)
 _SETTING = 16
 _LONG_TEXT = 64
+_UNREADABLE = Fault(
+    kind=MalformedError,
+    message="a constant cannot be read",
+    expected="as many values as its shape says",
+    fix=DAMAGED,
+)
 
 
 class Constants:
@@ -116,21 +123,12 @@ def _dtype_of(tensor: Any) -> DType | None:
 def _reading(tensor: Any, dtype: DType, file: str, place: str) -> Callable[[], Array]:
     """Return what reads a tensor: one value may stand for many."""
 
-    def refused(found: str, _: str | None) -> ConformanceError:
-        return damaged(
-            file,
-            "a constant cannot be read",
-            element=place,
-            expected="as many values as its shape says",
-            found=found,
-        )
-
     def read() -> Array:
         tensors = library("tensorflow.python.framework.tensor_util", "savedmodel", EXTRA)
         plain = type(tensor)()
         plain.CopyFrom(tensor)
         plain.dtype = QUANTISED.get(tensor.dtype, tensor.dtype)
-        with explained(refused):
+        with explained(_UNREADABLE, lambda _: Location(file, element=place)):
             array: Array = np.asarray(tensors.MakeNdarray(plain), dtype)
         return array
 

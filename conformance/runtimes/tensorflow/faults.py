@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
-from conformance.runtimes._protocol import FAILED_RUN
-from conformance.verdicts import ConformanceError, LimitError, Location, MalformedError
+from conformance.runtimes.faults import Fault, as_error, cannot_run, too_large
+from conformance.verdicts import ConformanceError, Location, MalformedError
 
 _MOST_TEXT = 400
 _NODE = re.compile(r"\{\{node ([^}]+)\}\}")
@@ -20,31 +19,26 @@ _WRAPPING = re.compile(
     re.DOTALL,
 )
 _PATHS = re.compile(r'(File )?"?(/[\w.+-]+){2,}(:\d+|", line \d+)?:?')
-_EXHAUSTED = ("ResourceExhaustedError", "InternalError: Failed to allocate")
-
-
-class _Explain(Protocol):
-    def __call__(self, found: str, element: str | None, /) -> ConformanceError: ...
+DAMAGED = "Export the model again: the file is damaged or was cut short."
+_TOO_LARGE = too_large("ResourceExhaustedError", "InternalError: Failed to allocate")
+FAILED_RUN = cannot_run("TensorFlow")
 
 
 @contextmanager
-def explained(explain: _Explain) -> Iterator[None]:
-    """Turn whatever a library raises inside into the error that ``explain`` makes of its text.
+def explained(fault: Fault, place: Callable[[str | None], Location]) -> Iterator[None]:
+    """Turn whatever a library raises inside into ``fault``.
 
-    A ConformanceError passes, and so does MemoryError; what TensorFlow cannot allocate is a
-    LimitError.
+    ``place`` returns where it is, given the node that the library names, if any. A ConformanceError
+    passes, and so does MemoryError; what TensorFlow cannot allocate is a LimitError.
     """
     try:
         yield
     except (ConformanceError, MemoryError):
         raise
     except Exception as error:
-        text = plain(error)
         match = _NODE.search(str(error))
-        made = explain(text, f"node {match[1]}" if match else None)
-        if any(sign in f"{type(error).__name__}: {text}" for sign in _EXHAUSTED):
-            made = _too_large(text, made.where)
-        raise made from error
+        where = place(f"node {match[1]}" if match else None)
+        raise as_error(error, plain(error), (_TOO_LARGE, fault), where) from error
 
 
 def plain(error: Exception) -> str:
@@ -62,30 +56,5 @@ def damaged(file: str, message: str, **words: object) -> MalformedError:
     They are ``byte_offset`` and ``element``, ``expected``, ``found`` and ``fix``.
     """
     place = {key: words.pop(key) for key in ("byte_offset", "element") if key in words}
-    words.setdefault("fix", "Export the model again: the file is damaged or was cut short.")
+    words.setdefault("fix", DAMAGED)
     return MalformedError(message, where=Location(file, **place), **words)  # type: ignore[arg-type]
-
-
-def failed_run(file: str) -> _Explain:
-    """Return what explains the error of a run of a network that could be built."""
-
-    def explain(found: str, element: str | None) -> ConformanceError:
-        return ConformanceError(
-            "the network cannot be run on these inputs",
-            where=Location(file=file, element=element or "graph"),
-            expected="outputs",
-            found=found,
-            fix=FAILED_RUN.format("TensorFlow"),
-        )
-
-    return explain
-
-
-def _too_large(text: str, where: Location | None) -> LimitError:
-    return LimitError(
-        "the network asks for more memory than there is",
-        where=where,
-        expected="tensors that fit into memory",
-        found=text,
-        fix="Reduce the network or its inputs, or judge it with a higher memory limit.",
-    )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from conformance.runtimes._protocol import Array, Unread
 from conformance.runtimes.dtypes import DType
+from conformance.runtimes.faults import Fault
 from conformance.runtimes.libraries import library
 from conformance.runtimes.tensorflow.engine import EXTRA
 from conformance.runtimes.tensorflow.faults import damaged, explained
@@ -29,6 +30,12 @@ _MOST_GAP, _GAP_PER_OBJECT = 64 << 10, 4096
 _MARK = "dtype"
 _BFLOAT16 = "bfloat16"
 _AGAIN = "Save the model again with model.save('model.keras')."
+_REFUSED = Fault(
+    kind=MalformedError,
+    message="the file of weights cannot be read",
+    expected="an HDF5 file as Keras writes it",
+    fix=_AGAIN,
+)
 
 
 @final
@@ -39,7 +46,7 @@ class Weights:
         self._h5py: Any = library("h5py", format, EXTRA)
         self._display = display
         self._size = len(data)
-        with explained(self._refused):
+        with explained(_REFUSED, self._place):
             self.file: Any = self._h5py.File(_View(data), "r")
             self.datasets: Mapping[str, Any] = dict(self._walk())
             self._dtypes = {path: _dtype_of(each) for path, each in self.datasets.items()}
@@ -55,7 +62,7 @@ class Weights:
 
     def read(self, path: str) -> Array:
         """Return a copy of an array; MalformedError if it cannot be read."""
-        with explained(self._refused):
+        with explained(_REFUSED, self._place):
             raw = np.empty(self.shape(path), self.datasets[path].dtype)
             if raw.size:
                 self.datasets[path].read_direct(raw)
@@ -163,15 +170,8 @@ class Weights:
             fix=_AGAIN,
         )
 
-    def _refused(self, found: str, _: str | None) -> MalformedError:
-        return damaged(
-            self._display,
-            "the file of weights cannot be read",
-            element="model.weights.h5",
-            expected="an HDF5 file as Keras writes it",
-            found=found,
-            fix=_AGAIN,
-        )
+    def _place(self, _: str | None) -> Location:
+        return self.where("model.weights.h5")
 
 
 def _dtype_of(dataset: Any) -> DType:

@@ -17,10 +17,11 @@ import numpy as np
 
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.dtypes import DType
+from conformance.runtimes.faults import Fault
 from conformance.runtimes.libraries import library
 from conformance.runtimes.tensorflow.dtypes import named_dtype
 from conformance.runtimes.tensorflow.engine import EXTRA, keras_for
-from conformance.runtimes.tensorflow.faults import damaged, explained
+from conformance.runtimes.tensorflow.faults import explained
 from conformance.runtimes.tensorflow.idle import FEWEST_IDLE
 from conformance.runtimes.tensorflow.keras_file.archive import CONFIG, WEIGHTS
 from conformance.runtimes.tensorflow.keras_file.hdf5 import Weights
@@ -29,8 +30,22 @@ from conformance.verdicts import (
     Json,
     LimitError,
     Location,
+    MalformedError,
     NotRunError,
     UnsupportedError,
+)
+
+_REFUSED = Fault(
+    kind=MalformedError,
+    message="Keras cannot build the model from its configuration",
+    expected="a configuration that Keras 3.15 accepts",
+    fix="Save the model again with model.save of a Keras of today.",
+)
+_UNFIT = Fault(
+    kind=MalformedError,
+    message="the stored weights do not fit the model",
+    expected="one array for every variable of the model, of its type and shape",
+    fix="Save the model again with model.save.",
 )
 
 
@@ -57,7 +72,7 @@ class KerasModel:
         self._keras = keras_for(format)
         self._file = file
         self._keras.utils.clear_session()
-        with explained(self._refused), self._empty_scope():
+        with explained(_REFUSED, lambda _: Location(file, element=CONFIG)), self._empty_scope():
             self._model = self._keras.saving.deserialize_keras_object(config, safe_mode=True)
         self._check_built(limit)
         stored = self._stored_by_variable(weights, format)
@@ -126,7 +141,7 @@ class KerasModel:
         asked: dict[int, str] = {}
         store = _store(library_, weights)
         with (
-            explained(lambda found, _: self._unfit(found, store.last)),
+            explained(_UNFIT, lambda _: self._where(store.last)),
             _noting_scope(self._keras, store, asked),
         ):
             library_._load_state(self._model, store, None, "", visited_saveables=set())
@@ -156,24 +171,10 @@ class KerasModel:
                 )
 
     def _unfit(self, found: str, element: str) -> ConformanceError:
-        return damaged(
-            self._file,
-            "the stored weights do not fit the model",
-            element=element or WEIGHTS,
-            expected="one array for every variable of the model, of its type and shape",
-            found=found,
-            fix="Save the model again with model.save.",
-        )
+        return _UNFIT.at(self._where(element), found)
 
-    def _refused(self, found: str, _: str | None) -> ConformanceError:
-        return damaged(
-            self._file,
-            "Keras cannot build the model from its configuration",
-            element=CONFIG,
-            expected="a configuration that Keras 3.15 accepts",
-            found=found,
-            fix="Save the model again with model.save of a Keras of today.",
-        )
+    def _where(self, element: str) -> Location:
+        return Location(self._file, element=element or WEIGHTS)
 
 
 def blank(slot: Slot) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.runtimes._protocol import PortInfo
+from conformance.runtimes.faults import Fault
 from conformance.runtimes.tensorflow.computing import Signature
 from conformance.runtimes.tensorflow.dtypes import named_dtype
 from conformance.runtimes.tensorflow.engine import session_config
@@ -13,7 +14,14 @@ from conformance.runtimes.tensorflow.graphs import drop_assertions, node_of, rea
 from conformance.runtimes.tensorflow.keras_file.archive import CONFIG
 from conformance.runtimes.tensorflow.keras_file.model import KerasModel
 from conformance.runtimes.tensorflow.pruning import pruned
-from conformance.verdicts import ConformanceError, Location, UnsupportedError
+from conformance.verdicts import Location, UnsupportedError
+
+_UNCALLABLE = Fault(
+    kind=UnsupportedError,
+    message="the model cannot be called",
+    expected="a model that takes the inputs it was built with",
+    fix="Save the model again with model.save of a Keras of today.",
+)
 
 
 def traced(tf: Any, model: KerasModel, file: str) -> tuple[Any, Signature, tuple[str | None, ...]]:
@@ -24,7 +32,7 @@ def traced(tf: Any, model: KerasModel, file: str) -> tuple[Any, Signature, tuple
     """
     values = [tf.TensorSpec(slot.shape, slot.dtype) for slot in model.slots]
     inputs = [tf.TensorSpec(each.shape, each.dtype) for each in model.inputs]
-    with explained(_uncallable(file)):
+    with explained(_UNCALLABLE, lambda _: Location(file, element=CONFIG)):
         function = tf.function(model.compute, autograph=False, jit_compile=False)
         concrete = function.get_concrete_function(values, inputs)
         graph = concrete.graph.as_graph_def()
@@ -89,16 +97,3 @@ def _port(name: str, tensor: Any, file: str) -> PortInfo:
             fix="Give the first and the last layer the dtype float32.",
         )
     return PortInfo(name, found.name, tuple(shape))
-
-
-def _uncallable(file: str) -> Any:
-    def explain(found: str, _: str | None) -> ConformanceError:
-        return UnsupportedError(
-            "the model cannot be called",
-            where=Location(file, element=CONFIG),
-            expected="a model that takes the inputs it was built with",
-            found=found,
-            fix="Save the model again with model.save of a Keras of today.",
-        )
-
-    return explain

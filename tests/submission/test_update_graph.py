@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.submission import load
-from conformance.submission.cumulative import cumulative_sizes
-from conformance.submission.lineage import (
+from conformance.submission.update_graph import (
     builds_on,
     children,
+    cumulative_sizes,
     in_order,
     parents,
     roots,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.submission.derivation import CHECK, find_derivation_problems
+from conformance.submission.update_rules import CHECK, find_update_problems
 from tests.hang import no_hang
 from tests.submission import builder
 from tests.submission.builder import second_model
@@ -438,13 +438,13 @@ def test_a_chain_of_a_thousand_steps_is_looked_at_in_no_time(order):
     if order == "reversed":
         data["samples"].reverse()
     with no_hang(10):
-        assert list(find_derivation_problems(data)) == []
+        assert list(find_update_problems(data)) == []
 
 
 def test_a_ring_of_a_thousand_steps_is_one_finding():
     data = builder.valid()
     ring(data, [f"s{number}" for number in range(1000)])
-    [problem] = find_derivation_problems(data)
+    [problem] = find_update_problems(data)
     assert problem.message.startswith("1000 samples")
     assert len(problem.found) < 500
 
@@ -459,7 +459,7 @@ def test_merges_of_merges_are_followed_once_each():
         merge(data, f"m{step}", f"a{step}", f"b{step}")
     data["samples"].reverse()
     with no_hang(10):
-        assert list(find_derivation_problems(data)) == []
+        assert list(find_update_problems(data)) == []
 
 
 # --- Any graph
@@ -498,7 +498,7 @@ def test_rings_are_found_where_there_are_any_and_nowhere_else(graph):
         named = None if contexts is None else f"s{contexts}"
         update(data, f"s{number}", None if parent < 0 else f"s{parent}", contexts_of=named)
         edges[number] = [each for each in (parent, contexts) if each is not None and each >= 0]
-    found = list(find_derivation_problems(data))
+    found = list(find_update_problems(data))
     assert all("update" in problem.message for problem in found)
     assert bool(found) == any(reaches_itself(edges, number) for number in edges)
 
@@ -509,6 +509,6 @@ def test_of_many_rings_the_first_are_told() -> None:
         {"id": own, "merge_of": [{"sample": name, "weight": 1} for name in names if name != own]}
         for own in names
     ]
-    problems = list(find_derivation_problems({"samples": samples}))
+    problems = list(find_update_problems({"samples": samples}))
     assert len(problems) == 20
     assert all("in a ring" in each.message for each in problems)

@@ -5,8 +5,7 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.submission.cumulative import cumulative_sizes
-from conformance.submission.lineage import builds_on
+from conformance.submission.update_graph import builds_on, cumulative_sizes
 from conformance.submission.values import File, Sample
 from tests.judging.found import merge, sample, submission, update
 

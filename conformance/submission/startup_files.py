@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from conformance.submission.clauses import FILES
-from conformance.submission.problems import Problem
-from conformance.submission.wording import listing
+from conformance.submission.defects import Defect
+from conformance.submission.text import listing
 
 _NAMES = (
     *("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml"),
@@ -26,22 +25,21 @@ _MODULES = (".py", ".pyc", ".so", ".pyd", ".pth")
 _SHOWN = 8
 
 
-def find_settings(root: Path) -> tuple[str, ...]:
+def find_startup_files(root: Path) -> tuple[str, ...]:
     """Return the names of such files, or of links to such, at the top of ``root``."""
     return tuple(name for name in _NAMES if _is_there(root / name))
 
 
-def refuse_settings(names: Iterable[str]) -> Iterator[Problem]:
-    """Yield a problem for each name that :func:`find_settings` gave."""
+def refuse_startup_files(names: Iterable[str]) -> Iterator[Defect]:
+    """Yield a problem for each name that :func:`find_startup_files` gave."""
     for name in names:
-        yield Problem(
+        yield Defect(
             check="SUBMISSION-FILE-001",
             message=f"{name!r} may not be in a submission",
             expected="no file at the top of the folder that pytest or another tool would run or "
             "take settings from",
             found=f"{name}, which can make pytest run code",
             fix="Move it into a subfolder or an archive, or remove it.",
-            clause=FILES,
             file=name,
         )
 
@@ -58,18 +56,17 @@ def find_modules(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def advise_against_modules(names: Collection[str]) -> Iterator[Problem]:
+def advise_against_modules(names: Collection[str]) -> Iterator[Defect]:
     """Yield one piece of advice for what :func:`find_modules` gave, if it is anything."""
     if names:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        yield Problem(
+        yield Defect(
             check="SUBMISSION-FILE-005",
             message="the top of the folder holds modules of Python",
             expected="scripts in a subfolder, where Python does not find them by itself",
             found=f"{listing(sorted(names)[:_SHOWN])}{more}",
             fix="Move them into a subfolder such as scripts/: whoever starts Python in the "
             "folder runs them in place of modules of the same name.",
-            clause=FILES,
             file=min(names),
         )
 

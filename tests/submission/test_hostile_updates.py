@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conformance.judging.loading import load_targets
-from conformance.submission.derivation import CHECK
-from conformance.submission.listed import iterate_values
+from conformance.submission.sections import iterate_values
+from conformance.submission.update_rules import CHECK
 from tests.submission import builder
 from tests.submission.chains import BASE, layered, merge, of_units, update
 from tests.submission.test_hostile import DOCUMENTS, QUICK, SCALARS, check, owner_of

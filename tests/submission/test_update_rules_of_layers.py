@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.submission.claims import CHECK as CLAIM
-from conformance.submission.derivation import CHECK
-from conformance.submission.layers import find_layer_problems
+from conformance.submission.update_rules import CHECK, find_update_problems
 from tests.submission import builder
 from tests.submission.chains import layer, layered, of_units
 from tests.submission.test_loading import load_changed, only
@@ -283,7 +282,7 @@ def test_ranges_are_refused_where_they_share_a_unit_and_nowhere_else(ranges):
     data = builder.valid()
     of_units(data, *ranges)
     listed = [unit for first, last in ranges for unit in range(first, last + 1)]
-    assert bool(list(find_layer_problems(data))) == (len(listed) != len(set(listed)))
+    assert bool(list(find_update_problems(data))) == (len(listed) != len(set(listed)))
 
 
 def test_more_layers_than_there_may_be_are_told(folder):

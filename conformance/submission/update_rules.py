@@ -1,23 +1,25 @@
-"""Whether samples that build upon others do so in a way that can be evaluated.
+"""The demands of SUBMISSION-UPDATE-001: samples that build upon others, and layers, make sense.
 
 Updates lead back to a whole network or the original, merges join updates with one root, and none
-of them is another kind of sample at once. Ids that do not exist are told by the references.
+of them is another kind of sample at once. Ids that do not exist are reported by the references.
+Layers can be distinguished, and are the whole sample.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TypeAlias
 
+from conformance.registry import CODECS
+from conformance.submission.defects import Defect
 from conformance.submission.positions import Pointer
-from conformance.submission.problems import Problem
 from conformance.submission.sections import entries
-from conformance.submission.wording import listing, shown
+from conformance.submission.text import listing, shown
 from conformance.verdicts import Json
 
 CHECK = "SUBMISSION-UPDATE-001"
-CLAUSE = "MPEG Call for Proposals N17934: incremental updates, scalability"
 _KINDS = ("update_of", "merge_of", "layers")
 _RATIOS = ("compression_factor", "compressed_percent")
 _OF_A_BITSTREAM = ("codec", "files", "name_map")
@@ -25,10 +27,18 @@ _MOST_RINGS = 20
 """Rings that are told: samples that all build upon one another have one for each that they name."""
 
 Entry: TypeAlias = tuple[Pointer, dict[str, Json]]
+"""An object of the metadata, and its pointer."""
+
+Layers: TypeAlias = list[Entry]
 
 
-def find_derivation_problems(data: Json) -> Iterator[Problem]:
-    """Yield what is wrong with updates, merges and claims of equality."""
+def find_update_problems(data: Json) -> Iterator[Defect]:
+    """Yield what is wrong with updates, merges, claims of equality and layers."""
+    yield from _find_derivation_problems(data)
+    yield from _find_layer_problems(data)
+
+
+def _find_derivation_problems(data: Json) -> Iterator[Defect]:
     samples: dict[str, Entry] = {}
     for at, entry in entries(data, "samples"):
         if isinstance(entry.get("id"), str):
@@ -57,10 +67,10 @@ def needed_samples(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Poi
             yield (*at, *inner, "sample"), branch["sample"]
 
 
-def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
+def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]:
     kinds = [kind for kind in _KINDS if kind in entry]
     if len(kinds) > 1:
-        yield problem(
+        yield _defect(
             (*at, kinds[1]),
             f"a sample cannot have both {kinds[0]} and {kinds[1]}",
             expected=f"at most one of {', '.join(_KINDS)}",
@@ -69,7 +79,7 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
         )
     for key in _OF_A_BITSTREAM:
         if "merge_of" in entry and key in entry:
-            yield problem(
+            yield _defect(
                 (*at, key),
                 f"a merge has no {key}",
                 expected="no bitstream: the parameters are those of the branches, by weight",
@@ -78,9 +88,9 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
             )
 
 
-def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
+def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]:
     if entry.get("same_tensors_as") == entry["id"]:
-        yield problem(
+        yield _defect(
             (*at, "same_tensors_as"),
             "the sample is said to equal itself",
             expected="another sample",
@@ -93,7 +103,7 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]
         return
     for key in _RATIOS:
         if key in claims:
-            yield problem(
+            yield _defect(
                 (*at, "claims", key),
                 f"an update or merge claims a {key}",
                 expected="ratios of whole networks only: an update is none by itself",
@@ -101,7 +111,7 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]
                 fix="Remove it; the bytes of the step and cumulative_size say what it costs.",
             )
     if "cumulative_size" not in claims:
-        yield problem(
+        yield _defect(
             (*at, "claims"),
             "the claims of an update or merge lack the key 'cumulative_size'",
             expected="the bytes of all files that lead here from the root",
@@ -110,12 +120,12 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]
         )
 
 
-def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem]:
+def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]:
     update = entry.get("update_of")
     if not isinstance(update, dict):
         return
     if ("sample" in update) == ("model" in update):
-        yield problem(
+        yield _defect(
             (*at, "update_of"),
             "an update has one parent",
             expected="one of the keys sample and model",
@@ -123,7 +133,7 @@ def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem
             fix="Name the sample that is updated, or the model if the original is.",
         )
     if "model" in update and update["model"] != entry.get("model"):
-        yield problem(
+        yield _defect(
             (*at, "update_of", "model"),
             "an update of the original names another model than its own",
             expected=shown(entry.get("model")),
@@ -134,10 +144,10 @@ def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Problem
 
 def _foreign_models(
     at: Pointer, entry: Mapping[str, Json], samples: Mapping[str, Entry]
-) -> Iterator[Problem]:
+) -> Iterator[Defect]:
     for pointer, name in _named(at, entry):
         if name in samples and samples[name][1].get("model") != entry.get("model"):
-            yield problem(
+            yield _defect(
                 pointer,
                 f"sample {shown(name)} belongs to another model",
                 expected=f"a sample of {shown(entry.get('model'))}",
@@ -153,7 +163,7 @@ def _named(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Pointer, st
         yield (*at, "same_tensors_as"), same
 
 
-def _cycles(samples: Mapping[str, Entry]) -> Iterator[Problem]:
+def _cycles(samples: Mapping[str, Entry]) -> Iterator[Defect]:
     """Yield each ring of samples that build upon one another, once."""
     done: set[str] = set()
     for start in samples:
@@ -172,8 +182,8 @@ def _cycles(samples: Mapping[str, Entry]) -> Iterator[Problem]:
                 waiting += [(needed, at) for at, needed in needed_samples(*samples[name])]
 
 
-def _cycle(ring: Sequence[str], pointer: Pointer) -> Problem:
-    return problem(
+def _cycle(ring: Sequence[str], pointer: Pointer) -> Defect:
+    return _defect(
         pointer,
         f"sample {shown(ring[-1])} is an update of itself"
         if len(ring) == 1
@@ -186,14 +196,14 @@ def _cycle(ring: Sequence[str], pointer: Pointer) -> Problem:
 
 def _merge_problems(
     at: Pointer, entry: Mapping[str, Json], samples: Mapping[str, Entry], roots: Mapping[str, str]
-) -> Iterator[Problem]:
+) -> Iterator[Defect]:
     seen: dict[str, str] = {}
     for inner, branch in entries(entry, "merge_of"):
         name, pointer = branch.get("sample"), (*at, *inner, "sample")
         if not isinstance(name, str) or name not in samples:
             continue
         if not {"update_of", "merge_of"} & samples[name][1].keys():
-            yield problem(
+            yield _defect(
                 pointer,
                 f"the branch {shown(name)} is no update",
                 expected="samples with update_of or merge_of",
@@ -202,7 +212,7 @@ def _merge_problems(
             )
             continue
         if name in seen:
-            yield problem(
+            yield _defect(
                 pointer,
                 f"the branch {shown(name)} is there twice",
                 expected="each branch once, with its weight",
@@ -212,7 +222,7 @@ def _merge_problems(
         seen[name] = roots[name]
         first = next(iter(seen.values()))
         if roots[name] != first:
-            yield problem(
+            yield _defect(
                 pointer,
                 f"the branch {shown(name)} has another root than those before it",
                 expected=f"updates that lead back to {first}",
@@ -238,6 +248,160 @@ def _roots(samples: Mapping[str, Entry]) -> dict[str, str]:
     return roots
 
 
-def problem(pointer: Pointer, message: str, *, expected: str, found: str, fix: str) -> Problem:
+def _find_layer_problems(data: Json) -> Iterator[Defect]:
+    """Yield what is wrong with the layers of samples; what the schema refuses is skipped."""
+    for at, entry in entries(data, "samples"):
+        layers = [((*at, *inner), layer) for inner, layer in entries(entry, "layers")]
+        if layers:
+            yield from _layer_ids(layers)
+            yield from _layer_modes(layers)
+            yield from _layer_contents(at, entry, layers)
+
+
+def _layer_ids(layers: Layers) -> Iterator[Defect]:
+    seen: set[Json] = set()
+    for at, layer in layers:
+        name = layer.get("id")
+        if isinstance(name, str) and name in seen:
+            yield _defect(
+                (*at, "id"),
+                f"two layers have the id {shown(name)}",
+                expected="an id that no other layer of the sample has",
+                found=shown(name),
+                fix="Give one of them another id.",
+            )
+        seen.add(name if isinstance(name, str) else None)
+
+
+def _layer_modes(layers: Layers) -> Iterator[Defect]:
+    for place, (at, layer) in enumerate(layers):
+        if place == 0 and "mode" in layer:
+            yield _defect(
+                (*at, "mode"),
+                "the first layer has a mode",
+                expected="none: it is a network by itself",
+                found=shown(layer["mode"]),
+                fix="Remove the key.",
+            )
+        if place and "mode" not in layer:
+            yield _defect(
+                at,
+                "a layer after the first lacks the key 'mode'",
+                expected="'add' or 'replace'",
+                found=listing(layer),
+                fix="Say what becomes of the tensors: they are added to those so far, or "
+                "replace them.",
+            )
+
+
+def _layer_contents(at: Pointer, entry: Mapping[str, Json], layers: Layers) -> Iterator[Defect]:
+    for pointer, layer in layers:
+        if ("files" in layer) == ("units" in layer):
+            yield _defect(
+                pointer,
+                "a layer consists of files or of units",
+                expected="one of the keys files and units",
+                found=listing(layer),
+                fix="Name the files of the layer, or the units of the only bitstream.",
+            )
+    if any("units" in layer for _, layer in layers):
+        yield from _layer_unit_problems(at, entry, layers)
+    else:
+        yield from _layer_file_problems(at, entry, layers)
+
+
+def _layer_file_problems(
+    at: Pointer, entry: Mapping[str, Json], layers: Layers
+) -> Iterator[Defect]:
+    own = [each.get("rel_filepath") for _, each in entries(entry, "files")]
+    used: Counter[str] = Counter()
+    for pointer, layer in layers:
+        names = layer.get("files")
+        for place, name in enumerate(names if isinstance(names, list) else ()):
+            if not isinstance(name, str):
+                continue
+            used[name] += 1
+            if name not in own or used[name] > 1:
+                yield _defect(
+                    (*pointer, "files", place),
+                    f"{shown(name)} is no file of the sample"
+                    if name not in own
+                    else f"{shown(name)} belongs to two layers",
+                    expected=f"files of the sample, each in one layer: {listing(map(str, own))}",
+                    found=shown(name),
+                    fix="Correct the name, or list the file under files of the sample.",
+                )
+    for name in own:
+        if isinstance(name, str) and name not in used:
+            yield _defect(
+                (*at, "layers"),
+                f"{shown(name)} belongs to no layer",
+                expected="every file of the sample in one layer",
+                found="layers without it",
+                fix="Add it to a layer, or remove it from the sample.",
+            )
+
+
+def _layer_unit_problems(
+    at: Pointer, entry: Mapping[str, Json], layers: Layers
+) -> Iterator[Defect]:
+    codec = entry.get("codec")
+    name = codec.get("id") if isinstance(codec, dict) else None
+    files = list(entries(entry, "files"))
+    if not isinstance(name, str) or CODECS.kind(name) != "bitstream" or len(files) != 1:
+        yield _defect(
+            (*at, "layers"),
+            "layers of units need one bitstream of NNR units",
+            expected="a codec of bitstreams, such as nnc, and one file",
+            found=f"codec {shown(name)} and {len(files)} files",
+            fix="Name the files of each layer instead.",
+        )
+    for pointer, layer in layers:
+        if "files" in layer:
+            yield _defect(
+                (*pointer, "files"),
+                "some layers consist of files and some of units",
+                expected="units in every layer of this sample",
+                found="files",
+                fix="Name the units of each layer, or files in each.",
+            )
+    yield from _unit_overlaps(layers)
+
+
+def _unit_overlaps(layers: Layers) -> Iterator[Defect]:
+    ranges = [
+        (int(each["first"]), int(each["last"]), (*at, *inner))
+        for at, layer in layers
+        for inner, each in entries(layer, "units")
+        if _is_integer(each.get("first")) and _is_integer(each.get("last"))
+    ]
+    for first, last, pointer in ranges:
+        if last < first:
+            yield _defect(
+                pointer,
+                "a range of units ends before it begins",
+                expected=f"last: {first} or more",
+                found=str(last),
+                fix="Exchange the two.",
+            )
+    for before, after in pairwise(sorted(ranges)):
+        if after[0] <= before[1]:
+            yield _defect(
+                after[2],
+                f"unit {after[0]} belongs to two layers",
+                expected="each unit in one layer",
+                found=f"units {after[0]} to {after[1]}, beside {before[0]} to {before[1]}",
+                fix="Correct the ranges; `nnr-conformance nnc inspect FILE` lists the units.",
+            )
+
+
+def _is_integer(value: Json) -> bool:
+    """Return whether the schema takes ``value`` for an integer: it may be written as 4.0."""
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def _defect(pointer: Pointer, message: str, *, expected: str, found: str, fix: str) -> Defect:
     """Return a problem with what samples build upon, or with their layers."""
-    return Problem(CHECK, message, expected, found, fix, CLAUSE, pointer)
+    return Defect(
+        check=CHECK, message=message, expected=expected, found=found, fix=fix, pointer=pointer
+    )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.submission.wording import count, is_placeholder, kinds, listing, nearest, shown
+from conformance.submission.text import count, is_placeholder, kinds, listing, nearest, shown
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
-"""Which samples a sample builds upon: chains of updates, branches, and what they begin with.
+"""The graph of samples that build upon others: chains of updates, branches, roots, sizes.
 
-Every function expects metadata in which SUBMISSION-UPDATE-001 found nothing: no sample builds upon
-itself. All are linear in the number of samples.
+Functions of a submission expect metadata in which SUBMISSION-UPDATE-001 found nothing: no sample
+builds upon itself. All are linear in the number of samples.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.submission.values import Sample, Submission
 
@@ -74,3 +74,41 @@ def roots(submission: Submission) -> Mapping[str, str | None]:
         above = parents(sample)
         found[sample.id] = found[above[0]] if above else None if sample.is_derived else sample.id
     return found
+
+
+def cumulative_sizes(submission: Submission) -> Mapping[str, int]:
+    """Return, by id, the bytes of all files a sample needs, its own included, each sample once."""
+    needs = {sample.id: builds_on(sample) for sample in in_order(submission)}
+    return added_up(needs, {sample.id: sample.size for sample in submission.samples})
+
+
+def added_up(needs: Mapping[str, Sequence[str]], own: Mapping[str, int]) -> Mapping[str, int]:
+    """Return, by name, the sum of ``own`` over a name and all that it needs, each once.
+
+    ``needs`` are in an order in which every name stands after those that it needs. A step of a
+    chain costs one addition however long the chain is; only where branches meet are they compared.
+    """
+    sizes_in_order = [own[name] for name in needs]
+    place = {name: index for index, name in enumerate(needs)}
+    needed: list[int] = []  # Of each name, a set of places: bit i stands for the name at place i.
+    sizes: list[int] = []
+    for index, several in enumerate(needs.values()):
+        above = [place[name] for name in several]
+        bits = needed[above[0]] if above else 0
+        size = sizes[above[0]] if above else 0
+        for other in above[1:]:
+            size += _size(needed[other] & ~bits, sizes_in_order)
+            bits |= needed[other]
+        needed.append(bits | 1 << index)
+        sizes.append(size + sizes_in_order[index])
+    return dict(zip(needs, sizes, strict=True))
+
+
+def _size(bits: int, own: Sequence[int]) -> int:
+    """Return the sum of ``own`` over the places that ``bits`` stands for."""
+    total = 0
+    while bits:
+        lowest = bits & -bits
+        total += own[lowest.bit_length() - 1]
+        bits ^= lowest
+    return total

@@ -9,24 +9,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from conformance.submission.clauses import clause_of
+from conformance.submission.defects import Defect
 from conformance.submission.positions import Pointer
-from conformance.submission.problems import Problem
 from conformance.submission.sections import entries
-from conformance.submission.wording import count, shown
+from conformance.submission.text import count, shown
 from conformance.verdicts import Json
 
 _PLACES = ("url", "doi", "name")
 
 
-def find_odd_data(data: Json) -> Iterator[Problem]:
+def find_odd_data(data: Json) -> Iterator[Defect]:
     """Yield advice on the data sets of metadata that follow the schema."""
     datasets = {each["id"]: (at, each) for at, each in entries(data, "datasets")}
     yield from _trained_on_tests(data, datasets)
     yield from _fewer_than_used(data, datasets)
 
 
-def _trained_on_tests(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> Iterator[Problem]:
+def _trained_on_tests(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> Iterator[Defect]:
     """Yield one problem for each model that was trained on what it is tested with."""
     tested: dict[str, list[str]] = defaultdict(list)
     for _, vectors in entries(data, "vectors"):
@@ -45,7 +44,7 @@ def _trained_on_tests(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> 
         )
         if same:
             test = known[same]
-            yield Problem(
+            yield Defect(
                 check="SUBMISSION-DATA-001",
                 message=f"model {shown(model['id'])} was trained on the data it is tested with",
                 expected="test data that the network has not seen",
@@ -53,7 +52,6 @@ def _trained_on_tests(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> 
                 f"{same[0]}",
                 fix="Name the data that the network was trained on, or test it with other data; "
                 "if these are two parts of one data set, say in split which.",
-                clause=clause_of(("datasets",)),
                 pointer=(*at, "training_data"),
                 also=tuple(datasets[each][0] for each in dict.fromkeys((training, test))),
             )
@@ -74,7 +72,7 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split()).rstrip("/")
 
 
-def _fewer_than_used(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> Iterator[Problem]:
+def _fewer_than_used(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> Iterator[Defect]:
     """Yield a problem for each data set that is smaller than a vector set taken from it."""
     used: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for _, vectors in entries(data, "vectors"):
@@ -83,14 +81,13 @@ def _fewer_than_used(data: Json, datasets: dict[str, tuple[Pointer, Json]]) -> I
         at, declared = datasets[dataset]
         items, largest = max(amounts)
         if declared["items"] is not None and items > declared["items"]:
-            yield Problem(
+            yield Defect(
                 check="SUBMISSION-DATA-002",
                 message=f"data set {shown(dataset)} has fewer items than the vectors taken from it",
                 expected=f"at least {count(items, 'item')}, as in vector set {shown(largest)}",
                 found=count(declared["items"], "item"),
                 fix="Declare the number of items in this part of the data set, or say in "
                 "description how one item gives several inputs.",
-                clause=clause_of(at),
                 pointer=(*at, "items"),
             )
 
