@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
+from typing import final
 
 from conformance.codecs import DecodedModel, RandomAccess, Source
 from conformance.jobs.context import METADATA, TaskContext
-from conformance.jobs.reading import ReadCounter
 from conformance.plan.requests import PartRequest, PartSpec
 from conformance.tensorfiles import tensor_digest
-from conformance.verdicts import ConformanceError, Json, Location, UnsupportedError
+from conformance.verdicts import (
+    ConformanceError,
+    Json,
+    Location,
+    NotRunError,
+    UnsupportedError,
+)
 
 MOST_TENSORS = 32
 """Tensors that are decoded alone; of more, as many are chosen evenly over the sorted names."""
@@ -95,3 +103,48 @@ def _no_network(sample: str) -> UnsupportedError:
         found="a sample that has one of them",
         fix='claim "random_access" for a sample that needs no other',
     )
+
+
+_COUNTS = Path("/proc/self/io")
+_READ = b"rchar:"
+_MOST_BYTES = 4096
+
+
+@final
+class ReadCounter:
+    """Counts the bytes that all threads of this process ask the system for, from its making on.
+
+    Files that are mapped instead of read do not show. Raises NotRunError where the system does not
+    count.
+    """
+
+    def __init__(self) -> None:
+        # To look at the count is to read, which the next look counts.
+        self._before, self._looked = _count()
+
+    @property
+    def bytes(self) -> int:
+        """Bytes read since the counter was made, without looks at the count."""
+        now, looked = _count()
+        found = now - self._before - self._looked
+        self._looked += looked
+        return found
+
+
+def _count() -> tuple[int, int]:
+    """Return the bytes read until now, and how many this look takes."""
+    try:
+        descriptor = os.open(_COUNTS, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(descriptor, _MOST_BYTES)
+        finally:
+            os.close(descriptor)
+        line = next(line for line in text.splitlines() if line.startswith(_READ))
+    except (OSError, StopIteration) as error:
+        raise NotRunError(
+            "bytes that are read cannot be counted on this system",
+            expected=f"{_COUNTS} with a line {_READ.decode()}",
+            found=str(error) or "no such line",
+            fix="run on Linux, in a container that shows its processes their own counts",
+        ) from error
+    return int(line.removeprefix(_READ)), len(text)

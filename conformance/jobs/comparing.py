@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conformance.jobs.chain_state import stored_parameters
 from conformance.jobs.context import TaskContext
 from conformance.jobs.coverage import coverage_of, port_coverage
 from conformance.jobs.inspecting import together
 from conformance.jobs.name_map import fitted_tensors
-from conformance.jobs.network_state import stored_parameters
 from conformance.jobs.stored_arrays import stored_arrays
 from conformance.jobs.stored_network import TENSORS, require_replaceable, stored_network
 from conformance.jobs.tensor_stats import (

@@ -23,8 +23,8 @@ STAGES: Mapping[str, Mapping[str, str]] = {
     "decode": {
         "tensors": "decoding:decode_part",
         "access": "access:access_tensors",
-        "state": "state:apply_part",
-        "merge": "state:merge_branches",
+        "state": "chain_step:apply_part",
+        "merge": "chain_merge:merge_branches",
         "layering": "layering:decode_layers",
         "mutation": "misapplying:apply_steps",
     },

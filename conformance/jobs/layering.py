@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from conformance.jobs.chain_state import State
+from conformance.jobs.chain_step import altered, take_step
 from conformance.jobs.context import TaskContext
-from conformance.jobs.joining import altered
-from conformance.jobs.network_state import State
-from conformance.jobs.stepping import take_step
 from conformance.jobs.stored_network import StoredNetwork, stored_network
 from conformance.plan.requests import LayeringRequest, PartSpec
 from conformance.verdicts import Json

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from conformance.jobs.chain_state import original_state, stored_state
+from conformance.jobs.chain_step import take_step
 from conformance.jobs.context import TaskContext
-from conformance.jobs.network_state import original_state, stored_state
-from conformance.jobs.stepping import take_step
 from conformance.jobs.stored_network import stored_network
 from conformance.plan.requests import MisapplicationRequest
 from conformance.verdicts import ConformanceError, Json, Verdict

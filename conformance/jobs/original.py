@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence, Set
 
 from conformance.jobs.compare import Magnitudes, OutputComparison
 from conformance.jobs.context import TaskContext
-from conformance.jobs.declared import check_untold
 from conformance.jobs.stored_arrays import stored_outputs
-from conformance.jobs.vectors import ports_of, read_shards
+from conformance.jobs.vectors import check_untold, ports_of, read_shards
 from conformance.plan.requests import OriginalRequest
 from conformance.verdicts import Json
 

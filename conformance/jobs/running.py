@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conformance.jobs.chain_state import stored_parameters
 from conformance.jobs.context import TaskContext
-from conformance.jobs.effect import ITEMS, effect_of_parameters, reached_by_parameters
 from conformance.jobs.name_map import fitted_tensors
-from conformance.jobs.network_state import stored_parameters
+from conformance.jobs.probing import Probes
 from conformance.jobs.replacing import Mixture, can_be_shuffled, change_named
-from conformance.jobs.second import second_opinion
 from conformance.jobs.shards import conditions, run_shard, watch_shard, watched
 from conformance.jobs.stored_arrays import store_outputs, stored_arrays
 from conformance.jobs.stored_network import TENSORS
-from conformance.jobs.vectors import ShardArrays, first_items, read_shards
+from conformance.jobs.vectors import read_shards
 from conformance.plan.requests import RunRequest
 from conformance.runtimes import Network, Runner
 from conformance.tensorfiles import Array
@@ -32,7 +31,7 @@ def run_network(task: TaskContext[RunRequest]) -> Json:
     runner = _bound(task, network)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items, watch = 0, runner.watch() if asked.change == "none" else None
-    probes = _Probes(task, network) if asked.probed else None
+    probes = Probes(task, network) if asked.probed else None
     for shard in read_shards(task, asked.vectors, *names):
         outputs = run_shard(runner, shard, batched=batched)
         watch_shard(watch, shard, outputs, batched=batched)
@@ -72,29 +71,3 @@ def _decoded(task: TaskContext[RunRequest], network: Network) -> Mapping[str, Ar
         return None
     tensors = stored_arrays(task.results["tensors"], TENSORS, task.limits)
     return fitted_tensors(task, task.asked.part, tensors, network)
-
-
-class _Probes:
-    """What is asked of the original alone, on its first shard."""
-
-    def __init__(self, task: TaskContext[RunRequest], network: Network) -> None:
-        self._task, self._network = task, network
-        self._batched = task.asked.vectors.batched
-        self._declared = set(task.result("vectors")["outputs"])
-        self._first: ShardArrays | None = None
-        self._found: dict[str, Json] = {"second_opinion": None, "reached": []}
-
-    def look_at(self, runner: Runner, shard: ShardArrays, outputs: Mapping[str, Array]) -> None:
-        batched = self._batched
-        self._found["second_opinion"] = second_opinion(runner, shard, batched=batched)
-        others = {n: array for n, array in outputs.items() if n not in self._declared}
-        reached = reached_by_parameters(self._network, shard, others, batched=batched)
-        self._found["reached"] = sorted(reached)
-        self._first = first_items(shard, ITEMS, batched=batched)
-
-    def result(self) -> dict[str, Json]:
-        few = self._first
-        effect = None
-        if few is not None:
-            effect = effect_of_parameters(self._network, few, batched=self._batched)
-        return {**self._found, "effect": effect}

@@ -11,7 +11,7 @@ import pytest
 from conformance.codecs import DecodedTensors, RandomAccess, Source, codec
 from conformance.codecs.encoded import affine, codebook, plain
 from conformance.codecs.tensors_writer import write
-from conformance.jobs.reading import ReadCounter
+from conformance.jobs.access import ReadCounter
 from conformance.nnc.encoder import EncoderSettings, Quantisation, encode
 from conformance.verdicts import ConformanceError, LimitError, MalformedError
 from tests.codecs.files import handmade

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.jobs.access import COUNTED, evenly
-from conformance.jobs.reading import ReadCounter
+from conformance.jobs.access import COUNTED, ReadCounter, evenly
 from conformance.plan.subjects import subjects
 from conformance.tensorfiles import tensor_digest, write_tensors
 from conformance.verdicts import ConformanceError, UnsupportedError, Verdict

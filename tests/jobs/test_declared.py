@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conformance.jobs.declared import check_untold
+from conformance.jobs.vectors import check_untold
 from conformance.runtimes import ANY_DTYPE, ANY_SHAPE, PortInfo
 from conformance.submission.values import Port
 from conformance.verdicts import ConformanceError

@@ -10,7 +10,7 @@ import pytest
 from onnx import ModelProto, helper, numpy_helper
 
 from conformance.jobs import effect
-from conformance.jobs.effect import effect_of_parameters
+from conformance.jobs.probing import effect_of_parameters
 from conformance.jobs.vectors import ShardArrays
 from conformance.verdicts import Verdict
 from tests import tiny_submission

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from conformance.jobs.joining import altered, joined, misfits
+from conformance.jobs.chain_step import altered, joined, misfits
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import ConformanceError
 

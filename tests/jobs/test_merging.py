@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from conformance.codecs import Memory
-from conformance.jobs.merging import merged
-from conformance.jobs.network_state import State, keep_state
+from conformance.jobs.chain_merge import merged
+from conformance.jobs.chain_state import State, keep_state
 
 NETWORK: Any = SimpleNamespace(parameters={}, scalars={}, constants={}, everything={})
 FLOATS = [np.float16, np.float32, np.float64, ml_dtypes.bfloat16]

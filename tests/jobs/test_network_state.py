@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from conformance.codecs import Memory
 from conformance.evidence.store import EVIDENCE
-from conformance.jobs.network_state import (
+from conformance.jobs.chain_state import (
     State,
     keep_state,
     original_state,

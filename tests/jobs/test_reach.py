@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.jobs.effect import reached_by_parameters
+from conformance.jobs.probing import reached_by_parameters
 from conformance.verdicts import UnsupportedError
 
 OUTPUTS = {"y": np.array([1.0, 2.0]), "same": np.array([3.0]), "empty": np.zeros((0, 2))}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance.jobs import reading
-from conformance.jobs.reading import ReadCounter
+from conformance.jobs.access import ReadCounter
 from conformance.verdicts import NotRunError
 
 

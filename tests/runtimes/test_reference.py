@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from conformance.jobs.second import second_opinion
+from conformance.jobs.probing import second_opinion
 from conformance.jobs.vectors import ShardArrays
 from conformance.runtimes import Referenced
 from tests.runtimes import models

@@ -12,14 +12,36 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from conformance.codecs import Memory
-from conformance.jobs.context import METADATA
+from conformance.jobs.chain_state import State, keep_state, state_of, stored_state
+from conformance.jobs.context import METADATA, TaskContext
 from conformance.jobs.coverage import problem
-from conformance.jobs.network_state import State, state_of
-from conformance.jobs.stored_network import StoredNetwork
+from conformance.jobs.stored_network import StoredNetwork, stored_network
+from conformance.plan.requests import MergeRequest
 from conformance.tensorfiles import Array, DType, is_extended
 from conformance.verdicts import Json
 
 _WHOLE_NUMBERS = "biu"
+
+
+def merge_branches(task: TaskContext[MergeRequest]) -> Json:
+    """Return the same of the mean of several states by weight."""
+    weights = task.asked.weights
+    original = stored_network(task.results["parameters"], task.limits)
+    states = (stored_state(task, f"branch.{place}") for place in range(len(weights)))
+    state, coverage = merged(original, states, weights)
+    if state is not None:
+        keep_state(task.out, state, METADATA)
+    return {
+        "size": 0,
+        "units": 0,
+        "held": 0,
+        "features": [],
+        "stream": None,
+        "coverage": coverage,
+        "tensors": dict(state.facts) if state is not None else {},
+        "digest": state.digest if state is not None else None,
+        "usable": state is not None,
+    }
 
 
 def merged(

@@ -1,4 +1,6 @@
-"""What parameters change in fact: outputs that depend on none, parameters that change no output.
+"""What is asked of the original alone: a second opinion, and what its parameters change in fact.
+
+A second implementation of a format says what it makes of a few items: that decides nothing.
 
 The graph may read a parameter and yet lose it: ones times zero, say. Values of some tensors are
 changed, and the network runs on a few items; what changes no bit of any output has no effect there.
@@ -14,13 +16,15 @@ from typing import final
 import numpy as np
 
 from conformance.jobs.compare import same_arrays
+from conformance.jobs.context import TaskContext
 from conformance.jobs.replacing import zeroed
 from conformance.jobs.shards import run_shard
 from conformance.jobs.vectors import ShardArrays, first_items
-from conformance.runtimes import Network
+from conformance.plan.requests import RunRequest
+from conformance.runtimes import Network, Referenced, Runner
 from conformance.runtimes.dtypes import is_floating
 from conformance.tensorfiles import Array
-from conformance.verdicts import ConformanceError, Json
+from conformance.verdicts import ConformanceError, Json, json_number
 
 ITEMS = 4
 MOST_RUNS = 24
@@ -31,6 +35,34 @@ SHARE = 32
 """A tensor matters if it holds this part of all parameters."""
 
 _STEP = 0.5
+
+
+class Probes:
+    """What is asked of the original alone, on its first shard."""
+
+    def __init__(self, task: TaskContext[RunRequest], network: Network) -> None:
+        self._task, self._network = task, network
+        self._batched = task.asked.vectors.batched
+        self._declared = set(task.result("vectors")["outputs"])
+        self._first: ShardArrays | None = None
+        self._found: dict[str, Json] = {"second_opinion": None, "reached": []}
+
+    def look_at(self, runner: Runner, shard: ShardArrays, outputs: Mapping[str, Array]) -> None:
+        """Ask what a shard and its outputs can answer, and keep a few of its items."""
+        batched = self._batched
+        self._found["second_opinion"] = second_opinion(runner, shard, batched=batched)
+        others = {n: array for n, array in outputs.items() if n not in self._declared}
+        reached = reached_by_parameters(self._network, shard, others, batched=batched)
+        self._found["reached"] = sorted(reached)
+        self._first = first_items(shard, ITEMS, batched=batched)
+
+    def result(self) -> dict[str, Json]:
+        """Return what was found; the search for an effect binds other parameters only now."""
+        few = self._first
+        effect = None
+        if few is not None:
+            effect = effect_of_parameters(self._network, few, batched=self._batched)
+        return {**self._found, "effect": effect}
 
 
 def reached_by_parameters(
@@ -156,3 +188,33 @@ def _single(array: Array) -> Array:
 def _says_nothing(array: Array) -> bool:
     """Return whether no value is a number: such an output stays what it is, whatever changes."""
     return array.dtype.kind in "fc" and bool(np.isnan(array).all())
+
+
+_DIGITS = 3
+
+
+def second_opinion(runner: Runner, shard: ShardArrays, *, batched: bool) -> Json:
+    """Return the greatest difference of each output on the first items of a shard.
+
+    None without a second implementation; ``not_asked`` says why it was not asked.
+    """
+    if not isinstance(runner, Referenced):
+        return None
+    found = runner.by_reference(shard.inputs, shard.items if batched else None)
+    if isinstance(found, str):
+        return {"not_asked": found}
+    return {
+        "items": found.items,
+        "outputs": {name: _greatest(*pair) for name, pair in found.outputs.items()},
+    }
+
+
+def _greatest(ours: Array, theirs: Array) -> Json:
+    """Return the greatest difference; "nan" if only one of two values is a number, or for texts."""
+    if ours.shape != theirs.shape or ours.dtype.kind in "USO" or theirs.dtype.kind in "USO":
+        return "nan"
+    wide = [np.asarray(array, np.float64) for array in (ours, theirs)]
+    same = (wide[0] == wide[1]) | (np.isnan(wide[0]) & np.isnan(wide[1]))
+    with np.errstate(invalid="ignore"):
+        differences = np.where(same, 0.0, np.abs(wide[0] - wide[1]))
+    return json_number(float(f"{float(differences.max(initial=0.0)):.{_DIGITS}g}"))
