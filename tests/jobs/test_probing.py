@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, helper, numpy_helper
 
-from conformance.jobs import effect
+from conformance.jobs import probing
 from conformance.jobs.probing import effect_of_parameters
 from conformance.jobs.vectors import ShardArrays
 from conformance.verdicts import Verdict
@@ -52,7 +52,7 @@ def names(found: dict) -> list[str]:
 def test_ones_times_zero_have_no_effect(tmp_path: Path, batched: bool) -> None:
     found = effect_in(tmp_path, padded(models.dense(), "y", [PADDING]), batched=batched)
     assert found["without_effect"] == [{"name": "pad0", "bytes": 4 * PADDING}]
-    assert found["items"] == (effect.ITEMS if batched else 9)
+    assert found["items"] == (probing.ITEMS if batched else 9)
 
 
 def test_ones_times_something_have_an_effect(tmp_path: Path) -> None:
@@ -65,13 +65,13 @@ def test_many_small_tensors_are_tried_together(tmp_path: Path) -> None:
     """None of 200 holds a 32nd of all; together they do, and take few runs."""
     found = effect_in(tmp_path, padded(models.dense(), "y", [50] * 200))
     assert sum(name.startswith("pad") for name in names(found)) > 150
-    assert found["runs"] <= effect.MOST_RUNS + 1
+    assert found["runs"] <= probing.MOST_RUNS + 1
 
 
 def test_runs_are_bounded_by_the_bytes_that_they_bind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(effect, "MOST_BYTES", 2 * 4 * (PADDING + 544))
+    monkeypatch.setattr(probing, "MOST_BYTES", 2 * 4 * (PADDING + 544))
     found = effect_in(tmp_path, padded(models.dense(), "y", [PADDING // 2, PADDING // 2]))
     assert found["runs"] == 3
     assert names(found) == ["pad0", "pad1"]
@@ -80,7 +80,7 @@ def test_runs_are_bounded_by_the_bytes_that_they_bind(
 def test_without_room_for_a_run_nothing_is_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(effect, "MOST_BYTES", 100)
+    monkeypatch.setattr(probing, "MOST_BYTES", 100)
     found = effect_in(tmp_path, models.dense())
     assert (found["runs"], found["tried_bytes"], names(found)) == (0, 0, [])
 
