@@ -286,7 +286,7 @@ ANSWERS: dict[str, Any] = {
     "higher or lower": "higher",
     "largest loss": 0.0,
     "value of the metric": 1.0,
-    "a list of texts": [],
+    "a list of strings": [],
     "true or false": False,
     "list of documents": ["ISO/IEC 15938-17:2024"],
 }

@@ -231,7 +231,9 @@ def test_a_problem_survives_as_json_and_as_an_error(
 ) -> None:
     expected, found, fix = said
     problem = Problem(message=message, expected=expected, found=found, where=where, fix=fix)
-    assert Problem.from_json(through_json(problem.to_json())) == problem
+    again = Problem.from_json(through_json(problem.to_json()))
+    assert dataclasses.replace(again, where=None) == dataclasses.replace(problem, where=None)
+    assert str(again) == str(problem)
     error = problem.error(kind)
     assert (type(error), error.problem, str(error)) == (kind, problem, str(problem))
 

@@ -68,7 +68,7 @@ def _identities(dataset: Json) -> Iterator[tuple[str, ...]]:
 
 
 def _plain(text: str) -> str:
-    """Return a text without what makes no difference: case, spaces and a last slash."""
+    """Return a string without what makes no difference: case, spaces and a last slash."""
     return " ".join(text.casefold().split()).rstrip("/")
 
 

@@ -21,7 +21,7 @@ _REFERENCE = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]
 
 
 def find_bad_licences(data: Json) -> Iterator[Defect]:
-    """Yield a problem for each licence that is no SPDX expression."""
+    """Yield a problem for each licence that is not an SPDX expression."""
     for pointer, value in _licences(data):
         if (complaint := _complaint(value)) is not None:
             yield _defect(pointer, value, *complaint)

@@ -133,7 +133,7 @@ def _too_large(size: int, limit: int) -> UnreadableSubmissionError:
         where=Location(file=METADATA),
         expected=f"at most {limit} bytes",
         found=f"{size} bytes",
-        fix="Move long texts and tables into associated_files.",
+        fix="Move long strings and tables into associated_files.",
     )
 
 

@@ -55,7 +55,7 @@ def find_repeated_measurements(data: Json) -> Iterator[Defect]:
     """Yield a problem for each metric that one list names twice for the same vectors.
 
     Two entries for one measurement could contradict each other: a bound that holds would stand
-    beside one that does not.
+    next to one that does not.
     """
     for keys in MEASUREMENTS:
         for owner_at, owner in entries(data, *keys[:-1]):

@@ -91,7 +91,7 @@ def plan_repairs(folder: Path) -> Repairs:
 
 def _edit(text: str, fields: list[_Field]) -> str:
     wanted = {field.owner for field in fields}
-    # First members tell how the members of an object are set apart.
+    # First members show how the members of an object are set apart.
     first: dict[Pointer, Place] = {}
     places: dict[Pointer, Place] = {}
     for place in iterate_places(text):
@@ -225,7 +225,7 @@ def _cumulative_sizes(data: Json, sizes: Mapping[str, int]) -> Iterator[_Field]:
 
 
 def _totals(samples: Sequence[Entry], sizes: Mapping[str, int]) -> Mapping[str, int]:
-    """Return the bytes that lead to each sample, where they can be told; to none in a ring."""
+    """Return the bytes that lead to each sample, where they are known; to none in a ring."""
     times = Counter(_name(sample) for _, sample in samples)
     needs = {
         _name(sample): tuple(name for _, name in needed_samples(at, sample))

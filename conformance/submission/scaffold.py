@@ -1,6 +1,6 @@
 """Starting a submission: a folder with copies of the files, and metadata to be completed.
 
-What can be measured or was passed in is filled in; what only a human knows becomes a text
+What can be measured or was passed in is filled in; what only a human knows becomes a string
 ``<fill in: what to write here>``, which the schema refuses until it is replaced. ``load`` of the
 new folder lists exactly these.
 """
@@ -224,7 +224,7 @@ def _ports(ports: tuple[Port, ...]) -> list[dict[str, Json]]:
 
 
 def _dtype(port: Port) -> str:
-    """Return the element type, to be filled in where the network file does not tell it."""
+    """Return the element type, to be filled in where the network file does not say it."""
     return port.dtype if port.dtype != "any" else _blank("type of its elements, such as float32")
 
 
@@ -237,7 +237,7 @@ def _shape(port: Port) -> list[Json]:
 def _model(
     copier: _Copier, file: Path, external_data: Sequence[Path], description: ModelDescription
 ) -> dict[str, Json]:
-    external = [copier.copy(each, "models", _place_beside(file, each)) for each in external_data]
+    external = [copier.copy(each, "models", _place_next_to(file, each)) for each in external_data]
     return {
         "id": _MODEL,
         "title": _blank("what the network is, in one line"),
@@ -254,7 +254,7 @@ def _model(
     }
 
 
-def _place_beside(model_file: Path, external: Path) -> str:
+def _place_next_to(model_file: Path, external: Path) -> str:
     folder = model_file.parent.resolve()
     if not external.resolve().is_relative_to(folder):
         raise ConformanceError(
@@ -262,7 +262,7 @@ def _place_beside(model_file: Path, external: Path) -> str:
             where=Location(file=str(external)),
             expected=f"a file below {folder}",
             found=str(external.resolve()),
-            fix="Save the network again with its external data beside it.",
+            fix="Save the network again with its external data next to it.",
         )
     return external.resolve().relative_to(folder).as_posix()
 
@@ -354,9 +354,9 @@ def _sample(copier: _Copier, sample: SampleFiles) -> dict[str, Json]:
 def _method() -> dict[str, Json]:
     return {
         "summary": _blank("what was done, in one or two sentences"),
-        "parameter_reduction": _blank("a list of texts, empty if parameters were not reduced"),
-        "quantisation": _blank("a list of texts, empty if nothing was quantised"),
-        "entropy_coding": _blank("a list of texts, empty if nothing was entropy coded"),
+        "parameter_reduction": _blank("a list of strings, empty if parameters were not reduced"),
+        "quantisation": _blank("a list of strings, empty if nothing was quantised"),
+        "entropy_coding": _blank("a list of strings, empty if nothing was entropy coded"),
         "retraining": _blank("true or false"),
         "software": [
             {

@@ -16,7 +16,7 @@ MEASUREMENTS = (
     ("samples", "claims", "metric_values"),
     ("samples", "layers", "claims", "metric_values"),
 )
-"""The paths of lists whose entries are told apart by metric and vectors."""
+"""The paths of lists whose entries are distinguished by metric and vectors."""
 
 
 def entries(data: Json, *keys: str) -> Iterator[tuple[Pointer, dict[str, Json]]]:

@@ -1,6 +1,6 @@
 """Files at the top of a folder that tools run, or take settings from, when they are given it.
 
-pytest looks for its settings in the folders that it believes to be told of tests, before any
+pytest looks for its settings in the folders that it believes to hold tests, before any
 plug-in of it is asked; settings can name code to load. numba takes settings from the current
 folder. No submission needs such a file there.
 

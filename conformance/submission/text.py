@@ -11,7 +11,7 @@ from itertools import islice
 from conformance.verdicts import Json
 
 PLACEHOLDER = "<fill in"
-"""How a text begins that `nnr-conformance init` leaves to a human."""
+"""How a string begins that `nnr-conformance init` leaves to a human."""
 
 _SHOWN = 80
 _MAX_LISTED = 12
@@ -20,8 +20,8 @@ _MAX_CANDIDATES = 200
 _KINDS = {
     "object": "an object",
     "array": "a list",
-    "string": "a text",
-    "integer": "a whole number",
+    "string": "a string",
+    "integer": "an integer",
     "number": "a number",
     "boolean": "true or false",
     "null": "null",
@@ -29,12 +29,12 @@ _KINDS = {
 
 
 def is_placeholder(value: Json) -> bool:
-    """Return whether ``value`` is a text that is still to be filled in."""
+    """Return whether ``value`` is a string that is still to be filled in."""
     return isinstance(value, str) and PLACEHOLDER in value
 
 
 def shown(value: Json) -> str:
-    """Return ``value`` in few words: containers by their size, texts and numbers as JSON."""
+    """Return ``value`` in few words: containers by their size, strings and numbers as JSON."""
     if isinstance(value, dict):
         return f"an object with {count(len(value), 'key')}"
     if isinstance(value, list):

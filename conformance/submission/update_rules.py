@@ -24,7 +24,7 @@ _KINDS = ("update_of", "merge_of", "layers")
 _RATIOS = ("compression_factor", "compressed_percent")
 _OF_A_BITSTREAM = ("codec", "files", "name_map")
 _MOST_RINGS = 20
-"""Rings that are told: samples that all build upon one another have one for each that they name."""
+"""Rings that are reported: each sample of a ring may name several of its others."""
 
 Entry: TypeAlias = tuple[Pointer, dict[str, Json]]
 """An object of the metadata, and its pointer."""
@@ -75,7 +75,7 @@ def _kind_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]:
             f"a sample cannot have both {kinds[0]} and {kinds[1]}",
             expected=f"at most one of {', '.join(_KINDS)}",
             found=", ".join(kinds),
-            fix="Make them samples of their own.",
+            fix="Make them separate samples.",
         )
     for key in _OF_A_BITSTREAM:
         if "merge_of" in entry and key in entry:
@@ -135,7 +135,7 @@ def _update_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]
     if "model" in update and update["model"] != entry.get("model"):
         yield _defect(
             (*at, "update_of", "model"),
-            "an update of the original names another model than its own",
+            "an update of the original names a different model than its own",
             expected=shown(entry.get("model")),
             found=shown(update["model"]),
             fix="Name the model of the sample.",
@@ -149,7 +149,7 @@ def _foreign_models(
         if name in samples and samples[name][1].get("model") != entry.get("model"):
             yield _defect(
                 pointer,
-                f"sample {shown(name)} belongs to another model",
+                f"sample {shown(name)} belongs to a different model",
                 expected=f"a sample of {shown(entry.get('model'))}",
                 found=f"one of {shown(samples[name][1].get('model'))}",
                 fix="Name a sample of the same model: their parameters are compared or added.",
@@ -205,7 +205,7 @@ def _merge_problems(
         if not {"update_of", "merge_of"} & samples[name][1].keys():
             yield _defect(
                 pointer,
-                f"the branch {shown(name)} is no update",
+                f"the branch {shown(name)} is not an update",
                 expected="samples with update_of or merge_of",
                 found="a whole network",
                 fix="Merge updates of one network.",
@@ -224,7 +224,7 @@ def _merge_problems(
         if roots[name] != first:
             yield _defect(
                 pointer,
-                f"the branch {shown(name)} has another root than those before it",
+                f"the branch {shown(name)} has a different root than those before it",
                 expected=f"updates that lead back to {first}",
                 found=f"one that leads back to {roots[name]}",
                 fix="Merge updates of one network.",
@@ -324,7 +324,7 @@ def _layer_file_problems(
             if name not in own or used[name] > 1:
                 yield _defect(
                     (*pointer, "files", place),
-                    f"{shown(name)} is no file of the sample"
+                    f"{shown(name)} is not a file of the sample"
                     if name not in own
                     else f"{shown(name)} belongs to two layers",
                     expected=f"files of the sample, each in one layer: {listing(map(str, own))}",
@@ -390,7 +390,7 @@ def _unit_overlaps(layers: Layers) -> Iterator[Defect]:
                 after[2],
                 f"unit {after[0]} belongs to two layers",
                 expected="each unit in one layer",
-                found=f"units {after[0]} to {after[1]}, beside {before[0]} to {before[1]}",
+                found=f"units {after[0]} to {after[1]}, next to {before[0]} to {before[1]}",
                 fix="Correct the ranges; `nnr-conformance nnc inspect FILE` lists the units.",
             )
 

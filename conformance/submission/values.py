@@ -172,7 +172,7 @@ class Counterpart:
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """The vector set of another model that is the same network in another format.
+    """The vector set of a different model that is the same network in another format.
 
     Arrays that ``inputs`` and ``outputs`` do not name have the same name and layout there.
     """

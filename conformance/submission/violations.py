@@ -130,7 +130,7 @@ def _still_to_be_filled_in(breach: _Breach) -> Violation:
         breach,
         f"{breach.name} is still to be filled in",
         hint[1] if hint and hint[1] else breach.description,
-        "Replace the whole text, from '<fill in' to '>', by the value.",
+        "Replace the whole string, from '<fill in' to '>', by the value.",
     )
 
 
@@ -189,7 +189,7 @@ def _unknown_key(breach: _Breach, key: str, meant: str | None, free: list[str]) 
 
 def _explain_type(breach: _Breach) -> Iterator[Violation]:
     wanted = kinds(breach.demand)
-    quoted = isinstance(breach.value, str) and not str(wanted).startswith("a text")
+    quoted = isinstance(breach.value, str) and not str(wanted).startswith("a string")
     fix = "Write it without quotation marks." if quoted else f"Write {wanted}."
     yield _violation(breach, f"{breach.name} has the wrong type", wanted, fix)
 
@@ -212,8 +212,8 @@ def _explain_length(breach: _Breach) -> Iterator[Violation]:
     most = breach.keyword == "maxLength"
     wanted = f"at {'most' if most else 'least'} {count(breach.demand, 'character')}"
     length = f"{count(len(breach.value), 'character')}: {shown(breach.value)}"
-    found = length if breach.value else "an empty text"
-    fix = "Shorten it." if most else "Write a text."
+    found = length if breach.value else "an empty string"
+    fix = "Shorten it." if most else "Write a string."
     yield _violation(
         breach, f"{breach.name} is too {'long' if most else 'short'}", wanted, fix, found
     )

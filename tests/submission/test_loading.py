@@ -117,9 +117,9 @@ VALUES = [
     ("type", "/models", {}, "models has the wrong type", "a list", "an object with", "a list"),
     ("type", "/samples/0", 7, "entry 0 of samples has the wrong type", "an object", "7", "object"),
     ("type", "/metrics/0/tolerance/bound", "0.1", "wrong type", "a number", '"0.1"', "quotation"),
-    ("type", "/title", 5, "title has the wrong type", "a text", "5", "Write a text"),
-    ("type", "/mdms_number", 12345, "wrong type", "a text or null", "12345", "a text or null"),
-    ("integer", "/models/0/parameter_count", 1.5, "wrong type", "a whole number", "1.5", "whole"),
+    ("type", "/title", 5, "title has the wrong type", "a string", "5", "Write a string"),
+    ("type", "/mdms_number", 12345, "wrong type", "a string or null", "12345", "a string or null"),
+    ("integer", "/models/0/parameter_count", 1.5, "wrong type", "an integer", "1.5", "an integer"),
     (
         "enum",
         "/metrics/0/direction",

@@ -198,4 +198,4 @@ def test_external_data_outside_the_models_folder_are_refused(tmp_path, sources):
     (tmp_path / "far.data").write_bytes(b"x")
     with pytest.raises(ConformanceError, match="outside the folder of the network") as caught:
         start(tmp_path / "new", sources, external_data=[tmp_path / "far.data"])
-    assert "beside it" in caught.value.fix
+    assert "next to it" in caught.value.fix

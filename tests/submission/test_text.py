@@ -35,7 +35,7 @@ def test_counting():
 
 
 def test_types_in_plain_words():
-    assert kinds(["string", "null"]) == "a text or null"
+    assert kinds(["string", "null"]) == "a string or null"
     assert kinds("array") == "a list"
 
 

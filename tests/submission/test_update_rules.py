@@ -150,7 +150,7 @@ DEFECTS = {
         "a sample cannot have both update_of and layers",
         "at most one of update_of, merge_of, layers",
         "update_of, layers",
-        "samples of their own",
+        "separate samples",
     ),
     "update-and-merge": (
         _update_and_merge,
@@ -158,7 +158,7 @@ DEFECTS = {
         "a sample cannot have both update_of and merge_of",
         "at most one of",
         "update_of, merge_of",
-        "samples of their own",
+        "separate samples",
     ),
     "merge-with-codec": (
         _merge_with("codec", {"id": "nnc", "params": {}}),
@@ -243,7 +243,7 @@ DEFECTS = {
     "update-of-another-original": (
         _other_model,
         f"{NEXT}/update_of/model",
-        "names another model than its own",
+        "names a different model than its own",
         '"net"',
         '"net2"',
         "model of the sample",
@@ -251,7 +251,7 @@ DEFECTS = {
     "foreign-parent": (
         _foreign("sample"),
         "/samples/3/update_of/sample",
-        'sample "foreign" belongs to another model',
+        'sample "foreign" belongs to a different model',
         'a sample of "net"',
         'one of "net2"',
         "same model",
@@ -259,7 +259,7 @@ DEFECTS = {
     "foreign-contexts": (
         _foreign("contexts_of"),
         "/samples/3/update_of/contexts_of",
-        'sample "foreign" belongs to another model',
+        'sample "foreign" belongs to a different model',
         'a sample of "net"',
         'one of "net2"',
         "same model",
@@ -267,7 +267,7 @@ DEFECTS = {
     "foreign-equal": (
         _foreign("same_tensors_as"),
         "/samples/0/same_tensors_as",
-        'sample "foreign" belongs to another model',
+        'sample "foreign" belongs to a different model',
         'a sample of "net"',
         'one of "net2"',
         "same model",
@@ -275,7 +275,7 @@ DEFECTS = {
     "branch-that-is-whole": (
         _branch_of_whole,
         "/samples/3/merge_of/1/sample",
-        'the branch "exact" is no update',
+        'the branch "exact" is not an update',
         "update_of or merge_of",
         "a whole network",
         "updates of one network",
@@ -291,7 +291,7 @@ DEFECTS = {
     "two-roots": (
         _two_roots,
         "/samples/4/merge_of/1/sample",
-        'the branch "b" has another root',
+        'the branch "b" has a different root',
         'lead back to "int8"',
         'leads back to "exact"',
         "updates of one network",
@@ -299,7 +299,7 @@ DEFECTS = {
     "original-and-sample": (
         _original_and_sample,
         "/samples/4/merge_of/1/sample",
-        'the branch "b" has another root',
+        'the branch "b" has a different root',
         "lead back to the original",
         'leads back to "int8"',
         "updates of one network",
@@ -327,7 +327,7 @@ def test_a_branch_of_another_model_is_told_at_the_branch(folder):
     problems = load_changed(folder, _foreign_branch).problems
     assert {each.check for each in problems} == {CHECK}
     assert {each.where.pointer for each in problems} == {"/samples/6/merge_of/2/sample"}
-    assert any("belongs to another model" in each.message for each in problems)
+    assert any("belongs to a different model" in each.message for each in problems)
 
 
 def test_an_update_of_a_sample_that_is_not_there_is_told_by_the_references(folder):

@@ -135,7 +135,7 @@ DEFECTS = {
     "unknown-file": (
         changed(_unknown_file),
         f"{AT}/layers/1/files/1",
-        '"samples/else.xz" is no file of the sample',
+        '"samples/else.xz" is not a file of the sample',
         '"samples/int8.npz", "samples/exact.xz"',
         '"samples/else.xz"',
         "list the file",
@@ -217,7 +217,7 @@ DEFECTS = {
         f"{AT}/layers/1/units/0",
         "unit 4 belongs to two layers",
         "each unit in one layer",
-        "units 4 to 9, beside 0 to 4",
+        "units 4 to 9, next to 0 to 4",
         "nnr-conformance nnc inspect",
     ),
     "range-within-another": (
@@ -225,7 +225,7 @@ DEFECTS = {
         f"{AT}/layers/1/units/0",
         "unit 4 belongs to two layers",
         "each unit in one layer",
-        "units 4 to 5, beside 0 to 9",
+        "units 4 to 5, next to 0 to 9",
         "Correct the ranges",
     ),
     "ranges-written-with-a-point": (
@@ -233,7 +233,7 @@ DEFECTS = {
         f"{AT}/layers/1/units/0",
         "unit 4 belongs to two layers",
         "each unit in one layer",
-        "units 4 to 9, beside 0 to 4",
+        "units 4 to 9, next to 0 to 4",
         "Correct the ranges",
     ),
 }
