@@ -103,7 +103,8 @@ def run(
 
     Options that are not listed here go after the folders, and on to pytest: -n auto, -k, -x, --lf,
     --waivers FILE, --no-cache, --case-timeout SECONDS, --memory-limit MIB, --keep-outputs MIB. The
-    exit code is the verdict: 0 pass, 1 fail, 2 usage or unreadable submission, 3 incomplete, 4 internal error.
+    exit code is the verdict: 0 pass, 1 fail, 2 usage or unreadable submission, 3 incomplete,
+    4 internal error.
     """
     from conformance.cli.commands import run_suites
 

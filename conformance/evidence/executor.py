@@ -13,18 +13,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from conformance.evidence.evidence import Evidence
+from conformance.evidence.keys import Requests
 from conformance.evidence.passing import PassingStore
 from conformance.evidence.store import EvidenceStore
-from conformance.plan.computing import computed_by
 from conformance.plan.jobs import Job, OpenModel
-from conformance.plan.requests import (
-    error_spelled,
-    files_in,
-    key_of,
-    prefix_of,
-    request_json,
-    spelled,
-)
+from conformance.plan.requests import files_in
+from conformance.plan.results import Result
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
 from conformance.sandbox.workers import Workers
@@ -63,8 +57,7 @@ class Executor:
         self._passing = PassingStore(passing or store.root, shared=passing is not None)
         self._workers = Workers(limits, worker)
         self._known: dict[Job, Evidence] = {}
-        self._requests: dict[Job, tuple[str, dict[str, Json]]] = {}
-        self._names: dict[str, Mapping[str, str]] = {}
+        self._requests = Requests()
         self._costs: dict[str, Mapping[str, float]] = {}
 
     def warm_up(self) -> None:
@@ -116,7 +109,7 @@ class Executor:
 
     def key(self, job: Job) -> str:
         """Return the key of a job's evidence: the hash of its request."""
-        return self._request(job)[0]
+        return self._requests.key(job)
 
     def _needs(self, job: Job) -> Iterator[Job]:
         """Yield what to do before ``job``, one by one; it ends where that is in vain."""
@@ -145,7 +138,7 @@ class Executor:
         """Return the evidence that an earlier run, or another process of this one, has left."""
         passing = self._passing.read(key)
         if passing is not None:
-            return self._spelled(job, passing)
+            return self._requests.evidence(job, passing)
         if not self.reuse:
             return None
         stored = self.store.read(key)
@@ -154,7 +147,10 @@ class Executor:
         if not stored.has_arrays:
             self._repeated.append(job.name)
             return None
-        return self._spelled(job, stored)
+        try:
+            return self._requests.evidence(job, stored)
+        except ValueError:
+            return None  # Not what this job measures: as if nothing were stored.
 
     def _computed(self, job: Job, key: str) -> Evidence:
         """Do a job, its parts first; what fails in one of them has failed here."""
@@ -180,22 +176,35 @@ class Executor:
     def _evaluate(self, job: Job, key: str, results: Mapping[str, str]) -> Evidence:
         draft = self.store.draft()
         message = {
-            "request": self._request(job)[1],
+            "request": self._requests.json(job),
             "files": {role: str(path) for role, path in self._files(job).items()},
             "results": results,
             "out": str(draft),
         }
         try:
-            answer = self._ask(job, message)
+            evidence = self._answered(job, key, draft, self._ask(job, message))
         except ConformanceError as error:
             limit = self.limits.memory_bytes if error.by_limit else None
             evidence = Evidence(job.name, key, draft, None, error, limit_bytes=limit)
         else:
-            limit = self.limits.memory_bytes if answer["limited"] else None
-            measured, cost = answer["measured"], answer["cost"]
-            evidence = Evidence(job.name, key, draft, measured, None, cost, limit_bytes=limit)
-            self._costs[job.name] = cost
-        return self._spelled(job, self._kept(job, evidence))
+            self._costs[job.name] = evidence.cost
+        return self._requests.evidence(job, self._kept(job, evidence))
+
+    def _answered(self, job: Job, key: str, draft: Path, answer: Json) -> Evidence:
+        """Return evidence with what the worker measured; EvaluationError for anything else."""
+        limit = self.limits.memory_bytes if answer["limited"] else None
+        measured, cost = answer["measured"], answer["cost"]
+        evidence = Evidence(job.name, key, draft, measured, None, cost, limit_bytes=limit)
+        try:
+            self._requests.evidence(job, evidence)
+        except ValueError as error:
+            raise EvaluationError(
+                f"the worker did not answer what {job.name} measures",
+                expected=f"a {(job.Result or Result).__name__}",
+                found=str(error)[:500],
+                fix="report this as a defect of the tool, or of the plug-in that was at work",
+            ) from error
+        return evidence
 
     def _kept(self, job: Job, evidence: Evidence) -> Evidence:
         """Put evidence where it belongs: into the store, what is large for this run only."""
@@ -257,38 +266,6 @@ class Executor:
                 )
         return None
 
-    def _request(self, job: Job) -> tuple[str, dict[str, Json]]:
-        """Return key and request of a job, found without recursion as evidence is."""
-        waiting = [job]
-        while waiting:
-            current = waiting[-1]
-            missing = [each for each in current.results().values() if each not in self._requests]
-            if missing:
-                waiting += missing
-                continue
-            waiting.pop()
-            if current not in self._requests:
-                keys = {role: self._requests[each][0] for role, each in current.results().items()}
-                by = computed_by(network=current.stage == "run")
-                request = request_json(current.asks, current.request(keys), by)
-                key = key_of(request)
-                self._requests[current] = key, request
-                self._names[prefix_of(key)] = current.names()
-        return self._requests[job]
-
-    def _spelled(self, job: Job, evidence: Evidence) -> Evidence:
-        """Return evidence with the names of this submission in it."""
-        error = evidence.error
-        return dataclasses.replace(
-            evidence,
-            job=job.name,
-            result=spelled(evidence.result, self._name_of),
-            error=None if error is None else error_spelled(error, self._name_of),
-        )
-
-    def _name_of(self, prefix: str, name: str) -> str | None:
-        return self._names.get(prefix, {}).get(name)
-
     def _failed(self, job: Job, error: ConformanceError) -> Evidence:
         return Evidence(job.name, "", self.store.root, None, error)
 
@@ -296,9 +273,6 @@ class Executor:
         if self.loaded.submission is None:
             raise ValueError("there is nothing to evaluate in a submission that is not valid")
         return self.loaded.submission
-
-
-_UNFIT = "tensors that are missing, of another shape or type, or not finite"
 
 
 def _changed(path: Path, facts: FileFacts) -> bool:
@@ -323,9 +297,8 @@ def _obstacle(needed: Job, found_of_it: Evidence) -> ConformanceError | None:
         if error.verdict is Verdict.UNSUPPORTED and needed.kind == "state":
             return _passed_on(error)
         found = error.message
-    elif result is not None and not result.get("usable", True):
-        wrong = result.get("identity", {}).get("wrong")
-        found = "another parent than the one that it names" if wrong else _UNFIT
+    elif isinstance(result, Result) and result.obstacle:
+        found = result.obstacle
     else:
         return None
     return NotRunError(

@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 import pytest
 
 from conformance.caller import as_typed
+from conformance.evidence.location import evidence_store
+from conformance.evidence.stored import StoredResults
 from conformance.judging.run import Target
 from conformance.judging.waivers import Waiver, unused_waivers, why_unused
 from conformance.pytest_run.environment import environment_block
@@ -41,8 +43,13 @@ class Outcome:
     ) -> None:
         self._targets = targets
         self._waivers = waivers
+        store = evidence_store(config.getoption("evidence"))
         self._writer = ReportWriter(
-            targets, Path(config.getoption("report")), self._waivers, environment_block(limits)
+            targets,
+            Path(config.getoption("report")),
+            self._waivers,
+            environment_block(limits),
+            {name: StoredResults(target.loaded, store, limits) for name, target in targets.items()},
         )
         self._progress: ProgressLine | None = None
         self._columns: int | None = None

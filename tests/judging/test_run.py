@@ -10,6 +10,7 @@ from conformance.judging.run import Target
 from conformance.judging.waivers import Waiver
 from conformance.report.blocks import forget_old_reports, report_of
 from conformance.verdicts import Finding, Verdict
+from tests.judging.found import Known
 
 BUNDLED = Path(__file__).parents[2] / "vectors" / "submissions" / "digits-cnn"
 
@@ -20,7 +21,7 @@ def target_of(folder: Path) -> Target:
 
 
 def report(target: Target, *waivers: Waiver, complete: bool = True) -> dict:
-    return report_of(target, waivers=waivers, environment={}, complete=complete)
+    return report_of(target, results=Known({}), waivers=waivers, environment={}, complete=complete)
 
 
 def pass_all(target: Target) -> None:
