@@ -167,8 +167,9 @@ def test_noise_floor_makes_a_point_transparent() -> None:
     known["original m@test"] = made(OriginalResult, {"metrics": {"top1": {"value": 0.9}}})
     known["original n@other"] = made(OriginalResult, {"metrics": {"top1": {"value": 0.91}}})
     here, there = vectors("test", "m"), vectors("other", "n")
+    other = replace(model("n"), metric_values=(MetricValue("top1", "other", 0.91, 1e-6),))
     here = replace(here, equivalent_to=Equivalence("other", (), ()))
-    models = {"models": (model(), model("n")), "vectors": (here, there)}
+    models = {"models": (model(), other), "vectors": (here, there)}
     (block,) = blocks(SMALL, LARGE, known=Known(known), **models)
     assert block["noise_floor"] == pytest.approx(0.01)
     assert block["transparent"]["sample"] == "small"
