@@ -11,7 +11,7 @@ import pytest
 
 from conformance.checks import BY_ID, BY_TEST, CHECKS, ORDER, Check, Over
 from conformance.judging.judge import GATES, OWNER
-from conformance.plan.case import Kind
+from conformance.plan.jobs import Kind
 
 SUITES = Path(__file__).parents[1] / "conformance"
 FUNCTIONS = {

@@ -42,6 +42,15 @@ class Planned:
         return f"conformance.{self.check.module}::{self.check.test}[{alone.label}]"
 
 
+def test_of(nodeid: str) -> str:
+    """Return a node id of pytest without the folder of its file, as :attr:`Planned.test` has it.
+
+    The folder is another on every machine.
+    """
+    file, _, test = nodeid.partition("::")
+    return f"{file.rpartition('/')[2]}::{test}"
+
+
 @dataclass(slots=True)
 class Target:
     """One submission of a run, and all that becomes known about it."""

@@ -51,7 +51,11 @@ def report_of(
         checks_order=sorted(ORDER, key=lambda check: ORDER[check]),
         findings=[
             ReportedFinding(
-                finding, planned.check.required, planned.check.title, planned.test_alone
+                finding,
+                planned.check.required,
+                planned.check.title,
+                planned.test_alone,
+                planned.subject.about,
             )
             for planned, finding in grouped.all
         ],

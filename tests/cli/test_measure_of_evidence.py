@@ -12,10 +12,11 @@ import pytest
 from conformance.cli import inquiry
 from conformance.cli.measure import true_claims
 from conformance.evidence.evidence import Evidence
-from conformance.plan.case import Case
-from conformance.submission import load
+from conformance.plan.jobs import Job
+from conformance.submission import Loaded, load
 from conformance.verdicts import ConformanceError, EvaluationError, Location, NotRunError
 from tests import tiny_submission
+from tests.results import result_of
 from tests.tiny_chain import TinyChain, difference
 
 FACTS = {"sha256": "a" * 64, "non_finite": 0}
@@ -25,27 +26,27 @@ FOUND: dict[str, dict[str, Any]] = {
     "decode": {"coverage": [], "features": ["float16"], "tensors": {"w": FACTS}},
     "state": {"coverage": [], "tensors": {"w": FACTS}, "size": 100},
 }
-"""By the kind of a case, what it gives where a test does not say otherwise."""
+"""By the kind of a job, what it gives where a test does not say otherwise."""
 
 Claims = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
 def claims(monkeypatch: pytest.MonkeyPatch) -> Claims:
-    """What is claimed in a folder of a sample or model, with evidence by the kind of a case."""
+    """What is claimed in a folder of a sample or model, with evidence by the kind of a job."""
 
     def claims_of(folder: Path, name: str = "half", **found: Any) -> dict[str, Any]:
         class Executor:
-            def __init__(self, *_: object) -> None:
-                pass
+            def __init__(self, loaded: Loaded, *_: object) -> None:
+                self.loaded = loaded
 
-            def evidence(self, case: Case) -> Evidence:
-                result = found.get(case.kind, FOUND[case.kind])
+            def evidence(self, job: Job) -> Evidence:
+                result = found.get(job.kind, FOUND[job.kind])
                 if callable(result):
-                    result = result(case)
+                    result = result(job)
                 if isinstance(result, Exception):
                     return Evidence("", "", folder, None, result)  # type: ignore[arg-type]
-                return Evidence("", "", folder, result)
+                return Evidence("", "", folder, result_of(job.kind, result))
 
             def close(self) -> None:
                 pass
@@ -103,8 +104,8 @@ def test_tensors_that_a_sample_need_not_hold_have_no_digest(tiny: Path, claims: 
     tensors = {
         "w": FACTS,
         "scale": {**FACTS, "optional": True},
-        "one": {**FACTS, "optional": True, "scalar": 1.0},
-        "zero": {**FACTS, "scalar": 0.0},
+        "one": {**FACTS, "optional": True, "scalar": True},
+        "zero": {**FACTS, "scalar": True},
     }
     digests = claims(tiny, decode=decoded(**tensors))["claims"]["tensor_digests"]
     assert list(digests) == ["w", "one", "zero"]
@@ -272,12 +273,12 @@ def test_a_derived_sample_claims_what_leads_to_it_and_no_ratio(
 
 
 def test_each_layer_claims_its_bytes_and_values(chain: Path, claims: Claims) -> None:
-    def state(case: Case) -> dict[str, Any]:
-        assert case.sample == "layers"
-        return {**FOUND["state"], "size": (100, 7)[case.part or 0]}
+    def state(job: Any) -> dict[str, Any]:
+        assert job.sample == "layers"
+        return {**FOUND["state"], "size": (100, 7)[job.part or 0]}
 
-    def reconstruction(case: Case) -> dict[str, Any]:
-        number = {None: 0.9, 0: 0.7, 1: 0.8}[case.part]
+    def reconstruction(job: Any) -> dict[str, Any]:
+        number = {None: 0.9, 0: 0.7, 1: 0.8}[job.part]
         return {"metrics": {"top1": {"value": number}, "distance": {"value": 0.5}}}
 
     found = claims(chain, "layers", state=state, reconstruction=reconstruction)
@@ -296,11 +297,11 @@ def test_each_layer_claims_its_bytes_and_values(chain: Path, claims: Claims) -> 
 
 
 def test_a_layer_that_is_not_finite_or_not_whole_is_named(chain: Path, claims: Claims) -> None:
-    def not_finite(case: Case) -> dict[str, Any]:
-        return {**FOUND["state"], "tensors": {"w": {**FACTS, "non_finite": case.part}}}
+    def not_finite(job: Any) -> dict[str, Any]:
+        return {**FOUND["state"], "tensors": {"w": {**FACTS, "non_finite": job.part}}}
 
-    def not_whole(case: Case) -> dict[str, Any]:
-        return {**FOUND["state"], "coverage": missing("w")[: case.part]}
+    def not_whole(job: Any) -> dict[str, Any]:
+        return {**FOUND["state"], "coverage": missing("w")[: job.part]}
 
     with pytest.raises(ConformanceError, match=r"layers/l1.*'w' holds values") as caught:
         claims(chain, "layers", state=not_finite)

@@ -34,6 +34,7 @@ class Target:
     def __init__(self) -> None:
         self.found: list[Finding] = []
         self.costs: dict[str, Any] = {}
+        self.repeated: list[str] = []
 
     def record(self, _: str, found: list[Finding]) -> None:
         self.found += found
@@ -63,7 +64,7 @@ def test_more_failures_than_findings_are_a_defect(
         _failures=0,
     )
     finding = Finding("MODEL-OPEN-001", "tiny/linear", Verdict.PASS, message="opened")
-    message = {"target": "tiny", "test": "t", "costs": {}, "inference": None}
+    message = {"target": "tiny", "test": "t", "costs": {}, "repeated": [], "inference": None}
     for failed in [True] * failures + [False]:
         own = {**message, "findings": [finding.to_json()]}
         report = SimpleNamespace(when="call", user_properties=[(PROPERTY, own)], failed=failed)
