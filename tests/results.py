@@ -41,54 +41,53 @@ def row(kind: type[Any], given: Given) -> Any:
 
 def _filled(kind: Any, given: Any) -> Any:
     """Return JSON of a class, with what is missing in ``given``."""
-    origin, args = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):
-        chosen = [each for each in args if each is not type(None)]
-        return None if given is None else _filled(chosen[0], given) if len(chosen) == 1 else given
     if isinstance(given, ConformanceError):
         return given.to_json()
-    if origin is Outcome:
-        return _outcome(args[0], given)
-    if is_dataclass(kind) and is_dataclass(given):
+    if is_dataclass(given):
         return untyped(given)
-    if is_dataclass(kind):
-        known = _hints(kind)
-        names = {each.name: each for each in fields(kind)}
-        data = {name: value for name, value in given.items() if name in names}
-        for name, each in names.items():
-            if name in data:
-                data[name] = _filled(known[name], data[name])
-            elif each.default is MISSING and each.default_factory is MISSING:
-                data[name] = _nothing(known[name])
-        return data
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {name: _filled(args[1], value) for name, value in given.items()}
-    if origin is tuple:
-        return [_filled(args[0], each) for each in given]
+    needed = _without_none(kind)
+    if isinstance(given, Mapping):
+        return _filled_object(needed, given)
+    if get_origin(needed) is tuple:
+        return [_filled(get_args(needed)[0], each) for each in given]
     return given
 
 
-def _outcome(kind: Any, given: Any) -> Any:
-    if isinstance(given, Mapping) and "error" in given:
-        return {"error": _filled(ConformanceError, given["error"])}
-    return _filled(kind, given)
+def _filled_object(kind: Any, given: Given) -> Any:
+    args = get_args(kind)
+    if get_origin(kind) is Outcome:
+        error = given.get("error")
+        return _filled(args[0], given) if error is None else {"error": _filled(None, error)}
+    if not is_dataclass(kind):
+        return {name: _filled(args[1] if args else None, each) for name, each in given.items()}
+    known = _hints(kind)
+    data = {name: _filled(known[name], each) for name, each in given.items() if name in known}
+    for each in fields(kind):
+        if each.default is MISSING and each.default_factory is MISSING:
+            data.setdefault(each.name, _nothing(known[each.name]))
+    return data
 
 
 def _nothing(kind: Any) -> Any:
-    origin, args = get_origin(kind), get_args(kind)
+    """Return JSON of what is nothing of its kind."""
+    needed = _without_none(kind)
+    origin, args = get_origin(needed), get_args(needed)
+    if needed is not kind:
+        return None
     if origin in (Union, UnionType):
-        return None if type(None) in args else _nothing(args[0])
+        return _nothing(args[0])
+    if origin is Outcome or is_dataclass(needed):
+        return _filled(needed, {})
     if origin is Literal:
         return args[0]
-    if origin is Outcome:
-        return _filled(kind, {})
-    if is_dataclass(kind):
-        return _filled(kind, {})
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {}
-    if origin is tuple:
-        return []
-    return kind()
+    return [] if origin is tuple else {} if origin is not None else needed()
+
+
+def _without_none(kind: Any) -> Any:
+    """Return what an optional kind is if it is not None."""
+    args = [each for each in get_args(kind) if each is not type(None)]
+    is_optional = len(args) < len(get_args(kind)) and get_origin(kind) in (Union, UnionType)
+    return Union[tuple(args)] if is_optional else kind  # noqa: UP007 - made of what is there
 
 
 @cache

@@ -38,16 +38,17 @@ class Requests:
         return dataclasses.replace(
             stored,
             job=job.name,
-            result=None if result is None else self._typed(job, spelled(result, self._name_of)),
+            result=self._typed(job, spelled(result, self._name_of)) if error is None else None,
             error=None if error is None else error_spelled(error, self._name_of),
         )
 
     @staticmethod
     def _typed(job: Job, result: Json) -> Result | Mapping[str, Json]:
-        if job.Result is None:
-            untyped: Mapping[str, Json] = result
-            return untyped
-        return result_from_json(job.Result, result)
+        if job.Result is not None:
+            return result_from_json(job.Result, result)
+        if not isinstance(result, dict):
+            raise ValueError(f"Expected `object`, got `{result!r}`")
+        return result
 
     def _of(self, job: Job) -> tuple[str, dict[str, Json]]:
         """Return key and request of a job; without recursion, for a chain may be long."""
