@@ -71,7 +71,6 @@ class Judge:
         self.subject = subject
         self._metrics = metrics
         self.findings: list[Finding] = []
-        self.inference: Mapping[str, Json] | None = None
         self._problems = problems
         self._look_up = look_up
         self._passed: Finding | None = None

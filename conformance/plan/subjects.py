@@ -80,6 +80,11 @@ class Subject:
         }
         return {name: each for name, each in ids.items() if each is not None}
 
+    @property
+    def alone(self) -> Subject:
+        """The same subject of a run over its submission alone, which is called by its own id."""
+        return self.among(self.id.partition("/")[0])
+
     def among(self, target: str) -> Subject:
         """Return the same subject of a run in which its submission is called ``target``."""
         return replace(self, target=target, others=tuple(o.among(target) for o in self.others))
@@ -286,13 +291,18 @@ def _is_like_original(sample: Sample) -> bool:
     return not (sample.lossless or sample.method.retraining or is_network(sample))
 
 
+def vectors_of(sample: Sample) -> tuple[str, ...]:
+    """Return the ids of the vector sets that a sample is run on."""
+    used = (use.vectors for use in sample.metrics)
+    claimed = (value.vectors for value in sample.claims.metric_values)
+    return tuple(dict.fromkeys([*used, *claimed]))
+
+
 def _runs(
     samples: Sequence[tuple[Subject, Sample]], submission: Submission
 ) -> Iterator[tuple[Subject, Sample]]:
     for subject, sample in samples:
-        used = [use.vectors for use in sample.metrics]
-        claimed = [value.vectors for value in sample.claims.metric_values]
-        for vectors in dict.fromkeys([*used, *claimed]):
+        for vectors in vectors_of(sample):
             own = f"{subject.id}@{vectors}"
             yield replace(subject, id=own, vectors=submission.vector_set(vectors)), sample
 

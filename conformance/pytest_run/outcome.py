@@ -107,8 +107,6 @@ class Outcome:
             target.record(message["test"], found)
             target.costs.update(message["costs"])
             target.repeated += message["repeated"]
-            if message["inference"] is not None:
-                target.inference[message["test"]] = message["inference"]
             self._failures += report.failed
             if self._columns and isinstance(report.longrepr, str):
                 report.longrepr = wrapped(report.longrepr, self._columns)

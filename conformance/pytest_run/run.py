@@ -256,7 +256,6 @@ def _message(judge: Judge, findings: Sequence[Finding]) -> dict[str, Any]:
         "findings": [finding.to_json() for finding in findings],
         "costs": {},
         "repeated": [],
-        "inference": judge.inference,
     }
 
 

@@ -33,7 +33,8 @@ def report_of(
 ) -> dict[str, Json]:
     """Return the report of what is known about ``target`` by now.
 
-    Tables are made of ``results``, whatever was selected; verdicts are those of findings.
+    Tables are made of ``results``, whatever was selected; verdicts are those of findings. Figures
+    of compressed inference are part of the timing: they are other ones each time.
     """
     from conformance.report import ReportedFinding, build_report
 
@@ -41,10 +42,13 @@ def report_of(
     grouped = Grouped(target.reported(waivers))
     submission = target.loaded.submission
     tables: dict[str, Json] = {"models": [], "samples": []}
+    timing = target.timing()
     if submission is not None:
         refusing = (problem.check for problem in target.loaded.problems)
         measured = Measurements(submission, results, refusing)
         tables = _tables(submission, measured, grouped, complete=complete)
+        if inference := list(measured.compressed_inference()):
+            timing["compressed_inference"] = inference
     report = build_report(
         submission_block=_identity(target),
         profile=PROFILE,
@@ -62,7 +66,7 @@ def report_of(
         **tables,
         waivers=[waiver.to_json() for waiver in _own(waivers, grouped)],
         environment={**environment, "submission": str(target.loaded.root)},
-        timing=target.timing(),
+        timing=timing,
         complete=complete,
         selected=target.selected,
     )

@@ -19,6 +19,8 @@ from conformance.plan.jobs import (
     OpenModel,
     Original,
     Reconstruction,
+    TimeSample,
+    is_network,
     job_of,
 )
 from conformance.plan.results import (
@@ -29,8 +31,9 @@ from conformance.plan.results import (
     R,
     ReconstructionResult,
     StateResult,
+    TimingResult,
 )
-from conformance.plan.subjects import Subject, kind_in_format, subjects
+from conformance.plan.subjects import Subject, kind_in_format, subjects, vectors_of
 from conformance.submission.values import Layer, Model, Sample, Submission
 from conformance.verdicts import Json
 
@@ -162,6 +165,15 @@ class Measurements:
                 size = sum(file.size for file in layer.part.files)
             total = None if total is None or size is None else total + size
             yield layer, LayerSizes(size, total)
+
+    def compressed_inference(self) -> Iterator[Row]:
+        """Yield time and memory of each sample that is a network, with those of its original."""
+        for sample in filter(is_network, self._submission.samples):
+            for vectors in vectors_of(sample):
+                job = TimeSample(self._submission, sample.model, vectors, sample.id)
+                timed = self._results.result(job, TimingResult)
+                if timed is not None:
+                    yield {"sample": sample.id, "vectors": vectors, **timed.to_json()}
 
     def _original(self, model: str, vectors: str) -> OriginalResult | None:
         return self._results.result(Original(self._submission, model, vectors), OriginalResult)
