@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from conformance.plan.jobs import Job
+from conformance.plan.keys import Keys
 from conformance.plan.requests import untyped
-from conformance.plan.results import R, Result
+from conformance.plan.results import R, Result, result_from_json
 from conformance.verdicts import ConformanceError, Json, Verdict, error_from_json
 
 FORMAT = 2
@@ -44,6 +46,19 @@ class Evidence:
         """Whether the same input would give the same evidence again."""
         return self.error is None or self.error.verdict in LASTING
 
+    def of_job(self, job: Job, keys: Keys) -> Evidence:
+        """Return what was stored of a job with the names of its submission in it, and typed.
+
+        ValueError if the result is not of the class that the job has.
+        """
+        keys.key(job)  # With it, the names are known that stand for tokens of the job.
+        return replace(
+            self,
+            job=job.name,
+            result=_typed(job, keys.spelled(self.result)) if self.error is None else None,
+            error=None if self.error is None else keys.error_spelled(self.error),
+        )
+
     def result_of(self, kind: type[R]) -> R:
         """Return the result, of class ``kind``; the ConformanceError in its place is raised."""
         if self.error is not None:
@@ -79,3 +94,11 @@ class Evidence:
             has_arrays=data["has_arrays"],
             limit_bytes=data["limit_bytes"],
         )
+
+
+def _typed(job: Job, result: Json) -> Result | Mapping[str, Json]:
+    if job.Result is not None:
+        return result_from_json(job.Result, result)
+    if not isinstance(result, dict):
+        raise ValueError(f"Expected `object`, got `{result!r}`")
+    return result

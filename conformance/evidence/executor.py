@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from conformance.evidence.evidence import Evidence
-from conformance.evidence.keys import Requests
 from conformance.evidence.passing import PassingStore
 from conformance.evidence.store import EvidenceStore
 from conformance.plan.jobs import Job, OpenModel
+from conformance.plan.keys import Keys
 from conformance.plan.requests import files_in
 from conformance.plan.results import Result
 from conformance.sandbox.limits import Limits
@@ -53,11 +53,11 @@ class Executor:
         self.limits = limits
         self.reuse = reuse
         self.kept_bytes = kept_bytes
-        self._repeated: list[str] = []
+        self._repeated: dict[str, None] = {}
         self._passing = PassingStore(passing or store.root, shared=passing is not None)
         self._workers = Workers(limits, worker)
         self._known: dict[Job, Evidence] = {}
-        self._requests = Requests()
+        self._keys = Keys()
         self._costs: dict[str, Mapping[str, float]] = {}
 
     def warm_up(self) -> None:
@@ -86,7 +86,7 @@ class Executor:
 
         Their outputs were too large to be kept.
         """
-        repeated, self._repeated = self._repeated, []
+        repeated, self._repeated = list(self._repeated), {}
         return repeated
 
     def evidence(self, job: Job) -> Evidence:
@@ -109,7 +109,7 @@ class Executor:
 
     def key(self, job: Job) -> str:
         """Return the key of a job's evidence: the hash of its request."""
-        return self._requests.key(job)
+        return self._keys.key(job)
 
     def _needs(self, job: Job) -> Iterator[Job]:
         """Yield what to do before ``job``, one by one; it ends where that is in vain."""
@@ -138,17 +138,17 @@ class Executor:
         """Return the evidence that an earlier run, or another process of this one, has left."""
         passing = self._passing.read(key)
         if passing is not None:
-            return self._requests.evidence(job, passing)
+            return passing.of_job(job, self._keys)
         if not self.reuse:
             return None
         stored = self.store.read(key)
         if stored is None or stored.limit_bytes not in (None, self.limits.memory_bytes):
             return None
         if not stored.has_arrays:
-            self._repeated.append(job.name)
+            self._repeated[job.name] = None
             return None
         try:
-            return self._requests.evidence(job, stored)
+            return stored.of_job(job, self._keys)
         except ValueError:
             return None  # Not what this job measures: as if nothing were stored.
 
@@ -176,7 +176,7 @@ class Executor:
     def _evaluate(self, job: Job, key: str, results: Mapping[str, str]) -> Evidence:
         draft = self.store.draft()
         message = {
-            "request": self._requests.json(job),
+            "request": self._keys.request(job),
             "files": {role: str(path) for role, path in self._files(job).items()},
             "results": results,
             "out": str(draft),
@@ -188,7 +188,7 @@ class Executor:
             evidence = Evidence(job.name, key, draft, None, error, limit_bytes=limit)
         else:
             self._costs[job.name] = evidence.cost
-        return self._requests.evidence(job, self._kept(job, evidence))
+        return self._kept(job, evidence).of_job(job, self._keys)
 
     def _answered(self, job: Job, key: str, draft: Path, answer: Json) -> Evidence:
         """Return evidence with what the worker measured; EvaluationError for anything else."""
@@ -196,7 +196,7 @@ class Executor:
         measured, cost = answer["measured"], answer["cost"]
         evidence = Evidence(job.name, key, draft, measured, None, cost, limit_bytes=limit)
         try:
-            self._requests.evidence(job, evidence)
+            evidence.of_job(job, self._keys)
         except ValueError as error:
             raise EvaluationError(
                 f"the worker did not answer what {job.name} measures",

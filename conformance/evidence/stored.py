@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.evidence.evidence import Evidence
-from conformance.evidence.keys import Requests
 from conformance.evidence.store import EvidenceStore
 from conformance.plan.jobs import Job
+from conformance.plan.keys import Keys
 from conformance.plan.results import R
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded
@@ -24,7 +24,7 @@ class StoredResults:
         self._loaded = loaded
         self._store = store
         self._memory_bytes = limits.memory_bytes
-        self._requests = Requests()
+        self._keys = Keys()
         self._read: dict[str, tuple[object, Evidence | None]] = {}
         self._in_order: dict[Job, bool] = {}
 
@@ -39,14 +39,14 @@ class StoredResults:
         return evidence.result if evidence and isinstance(evidence.result, kind) else None
 
     def _evidence(self, job: Job) -> Evidence | None:
-        key = self._requests.key(job)
+        key = self._keys.key(job)
         stamp = self._store.stamp(key)
         if key not in self._read or self._read[key][0] != stamp:
             stored = None if stamp is None else self._store.look_at(key)
             if stored is not None and stored.limit_bytes not in (None, self._memory_bytes):
                 stored = None
             try:
-                known = None if stored is None else self._requests.evidence(job, stored)
+                known = None if stored is None else stored.of_job(job, self._keys)
             except ValueError:
                 known = None
             self._read[key] = stamp, known

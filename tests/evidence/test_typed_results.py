@@ -10,10 +10,10 @@ import pytest
 
 from conformance.evidence.evidence import FORMAT, Evidence
 from conformance.evidence.executor import Executor
-from conformance.evidence.keys import Requests
 from conformance.evidence.store import EvidenceStore, _digest
 from conformance.evidence.stored import StoredResults
 from conformance.plan.jobs import OpenModel, Original
+from conformance.plan.keys import Keys
 from conformance.plan.results import ModelResult, OriginalResult
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded, load
@@ -40,7 +40,7 @@ def opening(loaded: Loaded) -> OpenModel:
 
 def keep(store: EvidenceStore, loaded: Loaded, result: Any, **more: Any) -> Path:
     """Store a result of opening the model, and return the folder of its entry."""
-    key = Requests().key(opening(loaded))
+    key = Keys().key(opening(loaded))
     return store.write(Evidence("model linear", key, store.draft(), result, **more)).folder
 
 
@@ -150,7 +150,7 @@ def test_there_is_no_result_for_files_that_are_not_the_declared_ones(
     assert loaded.submission is not None
     original = Original(loaded.submission, "linear", "test")
     ran = made(OriginalResult, {}).to_json()
-    store.write(Evidence("original", Requests().key(original), store.draft(), ran))
+    store.write(Evidence("original", Keys().key(original), store.draft(), ran))
     (tiny / "model.onnx").write_bytes(b"another")
     changed = load(tiny)
     assert changed.submission is not None
