@@ -25,7 +25,7 @@ class StoredResults:
         self._store = store
         self._memory_bytes = limits.memory_bytes
         self._keys = Keys()
-        self._read: dict[str, tuple[object, Evidence | None]] = {}
+        self._read: dict[Job, tuple[object, Evidence | None]] = {}
         self._in_order: dict[Job, bool] = {}
 
     def result(self, job: Job, kind: type[R]) -> R | None:
@@ -41,7 +41,7 @@ class StoredResults:
     def _evidence(self, job: Job) -> Evidence | None:
         key = self._keys.key(job)
         stamp = self._store.stamp(key)
-        if key not in self._read or self._read[key][0] != stamp:
+        if job not in self._read or self._read[job][0] != stamp:
             stored = None if stamp is None else self._store.look_at(key)
             if stored is not None and stored.limit_bytes not in (None, self._memory_bytes):
                 stored = None
@@ -49,8 +49,8 @@ class StoredResults:
                 known = None if stored is None else stored.of_job(job, self._keys)
             except ValueError:
                 known = None
-            self._read[key] = stamp, known
-        return self._read[key][1]
+            self._read[job] = stamp, known
+        return self._read[job][1]
 
     def _has_its_files(self, job: Job) -> bool:
         """Return whether all files that a job, or what it is built upon, reads are in order."""
