@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 from conformance.judging.causes import Problem
 from conformance.judging.judge import Judge
 from conformance.judging.sizes import size_claims
+from conformance.plan.results import DecodeResult
 from conformance.plan.subjects import Subject
-from conformance.verdicts import Location, error_from_json
+from conformance.verdicts import EvaluationError, Json, Location
 
 METADATA = "submission.json"
 SHOWN = 5
@@ -22,48 +23,56 @@ MEANINGS = {
 def test_sample_decodes(subject: Subject, judge: Judge) -> None:
     """The codec decodes the whole sample."""
     assert subject.sample is not None
-    measured = judge.evidence("decode")
-    evidence = {"tensors": len(measured["tensors"]), "features": measured["features"]}
-    if measured["parameters"]:
-        evidence["parameters"] = measured["parameters"]
-    if measured["stream"] is not None:
-        evidence["claims"] = measured["stream"]["claims"]
+    measured = judge.result(DecodeResult)
+    evidence: dict[str, Json] = {
+        "tensors": len(measured.tensors),
+        "features": list(measured.features),
+    }
+    if measured.stream is not None:
+        evidence["claims"] = dict(measured.stream.claims)
     judge.passed(
-        f"{len(measured['tensors'])} tensors decoded by codec {subject.sample.codec!r}",
+        f"{len(measured.tensors)} tensors decoded by codec {subject.sample.codec!r}",
         evidence=evidence,
     )
 
 
 def test_stream_keeps_the_rules(judge: Judge) -> None:
     """The bitstream keeps every rule of its format; what is only unusual is shown as evidence."""
-    stream = judge.evidence("decode")["stream"]
-    for violation in stream["violations"]:
+    stream = judge.result(DecodeResult).stream
+    if stream is None:
+        raise EvaluationError(
+            "the sample was decoded as a bitstream and not inspected as one",
+            expected="what the bitstream claims, and the rules that it breaks",
+            found="nothing",
+            fix="report this as a defect of the codec",
+        )
+    for violation in stream.violations:
         judge.require(
             False,
-            f"{violation['rule']}: {violation['message']}",
-            expected=violation["expected"],
-            found=violation["found"],
-            where=Location.from_json(violation["where"]),
-            fix=f"{violation['fix']}; `{violation['command']}` shows the place",
-            evidence={"rule": violation["rule"], "text": violation["text"]},
+            f"{violation.rule}: {violation.message}",
+            expected=violation.expected,
+            found=violation.found,
+            where=violation.where,
+            fix=f"{violation.fix}; `{violation.command}` shows the place",
+            evidence={"rule": violation.rule, "text": violation.text},
         )
+    warnings = [warning.to_json() for warning in stream.warnings]
     judge.passed(
         "the bitstream keeps every rule of its format",
-        evidence={"warnings": stream["warnings"]} if stream["warnings"] else None,
+        evidence={"warnings": warnings} if warnings else None,
     )
 
 
 def test_tensors_complete(judge: Judge) -> None:
     """Every parameter of the network comes from the sample, as it has to be, and nothing else."""
-    measured = judge.evidence("decode")
-    judge.require_fitting(measured["coverage"])
+    judge.require_fitting(judge.result(DecodeResult).coverage)
     judge.passed("the sample holds the whole network")
 
 
 def test_tensors_finite(judge: Judge) -> None:
     """No decoded tensor holds NaN or infinity where the original's has none."""
-    measured = judge.evidence("decode")["tensors"]
-    bad = {name: facts["non_finite"] for name, facts in measured.items() if facts["non_finite"]}
+    tensors = judge.result(DecodeResult).tensors
+    bad = {name: facts.non_finite for name, facts in tensors.items() if facts.non_finite}
     shown = ", ".join(f"{name}: {count}" for name, count in sorted(bad.items())[:SHOWN])
     judge.require(
         not bad,
@@ -82,9 +91,9 @@ def test_tensor_digests(subject: Subject, judge: Judge) -> None:
     assert subject.sample is not None
     claimed = subject.sample.claims.tensor_digests
     measured = {
-        name: facts["sha256"]
-        for name, facts in judge.evidence("decode")["tensors"].items()
-        if name in claimed or "optional" not in facts
+        name: facts.sha256
+        for name, facts in judge.result(DecodeResult).tensors.items()
+        if name in claimed or not facts.optional
     }
     if measured and not claimed:
         judge.require(
@@ -137,9 +146,9 @@ def test_claimed_size(subject: Subject, judge: Judge) -> None:
 def test_declared_features(subject: Subject, judge: Judge) -> None:
     """The features declared are in the file, and those in the file are declared."""
     assert subject.sample is not None
-    measured = judge.evidence("decode")
-    declared, derived = set(subject.sample.features), set(measured["features"])
-    absent = declared - derived.union(measured.get("implied_features", ()))
+    measured = judge.result(DecodeResult)
+    declared, derived = set(subject.sample.features), set(measured.features)
+    absent = declared - derived.union(measured.implied_features)
     undeclared = derived - declared
     wrong = [
         f"{_features(features)} {words}"
@@ -164,49 +173,49 @@ def test_declared_features(subject: Subject, judge: Judge) -> None:
 
 def test_lossless_is_bit_exact(judge: Judge) -> None:
     """Names, types, shapes and every bit of a lossless sample equal the original's."""
-    compared = judge.evidence("decode")["lossless"]
-    if "error" in compared:
-        raise error_from_json(compared["error"])
+    compared = judge.result(DecodeResult).lossless
+    if compared.error is not None:
+        raise compared.error
     judge.require_none(
         Problem(
-            (difference["tensor"],),
-            f"tensor {difference['tensor']!r} is not the original's",
-            expected=difference["expected"],
-            found=difference["found"],
+            (difference.tensor,),
+            f"tensor {difference.tensor!r} is not the original's",
+            expected=difference.expected,
+            found=difference.found,
             fix='declare the sample as "lossless": false, or find where bits were lost',
-            where=judge.place_in_sample(difference["tensor"]),
+            where=judge.place_in_sample(difference.tensor),
         )
-        for difference in compared["differences"]
+        for difference in compared.differences
     )
-    judge.passed(f"all {compared['tensors']} tensors equal the original's bit by bit")
+    judge.passed(f"all {compared.tensors} tensors equal the original's bit by bit")
 
 
 def test_parameters_come_from_the_original(judge: Judge) -> None:
     """Each parameter is more like the original's than shuffled values would be."""
-    likeness = judge.evidence("decode")["likeness"]
-    unlike = likeness["unlike"]
+    likeness = judge.result(DecodeResult).likeness
+    unlike = likeness.unlike
     more = [f"and {len(unlike) - SHOWN} more"] if len(unlike) > SHOWN else []
     judge.require(
         not unlike,
-        f"{len(unlike)} of {likeness['compared']} parameters have nothing in common with the "
+        f"{len(unlike)} of {likeness.compared} parameters have nothing in common with the "
         "original's",
         expected="values that go with the original's more than shuffled values would: the method "
         "says that the network was not trained further",
         found="; ".join(
             [
-                f"{each['tensor']}: correlation {each['correlation']:.3g}, shuffled values reach "
-                f"{each['shuffled']:.3g}"
+                f"{each.tensor}: correlation {each.correlation:.3g}, shuffled values reach "
+                f"{each.shuffled:.3g}"
                 for each in unlike[:SHOWN]
             ]
             + more
         ),
-        where=judge.place_in_sample(unlike[0]["tensor"] if unlike else None),
+        where=judge.place_in_sample(unlike[0].tensor if unlike else None),
         fix="submit a sample of this network; if it was trained further, declare "
         '"retraining": true, and if its parameters were put in a different order, say so in '
         "method/parameter_reduction. This is advice",
-        evidence={"unlike": [each["tensor"] for each in unlike]},
+        evidence={"unlike": [each.tensor for each in unlike]},
     )
-    judge.passed(f"{likeness['compared']} parameters are like the original's")
+    judge.passed(f"{likeness.compared} parameters are like the original's")
 
 
 def _features(names: Collection[str]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from conformance.judging.conditions import conditions_of, in_words_together
+from conformance.judging.conditions import in_words_together
 from conformance.judging.deltas import difference_text, is_improvement, judge_delta
 from conformance.judging.judge import Judge
 from conformance.judging.noise import noise_row, spread_of
 from conformance.judging.overflows import SHOWN, overflows_in
+from conformance.plan.results import OriginalResult, ReconstructionResult
 from conformance.plan.subjects import Subject
 from conformance.verdicts import Location, Verdict
 
@@ -15,12 +16,12 @@ METADATA = "submission.json"
 
 def test_reconstruction_runs(judge: Judge) -> None:
     """The reconstructed network runs on every item the original was run on."""
-    judge.require_all_items(judge.evidence("reconstruction"))
+    judge.require_all_items(judge.result(ReconstructionResult))
 
 
 def test_nothing_overflows(subject: Subject, judge: Judge) -> None:
     """No value that is finite in float32 becomes infinite in the 16-bit type that the file says."""
-    measured = judge.evidence("original" if subject.sample is None else "reconstruction")["half"]
+    measured = judge.result(OriginalResult if subject.sample is None else ReconstructionResult).half
     if measured is None:
         judge.passed("the network is computed in the types that its file says")
         return
@@ -33,7 +34,7 @@ def test_nothing_overflows(subject: Subject, judge: Judge) -> None:
             where=judge.place_in_network(overflow.tensor),
             fix=overflow.fix,
         )
-    unreached = measured["unreached"]
+    unreached = measured.unreached
     judge.require(
         not unreached,
         "whether the network overflows could not be found out everywhere",
@@ -45,14 +46,14 @@ def test_nothing_overflows(subject: Subject, judge: Judge) -> None:
         verdict=Verdict.UNDECIDED,
     )
     judge.passed(
-        f"none of {measured['tensors']} tensors of 16 bits overflows on {measured['items']} items",
-        evidence={"tensors": measured["tensors"], "items": measured["items"]},
+        f"none of {measured.tensors} tensors of 16 bits overflows on {measured.items} items",
+        evidence={"tensors": measured.tensors, "items": measured.items},
     )
 
 
 def test_claimed_metric_value(judge: Judge) -> None:
     """A metric value claimed for the sample is the measured one, within its tolerance."""
-    judge.require_declared_value(judge.measured("reconstruction"))
+    judge.require_declared_value(judge.reconstructed_row())
 
 
 def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
@@ -60,10 +61,12 @@ def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
     assert subject.use is not None
     if subject.use.tolerance.type == "relative":
         judge.require_gate("SUBMISSION-TOLERANCE-001")
-    judged = judge_delta(subject.use, judge.metric, judge.measured("reconstruction"))
-    runs = {"original": judge.evidence("original"), "sample": judge.evidence("reconstruction")}
+    runs = {
+        "original": judge.result(OriginalResult),
+        "sample": judge.result(ReconstructionResult),
+    }
+    judged = judge_delta(subject.use, judge.metric, judge.reconstructed_row(), runs)
     ran = in_words_together(runs)
-    row = {**judged.row, "runs": {which: conditions_of(run) for which, run in runs.items()}}
     judge.require(
         judged.passes,
         judged.message,
@@ -72,18 +75,21 @@ def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
         where=Location(METADATA, pointer=subject.pointer),
         fix=judged.fix,
         verdict=judged.verdict,
-        evidence=row,
+        evidence=judged.row,
     )
     judge.passed(
-        judged.message, expected=judged.expected, found=f"{judged.found}; {ran}", evidence=row
+        judged.message,
+        expected=judged.expected,
+        found=f"{judged.found}; {ran}",
+        evidence=judged.row,
     )
 
 
 def test_no_improvement_from_nowhere(subject: Subject, judge: Judge) -> None:
     """A sample that was not trained further is no better than chance makes it."""
-    measured = judge.measured("reconstruction")
+    measured = judge.reconstructed_row()
     judge.require(
-        not is_improvement(judge.measured("original")["better"], measured),
+        not is_improvement(judge.original_row().better, measured),
         f"by {judge.metric.id!r} the sample is better than the original, by more than chance",
         expected="a loss, or an improvement that its interval does not tell from none: the method "
         "says that the network was not trained further",
@@ -98,7 +104,7 @@ def test_no_improvement_from_nowhere(subject: Subject, judge: Judge) -> None:
 def test_tolerance_above_noise(subject: Subject, judge: Judge) -> None:
     """The tolerance is no smaller than what the metric varies by from format to format."""
     assert subject.use is not None
-    values = judge.measured_in_all_formats()
+    values = judge.values_in_all_formats()
     floor = spread_of(values.values())
     tolerance = subject.use.tolerance
     assert subject.model is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from conformance.judging.conditions import conditions_of, in_words
 from conformance.judging.control import controls_of
@@ -11,8 +10,15 @@ from conformance.judging.counted import counts_in_words, shortage_of
 from conformance.judging.framework_defaults import unlike_defaults
 from conformance.judging.judge import Judge
 from conformance.judging.ports import port_differences
+from conformance.plan.requests import untyped
+from conformance.plan.results import (
+    AgreementResult,
+    ControlResult,
+    ModelResult,
+    OriginalResult,
+)
 from conformance.plan.subjects import Subject
-from conformance.verdicts import Json, Location, NotRunError, Verdict, error_from_json
+from conformance.verdicts import Location, NotRunError, Verdict
 
 METADATA = "submission.json"
 AS_WRITTEN = 1 + 1e-9
@@ -26,22 +32,22 @@ UNREAD_PERCENT = 1
 
 def test_model_opens(judge: Judge) -> None:
     """The original network can be opened by the runtime of its format."""
-    measured = judge.evidence("model")
+    measured = judge.result(ModelResult)
     judge.passed(
-        f"opened as {measured['format']}",
+        f"opened as {measured.format}",
         expected="a network that its runtime accepts",
-        found=f"{measured['counts']['parameters']} parameters",
+        found=f"{measured.counts.parameters} parameters",
         evidence={
-            "versions": measured["versions"],
-            "used_parameter_bytes": measured["used_parameter_bytes"],
+            "versions": dict(measured.versions),
+            "used_parameter_bytes": measured.used_parameter_bytes,
         },
     )
 
 
 def test_model_files(subject: Subject, judge: Judge) -> None:
     """The network uses every file and parameter whose bytes count as its size."""
-    measured = judge.evidence("model")
-    for file in measured["unused_files"]:
+    measured = judge.result(ModelResult)
+    for file in measured.unused_files:
         judge.require(
             False,
             f"{file} is listed as part of the model, but the network does not use it",
@@ -55,14 +61,14 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
     _require_bytes_are_read(judge, measured)
     judge.passed(
         "the network uses every one of its files and parameters",
-        evidence={"unread_bytes": measured["unread"]["bytes"]},
+        evidence={"unread_bytes": measured.unread.bytes},
     )
 
 
 def test_model_loads_with_its_library_alone(subject: Subject, judge: Judge) -> None:
     """Whoever opens the network with the library of its format needs no code besides."""
     assert subject.model is not None
-    classes = judge.evidence("model")["foreign_classes"]
+    classes = judge.result(ModelResult).foreign_classes
     judge.require(
         not classes,
         "the network names classes that the library of its format does not have",
@@ -75,9 +81,9 @@ def test_model_loads_with_its_library_alone(subject: Subject, judge: Judge) -> N
     judge.passed("the network names nothing that its library does not have")
 
 
-def _require_used_parameters(subject: Subject, judge: Judge, measured: Mapping[str, Json]) -> None:
+def _require_used_parameters(subject: Subject, judge: Judge, measured: ModelResult) -> None:
     assert subject.model is not None
-    unused = measured["unused_parameters"]
+    unused = measured.unused_parameters
     more = [f"and {len(unused) - MOST_NAMED} more"] if len(unused) > MOST_NAMED else []
     judge.require(
         not unused,
@@ -85,17 +91,15 @@ def _require_used_parameters(subject: Subject, judge: Judge, measured: Mapping[s
         expected="parameters that the network reads: their bytes are the original size",
         found=", ".join([*unused[:MOST_NAMED], *more]),
         where=Location(subject.model.files[0].rel_filepath, element=unused[0] if unused else None),
-        fix=measured.get("unused_fix")
+        fix=measured.unused_fix
         or "remove them from the network: their bytes would count as its size",
     )
 
 
-def _require_parameters_fill_files(
-    subject: Subject, judge: Judge, measured: Mapping[str, Json]
-) -> None:
+def _require_parameters_fill_files(subject: Subject, judge: Judge, measured: ModelResult) -> None:
     assert subject.model is not None
-    size, used = subject.model.size, measured["used_parameter_bytes"]
-    topology = measured["topology_bytes"]
+    size, used = subject.model.size, measured.used_parameter_bytes
+    topology = measured.topology_bytes
     most = BYTES_PER_PARAMETER_BYTE * used + topology + ROOM_BYTES
     judge.require(
         size <= most,
@@ -109,29 +113,25 @@ def _require_parameters_fill_files(
     )
 
 
-def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
+def _require_bytes_are_read(judge: Judge, measured: ModelResult) -> None:
     """Bytes that nothing reads inflate the original as unused parameters do."""
-    unread, used = measured["unread"], measured["used_parameter_bytes"]
+    unread, used = measured.unread, measured.used_parameter_bytes
     most = UNREAD_BYTES + used * UNREAD_PERCENT // 100
-    pieces = [
-        f"{each['bytes']} bytes in {each['file']} ({each['piece']})" for each in unread["largest"]
-    ]
-    more = unread["count"] - len(pieces)
-    fixes = dict.fromkeys(each["fix"] for each in unread["largest"] if each["fix"])
+    pieces = [f"{each.bytes} bytes in {each.file} ({each.piece})" for each in unread.largest]
+    more = unread.count - len(pieces)
+    fixes = dict.fromkeys(each.fix for each in unread.largest if each.fix)
     judge.require(
-        unread["bytes"] <= most,
+        unread.bytes <= most,
         "the files of the model hold many bytes that nothing reads",
         expected=f"at most {most} such bytes: {UNREAD_BYTES}, and {UNREAD_PERCENT} % of the {used} "
         "bytes of parameters that the network uses",
         found="; ".join(
-            [f"{unread['bytes']} bytes", *pieces, *([f"and {more} more"] if more else [])]
+            [f"{unread.bytes} bytes", *pieces, *([f"and {more} more"] if more else [])]
         ),
-        where=Location(unread["largest"][0]["file"], element=unread["largest"][0]["piece"])
-        if pieces
-        else None,
+        where=Location(unread.largest[0].file, element=unread.largest[0].piece) if pieces else None,
         fix="; ".join(
             [
-                measured.get("unused_fix")
+                measured.unused_fix
                 or "remove them from the files: they would count as the size of the original",
                 *fixes,
             ]
@@ -142,36 +142,36 @@ def _require_bytes_are_read(judge: Judge, measured: Mapping[str, Json]) -> None:
 def test_parameters_have_an_effect(subject: Subject, judge: Judge) -> None:
     """No tensor that holds much of the parameters can be changed without changing an output."""
     assert subject.model is not None
-    effect = judge.evidence("original")["effect"]
-    without = effect["without_effect"]
-    shown = [f"{each['name']} ({each['bytes']} bytes)" for each in without[:MOST_NAMED]]
+    effect = judge.result(OriginalResult).effect
+    without = effect.without_effect
+    shown = [f"{each.name} ({each.bytes} bytes)" for each in without[:MOST_NAMED]]
     more = [f"and {len(without) - MOST_NAMED} more"] if len(without) > MOST_NAMED else []
-    lost = sum(each["bytes"] for each in without)
+    lost = sum(each.bytes for each in without)
     judge.require(
         not without,
         "changing some parameters changes no output",
         expected="parameters that outputs depend on: their bytes count in the parameter factor",
-        found=", ".join([*shown, *more]) + f"; in all {lost} of {effect['bytes']} bytes of "
-        f"parameters; tried on {effect['items']} items",
+        found=", ".join([*shown, *more]) + f"; in all {lost} of {effect.bytes} bytes of "
+        f"parameters; tried on {effect.items} items",
         where=Location(
-            subject.model.files[0].rel_filepath, element=without[0]["name"] if without else None
+            subject.model.files[0].rel_filepath, element=without[0].name if without else None
         ),
         fix="remove the parameters if the network computes nothing with them; this is advice: "
         "units that are never active, and rows that these items do not look up, are no defect",
     )
     judge.passed(
-        f"{effect['tried_bytes']} of {effect['bytes']} bytes of parameters have an effect",
+        f"{effect.tried_bytes} of {effect.bytes} bytes of parameters have an effect",
         expected="parameters that outputs depend on",
-        found=f"{effect['runs']} runs on {effect['items']} items",
-        evidence={"effect": effect},
+        found=f"{effect.runs} runs on {effect.items} items",
+        evidence={"effect": untyped(effect)},
     )
 
 
 def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
     """Names, types and shapes of inputs and outputs are as declared."""
-    measured = judge.evidence("model")
+    measured = judge.result(ModelResult)
     for side in ("inputs", "outputs"):
-        for difference in port_differences(getattr(subject.model, side), measured[side]):
+        for difference in port_differences(getattr(subject.model, side), getattr(measured, side)):
             judge.require(
                 False,
                 difference.message,
@@ -189,11 +189,11 @@ def test_parameter_count(subject: Subject, judge: Judge) -> None:
     Frameworks count differently: scalars and topology may be counted as well.
     """
     assert subject.model is not None
-    declared, measured = subject.model.parameter_count, judge.evidence("model")
-    counts = measured["counts"]
-    parameters, stored = counts["parameters"], sum(counts.values())
+    declared, measured = subject.model.parameter_count, judge.result(ModelResult)
+    counts = measured.counts
+    parameters, stored = counts.parameters, counts.stored
     found = (
-        f"{parameters} parameters, {counts['scalars']} scalars and {counts['topology']} elements "
+        f"{parameters} parameters, {counts.scalars} scalars and {counts.topology} elements "
         "of the topology in the network file"
     )
     judge.require(
@@ -206,7 +206,7 @@ def test_parameter_count(subject: Subject, judge: Judge) -> None:
         + (f" (up to {stored}, all stored elements, is accepted)" if stored > parameters else "")
         + ", or submit the network that was meant",
     )
-    size, size_of_parameters = subject.model.size, measured["parameter_bytes"]
+    size, size_of_parameters = subject.model.size, measured.parameter_bytes
     judge.passed(
         f"{parameters} parameters, {size_of_parameters} of the model's {size} bytes",
         expected=str(declared),
@@ -214,42 +214,43 @@ def test_parameter_count(subject: Subject, judge: Judge) -> None:
         evidence={
             "parameter_bytes": size_of_parameters,
             "model_bytes": size,
-            "counts": counts,
+            "counts": untyped(counts),
         },
     )
 
 
 def test_parameters_replaceable(judge: Judge) -> None:
     """A sample leaves nothing in place that the network has learned."""
-    measured = judge.evidence("model")
-    if measured["unreplaceable"] is not None:
-        raise error_from_json(measured["unreplaceable"])
-    counts = measured["counts"]
+    measured = judge.result(ModelResult)
+    if measured.unreplaceable is not None:
+        raise measured.unreplaceable
+    counts = measured.counts
     judge.passed(
-        f"samples replace all {counts['parameters']} parameters",
+        f"samples replace all {counts.parameters} parameters",
         expected="little else than parameters in the network",
-        found=f"{counts['scalars']} scalars, {counts['topology']} elements of the topology",
+        found=f"{counts.scalars} scalars, {counts.topology} elements of the topology",
     )
 
 
 def test_original_runs(subject: Subject, judge: Judge) -> None:
     """The original runs on every item of the vector set, and every metric can be computed."""
     assert subject.vectors is not None
-    measured = judge.evidence("original")
+    measured = judge.result(OriginalResult)
     judge.require(
-        measured["items"] == subject.vectors.items,
+        measured.items == subject.vectors.items,
         "not every item was run",
         expected=f"{subject.vectors.items} items",
-        found=f"{measured['items']} items",
+        found=f"{measured.items} items",
         where=Location(METADATA, pointer=f"{subject.pointer}/shards"),
         fix="declare the number of items that the vector files hold",
     )
+    opinion = measured.second_opinion
     judge.passed(
-        f"all {measured['items']} items were run",
+        f"all {measured.items} items were run",
         found=in_words(measured),
         evidence={
             "conditions": conditions_of(measured),
-            "second_opinion": measured["second_opinion"],
+            "second_opinion": None if opinion is None else opinion.to_json(),
         },
     )
 
@@ -258,21 +259,21 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
     """The original's outputs equal the declared ones within the declared output tolerance."""
     assert subject.vectors is not None
     allowed = subject.vectors.output_tolerance
-    measured = judge.evidence("original")
-    compared = measured["outputs"]
+    measured = judge.result(OriginalResult)
+    compared = measured.outputs
     for name, output in sorted(compared.items()):
         judge.require(
-            output["violations"] == 0,
+            output.violations == 0,
             f"output {name!r} is not what the vectors declare",
             expected=f"|measured - declared| <= {allowed.atol:g} + {allowed.rtol:g}·|declared|",
-            found=f"{output['violations']} of {output['values']} values differ by more, "
-            f"the largest difference is {float(output['max_abs']):.6g}",
-            where=Location(output["file"], element=f"{name}{output['worst']}"),
+            found=f"{output.violations} of {output.values} values differ by more, "
+            f"the largest difference is {float(output.max_abs):.6g}",
+            where=Location(output.file, element=f"{name}{output.worst}"),
             fix="submit the outputs of this very network on these inputs, or declare an "
             "output_tolerance that holds between laboratories"
             + unlike_defaults(judge.format_that_runs),
         )
-        widest = measured["widest_atol"][name]
+        widest = measured.widest_atol[name]
         if widest is None:
             continue
         judge.require(
@@ -285,11 +286,11 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
             fix=f"declare the tolerance that two laboratories need, {widest:.10g} or less",
         )
     _require_declared_outputs(subject, judge, measured)
-    judge.passed("the declared outputs were reproduced", evidence={"outputs": compared})
+    judge.passed("the declared outputs were reproduced", evidence={"outputs": untyped(compared)})
 
 
-def _require_declared_outputs(subject: Subject, judge: Judge, measured: Mapping[str, Json]) -> None:
-    undeclared = measured["undeclared"]
+def _require_declared_outputs(subject: Subject, judge: Judge, measured: OriginalResult) -> None:
+    undeclared = measured.undeclared
     named = [
         f"{name} (read by {', '.join(readers)})" if readers else f"{name} (parameters change it)"
         for name, readers in undeclared.items()
@@ -305,7 +306,7 @@ def _require_declared_outputs(subject: Subject, judge: Judge, measured: Mapping[
         fix="add these outputs of the original network to the outputs of every shard",
     )
     judge.require(
-        bool(undeclared or measured["outputs"]),
+        bool(undeclared or measured.outputs),
         "the vectors declare no outputs of the original",
         expected="expected outputs in every shard",
         found="none",
@@ -319,8 +320,8 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
     assert subject.vectors is not None
     allowed = subject.vectors.output_tolerance
     (other,) = subject.others
-    compared = judge.evidence("agreement")
-    if not compared["outputs"]:
+    compared = judge.result(AgreementResult)
+    if not compared.outputs:
         judge.require(
             False,
             "there are no outputs to compare",
@@ -330,49 +331,49 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
             fix="declare the networks' outputs",
         )
         return
-    for name, output in sorted(compared["outputs"].items()):
+    for name, output in sorted(compared.outputs.items()):
         judge.require(
-            output["violations"] == 0,
+            output.violations == 0,
             f"output {name!r} is not what {other.id} gives",
             expected=f"|difference| <= {allowed.atol:g} + {allowed.rtol:g}·|output there|",
-            found=f"{output['violations']} of {output['values']} values differ by more, "
-            f"the largest difference is {float(output['max_abs']):.6g}",
-            where=Location(METADATA, pointer=subject.pointer, element=f"{name}{output['worst']}"),
+            found=f"{output.violations} of {output.values} values differ by more, "
+            f"the largest difference is {float(output.max_abs):.6g}",
+            where=Location(METADATA, pointer=subject.pointer, element=f"{name}{output.worst}"),
             fix="export both formats from the same trained parameters, or declare an "
             "output_tolerance that the two runtimes need",
         )
-    spread = max(float(output["max_abs"]) for output in compared["outputs"].values())
-    judge.passed(f"the outputs differ by at most {spread:.3g}", evidence=compared)
+    spread = max(float(output.max_abs) for output in compared.outputs.values())
+    judge.passed(f"the outputs differ by at most {spread:.3g}", evidence=compared.to_json())
 
 
 def test_items_differ(subject: Subject, judge: Judge) -> None:
     """The items of a vector set are not one item, repeated."""
-    measured = judge.evidence("original")
+    measured = judge.result(OriginalResult)
     judge.require(
-        measured["items"] == 1 or measured["distinct_items"] > 1,
-        f"all {measured['items']} items of the vectors are the same; this is advice: the metrics "
+        measured.items == 1 or measured.distinct_items > 1,
+        f"all {measured.items} items of the vectors are the same; this is advice: the metrics "
         "were computed, and say no more than on a single one",
         expected="items that differ",
-        found=f"one item, {measured['items']} times",
+        found=f"one item, {measured.items} times",
         where=Location(METADATA, pointer=subject.pointer),
         fix="submit different items, or each of them once",
     )
-    judge.passed(f"{measured['distinct_items']} of {measured['items']} items are distinct")
+    judge.passed(f"{measured.distinct_items} of {measured.items} items are distinct")
 
 
 def test_metric_measured(judge: Judge) -> None:
     """A metric can be measured on the original, is finite, and its direction is the right one."""
-    row = judge.measured("original")
+    row = judge.original_row()
     judge.require(
-        row["better"] == judge.metric.direction,
+        row.better == judge.metric.direction,
         f"the declared direction of {judge.metric.id!r} contradicts its kind",
-        expected=f"{row['better']} values of {judge.metric.kind} are better",
+        expected=f"{row.better} values of {judge.metric.kind} are better",
         found=f"{judge.metric.direction}, as declared",
         where=Location(METADATA, pointer=f"{judge.subject.pointer}/direction"),
-        fix=f'declare "direction": "{row["better"]}"',
+        fix=f'declare "direction": "{row.better}"',
     )
-    counted = counts_in_words(row["counted"])
-    finite = math.isfinite(float(row["value"]))
+    counted = counts_in_words(row.counted)
+    finite = math.isfinite(float(row.value))
     if not finite and (short := shortage_of(row)) is not None:
         judge.require(
             False,
@@ -388,30 +389,30 @@ def test_metric_measured(judge: Judge) -> None:
         finite,
         f"metric {judge.metric.id!r} of the original is not a finite number",
         expected="a finite value to compare with",
-        found=str(row["value"]),
+        found=str(row.value),
         where=Location(METADATA, pointer=judge.subject.pointer),
         fix="choose a metric that is finite for the original, or correct targets and bindings",
     )
     judge.passed(
-        f"{judge.metric.id} is {row['value']}",
+        f"{judge.metric.id} is {row.value}",
         found=counted,
-        evidence={"details": row["details"], "counted": row["counted"]},
+        evidence={"details": dict(row.details), "counted": dict(row.counted)},
     )
 
 
 def test_tolerances_notice_controls(judge: Judge) -> None:
     """No tolerance accepts, or comes near to, a network that has lost what it had learned."""
-    row, metric = judge.measured("original"), judge.metric
-    if not math.isfinite(float(row["value"])):
+    row, metric = judge.original_row(), judge.metric
+    if not math.isfinite(float(row.value)):
         raise NotRunError(
             f"{metric.id!r} of the original is not a finite number",
             expected="METRIC-MEASURE-001 passes",
-            found=str(row["value"]),
+            found=str(row.value),
             fix="fix the finding of METRIC-MEASURE-001 first",
         )
-    measured = judge.evidence("control")
+    measured = judge.result(ControlResult)
     controls = controls_of(
-        float(row["value"]), row["better"], measured["items"], measured["metrics"][metric.id]
+        float(row.value), row.better, measured.items, measured.metrics[metric.id]
     )
     blind = list(controls.blind(metric.id, judge.subject.tolerances))
     for tolerance in blind:
@@ -441,4 +442,4 @@ def test_tolerances_notice_controls(judge: Judge) -> None:
 
 def test_metric_value_reproduced(judge: Judge) -> None:
     """A metric value declared for the original is the measured one, within its tolerance."""
-    judge.require_declared_value(judge.measured("original"))
+    judge.require_declared_value(judge.original_row())

@@ -6,6 +6,13 @@ from conformance.judging.access import accesses
 from conformance.judging.deltas import judge_change
 from conformance.judging.judge import Judge
 from conformance.judging.layers import layer_size_claims
+from conformance.plan.results import (
+    AccessResult,
+    LayeringResult,
+    ReconstructionResult,
+    StateResult,
+    TimingResult,
+)
 from conformance.plan.subjects import Subject
 from conformance.verdicts import Location
 
@@ -15,28 +22,28 @@ SHOWN = 20
 
 def test_layer_decodes(judge: Judge) -> None:
     """The layers up to this one decode without the others, to a whole network of finite values."""
-    measured = judge.evidence("state")
-    for wrong in measured["identity"]["wrong"][:SHOWN]:
+    measured = judge.result(StateResult)
+    for wrong in measured.identity.wrong[:SHOWN]:
         judge.require(
             False,
             "the layer names another parent than the layers before it",
-            expected=wrong["expected"],
-            found=wrong["found"],
-            where=Location.from_json(wrong["where"]),
+            expected=wrong.expected,
+            found=wrong.found,
+            where=wrong.where,
             fix="encode the layer upon the layers before it as they are decoded",
         )
-    judge.require_fitting(measured["coverage"])
+    judge.require_fitting(measured.coverage)
     judge.require(
-        not measured["usable"] or measured["differing"] != 0,
+        not measured.usable or measured.differing != 0,
         "the layer adds nothing to the layers before it",
         expected="at least one tensor with other numbers than before",
-        found=f"{measured['held']} tensors in the layer, all zero or as they were"
-        if measured["held"]
+        found=f"{measured.held} tensors in the layer, all zero or as they were"
+        if measured.held
         else "no tensors in the layer",
         where=judge.place_in_sample(),
         fix="leave the layer out, or encode what it is to add",
     )
-    bad = [name for name, facts in measured["tensors"].items() if facts["non_finite"]]
+    bad = [name for name, facts in measured.tensors.items() if facts.non_finite]
     judge.require(
         not bad,
         f"{len(bad)} tensors hold values that are not finite",
@@ -45,14 +52,14 @@ def test_layer_decodes(judge: Judge) -> None:
         where=judge.place_in_sample(min(bad, default=None)),
         fix="look for an overflow in this layer",
     )
-    judge.passed(f"{measured['held']} tensors decoded, {len(measured['tensors'])} in all")
+    judge.passed(f"{measured.held} tensors decoded, {len(measured.tensors)} in all")
 
 
 def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
     """Each subset gives the same tensors alone and at one go; none is altered by what follows."""
     assert subject.sample is not None
-    measured = judge.evidence("layering")
-    for layer in measured["differing"]:
+    measured = judge.result(LayeringResult)
+    for layer in measured.differing:
         judge.require(
             False,
             f"layer {layer!r} is not the same when the layers are decoded at one go",
@@ -62,15 +69,15 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
             fix="report this to the authors of the codec",
         )
     judge.require(
-        not measured["altered"],
+        not measured.altered,
         "tensors of the base layer were altered while later layers were decoded",
         expected="the same digest of every tensor before and after",
-        found=", ".join(measured["altered"][:5]),
+        found=", ".join(measured.altered[:5]),
         where=judge.place_in_sample(),
         fix="report this to the authors of the codec",
     )
     judge.require(
-        measured["behind"] is not False,
+        measured.behind is not False,
         "the base layer depends on bytes of the layers behind it",
         expected="the same tensors with all that follows overwritten",
         found="other tensors",
@@ -78,17 +85,17 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
         fix="put everything that the base layer needs into its own units",
     )
     judge.require(
-        measured["size"] == subject.sample.size,
+        measured.size == subject.sample.size,
         "the layers are not the whole sample",
         expected=f"{subject.sample.size} bytes in all layers",
-        found=f"{measured['size']} bytes",
+        found=f"{measured.size} bytes",
         where=Location(METADATA, pointer=f"{subject.pointer}/layers"),
-        fix=f"give every unit (0 to {measured['units'] - 1}) to a layer"
-        if measured["units"]
+        fix=f"give every unit (0 to {measured.units - 1}) to a layer"
+        if measured.units
         else "give every file to a layer",
     )
-    behind = ", also with everything behind it overwritten" if measured["behind"] else ""
-    judge.passed(f"{measured['tensors']} tensors of the base layer are the same{behind}")
+    behind = ", also with everything behind it overwritten" if measured.behind else ""
+    judge.passed(f"{measured.tensors} tensors of the base layer are the same{behind}")
 
 
 def test_layer_sizes(subject: Subject, judge: Judge) -> None:
@@ -96,7 +103,7 @@ def test_layer_sizes(subject: Subject, judge: Judge) -> None:
     assert subject.sample is not None
     assert subject.part is not None
     claims = subject.sample.layers[subject.part].claims
-    measured = layer_size_claims(claims, judge.evidence_of_parts())
+    measured = layer_size_claims(claims, judge.states_of_parts())
     sizes = {claim.name: int(claim.measured) for claim in measured}
     evidence = {"layer": subject.layer, **sizes}
     for claim in measured:
@@ -117,19 +124,19 @@ def test_layer_sizes(subject: Subject, judge: Judge) -> None:
 
 def test_layer_runs(judge: Judge) -> None:
     """The network that the layers up to this one give runs on every item."""
-    judge.require_all_items(judge.evidence("reconstruction"))
+    judge.require_all_items(judge.result(ReconstructionResult))
 
 
 def test_layer_metric(subject: Subject, judge: Judge) -> None:
     """The metric of the network up to this layer is as claimed, within the claim's tolerance."""
-    measured = judge.measured("reconstruction")
+    measured = judge.reconstructed_row()
     judge.require_declared_value(
         measured,
         {
             "layer": subject.layer,
             "direction": judge.metric.direction,
-            "reference": measured["reference"],
-            "value": measured["value"],
+            "reference": measured.reference,
+            "value": measured.value,
         },
     )
 
@@ -138,26 +145,26 @@ def test_metric_does_not_fall(subject: Subject, judge: Judge) -> None:
     """From the layer before to this one the metric gets no worse than the tolerance allows."""
     assert subject.use is not None
     metric = judge.metric
-    measured, before = judge.measured("reconstruction"), judge.measured_of_other("reconstruction")
-    judged = judge_change(subject.use, metric, before["value"], measured["value"])
+    measured, before = judge.reconstructed_row(), judge.reconstructed_row_of_other()
+    judged = judge_change(subject.use, metric, float(before.value), float(measured.value))
     judge.require(
         judged.passes,
         f"{metric.id} falls from the layer before to {subject.layer!r}: {judged.explanation}",
         expected=judged.expected,
-        found=f"{float(before['value']):.10g} before, {float(measured['value']):.10g} with it",
+        found=f"{float(before.value):.10g} before, {float(measured.value):.10g} with it",
         where=Location(METADATA, pointer=subject.pointer),
         fix="leave the layer out, or encode what it adds to the layers as they are decoded",
     )
     judge.passed(
-        f"{metric.id}: {float(before['value']):.10g} before, {float(measured['value']):.10g} "
+        f"{metric.id}: {float(before.value):.10g} before, {float(measured.value):.10g} "
         f"with layer {subject.layer!r}"
     )
 
 
 def test_tensors_alone(judge: Judge) -> None:
     """A tensor decoded alone has the bits that decoding all gives it, and little else is read."""
-    measured = judge.evidence("access")
-    table, size = list(accesses(measured)), measured["file_bytes"]
+    measured = judge.result(AccessResult)
+    table, size = list(accesses(measured)), measured.file_bytes
     evidence = {"file_bytes": size, "tensors": [each.to_json() for each in table]}
     if not table:
         judge.require(
@@ -190,23 +197,18 @@ def test_tensors_alone(judge: Judge) -> None:
         evidence=evidence,
     )
     judge.passed(
-        f"{len(table)} of {measured['count']} tensors decoded alone, from at most "
+        f"{len(table)} of {measured.count} tensors decoded alone, from at most "
         f"{max(each.bytes_read for each in table)} of {size} bytes",
         evidence=evidence,
     )
 
 
 def test_compressed_form_runs(subject: Subject, judge: Judge) -> None:
-    """The compressed network itself runs; its time and memory are told beside the original's."""
-    assert subject.sample is not None
+    """The compressed network itself runs; its time and memory are reported with the original's."""
     assert subject.vectors is not None
-    measured = judge.evidence("compressed-run")
-    judge.inference = {
-        "sample": subject.sample.id,
-        "vectors": subject.vectors.id,
-        **{name: measured[name] for name in ("rounds", "items", "original", "compressed")},
-    }
-    # What is timed comes after a run on all items, and depends on the machine.
+    judge.result(TimingResult)
+    # What is timed comes after a run on all items. Its figures depend on the machine: they are
+    # part of the timing of the report, and not of a finding.
     items = subject.vectors.items
     judge.passed(
         f"the sample itself ran on {items} items, without reconstruction",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conformance.judging.equality import differing_tensors
 from conformance.judging.judge import Judge
+from conformance.plan.results import DecodeResult, MisapplicationResult, StateResult
 from conformance.plan.subjects import Subject
 from conformance.verdicts import Location
 
@@ -14,70 +15,68 @@ END_OF_CHAIN = "the chain ends earlier: the digests declared for its last state 
 
 def test_parent_is_the_one_named(judge: Judge) -> None:
     """Ids, depth and hashes by which the bitstream names its parent are those of its parent."""
-    identity = judge.evidence("state")["identity"]
-    for wrong in identity["wrong"][:SHOWN]:
+    identity = judge.result(StateResult).identity
+    for wrong in identity.wrong[:SHOWN]:
         judge.require(
             False,
-            f"the update names another parent for {wrong['tensor']!r}"
-            if wrong["tensor"]
+            f"the update names another parent for {wrong.tensor!r}"
+            if wrong.tensor
             else "the update names another parent",
-            expected=wrong["expected"],
-            found=wrong["found"],
-            where=Location.from_json(wrong["where"]),
+            expected=wrong.expected,
+            found=wrong.found,
+            where=wrong.where,
             fix="declare the sample that the update was made for in update_of, or make the update "
             "for this one",
-            evidence={"wrong": len(identity["wrong"])},
+            evidence={"wrong": len(identity.wrong)},
         )
-    count = sum(identity["named"].values())
-    how = ", ".join(f"{number} by {kind}" for kind, number in sorted(identity["named"].items()))
+    count = sum(identity.named.values())
+    how = ", ".join(f"{number} by {kind}" for kind, number in sorted(identity.named.items()))
     judge.passed(
-        f"{count} of {identity['places']} places in the bitstream name a parent, which it is",
+        f"{count} of {identity.places} places in the bitstream name a parent, which it is",
         found=how or "none: the misapplied updates tell what that means",
-        evidence={"places": identity["places"], "named": identity["named"]},
+        evidence={"places": identity.places, "named": dict(identity.named)},
     )
 
 
 def test_update_applies(judge: Judge) -> None:
     """Every tensor of the update is one of its base, of the same shape, in a type that fits."""
-    measured = judge.evidence("state")
+    measured = judge.result(StateResult)
     judge.require_identity(measured)
-    judge.require_fitting(measured["coverage"])
-    changed = measured.get("changed", [])
+    judge.require_fitting(measured.coverage)
+    changed = measured.changed
     judge.passed(
-        f"{len(changed)} of {measured['base_tensors']} tensors are updated",
-        evidence={"updated": len(changed), "tensors": measured["base_tensors"]},
+        f"{len(changed)} of {measured.base_tensors} tensors are updated",
+        evidence={"updated": len(changed), "tensors": measured.base_tensors},
     )
 
 
 def test_base_is_left_alone(judge: Judge) -> None:
     """Parameters and decoder state of the base are the same before and after."""
-    measured = judge.evidence("state")
+    measured = judge.result(StateResult)
     judge.require_identity(measured)
     judge.require(
-        not measured["altered"],
+        not measured.altered,
         "decoding the update altered its base",
         expected="the same digest of every tensor before and after",
-        found=", ".join(measured["altered"][:SHOWN]),
+        found=", ".join(measured.altered[:SHOWN]),
         where=judge.place_in_sample(),
         fix="report this to the authors of the codec: other updates start from the same base",
     )
-    judge.passed(f"{measured['base_tensors']} tensors of the base are as they were")
+    judge.passed(f"{measured.base_tensors} tensors of the base are as they were")
 
 
 def test_branches_merge(subject: Subject, judge: Judge) -> None:
     """The weighted mean of the branches can be formed."""
     assert subject.sample is not None
-    measured = judge.evidence("state")
-    for misfit in measured["coverage"]:
+    measured = judge.result(StateResult)
+    for misfit in measured.coverage:
         judge.require(
             False,
-            misfit["message"],
-            expected=misfit["expected"],
-            found=misfit["found"],
-            where=Location(
-                METADATA, pointer=f"{subject.pointer}/merge_of", element=misfit["tensor"]
-            ),
-            fix=misfit["fix"],
+            misfit.message,
+            expected=misfit.expected,
+            found=misfit.found,
+            where=Location(METADATA, pointer=f"{subject.pointer}/merge_of", element=misfit.tensor),
+            fix=misfit.fix,
         )
     branches = subject.sample.merge_of
     total = sum(branch.weight for branch in branches)
@@ -108,7 +107,7 @@ def test_equal_to_direct_decoding(subject: Subject, judge: Judge) -> None:
     (other,) = subject.others
     assert subject.sample is not None
     assert other.sample is not None
-    ours, theirs = judge.evidence("decode"), judge.evidence_of_other("decode")
+    ours, theirs = judge.result(DecodeResult), judge.result_of_other(DecodeResult)
     for difference in differing_tensors(subject.sample, ours, other.sample, theirs):
         judge.require(
             False,
@@ -129,16 +128,16 @@ def test_misapplied_update_is_noticed(subject: Subject, judge: Judge) -> None:
     mutation = subject.mutation
     assert mutation is not None
     assert subject.sample is not None
-    measured = judge.evidence("mutation")
+    measured = judge.result(MisapplicationResult)
     declared = subject.sample.claims.tensor_digests
-    ends = bool(declared) and not mutation.steps and not measured["same_tensors"]
-    by = "declared digests" if ends else measured["detected_by"]
+    ends = bool(declared) and not mutation.steps and not measured.same_tensors
+    by = "declared digests" if ends else measured.detected_by
     evidence = {
         "mutation": mutation.kind,
         "detected_by": by,
-        "same_tensors": measured["same_tensors"],
+        "same_tensors": measured.same_tensors,
     }
-    harm = "the outcome is the same" if measured["same_tensors"] else "other tensors come out"
+    harm = "the outcome is the same" if measured.same_tensors else "other tensors come out"
     judge.require(
         by is not None,
         f"the format carries no protection here: {mutation.told}, and nothing in the bitstreams "
@@ -150,10 +149,10 @@ def test_misapplied_update_is_noticed(subject: Subject, judge: Judge) -> None:
         "nnr_parent in tensors",
         evidence=evidence,
     )
-    told = END_OF_CHAIN if ends else f"{measured.get('step')}: {measured.get('message')}"
+    told = END_OF_CHAIN if ends else f"{measured.step}: {measured.message}"
     judge.passed(
         f"{mutation.told}: noticed ({told})",
-        expected=measured.get("expected", ""),
-        found=measured.get("found", ""),
+        expected=measured.expected,
+        found=measured.found,
         evidence=evidence,
     )

@@ -12,7 +12,7 @@ import math
 import shlex
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from conformance.text import labelled
 
@@ -20,9 +20,17 @@ Json: TypeAlias = Any
 """A value that :mod:`json` can write: None, bool, int, float, str, list or dict of such."""
 
 
-def json_number(value: float) -> float | str:
+JsonNumber: TypeAlias = float | Literal["nan", "inf", "-inf"]
+"""A number as JSON can hold it; ``float`` turns it into one."""
+
+
+def json_number(value: float) -> JsonNumber:
     """Return a finite number as it is, any other as ``"nan"``, ``"inf"`` or ``"-inf"``."""
-    return float(value) if math.isfinite(value) else str(float(value))
+    if math.isfinite(value):
+        return float(value)
+    if math.isnan(value):
+        return "nan"
+    return "inf" if value > 0 else "-inf"
 
 
 class Verdict(StrEnum):

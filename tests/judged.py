@@ -2,7 +2,8 @@
 
     finding = only("METRIC-CLAIM-001", subject, {"reconstruction": RUN})
 
-Evidence is given by the kind of its case; ``"decode of tiny/direct"`` is that of one subject alone.
+Evidence is given by the kind of its job, as far as a test needs it (:mod:`tests.results`);
+``"decode of tiny/direct"`` is that of one subject alone.
 An error in its place is that of a case that failed. A test that does not know how evidence is made
 shows what a check makes of it; that it is made so is shown by whole evaluations.
 """
@@ -20,9 +21,11 @@ import pytest
 from conformance.checks import BY_ID
 from conformance.evidence.evidence import Evidence
 from conformance.judging.judge import Judge
+from conformance.plan.results import Result
 from conformance.plan.subjects import Subject
 from conformance.submission.values import Metric
 from conformance.verdicts import ConformanceError, Finding, Verdict
+from tests.results import result_of
 
 Found = Mapping[str, Any] | Callable[[Subject, str], Any]
 
@@ -46,7 +49,8 @@ def judge_of(
             result = found.get(f"{kind} of {about.id}") or found[kind]
         if isinstance(result, ConformanceError):
             return Evidence(kind, "", Path(), None, result)
-        return Evidence(kind, "", Path(), result, None)
+        made = result if isinstance(result, Result) else result_of(kind, result)
+        return Evidence(kind, "", Path(), made, None)
 
     return Judge(BY_ID[check], subject, problems, {m.id: m for m in metrics}, look_up)
 

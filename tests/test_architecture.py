@@ -38,7 +38,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "jobs": "text verdicts registry submission tensorfiles nnc codecs runtimes metrics plan "
         "sandbox evidence.store",
         "judging": "verdicts checks documents submission metrics plan evidence",
-        "report": "text verdicts checks documents jsonschemas submission metrics judging "
+        "report": "text verdicts checks documents jsonschemas submission plan metrics judging "
         "__version__",
         "suites": "verdicts plan judging",
         "pytest_run": "caller text verdicts checks submission plan sandbox evidence judging report",

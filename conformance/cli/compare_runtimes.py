@@ -7,13 +7,14 @@ from pathlib import Path
 
 from conformance.cli.inquiry import inquiry, valid
 from conformance.evidence.executor import Executor
-from conformance.judging.noise import spread_of
+from conformance.judging.noise import metrics_in, spread_of, value_in
 from conformance.plan.jobs import job_of
+from conformance.plan.results import AgreementResult, OutputRow
 from conformance.plan.subjects import Subject, formats_of, kind_in_format, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission.values import Submission
 from conformance.text import one_line
-from conformance.verdicts import ExitCode, Json, Verdict
+from conformance.verdicts import ExitCode, Verdict
 
 Row = Sequence[str]
 
@@ -52,16 +53,16 @@ def _compared(
     bound = submission.vector_set(subject.vectors.id if subject.vectors else "").output_tolerance
     rows: list[list[str]] = []
     code = ExitCode.PASS
-    for name, output in (evidence.result or {})["outputs"].items():
-        agrees = output["violations"] == 0
+    for name, output in evidence.result_of(AgreementResult).outputs.items():
+        agrees = output.violations == 0
         code = code if agrees else ExitCode.FAIL
         rows.append([*names, *_output_cells(name, output), f"{bound.atol:g} + {bound.rtol:g}·|x|"])
-        rows[-1].append("agrees" if agrees else f"{output['violations']} values differ by more")
+        rows[-1].append("agrees" if agrees else f"{output.violations} values differ by more")
     return code, rows
 
 
-def _output_cells(name: str, output: Json) -> Row:
-    worst, scale = float(output["max_abs"]), float(output["scale"])
+def _output_cells(name: str, output: OutputRow) -> Row:
+    worst, scale = float(output.max_abs), output.scale
     return [name, f"{worst:.3g}", f"{worst / scale:.2g}" if scale else ""]
 
 
@@ -92,14 +93,14 @@ def _metric_rows(
     for declared in submission.metrics:
         metric = declared.id
         jobs = [job_of(kind_in_format(declared, o), o, submission) for o in first.others]
-        results = [(executor.evidence(job).result or {}).get("metrics", {}) for job in jobs]
-        if not any(metric in result for result in results):
+        results = [executor.evidence(job).result for job in jobs]
+        if not any(metric in metrics_in(result) for result in results):
             continue
-        cells = [result.get(metric, {}).get("value") for result in results]
-        known = [float(cell) for cell in cells if cell is not None]
+        cells = [value_in(result, metric) for result in results]
+        known = [cell for cell in cells if cell is not None]
         uses = (s.use for s in judged if s.others == first.others and s.use is not None)
         bounds = {f"{u.tolerance.bound:g} {u.tolerance.type}" for u in uses if u.metric == metric}
-        shown = ["" if cell is None else f"{float(cell):.10g}" for cell in cells]
+        shown = ["" if cell is None else f"{cell:.10g}" for cell in cells]
         floor = f"{spread_of(known):.3g}" if known else ""
         yield [metric, *shown, floor, ", ".join(sorted(bounds))]
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from conformance.evidence.executor import Executor
 from conformance.evidence.location import evidence_store
 from conformance.plan.jobs import Job
+from conformance.plan.results import R
 from conformance.plan.subjects import Subject, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded, load
 from conformance.submission.values import Submission
-from conformance.verdicts import ConformanceError, Json
+from conformance.verdicts import ConformanceError
 
 
 @contextlib.contextmanager
@@ -27,12 +28,9 @@ def inquiry(folder: Path, limits: Limits | None = None) -> Iterator[tuple[Loaded
         executor.close()
 
 
-def result_of(executor: Executor, job: Job) -> Json:
-    """Return what ``job`` measured; the ConformanceError it ended with is raised."""
-    evidence = executor.evidence(job)
-    if evidence.error is not None:
-        raise evidence.error
-    return evidence.result
+def result_of(executor: Executor, job: Job, kind: type[R]) -> R:
+    """Return what ``job`` measured, of class ``kind``; the error in its place is raised."""
+    return executor.evidence(job).result_of(kind)
 
 
 def valid(loaded: Loaded) -> Submission:

@@ -9,11 +9,17 @@ from pathlib import Path
 from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.cli.localising import Localisation, Part, Tell, localise
 from conformance.evidence.executor import Executor
-from conformance.plan.jobs import Job, Original, Swapped, job_of
+from conformance.plan.jobs import Original, Swapped, job_of
+from conformance.plan.results import (
+    DecodeResult,
+    MeasureResult,
+    OriginalResult,
+    ParameterError,
+)
 from conformance.sandbox.limits import Limits
 from conformance.submission.values import MetricUse, Sample, Submission
 from conformance.text import one_line
-from conformance.verdicts import ConformanceError, Json, error_from_json
+from conformance.verdicts import ConformanceError
 
 MOST_NAMES = 4
 
@@ -38,7 +44,7 @@ def localise_loss(
         submission = valid(loaded)
         chosen = submission.sample(sample)
         use = _use(chosen, metric)
-        errors = result_of(executor, job_of("decode", subject, submission))["parameters"]
+        errors = result_of(executor, job_of("decode", subject, submission), DecodeResult).parameters
         names = _names(chosen, errors)
         loss = _LossOf(executor, submission, chosen, use)
         found = localise(names, loss, seconds=seconds, tell=tell)
@@ -56,17 +62,14 @@ class _LossOf:
         self._use = use
         self._where = submission, sample.model, use.vectors
         self._sign = 1 if submission.metric(use.metric).direction == "higher" else -1
-        self._reference = self._value(Original(*self._where))
+        original = result_of(executor, Original(*self._where), OriginalResult)
+        self._reference = float(original.metrics[use.metric].row.value)
 
     def __call__(self, swapped: tuple[str, ...]) -> float:
         job = Swapped(*self._where, self._sample, swapped)
-        return self._sign * (self._reference - self._value(job))
-
-    def _value(self, job: Job) -> float:
-        row = result_of(self._executor, job)["metrics"][self._use.metric]
-        if "error" in row:
-            raise error_from_json(row["error"])
-        return float(row["value"])
+        measured = result_of(self._executor, job, MeasureResult)
+        value = float(measured.metrics[self._use.metric].row.value)
+        return self._sign * (self._reference - value)
 
 
 def _use(sample: Sample, metric: str | None) -> MetricUse:
@@ -82,7 +85,7 @@ def _use(sample: Sample, metric: str | None) -> MetricUse:
     )
 
 
-def _names(sample: Sample, errors: Mapping[str, Json]) -> list[str]:
+def _names(sample: Sample, errors: Mapping[str, ParameterError]) -> list[str]:
     """Return the parameters that differ from the original's: the others can lose nothing."""
     if not errors:
         raise ConformanceError(
@@ -91,7 +94,7 @@ def _names(sample: Sample, errors: Mapping[str, Json]) -> list[str]:
             found=f"{sample.id!r} of codec {sample.codec!r}",
             fix="name a sample of tensors",
         )
-    different = [name for name, row in errors.items() if row["max_abs_error"] != 0.0]
+    different = [name for name, row in errors.items() if row.max_abs_error != 0.0]
     if not different:
         raise ConformanceError(
             "no parameter of the sample differs from the original's",
@@ -102,7 +105,9 @@ def _names(sample: Sample, errors: Mapping[str, Json]) -> list[str]:
     return different
 
 
-def _table(use: MetricUse, found: Localisation, errors: Mapping[str, Json]) -> Iterator[str]:
+def _table(
+    use: MetricUse, found: Localisation, errors: Mapping[str, ParameterError]
+) -> Iterator[str]:
     yield f"{use.metric} on {use.vectors}: the whole sample loses {found.total:.6g}"
     if not found.total:
         yield "the metric loses nothing: there is nothing to find; try another with --metric"
@@ -111,7 +116,7 @@ def _table(use: MetricUse, found: Localisation, errors: Mapping[str, Json]) -> I
     yield ""
     yield f"{'loss alone':>14}  {'of the whole':>12}  {'relative error':>14}  parameter"
     for part in found.singles:
-        error = errors[part.names[0]]["relative_error"]
+        error = errors[part.names[0]].relative_error
         shown = "" if error is None else f"{float(error):.4g}"
         yield f"{part.loss:>14.6g}  {_share(part, found):>12}  {shown:>14}  {part.names[0]}"
     for title, parts in (

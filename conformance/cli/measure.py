@@ -14,14 +14,26 @@ from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.evidence.executor import Executor
 from conformance.judging.causes import by_cause, problem_of
 from conformance.judging.sizes import compressed_percent, compression_factor
-from conformance.plan.jobs import Kind, job_of
+from conformance.plan.jobs import KIND_OF, job_of
+from conformance.plan.results import (
+    DecodeResult,
+    OriginalResult,
+    OriginalRow,
+    Outcome,
+    R,
+    ReconstructedRow,
+    ReconstructionResult,
+    StateResult,
+    TensorFacts,
+    TensorProblem,
+)
 from conformance.plan.subjects import Subject, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded
 from conformance.submission.tolerances import widest_of_value
 from conformance.submission.update_graph import cumulative_sizes
 from conformance.submission.values import VALUE_TOLERANCE, File, MetricUse
-from conformance.verdicts import ConformanceError, Json, Location, error_from_json
+from conformance.verdicts import ConformanceError, Json, JsonNumber, Location
 
 METADATA = "submission.json"
 Listed: TypeAlias = Mapping[Over, tuple[Subject, ...]]
@@ -51,16 +63,16 @@ def true_claims(folder: Path, name: str, limits: Limits | None = None) -> str:
         return json.dumps(made, indent=2)
 
 
-def _result(executor: Executor, subject: Subject, kind: Kind) -> Json:
-    return result_of(executor, job_of(kind, subject, valid(executor.loaded)))
+def _result(executor: Executor, subject: Subject, kind: type[R]) -> R:
+    return result_of(executor, job_of(KIND_OF[kind], subject, valid(executor.loaded)), kind)
 
 
 def _original_values(executor: Executor, listed: Listed, run: Subject) -> Iterator[Json]:
     """Yield the value of every metric that is measured on the original, on one vector set."""
     if run.vectors is None:
         raise ValueError(f"{run.id} is about no vectors")
-    for metric, row in _result(executor, run, "original")["metrics"].items():
-        value = _measured(metric, row)
+    for metric, outcome in _result(executor, run, OriginalResult).metrics.items():
+        value = _measured(metric, outcome)
         yield _value(listed, metric, run.vectors.id, value, value)
 
 
@@ -68,19 +80,19 @@ def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
     sample = subject.sample
     if sample is None:
         raise ValueError(f"{subject.id} is not a sample")
-    decoded = _result(executor, subject, "decode")
-    _require_whole(decoded["coverage"], sample.id)
-    _require_finite(decoded["tensors"], sample.id, sample.files)
+    decoded = _result(executor, subject, DecodeResult)
+    _require_whole(decoded.coverage, sample.id)
+    _require_finite(decoded.tensors, sample.id, sample.files)
     layers = {"layers": list(_layers(executor, loaded, subject))} if sample.layers else {}
     return {
-        "features": decoded["features"],
+        "features": list(decoded.features),
         "claims": {
             **_sizes(loaded, subject),
             "metric_values": list(_metric_values(executor, loaded, subject)),
             "tensor_digests": {
-                name: facts["sha256"]
-                for name, facts in decoded["tensors"].items()
-                if "optional" not in facts or "scalar" in facts
+                name: facts.sha256
+                for name, facts in decoded.tensors.items()
+                if facts.scalar or not facts.optional
             },
         },
         **layers,
@@ -109,21 +121,21 @@ def _layers(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Js
     for layer in (each for each in runs["layer"] if each.sample == subject.sample):
         if layer.sample is None or layer.part is None:
             raise ValueError(f"{layer.id} is not a layer")
-        state = _result(executor, layer, "state")
-        _require_whole(state["coverage"], layer.id)
-        _require_finite(state["tensors"], layer.id, layer.sample.parts[layer.part].files)
-        total += state["size"]
+        state = _result(executor, layer, StateResult)
+        _require_whole(state.coverage, layer.id)
+        _require_finite(state.tensors, layer.id, layer.sample.parts[layer.part].files)
+        total += state.size
         uses = (each for each in runs["delta"] if each.sample == subject.sample)
         values = [
             _row(executor, runs, replace(layer, vectors=each.vectors), each.use)
             for each in uses
             if each.use
         ]
-        claims = {"size": state["size"], "cumulative_size": total, "metric_values": values}
+        claims = {"size": state.size, "cumulative_size": total, "metric_values": values}
         yield {"id": layer.layer, "claims": claims}
 
 
-def _require_whole(coverage: Sequence[Json], sample: str) -> None:
+def _require_whole(coverage: Sequence[TensorProblem], sample: str) -> None:
     """Refuse a sample that lacks parameters, with the first of the causes."""
     if coverage:
         first, *others = by_cause(map(problem_of, coverage))
@@ -137,16 +149,16 @@ def _require_whole(coverage: Sequence[Json], sample: str) -> None:
         )
 
 
-def _require_finite(tensors: Mapping[str, Json], sample: str, files: Sequence[File]) -> None:
+def _require_finite(tensors: Mapping[str, TensorFacts], sample: str, files: Sequence[File]) -> None:
     """Refuse a sample that cannot be measured, with the first tensor that keeps it from it."""
     for name, facts in sorted(tensors.items()):
-        if facts["non_finite"]:
+        if facts.non_finite:
             raise ConformanceError(
                 f"sample {sample!r} cannot be measured: tensor {name!r} holds values that are not "
                 "finite",
                 where=Location(files[0].rel_filepath if files else METADATA, element=name),
                 expected="finite values where the original's are finite",
-                found=f"{facts['non_finite']} values that are NaN or infinite",
+                found=f"{facts.non_finite} values that are NaN or infinite",
                 fix="look for a division by zero, an overflow to infinity or a damaged scale in "
                 "the encoder; `nnr-conformance run` lists all such tensors",
             )
@@ -163,22 +175,24 @@ def _metric_values(executor: Executor, loaded: Loaded, subject: Subject) -> Iter
 def _row(executor: Executor, listed: Listed, run: Subject, use: MetricUse) -> Json:
     """Return the value of one metric on the vectors of ``run``."""
     # What is wrong with the original is reported by its own case; the sample's would point there.
-    original = _result(executor, run, "original")["metrics"][use.metric]
+    original = _result(executor, run, OriginalResult).metrics[use.metric]
     reference = _measured(use.metric, original)
-    row = _result(executor, run, "reconstruction")["metrics"][use.metric]
-    return _value(listed, use.metric, use.vectors, _measured(use.metric, row), reference)
+    sample = _result(executor, run, ReconstructionResult).metrics[use.metric]
+    return _value(listed, use.metric, use.vectors, _measured(use.metric, sample), reference)
 
 
-def _measured(metric: str, row: Mapping[str, Json]) -> Json:
+def _measured(metric: str, outcome: Outcome[OriginalRow] | Outcome[ReconstructedRow]) -> JsonNumber:
     """Return a value, or raise its error; one that knows no place is that of the metric."""
-    if "error" not in row:
-        return row["value"]
-    error = error_from_json(row["error"])
-    error.where = error.where or Location(METADATA, element=f"metric {metric!r}")
-    raise error
+    try:
+        return outcome.row.value
+    except ConformanceError as error:
+        error.where = error.where or Location(METADATA, element=f"metric {metric!r}")
+        raise
 
 
-def _value(listed: Listed, metric: str, vectors: str, value: Json, reference: Json) -> Json:
+def _value(
+    listed: Listed, metric: str, vectors: str, value: JsonNumber, reference: JsonNumber
+) -> Json:
     """Return a claim of a value, with a tolerance that SUBMISSION-TOLERANCE-001 accepts."""
     uses = [run.use for run in listed["delta"] if run.use is not None]
     tolerances = [u.tolerance for u in uses if (u.metric, u.vectors) == (metric, vectors)]

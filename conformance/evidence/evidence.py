@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from conformance.plan.jobs import Job
+from conformance.plan.keys import Keys
+from conformance.plan.requests import untyped
+from conformance.plan.results import R, Result, result_from_json
 from conformance.verdicts import ConformanceError, Json, Verdict, error_from_json
+
+FORMAT = 2
+"""The version of what is stored: an entry of another version counts as none."""
 
 LASTING = frozenset({Verdict.FAIL, Verdict.MALFORMED, Verdict.UNSUPPORTED})
 """Errors that the same input gives again; time-outs and deaths are tried anew by the next run."""
@@ -16,8 +23,9 @@ LASTING = frozenset({Verdict.FAIL, Verdict.MALFORMED, Verdict.UNSUPPORTED})
 class Evidence:
     """The evidence of one job.
 
-    ``result`` is what the worker measured (plain JSON), or None if ``error`` says why there is
-    nothing. ``folder`` holds the arrays that were kept; not ``has_arrays`` says that they were too
+    ``result`` is what was measured, or None if ``error`` says why there is nothing. It is JSON
+    where it is stored; the executor makes the class of it that the job has, if it has one.
+    ``folder`` holds the arrays that were kept; not ``has_arrays`` says that they were too
     large to be. ``limit_bytes`` is the limit that something in it failed by: under another one it
     may be different. ``cost`` has ``seconds`` (wall clock) and ``peak_bytes`` (resident memory of
     the worker) of the run that computed it.
@@ -26,7 +34,7 @@ class Evidence:
     job: str
     key: str
     folder: Path
-    result: Mapping[str, Json] | None
+    result: Result | Mapping[str, Json] | None
     error: ConformanceError | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
     reused: bool = False
@@ -38,12 +46,34 @@ class Evidence:
         """Whether the same input would give the same evidence again."""
         return self.error is None or self.error.verdict in LASTING
 
+    def of_job(self, job: Job, keys: Keys) -> Evidence:
+        """Return what was stored of a job with the names of its submission in it, and typed.
+
+        ValueError if the result is not of the class that the job has.
+        """
+        keys.key(job)  # With it, the names are known that stand for tokens of the job.
+        return replace(
+            self,
+            job=job.name,
+            result=_typed(job, keys.spelled(self.result)) if self.error is None else None,
+            error=None if self.error is None else keys.error_spelled(self.error),
+        )
+
+    def result_of(self, kind: type[R]) -> R:
+        """Return the result, of class ``kind``; the ConformanceError in its place is raised."""
+        if self.error is not None:
+            raise self.error
+        if not isinstance(self.result, kind):
+            raise TypeError(f"{self.job} has no {kind.__name__}")
+        return self.result
+
     def to_json(self) -> dict[str, Json]:
         """Return what is stored; ``folder`` and ``reused`` belong to the reader."""
         return {
+            "format": FORMAT,
             "job": self.job,
             "key": self.key,
-            "result": self.result,
+            "result": untyped(self.result),
             "error": self.error.to_json() if self.error else None,
             "cost": dict(self.cost),
             "has_arrays": self.has_arrays,
@@ -64,3 +94,11 @@ class Evidence:
             has_arrays=data["has_arrays"],
             limit_bytes=data["limit_bytes"],
         )
+
+
+def _typed(job: Job, result: Json) -> Result | Mapping[str, Json]:
+    if job.Result is not None:
+        return result_from_json(job.Result, result)
+    if not isinstance(result, dict):
+        raise ValueError(f"Expected `object`, got `{result!r}`")
+    return result

@@ -18,6 +18,7 @@ from conformance.evidence.store import EvidenceStore
 from conformance.plan.jobs import Job, OpenModel
 from conformance.plan.keys import Keys
 from conformance.plan.requests import files_in
+from conformance.plan.results import Result
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
 from conformance.sandbox.workers import Workers
@@ -137,7 +138,7 @@ class Executor:
         """Return the evidence that an earlier run, or another process of this one, has left."""
         passing = self._passing.read(key)
         if passing is not None:
-            return self._spelled(job, passing)
+            return passing.of_job(job, self._keys)
         if not self.reuse:
             return None
         stored = self.store.read(key)
@@ -146,7 +147,10 @@ class Executor:
         if not stored.has_arrays:
             self._repeated[job.name] = None
             return None
-        return self._spelled(job, stored)
+        try:
+            return stored.of_job(job, self._keys)
+        except ValueError:
+            return None  # Not what this job measures: as if nothing were stored.
 
     def _computed(self, job: Job, key: str) -> Evidence:
         """Do a job, its parts first; what fails in one of them has failed here."""
@@ -178,16 +182,29 @@ class Executor:
             "out": str(draft),
         }
         try:
-            answer = self._ask(job, message)
+            evidence = self._answered(job, key, draft, self._ask(job, message))
         except ConformanceError as error:
             limit = self.limits.memory_bytes if error.by_limit else None
             evidence = Evidence(job.name, key, draft, None, error, limit_bytes=limit)
         else:
-            limit = self.limits.memory_bytes if answer["limited"] else None
-            measured, cost = answer["measured"], answer["cost"]
-            evidence = Evidence(job.name, key, draft, measured, None, cost, limit_bytes=limit)
-            self._costs[job.name] = cost
-        return self._spelled(job, self._kept(job, evidence))
+            self._costs[job.name] = evidence.cost
+        return self._kept(job, evidence).of_job(job, self._keys)
+
+    def _answered(self, job: Job, key: str, draft: Path, answer: Json) -> Evidence:
+        """Return evidence with what the worker measured; EvaluationError for anything else."""
+        limit = self.limits.memory_bytes if answer["limited"] else None
+        measured, cost = answer["measured"], answer["cost"]
+        evidence = Evidence(job.name, key, draft, measured, None, cost, limit_bytes=limit)
+        try:
+            evidence.of_job(job, self._keys)
+        except ValueError as error:
+            raise EvaluationError(
+                f"the worker did not answer what {job.name} measures",
+                expected=f"a {(job.Result or Result).__name__}",
+                found=str(error)[:500],
+                fix="report this as a defect of the tool, or of the plug-in that was at work",
+            ) from error
+        return evidence
 
     def _kept(self, job: Job, evidence: Evidence) -> Evidence:
         """Put evidence where it belongs: into the store, what is large for this run only."""
@@ -249,16 +266,6 @@ class Executor:
                 )
         return None
 
-    def _spelled(self, job: Job, evidence: Evidence) -> Evidence:
-        """Return evidence with the names of this submission in it."""
-        error = evidence.error
-        return dataclasses.replace(
-            evidence,
-            job=job.name,
-            result=self._keys.spelled(evidence.result),
-            error=None if error is None else self._keys.error_spelled(error),
-        )
-
     def _failed(self, job: Job, error: ConformanceError) -> Evidence:
         return Evidence(job.name, "", self.store.root, None, error)
 
@@ -266,9 +273,6 @@ class Executor:
         if self.loaded.submission is None:
             raise ValueError("there is nothing to evaluate in a submission that is not valid")
         return self.loaded.submission
-
-
-_UNFIT = "tensors that are missing, of another shape or type, or not finite"
 
 
 def _changed(path: Path, facts: FileFacts) -> bool:
@@ -293,9 +297,8 @@ def _obstacle(needed: Job, found_of_it: Evidence) -> ConformanceError | None:
         if error.verdict is Verdict.UNSUPPORTED and needed.kind == "state":
             return _passed_on(error)
         found = error.message
-    elif result is not None and not result.get("usable", True):
-        wrong = result.get("identity", {}).get("wrong")
-        found = "another parent than the one that it names" if wrong else _UNFIT
+    elif isinstance(result, Result) and result.obstacle:
+        found = result.obstacle
     else:
         return None
     return NotRunError(

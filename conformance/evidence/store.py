@@ -17,7 +17,7 @@ import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from conformance.evidence.evidence import Evidence
+from conformance.evidence.evidence import FORMAT, Evidence
 from conformance.sandbox.tempdirs import make_folder, sweep
 from conformance.verdicts import Json
 
@@ -54,19 +54,37 @@ class EvidenceStore:
         """Return where the entry of ``key`` lies, or would lie."""
         return self.root / key[:KEY_DIGITS] / key
 
+    def stamp(self, key: str) -> tuple[int, int] | None:
+        """Return what changes when the entry of ``key`` is replaced; None if there is no entry."""
+        try:
+            found = (self.folder(key) / MANIFEST).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
     def read(self, key: str) -> Evidence | None:
-        """Return the evidence of ``key``, or None if there is none or it is damaged."""
+        """Return the evidence of ``key``, or None if there is none or it is damaged.
+
+        What is damaged is removed; so whoever reads holds the lock on ``key``.
+        """
         folder = self.folder(key)
         if not folder.exists():
             return None
+        found = self.look_at(key)
+        if found is None:
+            _discard(folder)
+        return found
+
+    def look_at(self, key: str) -> Evidence | None:
+        """Return the same, and leave what is damaged where it is; no lock is needed."""
+        folder = self.folder(key)
         try:
             self._verify(folder)
             data = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
-            if data["key"] == key:
+            if data["key"] == key and data["format"] == FORMAT:
                 return Evidence.from_json(data, folder, reused=True)
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
-        _discard(folder)
         return None
 
     def write(self, evidence: Evidence) -> Evidence:

@@ -36,7 +36,7 @@ def measure_run(task: TaskContext[MeasureRequest]) -> Json:
     }
     write_tensors(task.out / STATISTICS, tables)
     return {
-        "metrics": {name: row_of(outcome, kind) | _better(kind) for name, kind, outcome in results},
+        "metrics": {name: _original_row(outcome, kind) for name, kind, outcome in results},
         "readers": measuring.readers(),
     }
 
@@ -66,8 +66,11 @@ def statistics_in(folder: Path, limits: Limits) -> dict[str, Array]:
         return {name: tables[name] for name in tables}
 
 
-def _better(kind: MetricKind | None) -> dict[str, Json]:
-    return {"better": kind.about.better} if kind is not None else {}
+def _original_row(
+    outcome: Measurement | ConformanceError, kind: MetricKind | None
+) -> dict[str, Json]:
+    row = row_of(outcome, kind)
+    return row if kind is None or "error" in row else row | {"better": kind.about.better}
 
 
 @dataclass(slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from conformance.plan.results import AccessResult
 from conformance.verdicts import Json
 
 PASSED_OVER_BYTES = 64
@@ -40,21 +41,21 @@ class Access:
         }
 
 
-def accesses(measured: Mapping[str, Json]) -> Iterator[Access]:
+def accesses(measured: AccessResult) -> Iterator[Access]:
     """Yield each tensor: it may take its own bytes, those of no tensor, and 64 for each other one.
 
     Where all tensors together take more than the file has, they are packed together: then nothing
     in the file is a tensor's own, and nothing may be read for it but what is of none.
     """
-    size, payload = measured["file_bytes"], measured["payload_bytes"]
-    free = max(0, size - payload) + PASSED_OVER_BYTES * (measured["count"] - 1)
-    for row in measured["tensors"]:
-        own = row["stored_bytes"] if payload <= size else 0
+    size, payload = measured.file_bytes, measured.payload_bytes
+    free = max(0, size - payload) + PASSED_OVER_BYTES * (measured.count - 1)
+    for row in measured.tensors:
+        own = row.stored_bytes if payload <= size else 0
         yield Access(
-            tensor=row["tensor"],
-            stored_bytes=row["stored_bytes"],
+            tensor=row.tensor,
+            stored_bytes=row.stored_bytes,
             allowed_bytes=own + free,
-            bytes_read=row["bytes_read"],
-            sha256=row["sha256"],
-            whole_sha256=row["whole_sha256"],
+            bytes_read=row.bytes_read,
+            sha256=row.sha256,
+            whole_sha256=row.whole_sha256,
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from conformance.plan.results import TensorProblem
 from conformance.verdicts import Json, Location
 
 SHOWN = 8
@@ -46,11 +47,12 @@ def by_cause(problems: Iterable[Problem]) -> Iterator[Problem]:
     yield from map(_together, _without_prefixes(kinds))
 
 
-def problem_of(entry: Mapping[str, Json]) -> Problem:
-    """Build from the JSON that a worker gives."""
-    where = Location(entry["file"], element=entry["tensor"])
-    words = {key: entry[key] for key in ("message", "expected", "found", "fix")}
-    return Problem((entry["tensor"],), **words, where=where)
+def problem_of(entry: TensorProblem) -> Problem:
+    """Return what is wrong with a tensor as a problem at its place."""
+    where = Location(entry.file, element=entry.tensor)
+    return Problem(
+        (entry.tensor,), entry.message, entry.expected, entry.found, entry.fix, where=where
+    )
 
 
 def _together(same: Sequence[Problem]) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conformance.plan.results import RunConditions
 from conformance.verdicts import Json
 
 _SHOWN = {
@@ -18,14 +19,14 @@ _SHOWN = {
 """Settings that say where the network runs, and how far its graph is changed before."""
 
 
-def conditions_of(measured: Mapping[str, Json]) -> dict[str, Json]:
+def conditions_of(measured: RunConditions) -> dict[str, Json]:
     """Return batch size, provider and level of optimisation of a run, as far as there are any."""
-    settings = measured["settings"]
+    settings = measured.settings
     shown = {word: settings[name] for name, word in _SHOWN.items() if name in settings}
-    return {"batch_size": measured["batch_size"], **shown}
+    return {"batch_size": measured.batch_size, **shown}
 
 
-def in_words(measured: Mapping[str, Json]) -> str:
+def in_words(measured: RunConditions) -> str:
     """Return the same as one phrase: ``batches of 32, provider CPUExecutionProvider``."""
     row = conditions_of(measured)
     size = row.pop("batch_size")
@@ -33,7 +34,7 @@ def in_words(measured: Mapping[str, Json]) -> str:
     return ", ".join([batch, *(f"{name} {value}" for name, value in row.items())])
 
 
-def in_words_together(runs: Mapping[str, Mapping[str, Json]]) -> str:
+def in_words_together(runs: Mapping[str, RunConditions]) -> str:
     """Return the same for several runs by name; once if it is the same for all."""
     words = {name: in_words(measured) for name, measured in runs.items()}
     if len(set(words.values())) == 1:

@@ -9,13 +9,14 @@ rule at length.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from conformance.metrics.tolerance import EQUAL
+from conformance.plan.results import ControlRow
 from conformance.submission.values import Tolerance
-from conformance.verdicts import ConformanceError, Json, error_from_json
+from conformance.verdicts import ConformanceError
 
 SHARE = 0.5
 """Of what the weaker control loses, the greatest bound."""
@@ -107,22 +108,20 @@ class Controls:
             )
 
 
-def controls_of(
-    reference: float, direction: Direction, items: int, row: Mapping[str, Json]
-) -> Controls:
-    """Return the controls of a metric; ``row`` is what :mod:`..tasks.control` measured of it.
+def controls_of(reference: float, direction: Direction, items: int, row: ControlRow) -> Controls:
+    """Return the controls of a metric; ``row`` is what was measured of it.
 
     Of the shuffled networks the median counts. ``direction`` is that of the metric's kind.
     """
-    cells = {"zeros": [row["zeros"]], "shuffled": row["shuffled"]}
+    cells = {"zeros": (row.zeros,), "shuffled": row.shuffled}
     measured: list[Control] = []
     failure: ConformanceError | None = None
     for name, found in cells.items():
-        errors = [cell["error"] for cell in found if "error" in cell]
+        errors = [cell.error for cell in found if cell.error is not None]
         if errors:
-            failure = failure or error_from_json(errors[0])
+            failure = failure or errors[0]
         elif found:
-            values = [float(cell["value"]) for cell in found]
+            values = [float(cell.row.value) for cell in found]
             pairs = sorted((_loss(reference, value, direction), value) for value in values)
             loss, value = pairs[len(pairs) // 2]
             measured.append(Control(name, value, loss, reference))
@@ -132,7 +131,7 @@ def controls_of(
             "no control has a finite loss: "
             + ", ".join(f"{each.name} {each.value:g}" for each in measured)
         )
-    return Controls(reference, items, len(row["shuffled"]), tuple(measured), failure)
+    return Controls(reference, items, len(row.shuffled), tuple(measured), failure)
 
 
 def _loss(reference: float, value: float, direction: Direction) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from conformance.verdicts import Json
+from conformance.plan.results import MetricRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Shortage:
         )
 
 
-def shortage_of(measured: Mapping[str, Json]) -> Shortage | None:
+def shortage_of(measured: MetricRow) -> Shortage | None:
     """Return what too little was counted of in a measured row, or None.
 
     A kind that counts something and does not say how much of it is judged as it is.
     """
-    counted = measured["counted"]
-    for noun, least in measured["least"].items():
+    counted = measured.counted
+    for noun, least in measured.least.items():
         if noun in counted and counted[noun] < least:
             return Shortage(noun, least, counted[noun])
     return None

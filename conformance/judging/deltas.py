@@ -6,8 +6,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from conformance.judging.conditions import conditions_of
 from conformance.judging.counted import counts_in_words, shortage_of
 from conformance.metrics import Interval, Judgement, NoInterval, items_to_decide, judge
+from conformance.plan.results import (
+    MeasuredInterval,
+    MissingInterval,
+    ReconstructedRow,
+    RunConditions,
+)
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Json, Verdict, json_number
 
@@ -29,15 +36,19 @@ class JudgedDelta:
         return self.verdict is Verdict.PASS
 
 
-def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) -> JudgedDelta:
+def judge_delta(
+    use: MetricUse,
+    metric: Metric,
+    measured: ReconstructedRow,
+    runs: Mapping[str, RunConditions],
+) -> JudgedDelta:
     """Judge one measured row by the tolerance that holds for this sample.
 
-    ``measured`` has ``value``, ``reference``, ``interval`` and ``no_interval`` as the evaluation
-    wrote them.
+    ``runs`` are those of the ``original`` and of the ``sample``.
     """
-    interval = _interval(measured["interval"])
-    known = interval or _no_interval(measured.get("no_interval"))
-    reference, value = float(measured["reference"]), float(measured["value"])
+    interval = _interval(measured.interval)
+    known = interval or _no_interval(measured.no_interval)
+    reference, value = float(measured.reference), float(measured.value)
     judgement = judge(use.tolerance, metric.direction, reference, value, known)
     # A value that is not finite, where the original's is, is a loss whatever was counted.
     broken = math.isfinite(reference) and not math.isfinite(value)
@@ -56,41 +67,42 @@ def judge_delta(use: MetricUse, metric: Metric, measured: Mapping[str, Json]) ->
         "tolerance": asdict(use.tolerance),
         "interval": _row_interval(interval),
         "p_value": interval.p_value if interval else None,
-        "items": measured["items"],
+        "items": measured.items,
         "distinct_items": known.distinct_items if known else None,
-        "counted": measured["counted"],
+        "counted": dict(measured.counted),
         "items_to_decide": needed,
         "verdict": verdict.value,
+        "runs": {which: conditions_of(run) for which, run in runs.items()},
     }
     return JudgedDelta(
         verdict=verdict,
         message=f"{metric.id}: {short.explanation if short else judgement.explanation}",
         expected=(f"{short.expected}; " if short else "") + _expected(use.tolerance, metric),
         found=difference_text(measured)
-        + (f"; {counts_in_words(measured['counted'])}" if short else ""),
+        + (f"; {counts_in_words(measured.counted)}" if short else ""),
         fix=short.fix if short else _mend(judgement, interval, needed),
         row=row,
     )
 
 
-def is_improvement(better: str, measured: Mapping[str, Json]) -> bool:
+def is_improvement(better: str, measured: ReconstructedRow) -> bool:
     """Return whether the sample is better than the original beyond the interval of the difference.
 
     ``better`` is the direction of the metric's kind, "higher" or "lower". Without an interval
     nobody knows what chance explains.
     """
-    interval = _interval(measured["interval"])
+    interval = _interval(measured.interval)
     if interval is None:
         return False
     return interval.low > 0 if better == "higher" else interval.high < 0
 
 
-def difference_text(measured: Mapping[str, Json]) -> str:
+def difference_text(measured: ReconstructedRow) -> str:
     """Return what was measured of the original and the sample, in words."""
-    reference, value = float(measured["reference"]), float(measured["value"])
+    reference, value = float(measured.reference), float(measured.value)
     return (
         f"original {reference:.10g}, sample {value:.10g}, "
-        f"delta {value - reference:+.6g}{_interval_text(_interval(measured['interval']))}"
+        f"delta {value - reference:+.6g}{_interval_text(_interval(measured.interval))}"
     )
 
 
@@ -103,14 +115,14 @@ class JudgedChange:
     expected: str
 
 
-def judge_change(use: MetricUse, metric: Metric, before: Json, value: Json) -> JudgedChange:
+def judge_change(use: MetricUse, metric: Metric, before: float, value: float) -> JudgedChange:
     """Judge the change of a metric from one layer to the next by the sample's tolerance.
 
     A layer may improve the network by any amount, and values are compared as they are: an upper
     bound and a confidence are for the whole sample.
     """
     tolerance = Tolerance(use.tolerance.type, use.tolerance.bound, use.tolerance.inclusive)
-    judgement = judge(tolerance, metric.direction, float(before), float(value))
+    judgement = judge(tolerance, metric.direction, before, value)
     return JudgedChange(
         judgement.verdict is Verdict.PASS,
         judgement.explanation,
@@ -142,15 +154,15 @@ def _mend(judgement: Judgement, interval: Interval | None, needed: int | None) -
     return f"submit more reference vectors (about {needed} distinct items would {what}), or {other}"
 
 
-def _interval(data: Mapping[str, Json] | None) -> Interval | None:
-    if data is None:
+def _interval(measured: MeasuredInterval | None) -> Interval | None:
+    if measured is None:
         return None
-    edges = {name: float(data[name]) for name in ("level", "low", "high")}
-    return Interval(**{**data, **edges})
+    edges = {"low": float(measured.low), "high": float(measured.high)}
+    return Interval(**{**asdict(measured), **edges})
 
 
-def _no_interval(data: Mapping[str, Json] | None) -> NoInterval | None:
-    return NoInterval(**data) if data is not None else None
+def _no_interval(measured: MissingInterval | None) -> NoInterval | None:
+    return None if measured is None else NoInterval(**asdict(measured))
 
 
 def _row_interval(interval: Interval | None) -> dict[str, Json] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from conformance.plan.results import DecodeResult, TensorFacts
 from conformance.submission.values import Sample
-from conformance.verdicts import Json, NotRunError
+from conformance.verdicts import NotRunError
 
 NONE = "no such tensor"
 
@@ -21,33 +22,32 @@ class Difference:
 
 
 def differing_tensors(
-    ours: Sample, our_evidence: Mapping[str, Json], theirs: Sample, evidence: Mapping[str, Json]
+    ours: Sample, our_result: DecodeResult, theirs: Sample, their_result: DecodeResult
 ) -> Iterator[Difference]:
-    """Yield every parameter that is not the same in both; the evidence is that of decoding.
+    """Yield every parameter that is not the same in both.
 
     Both are compared as parameters of the model. Raises :class:`NotRunError` for a sample that is
     a network of its own, whose tensors have names and types of their own.
     """
-    one, other = _parameters(ours, our_evidence), _parameters(theirs, evidence)
+    one, other = _parameters(ours, our_result), _parameters(theirs, their_result)
     for name in sorted(one.keys() | other.keys()):
         found, expected = _text(one.get(name)), _text(other.get(name))
         if found != expected:
             yield Difference(name, expected, found)
 
 
-def _parameters(sample: Sample, evidence: Mapping[str, Json]) -> Mapping[str, Json]:
-    parameters: Mapping[str, Json] | None = evidence["fitted"]
-    if parameters is None:
+def _parameters(sample: Sample, decoded: DecodeResult) -> Mapping[str, TensorFacts]:
+    if decoded.fitted is None:
         raise NotRunError(
             f"sample {sample.id!r} is a network of its own",
             expected="two samples that decode to the parameters of one model",
             found=f"codec {sample.codec!r}",
             fix="name a sample of tensors in same_tensors_as",
         )
-    return parameters
+    return decoded.fitted
 
 
-def _text(facts: Mapping[str, Json] | None) -> str:
+def _text(facts: TensorFacts | None) -> str:
     if facts is None:
         return NONE
-    return f"{facts['dtype']}{facts['shape']}, sha256 {facts['sha256']}"
+    return f"{facts.dtype}{list(facts.shape)}, sha256 {facts.sha256}"

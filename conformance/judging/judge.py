@@ -17,8 +17,22 @@ from conformance.evidence.evidence import Evidence
 from conformance.judging.causes import Problem, by_cause, problem_of
 from conformance.judging.conditions import conditions_of, in_words
 from conformance.judging.framework_defaults import unlike_defaults
+from conformance.judging.noise import value_in
 from conformance.metrics.tolerance import EQUAL
-from conformance.plan.jobs import OWNER, Kind, is_network
+from conformance.plan.jobs import KIND_OF, OWNER, Kind, is_network
+from conformance.plan.results import (
+    MetricRow,
+    OriginalResult,
+    OriginalRow,
+    Outcome,
+    R,
+    ReconstructedRow,
+    ReconstructionResult,
+    Row,
+    RunConditions,
+    StateResult,
+    TensorProblem,
+)
 from conformance.plan.subjects import Subject, kind_in_format
 from conformance.submission.values import Metric
 from conformance.verdicts import (
@@ -29,7 +43,6 @@ from conformance.verdicts import (
     Location,
     NotRunError,
     Verdict,
-    error_from_json,
 )
 
 OWNER_OF_LAYERS: Mapping[Kind, str] = {
@@ -58,7 +71,6 @@ class Judge:
         self.subject = subject
         self._metrics = metrics
         self.findings: list[Finding] = []
-        self.inference: Mapping[str, Json] | None = None
         self._problems = problems
         self._look_up = look_up
         self._passed: Finding | None = None
@@ -128,7 +140,7 @@ class Judge:
         return Location(subject.model.files[0].rel_filepath, element=element)
 
     def require_declared_value(
-        self, measured: Mapping[str, Json], more: Mapping[str, Json] = MappingProxyType({})
+        self, measured: MetricRow, more: Mapping[str, Json] = MappingProxyType({})
     ) -> None:
         """Judge the subject's declared metric value against the ``measured`` row.
 
@@ -137,12 +149,12 @@ class Judge:
         declared = self.subject.declared
         if declared is None:
             raise ValueError(f"{self.subject.id} declares no value")
-        value = float(measured["value"])
+        value = float(measured.value)
         row = {
             "metric": declared.metric,
             "vectors": declared.vectors,
             "declared": declared.value,
-            "measured": measured["value"],
+            "measured": measured.value,
             **more,
         }
         expected = f"{declared.value:.10g} ± {declared.tolerance:g}, as declared"
@@ -166,7 +178,7 @@ class Judge:
             evidence=row,
         )
 
-    def require_fitting(self, problems: Iterable[Mapping[str, Json]]) -> None:
+    def require_fitting(self, problems: Iterable[TensorProblem]) -> None:
         """Record a finding for each way in which tensors are not as they must be."""
         self.require_none(map(problem_of, problems))
 
@@ -183,48 +195,56 @@ class Judge:
                 evidence=problem.evidence,
             )
 
-    def require_all_items(self, measured: Mapping[str, Json]) -> None:
+    def require_all_items(self, measured: RunConditions) -> None:
         """Judge whether the network ran on every item of the subject's vectors."""
         if self.subject.vectors is None:
             raise ValueError(f"{self.subject.id} is about no vectors")
         self.require(
-            measured["items"] == self.subject.vectors.items,
+            measured.items == self.subject.vectors.items,
             "not every item was run",
             expected=f"{self.subject.vectors.items} items",
-            found=f"{measured['items']} items",
+            found=f"{measured.items} items",
             where=Location("submission.json", pointer=self.subject.pointer),
             fix="declare the number of items that the vector files hold",
         )
         self.passed(
-            f"all {measured['items']} items were run",
+            f"all {measured.items} items were run",
             found=in_words(measured),
             evidence={"conditions": conditions_of(measured)},
         )
 
-    def evidence(self, kind: Kind) -> Mapping[str, Json]:
-        """Return what the case of this kind measured.
+    def result(self, kind: type[R]) -> R:
+        """Return what the subject's job with a result of this class has measured.
 
-        If the case failed, its own check raises the reason; every other check raises
+        If the job failed, its own check raises the reason; every other check raises
         :class:`NotRunError`, so that one defect is reported once.
         """
-        evidence = self._look_up(self.subject, kind)
-        if evidence.error is not None:
-            self._raise_failure(_owner(self.subject, kind), evidence.error)
-        return evidence.result or {}
+        return self._result_about(self.subject, kind, _owner(self.subject, KIND_OF[kind]))
 
-    def evidence_of_parts(self) -> list[Mapping[str, Json]]:
+    def result_of_other(self, kind: type[R]) -> R:
+        """Return the same for what the subject is compared with.
+
+        Raises :class:`NotRunError` if it failed: its own checks report why.
+        """
+        (other,) = self.subject.others
+        return self._result_about(other, kind, "")
+
+    def _result_about(self, subject: Subject, kind: type[R], owner: str) -> R:
+        evidence = self._look_up(subject, KIND_OF[kind])
+        if evidence.error is not None:
+            self._raise_failure(owner, evidence.error)
+        return evidence.result_of(kind)
+
+    def states_of_parts(self) -> list[StateResult]:
         """Return the states of all parts of the subject's sample up to its own."""
         own = self.subject
         subjects = [dataclasses.replace(own, part=part) for part in range((own.part or 0) + 1)]
-        found = [self._look_up(each, "state") for each in subjects]
-        for evidence in found:
-            if evidence.error is not None:
-                self._raise_failure(_owner(own, "state"), evidence.error)
-        return [evidence.result or {} for evidence in found]
+        owner = _owner(own, "state")
+        return [self._result_about(each, StateResult, owner) for each in subjects]
 
-    def require_identity(self, state: Mapping[str, Json]) -> None:
+    def require_identity(self, state: StateResult) -> None:
         """Raise :class:`NotRunError` if a step was not applied because it names another parent."""
-        if state["identity"]["wrong"]:
+        if state.identity.wrong:
             raise NotRunError(
                 "the bitstream was not applied: it names another parent",
                 expected="UPDATE-PARENT-001 passes",
@@ -232,37 +252,34 @@ class Judge:
                 fix="fix the finding of UPDATE-PARENT-001 first",
             )
 
-    def evidence_of_other(self, kind: Kind) -> Mapping[str, Json]:
-        """Return what the case of this kind measured for what the subject is compared with.
+    def original_row(self) -> OriginalRow:
+        """Return the row of the subject's metric on the original.
 
-        Raises :class:`NotRunError` if it failed: its own checks tell why.
+        A metric that cannot be measured there is reported by METRIC-MEASURE-001 alone.
         """
-        (other,) = self.subject.others
-        evidence = self._look_up(other, kind)
-        if evidence.error is not None:
-            self._raise_failure("", evidence.error)
-        return evidence.result or {}
+        outcome = self.result(OriginalResult).metrics[self.metric.id]
+        return self._row_of(outcome, "METRIC-MEASURE-001")
 
-    def measured(self, kind: Kind) -> Mapping[str, Json]:
-        """Return the row of the subject's metric in the case of this kind.
+    def reconstructed_row(self) -> ReconstructedRow:
+        """Return the row of the subject's metric on the sample.
 
-        A metric that cannot be measured on the original is reported by METRIC-MEASURE-001 alone,
-        one that cannot be measured on a sample by METRIC-DELTA-001.
+        A metric that cannot be measured there is reported by METRIC-DELTA-001 alone.
         """
-        row: Mapping[str, Json] = self.evidence(kind)["metrics"][self.metric.id]
-        if "error" in row:
-            owner = "METRIC-MEASURE-001" if kind == "original" else "METRIC-DELTA-001"
-            self._raise_failure(owner, self._placed(error_from_json(row["error"])))
-        return row
+        outcome = self.result(ReconstructionResult).metrics[self.metric.id]
+        return self._row_of(outcome, "METRIC-DELTA-001")
 
-    def measured_of_other(self, kind: Kind) -> Mapping[str, Json]:
+    def reconstructed_row_of_other(self) -> ReconstructedRow:
         """Return the same row for what the subject is compared with."""
-        row: Mapping[str, Json] = self.evidence_of_other(kind)["metrics"][self.metric.id]
-        if "error" in row:
-            self._raise_failure("", self._placed(error_from_json(row["error"])))
-        return row
+        outcome = self.result_of_other(ReconstructionResult).metrics[self.metric.id]
+        return self._row_of(outcome, "")
 
-    def measured_in_all_formats(self) -> Mapping[str, float]:
+    def _row_of(self, outcome: Outcome[Row], owner: str) -> Row:
+        try:
+            return outcome.row
+        except ConformanceError as error:
+            self._raise_failure(owner, self._placed(error))
+
+    def values_in_all_formats(self) -> Mapping[str, float]:
         """Return the value of the subject's metric on the original, by the model's id.
 
         One that compares with the original's outputs is measured between formats instead. What
@@ -271,15 +288,15 @@ class Judge:
         values: dict[str, float] = {}
         for other in self.subject.others:
             evidence = self._look_up(other, kind_in_format(self.metric, other))
-            row = (evidence.result or {}).get("metrics", {}).get(self.metric.id, {})
-            if "value" not in row or other.model is None:
+            value = value_in(evidence.result, self.metric.id)
+            if value is None or other.model is None:
                 raise NotRunError(
                     f"{self.metric.id!r} could not be measured on {other.id}",
                     expected="a value of the original in every format",
                     found=evidence.error.message if evidence.error else "an error",
                     fix="fix the findings on that model first",
                 )
-            values[other.model.id] = float(row["value"])
+            values[other.model.id] = value
         return values
 
     def _placed(self, error: ConformanceError) -> ConformanceError:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from conformance.judging.sizes import SizeClaim
+from conformance.plan.results import StateResult
 from conformance.submission.values import LayerClaims
-from conformance.verdicts import Json
 
 
 def layer_size_claims(
-    claims: LayerClaims, states: list[Mapping[str, Json]]
+    claims: LayerClaims, states: Sequence[StateResult]
 ) -> tuple[SizeClaim, SizeClaim]:
-    """Return both size claims of the last of some layers; ``states`` are their evidence.
+    """Return both size claims of the last of some layers; ``states`` are their results.
 
     The size of a layer is that of its files, or of its units of the one bitstream.
     """
-    size, total = states[-1]["size"], sum(state["size"] for state in states)
+    size, total = states[-1].size, sum(state.size for state in states)
     return (
         SizeClaim("size", claims.size, size, claims.size == size),
         SizeClaim(

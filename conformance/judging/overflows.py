@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conformance.verdicts import Json
+from conformance.plan.results import HalfPrecision
 
 SHOWN = 5
 """Overflows that have a finding each; the last one counts the others."""
@@ -24,20 +24,20 @@ class OverflowWords:
     fix: str
 
 
-def overflows_in(measured: Mapping[str, Json]) -> Iterator[OverflowWords]:
+def overflows_in(measured: HalfPrecision) -> Iterator[OverflowWords]:
     """Yield the first overflows in the order of the graph."""
-    found = measured["overflows"]
+    found = measured.overflows
     for place, each in enumerate(found[:SHOWN]):
-        on = "a batch" if each["item"] is None else f"item {each['item']}"
+        on = "a batch" if each.item is None else f"item {each.item}"
         rest = len(found) - SHOWN
         others = "1 more tensor overflows" if rest == 1 else f"{rest} more tensors overflow"
         more = f"; {others}" if place == SHOWN - 1 and rest > 0 else ""
         yield OverflowWords(
-            each["tensor"],
-            f"{each['tensor']!r}, which {each['operator']} writes, overflows in {each['type']}",
-            expected=f"magnitudes below {_INFINITE_FROM[each['type']]}: larger ones round to "
-            f"infinity in {each['type']}",
-            found=f"{each['value']:.8g} on {on}, from {each['operator']} ({each['place']}){more}",
+            each.tensor,
+            f"{each.tensor!r}, which {each.operator} writes, overflows in {each.type}",
+            expected=f"magnitudes below {_INFINITE_FROM[each.type]}: larger ones round to "
+            f"infinity in {each.type}",
+            found=f"{each.value:.8g} on {on}, from {each.operator} ({each.place}){more}",
             fix="scale the values down, compute this operator in float32"
-            + (", or use bfloat16" if each["type"] == "float16" else ""),
+            + (", or use bfloat16" if each.type == "float16" else ""),
         )

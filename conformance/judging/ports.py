@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.submission.values import Dim, Port
-from conformance.verdicts import Json
 
 UNTOLD_DTYPE, UNTOLD_SHAPE = "any", ("...",)
 """What a runtime gives where the network file tells neither type nor shape."""
@@ -22,7 +21,7 @@ class PortDifference:
 
 
 def port_differences(
-    declared: Sequence[Port], measured: Sequence[Mapping[str, Json]]
+    declared: Sequence[Port], measured: Sequence[Port]
 ) -> Iterator[PortDifference]:
     """Yield every difference in names, types and shapes.
 
@@ -30,19 +29,18 @@ def port_differences(
     network file does not tell, ``()`` or ``("...",)``, contradicts none, and no more does the type
     ``any``: the run that measures the original holds its arrays against what is declared.
     """
-    found = {port["name"]: port for port in measured}
+    found = {port.name: port for port in measured}
     wanted = {port.name: port for port in declared}
     for name in sorted(wanted.keys() ^ found.keys()):
         side = "declared but not in" if name in wanted else "not declared but in"
         names = ", ".join(sorted(wanted)), ", ".join(sorted(found))
         yield PortDifference(f"{name!r} is {side} the network", *names)
     for name in sorted(wanted.keys() & found.keys()):
-        there = Port(name, found[name]["dtype"], tuple(found[name]["shape"]))
-        if not _alike(wanted[name], there):
+        if not _alike(wanted[name], found[name]):
             yield PortDifference(
                 f"{name!r} is declared otherwise than in the network",
                 str(wanted[name]),
-                str(there),
+                str(found[name]),
             )
 
 

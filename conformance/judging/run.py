@@ -12,7 +12,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from conformance.checks import CHECKS, Check
 from conformance.judging.waivers import Waiver, apply_waivers
@@ -38,8 +38,16 @@ class Planned:
     @property
     def test_alone(self) -> str:
         """Return the test as ``pytest --pyargs`` takes it when its submission is judged alone."""
-        alone = replace(self.subject, target=self.subject.id.partition("/")[0])
-        return f"conformance.{self.check.module}::{self.check.test}[{alone.label}]"
+        return f"conformance.{self.check.module}::{self.check.test}[{self.subject.alone.label}]"
+
+
+def test_of(nodeid: str) -> str:
+    """Return a node id of pytest without the folder of its file, as :attr:`Planned.test` has it.
+
+    The folder is another on every machine.
+    """
+    file, _, test = nodeid.partition("::")
+    return f"{file.rpartition('/')[2]}::{test}"
 
 
 @dataclass(slots=True)
@@ -54,7 +62,6 @@ class Target:
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     costs: dict[str, Mapping[str, float]] = field(default_factory=dict)
     repeated: list[str] = field(default_factory=list)
-    inference: dict[str, Mapping[str, Json]] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 
     @property
@@ -107,20 +114,16 @@ class Target:
     def timing(self) -> dict[str, Json]:
         """Return the timing block of the report.
 
-        Figures of compressed inference stand here, in the order of the plan: they are other ones
-        each time, which no finding may be. ``run_again`` are the runs of networks that had been
+        ``run_again`` are the runs of networks that had been
         done before, and whose outputs were too large to be kept.
         """
         now = time.time()
-        tests = (planned.test for planned in self.planned)
-        inference = [dict(self.inference[test]) for test in tests if test in self.inference]
         return {
             "started": _iso(self.started),
             "finished": _iso(now),
             "seconds": round(now - self.started, 3),
             "cases": {name: dict(cost) for name, cost in sorted(self.costs.items())},
             **({"run_again": sorted(set(self.repeated))} if self.repeated else {}),
-            **({"compressed_inference": inference} if inference else {}),
         }
 
 

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, cast
 
 from conformance.plan.requests import (
     AgreementRequest,
@@ -41,6 +41,21 @@ from conformance.plan.requests import (
     VectorsRequest,
     VectorsSpec,
     untyped,
+)
+from conformance.plan.results import (
+    AccessResult,
+    AgreementResult,
+    ControlResult,
+    DecodeResult,
+    LayeringResult,
+    MeasureResult,
+    MisapplicationResult,
+    ModelResult,
+    OriginalResult,
+    ReconstructionResult,
+    Result,
+    StateResult,
+    TimingResult,
 )
 from conformance.registry import CODECS
 from conformance.submission.values import File, Metric, Model, Part, Sample, Submission, VectorSet
@@ -86,13 +101,15 @@ Results: TypeAlias = "dict[str, Job]"
 class Job:
     """One piece of work about one submission; two are equal if kind and ids are.
 
-    ``owner`` is the check that reports its failure, empty for parts of other jobs. A job that
+    ``owner`` is the check that reports its failure, empty for parts of other jobs. ``Result`` is
+    the class of what it has measured; None for what only workers read. A job that
     ``takes_failures`` of its parts is to find out about them.
     """
 
     kind: ClassVar[str] = ""
     stage: ClassVar[Stage] = "measure"
     owner: ClassVar[str] = ""
+    Result: ClassVar[type[Result] | None] = None
     takes_failures: ClassVar[bool] = False
 
     submission: Submission = field(repr=False, compare=False)
@@ -185,6 +202,7 @@ class OpenModel(_OfModel):
     kind = "model"
     stage = "open"
     owner = "MODEL-OPEN-001"
+    Result = ModelResult
 
     def request(self, results: Mapping[str, str]) -> Request:
         return NetworkRequest(network=_network("model", self.original))
@@ -279,6 +297,7 @@ class Decode(_OfSample):
 
     kind = "decode"
     owner = "SAMPLE-DECODE-001"
+    Result = DecodeResult
 
     @property
     def asks(self) -> str:
@@ -347,6 +366,7 @@ class DecodeState(_OfSample):
     kind = "state"
     stage = "decode"
     owner = "UPDATE-STEP-001"
+    Result = StateResult
 
     @property
     def subject(self) -> str:
@@ -409,6 +429,7 @@ class DecodeLayers(_OfSample):
     kind = "layering"
     stage = "decode"
     owner = "LAYER-BASE-001"
+    Result = LayeringResult
 
     def needs(self) -> tuple[Job, ...]:
         return self.opened(), *(self.state(part) for part in range(len(self.compressed.parts)))
@@ -447,6 +468,7 @@ class Misapply(_OfSample):
     kind = "mutation"
     stage = "decode"
     owner = "UPDATE-MUTATION-001"
+    Result = MisapplicationResult
 
     @property
     def subject(self) -> str:
@@ -492,6 +514,7 @@ class Access(_OfSample):
     kind = "access"
     stage = "decode"
     owner = "ACCESS-RANDOM-001"
+    Result = AccessResult
 
     @property
     def subject(self) -> str:
@@ -630,6 +653,7 @@ class Original(_Measured):
 
     kind = "original"
     owner = "MODEL-RUN-001"
+    Result = OriginalResult
 
     def measured(self) -> MeasureOriginal:
         return MeasureOriginal(self.submission, self.model, self.vectors)
@@ -664,6 +688,7 @@ class Control(_Measured):
 
     kind = "control"
     owner = "METRIC-CONTROL-001"
+    Result = ControlResult
     takes_failures = True
 
     def runs(self) -> dict[str, Job]:
@@ -695,6 +720,7 @@ class Agreement(_Measured):
 
     kind = "agreement"
     owner = "MODEL-AGREEMENT-001"
+    Result = AgreementResult
 
     def other(self) -> Original:
         return Original(self.submission, self.other_model, self.other_vectors)
@@ -819,6 +845,7 @@ class Reconstruction(_Measured):
 
     kind = "reconstruction"
     owner = "SAMPLE-RUN-001"
+    Result = ReconstructionResult
 
     @property
     def subject(self) -> str:
@@ -875,6 +902,7 @@ class Swapped(_Measured):
 
     kind = "mixture"
     owner = "SAMPLE-RUN-001"
+    Result = MeasureResult
 
     @property
     def passing(self) -> bool:
@@ -918,6 +946,7 @@ class TimeSample(_OnVectors):
     kind = "compressed-run"
     stage = "run"
     owner = "INFERENCE-COMPRESSED-001"
+    Result = TimingResult
 
     @property
     def subject(self) -> str:
@@ -945,14 +974,18 @@ class TimeSample(_OnVectors):
         yield "vectors", self.set
 
 
-OWNER: Mapping[str, str] = {
-    job.kind: job.owner
-    for job in (
-        *(OpenModel, Original, Control, Agreement, Decode, Reconstruction, TimeSample, Access),
-        *(DecodeState, DecodeLayers, Misapply),
-    )
-}
+_JUDGED: tuple[type[Job], ...] = (
+    *(OpenModel, Original, Control, Agreement, Decode, Reconstruction, TimeSample, Access),
+    *(DecodeState, DecodeLayers, Misapply),
+)
+
+OWNER: Mapping[str, str] = {job.kind: job.owner for job in _JUDGED}
 """The check that reports the failure of a job; all others that need it were then not run."""
+
+KIND_OF: Mapping[type[Result], Kind] = {
+    job.Result: cast("Kind", job.kind) for job in _JUDGED if job.Result is not None
+}
+"""The kind of job that has a result of each class."""
 
 
 def is_network(sample: Sample) -> bool:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from shlex import quote
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -304,12 +304,35 @@ def files_in(value: object) -> Iterator[FileRef]:
 T = TypeVar("T")
 
 
-def typed(data: Json, kind: type[T]) -> T:
-    """Return JSON as a value of a frozen dataclass; ValueError for anything too much or amiss."""
-    value = msgspec.convert(data, kind, strict=True)
-    if untyped(value) != data:
+def typed(data: Json, kind: type[T], *, defaults: bool = False) -> T:
+    """Return JSON as a value of a frozen dataclass; ValueError for anything too much or amiss.
+
+    With ``defaults``, fields that have one may be left out. Other classes make themselves of JSON
+    by ``from_json``, which is given the types they are generic over, and JSON by ``to_json``.
+    """
+    value = msgspec.convert(data, kind, strict=True, dec_hook=_from_json)
+    whole = untyped(value)
+    if not (_covers(whole, data) if defaults else whole == data):
         raise ValueError(f"this is not a {kind.__name__}: fields that it does not have")
     return value
+
+
+def _from_json(kind: Any, data: Json) -> object:
+    try:
+        if kind is ConformanceError:
+            return error_from_json(data)
+        return (get_origin(kind) or kind).from_json(data, *get_args(kind))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _covers(whole: Json, part: Json) -> bool:
+    """Return whether ``whole`` has all that ``part`` has, at any depth."""
+    if isinstance(whole, dict) and isinstance(part, dict):
+        return all(key in whole and _covers(whole[key], each) for key, each in part.items())
+    if isinstance(whole, list) and isinstance(part, list | tuple):
+        return len(whole) == len(part) and all(map(_covers, whole, part))
+    return bool(whole == part or (whole != whole and part != part))  # noqa: PLR0124 - NaN
 
 
 _KEY_DIGITS = 16
@@ -365,7 +388,11 @@ def prefix_of(key: str) -> str:
 
 def untyped(value: object) -> Json:
     """Return a dataclass, and all in it, as JSON."""
-    return _listed(msgspec.to_builtins(value))
+    return _listed(msgspec.to_builtins(value, enc_hook=_to_json))
+
+
+def _to_json(value: Any) -> Json:
+    return value.to_json()
 
 
 def _listed(value: Any) -> Json:

@@ -23,6 +23,7 @@ from conformance.submission.values import (
     Tolerance,
     VectorSet,
 )
+from conformance.verdicts import Json
 
 Value = TypeVar("Value", MetricValue, MetricUse)
 
@@ -58,6 +59,31 @@ class Subject:
         """The id as pytest shows it: ASCII, and unique in the run."""
         _, slash, rest = self.id.partition("/")
         return f"{_NO_LABEL.sub('-', self.target)}{slash}{rest}"
+
+    @property
+    def about(self) -> dict[str, Json]:
+        """The ids of what it is about, as report.json has them; what it has nothing of is absent.
+
+        ``part`` is the place of a file of an update, or of a layer, in its sample.
+        """
+        named = self.metric.id if self.metric else None
+        value = self.use or self.declared
+        part = self.part if self.mutation is None else self.mutation.part
+        ids = {
+            "model": self.model.id if self.model else None,
+            "sample": self.sample.id if self.sample else None,
+            "vectors": self.vectors.id if self.vectors else None,
+            "metric": named if value is None else value.metric,
+            "layer": self.layer,
+            "part": part,
+            "misapplication": self.mutation.kind if self.mutation else None,
+        }
+        return {name: each for name, each in ids.items() if each is not None}
+
+    @property
+    def alone(self) -> Subject:
+        """The same subject of a run over its submission alone, which is called by its own id."""
+        return self.among(self.id.partition("/")[0])
 
     def among(self, target: str) -> Subject:
         """Return the same subject of a run in which its submission is called ``target``."""
@@ -265,13 +291,18 @@ def _is_like_original(sample: Sample) -> bool:
     return not (sample.lossless or sample.method.retraining or is_network(sample))
 
 
+def vectors_of(sample: Sample) -> tuple[str, ...]:
+    """Return the ids of the vector sets that a sample is run on."""
+    used = (use.vectors for use in sample.metrics)
+    claimed = (value.vectors for value in sample.claims.metric_values)
+    return tuple(dict.fromkeys([*used, *claimed]))
+
+
 def _runs(
     samples: Sequence[tuple[Subject, Sample]], submission: Submission
 ) -> Iterator[tuple[Subject, Sample]]:
     for subject, sample in samples:
-        used = [use.vectors for use in sample.metrics]
-        claimed = [value.vectors for value in sample.claims.metric_values]
-        for vectors in dict.fromkeys([*used, *claimed]):
+        for vectors in vectors_of(sample):
             own = f"{subject.id}@{vectors}"
             yield replace(subject, id=own, vectors=submission.vector_set(vectors)), sample
 

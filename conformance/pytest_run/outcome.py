@@ -13,7 +13,9 @@ from typing import Any, NoReturn
 import pytest
 
 from conformance.caller import as_typed
-from conformance.judging.run import Target
+from conformance.evidence.location import evidence_store
+from conformance.evidence.stored import StoredResults
+from conformance.judging.run import Target, test_of
 from conformance.judging.waivers import Waiver, unused_waivers, why_unused
 from conformance.pytest_run.environment import environment_block
 from conformance.pytest_run.exit_code import ENDED_EARLY, code_of_nothing, code_of_run
@@ -41,8 +43,13 @@ class Outcome:
     ) -> None:
         self._targets = targets
         self._waivers = waivers
+        store = evidence_store(config.getoption("evidence"))
         self._writer = ReportWriter(
-            targets, Path(config.getoption("report")), self._waivers, environment_block(limits)
+            targets,
+            Path(config.getoption("report")),
+            self._waivers,
+            environment_block(limits),
+            {name: StoredResults(target.loaded, store, limits) for name, target in targets.items()},
         )
         self._progress: ProgressLine | None = None
         self._columns: int | None = None
@@ -62,7 +69,7 @@ class Outcome:
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """Begin the reports of what the first worker collected; all collect the same."""
         if not self._begun:
-            self._begin(set(map(_test, ids)))
+            self._begin(set(map(test_of, ids)))
 
     def _begin(self, tests: Set[str]) -> None:
         """Begin the reports of the submissions that some of ``tests`` are about."""
@@ -100,8 +107,6 @@ class Outcome:
             target.record(message["test"], found)
             target.costs.update(message["costs"])
             target.repeated += message["repeated"]
-            if message["inference"] is not None:
-                target.inference[message["test"]] = message["inference"]
             self._failures += report.failed
             if self._columns and isinstance(report.longrepr, str):
                 report.longrepr = wrapped(report.longrepr, self._columns)
@@ -119,12 +124,13 @@ class Outcome:
             found=str(report.longrepr)[-500:],
             fix="report this as a defect of the tool",
         )
+        test = test_of(report.nodeid)
         for target in self._targets.values():
             for planned in target.planned:
-                if report.nodeid.endswith(planned.test):
+                if planned.test == test:
                     check = planned.check
                     finding = error.finding(check.id, planned.subject.id, check.clause)
-                    target.record(planned.test, [finding])
+                    target.record(test, [finding])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -161,9 +167,3 @@ class Outcome:
         for waiver in unused_waivers(self._waivers, findings):
             reason = why_unused(waiver, findings)
             terminalreporter.line(one_line(f"warning: {reason}"), yellow=True)
-
-
-def _test(nodeid: str) -> str:
-    """Return a node id without the folder of its file, which is another on every machine."""
-    file, _, test = nodeid.partition("::")
-    return f"{file.rpartition('/')[2]}::{test}"

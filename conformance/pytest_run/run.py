@@ -239,7 +239,8 @@ class PytestRun:
             return None
         from conformance.pytest_run.scheduling import SubjectScheduling
 
-        return SubjectScheduling(config, log)
+        planned = (each for target in self.targets.values() for each in target.planned)
+        return SubjectScheduling(config, log, {each.test: each.subject for each in planned})
 
     def pytest_unconfigure(self) -> None:
         """Leave no process behind, and nothing that was kept for this run alone."""
@@ -255,7 +256,6 @@ def _message(judge: Judge, findings: Sequence[Finding]) -> dict[str, Any]:
         "findings": [finding.to_json() for finding in findings],
         "costs": {},
         "repeated": [],
-        "inference": judge.inference,
     }
 
 

@@ -5,22 +5,35 @@ They share a worker's memory of evidence and its open network; other workers tak
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
+from conformance.judging.run import test_of
+from conformance.plan.subjects import Subject
+
 
 class SubjectScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Group tests by the network or sample their id names; a check is never handed out twice.
+    """Group tests by the network or sample they are about; a check is never handed out twice.
+
+    ``subjects`` are those of all tests of the run, by the end of their ids.
 
     Where a process dies, the scheduling this is built upon hands out the check it died of once
     more, and waits for ever if the last check of the run is left to the process in its place.
     """
 
+    def __init__(self, config: Any, log: Any, subjects: Mapping[str, Subject]) -> None:
+        super().__init__(config, log)
+        self._subjects = subjects
+
     def _split_scope(self, nodeid: str) -> str:
-        """Return ``submission/sample`` of a test id, without vectors and metric."""
-        subject = nodeid.partition("[")[2].rstrip("]")
-        return "/".join(subject.partition("@")[0].split("/")[:2])
+        """Return the submission and sample, or network, of a test; of any other its file."""
+        subject = self._subjects.get(test_of(nodeid))
+        if subject is None:
+            return nodeid.partition("::")[0]
+        about = subject.about
+        return f"{subject.target}/{about.get('sample', about.get('model', ''))}"
 
     def remove_node(self, node: Any) -> str | None:
         """Hand the checks of a process that ended to others, and return the one it died of."""

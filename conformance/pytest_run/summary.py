@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from conformance.caller import as_typed
-from conformance.report.build import check_verdicts
+from conformance.report.build import check_verdicts, finding_in
 from conformance.text import one_line, wrapped
-from conformance.verdicts import REFUSING, Finding, Json, Verdict, command_to_repeat
+from conformance.verdicts import REFUSING, Json, Verdict, command_to_repeat
 
 COLOUR = {"pass": "green", "fail": "red", "incomplete": "yellow"}
 TOLD_AGAIN = (Verdict.UNDECIDED.value, Verdict.UNSUPPORTED.value)
 """Verdicts that pytest shows as skipped: the end says what they are, and what to do."""
 INSTALL = "pip install"
 """What is to be done about a library that is missing begins so; it is said once, not per check."""
-FIELDS = tuple(field.name for field in dataclasses.fields(Finding))
 
 
 def print_verdict(
@@ -50,7 +48,7 @@ def print_verdict(
     if advice:
         terminal.line("  advisory: worth a look, but not part of the verdict")
     for finding in _told_again(report["findings"]):
-        text = str(Finding.from_json({key: finding[key] for key in FIELDS}))
+        text = str(finding_in(finding))
         terminal.line(wrapped(text, columns) if columns else text)
         again = command_to_repeat(str(submission), [(finding["check"], finding["subject"])])
         terminal.line(one_line(f"  to repeat {again}"))

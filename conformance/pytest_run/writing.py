@@ -17,6 +17,7 @@ from conformance.judging.run import Target
 from conformance.judging.waivers import Waiver
 from conformance.report import FORMATS, ReportWriteError, append_step_summary, write_reports
 from conformance.report.blocks import forget_old_reports, report_of
+from conformance.report.measurements import Results
 from conformance.text import one_line
 from conformance.verdicts import REFUSING, ConformanceError, Json
 
@@ -32,7 +33,10 @@ UNFINISHED = "unfinished"
 
 
 class ReportWriter:
-    """Keeps the reports of all targets, in ``folder``, up to date."""
+    """Keeps the reports of all targets, in ``folder``, up to date.
+
+    ``results`` are what is known by now of each target.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class ReportWriter:
         folder: Path,
         waivers: Sequence[Waiver],
         environment: Mapping[str, Json],
+        results: Mapping[str, Results],
     ) -> None:
         self.folder = folder
         self.reports: dict[str, dict[str, Json]] = {}
@@ -47,6 +52,7 @@ class ReportWriter:
         self._targets = targets
         self._waivers = waivers
         self._environment = environment
+        self._results = results
         self._written_findings: dict[str, int] = {}
         self._next = 0.0
 
@@ -118,7 +124,11 @@ class ReportWriter:
     def _write(self, name: str, formats: Sequence[str], *, complete: bool) -> None:
         target = self._targets[name]
         report = report_of(
-            target, waivers=self._waivers, environment=self._environment, complete=complete
+            target,
+            results=self._results[name],
+            waivers=self._waivers,
+            environment=self._environment,
+            complete=complete,
         )
         self.reports[name] = report
         self._written_findings[name] = len(target.findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from conformance.checks import ORDER
@@ -11,12 +11,14 @@ from conformance.judging.grouped import Grouped
 from conformance.judging.run import Target
 from conformance.judging.sizes import compressed_percent, compression_factor, parameter_factor
 from conformance.judging.waivers import Waiver, unused_waivers
+from conformance.plan.requests import untyped
 from conformance.report.layered import layered_block
+from conformance.report.measurements import Measurements, Results
 from conformance.report.rate_performance import rate_performance_block
 from conformance.report.stream_claims import beside_measured
 from conformance.report.update_trees import updates_block
 from conformance.submission.values import Model, Sample, Submission
-from conformance.verdicts import ExitCode, Finding, Json
+from conformance.verdicts import ExitCode, Json
 
 PROFILE = "call-2018"
 
@@ -24,32 +26,47 @@ PROFILE = "call-2018"
 def report_of(
     target: Target,
     *,
+    results: Results,
     waivers: Iterable[Waiver],
     environment: Mapping[str, Json],
     complete: bool,
 ) -> dict[str, Json]:
-    """Return the report of what is known about ``target`` by now."""
+    """Return the report of what is known about ``target`` by now.
+
+    Tables are made of ``results``, whatever was selected; verdicts are those of findings. Figures
+    of compressed inference are part of the timing: they are other ones each time.
+    """
     from conformance.report import ReportedFinding, build_report
 
     waivers = tuple(waivers)
     grouped = Grouped(target.reported(waivers))
     submission = target.loaded.submission
+    tables: dict[str, Json] = {"models": [], "samples": []}
+    timing = target.timing()
+    if submission is not None:
+        refusing = (problem.check for problem in target.loaded.problems)
+        measured = Measurements(submission, results, refusing)
+        tables = _tables(submission, measured, grouped, complete=complete)
+        if inference := list(measured.compressed_inference()):
+            timing["compressed_inference"] = inference
     report = build_report(
         submission_block=_identity(target),
         profile=PROFILE,
         checks_order=sorted(ORDER, key=lambda check: ORDER[check]),
         findings=[
             ReportedFinding(
-                _brief(finding), planned.check.required, planned.check.title, planned.test_alone
+                finding,
+                planned.check.required,
+                planned.check.title,
+                planned.test_alone,
+                planned.subject.about,
             )
             for planned, finding in grouped.all
         ],
-        models=[_model(m, submission, grouped) for m in submission.models] if submission else [],
-        samples=[_sample(s, submission, grouped) for s in submission.samples] if submission else [],
-        **(_comparisons(submission, grouped, complete=complete) if submission else {}),
+        **tables,
         waivers=[waiver.to_json() for waiver in _own(waivers, grouped)],
         environment={**environment, "submission": str(target.loaded.root)},
-        timing=target.timing(),
+        timing=timing,
         complete=complete,
         selected=target.selected,
     )
@@ -78,19 +95,24 @@ def _identity(target: Target) -> dict[str, Json]:
     return block
 
 
-def _model(model: Model, submission: Submission, grouped: Grouped) -> dict[str, Json]:
+def _tables(
+    submission: Submission, measured: Measurements, grouped: Grouped, *, complete: bool
+) -> dict[str, Json]:
+    """Return the blocks on models and samples, and those that compare samples, steps or layers."""
+    return {
+        "models": [_model(model, submission, measured) for model in submission.models],
+        "samples": [_sample(sample, submission, measured) for sample in submission.samples],
+        "rate_performance": rate_performance_block(
+            submission, measured, grouped, complete=complete
+        ),
+        "updates": updates_block(submission, measured, grouped),
+        "layered": layered_block(submission, measured),
+    }
+
+
+def _model(model: Model, submission: Submission, measured: Measurements) -> dict[str, Json]:
     datasets = {dataset.id: dataset for dataset in submission.datasets}
-    rows = [
-        finding.evidence
-        for planned, finding in grouped.of_check("MODEL-METRIC-001")
-        if planned.subject.model == model and "measured" in finding.evidence
-    ]
-    counts = [
-        finding.evidence["counts"]
-        for planned, finding in grouped.of_check("MODEL-PARAMETERS-001")
-        if planned.subject.model == model and "counts" in finding.evidence
-    ]
-    keys = ("metric", "vectors", "declared", "measured")
+    opened = measured.opened(model.id)
     return {
         "id": model.id,
         "title": model.title,
@@ -101,26 +123,22 @@ def _model(model: Model, submission: Submission, grouped: Grouped) -> dict[str, 
             for name in model.training_data
         ],
         "parameter_count": model.parameter_count,
-        "counts": counts[0] if counts else None,
+        "counts": untyped(opened.counts) if opened else None,
         "original_size": model.size,
-        "used_parameter_bytes": grouped.used_parameter_bytes(model.id),
-        "metrics": [{key: row[key] for key in keys} for row in rows],
+        "used_parameter_bytes": opened.used_parameter_bytes if opened else None,
+        "metrics": list(measured.declared(model)),
     }
 
 
-def _sample(sample: Sample, submission: Submission, grouped: Grouped) -> dict[str, Json]:
-    model = submission.model(sample.model)
-    decoded = grouped.evidence("SAMPLE-DECODE-001", sample.id)
-    floors = {
-        (row["metric"], row["vectors"]): row["noise_floor"]
-        for row in grouped.evidence("METRIC-NOISE-001", sample.id)
-    }
+def _sample(sample: Sample, submission: Submission, measured: Measurements) -> dict[str, Json]:
+    model, decoded = submission.model(sample.model), measured.decoded(sample)
+    floors = measured.noise_floors(sample)
     metrics = [
         {**row, "noise_floor": floors.get((row["metric"], row["vectors"]))}
-        for row in grouped.evidence("METRIC-DELTA-001", sample.id)
+        for row in measured.judged(sample)
     ]
-    claims = decoded[0].get("claims") if decoded else None
-    used = None if sample.is_derived else grouped.used_parameter_bytes(model.id)
+    claims = decoded.stream.claims if decoded and decoded.stream else None
+    used = None if sample.is_derived else measured.used_parameter_bytes(model.id)
     return {
         "id": sample.id,
         "model": sample.model,
@@ -133,35 +151,18 @@ def _sample(sample: Sample, submission: Submission, grouped: Grouped) -> dict[st
         "compression_factor": None if sample.is_derived else compression_factor(model, sample),
         "compressed_percent": None if sample.is_derived else compressed_percent(model, sample),
         "parameter_factor": None if used is None else parameter_factor(used, model, sample.size),
-        "tensors": decoded[0]["tensors"] if decoded else None,
+        "tensors": len(decoded.tensors) if decoded else None,
         "features": {
             "declared": sorted(sample.features),
-            "derived": decoded[0]["features"] if decoded else None,
+            "derived": list(decoded.features) if decoded else None,
         },
         "stream_claims": beside_measured(claims, metrics),
         "parameters": [
-            {"name": name, **errors}
-            for name, errors in (decoded[0].get("parameters", {}) if decoded else {}).items()
+            {"name": name, **untyped(error)}
+            for name, error in (decoded.parameters if decoded else {}).items()
         ],
         "metrics": metrics,
     }
-
-
-def _comparisons(
-    submission: Submission, grouped: Grouped, *, complete: bool
-) -> dict[str, list[dict[str, Json]]]:
-    """Return the blocks in which samples, steps or layers stand beside each other."""
-    return {
-        "rate_performance": rate_performance_block(submission, grouped, complete=complete),
-        "updates": updates_block(submission, grouped),
-        "layered": layered_block(submission, grouped),
-    }
-
-
-def _brief(finding: Finding) -> Finding:
-    """Return a finding without the table of parameters, which stands with the sample."""
-    evidence = {key: value for key, value in finding.evidence.items() if key != "parameters"}
-    return replace(finding, evidence=evidence)
 
 
 def forget_old_reports(folder: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import conformance
 from conformance.report.plain import plain
@@ -48,13 +48,15 @@ class ReportedFinding:
     """A finding, and what the catalogue of checks and pytest say about its check.
 
     ``required`` tells whether the verdict of the run depends on it, ``title`` is the human title
-    of the check, ``test`` the pytest id that made the finding.
+    of the check, ``test`` the pytest id that made the finding. ``about`` are the ids of what its
+    subject is about.
     """
 
     finding: Finding
     required: bool
     title: str
     test: str
+    about: Mapping[str, Json]
 
     def to_json(self) -> dict[str, Json]:
         """Return a JSON object with every field."""
@@ -63,6 +65,7 @@ class ReportedFinding:
             "required": self.required,
             "title": self.title,
             "test": self.test,
+            "about": dict(self.about),
         }
 
 
@@ -116,6 +119,11 @@ def build_report(
         }
     )
     return report
+
+
+def finding_in(entry: Mapping[str, Json]) -> Finding:
+    """Return the finding in an entry of a report, without what the catalogue says of its check."""
+    return Finding.from_json({each.name: entry[each.name] for each in fields(Finding)})
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from conformance.report.build import finding_in
 from conformance.report.text import clip
 from conformance.report.view import repeated
 from conformance.report.words import LABELS
 from conformance.text import visible
-from conformance.verdicts import Finding, Json, Verdict
+from conformance.verdicts import Json, Verdict
 
 if TYPE_CHECKING:
     from junitparser import TestCase, TestSuite
@@ -83,12 +84,7 @@ def _case(module: str, name: str, entry: dict[str, Json], folder: str | None) ->
     result = kind(visible(clip(f"{label}: {reason}", _NAME_LENGTH)), verdict.value)
     again = repeated([entry], folder)
     result.text = visible(
-        f"{_finding(entry)}\n  to repeat {again}" if again else str(_finding(entry))
+        f"{finding_in(entry)}\n  to repeat {again}" if again else str(finding_in(entry))
     )
     case.result = [result]
     return case
-
-
-def _finding(entry: Mapping[str, Json]) -> Finding:
-    of_the_catalogue = {"required", "title", "test"}
-    return Finding.from_json({k: v for k, v in entry.items() if k not in of_the_catalogue})

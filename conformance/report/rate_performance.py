@@ -9,6 +9,7 @@ from itertools import combinations
 from conformance.judging.grouped import Grouped
 from conformance.report.bjontegaard_delta import Delta, delta
 from conformance.report.dominance import Point, dominated_by, transparent
+from conformance.report.measurements import Measurements
 from conformance.report.rate_points import Curve, curves
 from conformance.submission.values import Submission
 from conformance.verdicts import Json
@@ -20,7 +21,7 @@ UNFINISHED = Delta(None, None, "the run is not complete: more points may come")
 
 
 def rate_performance_block(
-    submission: Submission, grouped: Grouped, *, complete: bool
+    submission: Submission, measured: Measurements, grouped: Grouped, *, complete: bool
 ) -> list[dict[str, Json]]:
     """Return one entry for each model, metric and vectors with at least two points.
 
@@ -28,7 +29,7 @@ def rate_performance_block(
     """
     return [
         _entry(curve, complete=complete)
-        for curve in curves(submission, grouped)
+        for curve in curves(submission, measured, grouped)
         if len(curve.points) >= MIN_POINTS
     ]
 

@@ -14,13 +14,9 @@ from typing import TypeGuard
 from conformance.judging.grouped import Grouped
 from conformance.judging.sizes import parameter_factor
 from conformance.report.dominance import Direction, Point, gain
-from conformance.report.layered import layer_rows, layer_sizes
+from conformance.report.measurements import Key, Measurements, Row
 from conformance.submission.values import Model, Sample, Submission
-from conformance.verdicts import Json, Verdict
-
-Row = Mapping[str, Json]
-Key = tuple[str, str]
-"""Ids of a metric and of vectors."""
+from conformance.verdicts import Json
 
 
 @dataclass(slots=True)
@@ -36,21 +32,21 @@ class Curve:
     points: list[Point] = field(default_factory=list)
 
 
-def curves(submission: Submission, grouped: Grouped) -> list[Curve]:
+def curves(submission: Submission, measured: Measurements, grouped: Grouped) -> list[Curve]:
     """Return the curves of every model with their points, which stand by family, then by size."""
     found = []
     for model in submission.models:
         samples = [s for s in submission.samples if s.model == model.id and not s.is_derived]
         of_model: dict[Key, Curve] = {}
-        used = grouped.used_parameter_bytes(model.id)
+        used = measured.used_parameter_bytes(model.id)
         for sample in samples:
-            for layer, size, row in _measured(sample, grouped):
+            for layer, size, row in _measured(sample, measured):
                 point = _point(model, sample, layer, size, row, used)
                 if point is not None:
                     curve = of_model.setdefault(_key(row), _curve(model, row))
                     curve.points.append(point)
         _add_lossless(model, samples, of_model, grouped, used)
-        floors = _noise_floors(samples, grouped)
+        floors = _noise_floors(samples, measured)
         for key, curve in of_model.items():
             curve.noise_floor = floors.get(key)
             curve.points.sort(key=lambda p: (p.family, p.size, p.loss, p.label))
@@ -58,13 +54,15 @@ def curves(submission: Submission, grouped: Grouped) -> list[Curve]:
     return found
 
 
-def _measured(sample: Sample, grouped: Grouped) -> Iterator[tuple[str | None, int | None, Row]]:
+def _measured(
+    sample: Sample, measured: Measurements
+) -> Iterator[tuple[str | None, int | None, Row]]:
     """Yield what was measured: the layer's id (None: of the whole), bytes, the metric's row."""
     if not sample.layers:
-        for judged in grouped.evidence("METRIC-DELTA-001", sample.id):
+        for judged in measured.judged(sample):
             yield None, sample.size, judged
-    for layer, sizes in layer_sizes(sample, grouped):
-        for row in layer_rows(sample, layer, grouped):
+    for layer, sizes in measured.layer_sizes(sample):
+        for row in measured.layer_rows(sample, layer):
             yield layer.id, sizes.cumulative, row
 
 
@@ -108,8 +106,7 @@ def _add_lossless(
     That they are must have been proven. Their value is the original's.
     """
     for sample in samples:
-        proofs = [f.verdict for _, f in grouped.of_sample("SAMPLE-LOSSLESS-001", sample.id)]
-        exact = bool(proofs) and all(verdict is Verdict.PASS for verdict in proofs)
+        exact = grouped.is_proven_lossless(sample.id)
         if not exact or sample.metrics or sample.layers or not sample.size:
             continue
         factor = _factor(used, model, sample.size)
@@ -120,13 +117,13 @@ def _add_lossless(
             )
 
 
-def _noise_floors(samples: Sequence[Sample], grouped: Grouped) -> Mapping[Key, float]:
+def _noise_floors(samples: Sequence[Sample], measured: Measurements) -> Mapping[Key, float]:
     """Return the noise floors that are known; one metric has the same for all samples."""
     floors: dict[Key, float] = {}
     for sample in samples:
-        for row in grouped.evidence("METRIC-NOISE-001", sample.id):
-            if _is_finite(row["noise_floor"]):
-                floors.setdefault(_key(row), float(row["noise_floor"]))
+        for key, floor in measured.noise_floors(sample).items():
+            if math.isfinite(floor):
+                floors.setdefault(key, floor)
     return floors
 
 

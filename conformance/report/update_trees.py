@@ -10,17 +10,19 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from conformance.judging.grouped import Grouped
-from conformance.judging.waivers import WAIVER
 from conformance.report.build import worst
 from conformance.report.layered import METRIC_FIELDS
+from conformance.report.measurements import Measurements
 from conformance.submission.update_graph import cumulative_sizes, parents, roots, rounds
 from conformance.submission.values import Sample, Submission
-from conformance.verdicts import Finding, Json, Verdict
+from conformance.verdicts import Json, Verdict
 
 Kind = Literal["base", "update", "merge"]
 
 
-def updates_block(submission: Submission, grouped: Grouped) -> list[dict[str, Json]]:
+def updates_block(
+    submission: Submission, measured: Measurements, grouped: Grouped
+) -> list[dict[str, Json]]:
     """Return one entry for each tree, in the order in which the metadata first name one of it.
 
     Steps stand by round, those of one round in the order of the metadata.
@@ -34,7 +36,7 @@ def updates_block(submission: Submission, grouped: Grouped) -> list[dict[str, Js
             "model": model,
             "root": root,
             "steps": [
-                _step(sample, round_of[sample.id], sizes[sample.id], grouped)
+                _step(sample, round_of[sample.id], sizes[sample.id], measured, grouped)
                 for sample in sorted(samples, key=lambda sample: round_of[sample.id])
             ],
             "mutations": _mutations(samples, grouped),
@@ -63,7 +65,9 @@ def _trees(submission: Submission) -> Mapping[tuple[str, str | None], list[Sampl
     }
 
 
-def _step(sample: Sample, number: int, cumulative: int, grouped: Grouped) -> dict[str, Json]:
+def _step(
+    sample: Sample, number: int, cumulative: int, measured: Measurements, grouped: Grouped
+) -> dict[str, Json]:
     return {
         "sample": sample.id,
         "kind": kind_of(sample),
@@ -72,32 +76,15 @@ def _step(sample: Sample, number: int, cumulative: int, grouped: Grouped) -> dic
         "size": sample.size,
         "cumulative_size": cumulative,
         "verdict": worst(grouped.required_verdicts(sample.id) or [Verdict.NOT_RUN]).value,
-        "metrics": [
-            {name: row[name] for name in METRIC_FIELDS}
-            for row in grouped.evidence("METRIC-DELTA-001", sample.id)
-        ],
+        "metrics": [{name: row[name] for name in METRIC_FIELDS} for row in measured.judged(sample)],
     }
 
 
 def _mutations(samples: Iterable[Sample], grouped: Grouped) -> dict[str, int]:
-    """Count the mutations of a tree's samples; what was neither seen nor missed is only planned.
-
-    A waiver accepts a finding and hides nothing: what it accepts was missed all the same.
-    """
-    seen = Counter(
-        _found(finding)
-        for sample in samples
-        for _, finding in grouped.of_sample("UPDATE-MUTATION-001", sample.id)
-    )
+    """Count the mutations of a tree's samples; what was neither seen nor missed is only planned."""
+    seen = Counter(verdict for sample in samples for verdict in grouped.misapplications(sample.id))
     return {
         "planned": seen.total(),
         "detected": seen[Verdict.PASS],
         "undetected": seen[Verdict.FAIL],
     }
-
-
-def _found(finding: Finding) -> Verdict:
-    """Return the verdict of a finding before it was waived."""
-    if finding.verdict is not Verdict.WAIVED:
-        return finding.verdict
-    return Verdict(finding.evidence[WAIVER]["verdict"])

@@ -163,7 +163,7 @@ def _sameness(entry: Mapping[str, Json]) -> str:
 
     What was not run was mostly not run for one reason: there the check need not be the same.
     """
-    apart = {"subject", "test"}
+    apart = {"subject", "about", "test"}
     if entry["verdict"] == Verdict.NOT_RUN:
         apart |= {"check", "title", "clause", "where"}
     elif entry["verdict"] == Verdict.WAIVED:
@@ -180,15 +180,11 @@ def _passed(findings: Iterable[Mapping[str, Json]]) -> tuple[Passed, ...]:
 
 
 def _sample_verdicts(findings: Iterable[Mapping[str, Json]]) -> dict[str, str]:
-    """Return the gravest required verdict by id of the sample.
-
-    Subjects are ``submission/sample``, ``submission/sample@vectors`` or
-    ``submission/sample/metric``; those of checks on originals name a model in the same place.
-    """
+    """Return the most severe required verdict by id of the sample."""
     by_sample: dict[str, list[Verdict]] = {}
     for entry in findings:
-        if entry["required"] and not entry["check"].startswith("MODEL-"):
-            sample = entry["subject"].partition("/")[2].partition("/")[0].partition("@")[0]
+        sample = entry["about"].get("sample")
+        if entry["required"] and sample is not None:
             by_sample.setdefault(sample, []).append(Verdict(entry["verdict"]))
     return {sample: worst(verdicts).value for sample, verdicts in by_sample.items()}
 

@@ -16,6 +16,7 @@ from conformance.plan.jobs import Job
 from conformance.submission import Loaded, load
 from conformance.verdicts import ConformanceError, EvaluationError, Location, NotRunError
 from tests import tiny_submission
+from tests.results import result_of
 from tests.tiny_chain import TinyChain, difference
 
 FACTS = {"sha256": "a" * 64, "non_finite": 0}
@@ -45,7 +46,7 @@ def claims(monkeypatch: pytest.MonkeyPatch) -> Claims:
                     result = result(job)
                 if isinstance(result, Exception):
                     return Evidence("", "", folder, None, result)  # type: ignore[arg-type]
-                return Evidence("", "", folder, result)
+                return Evidence("", "", folder, result_of(job.kind, result))
 
             def close(self) -> None:
                 pass
@@ -103,8 +104,8 @@ def test_tensors_that_a_sample_need_not_hold_have_no_digest(tiny: Path, claims: 
     tensors = {
         "w": FACTS,
         "scale": {**FACTS, "optional": True},
-        "one": {**FACTS, "optional": True, "scalar": 1.0},
-        "zero": {**FACTS, "scalar": 0.0},
+        "one": {**FACTS, "optional": True, "scalar": True},
+        "zero": {**FACTS, "scalar": True},
     }
     digests = claims(tiny, decode=decoded(**tensors))["claims"]["tensor_digests"]
     assert list(digests) == ["w", "one", "zero"]

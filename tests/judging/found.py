@@ -1,12 +1,20 @@
-"""Samples, a submission of them, and findings about them, for tests of the report's blocks."""
+"""Samples, a submission of them, and what is known of them, for tests of the report's blocks."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from conformance.checks import Check
-from conformance.judging.grouped import Grouped
 from conformance.judging.run import Planned
+from conformance.plan.jobs import Job
+from conformance.plan.results import (
+    ModelResult,
+    OriginalResult,
+    R,
+    ReconstructionResult,
+    Result,
+)
 from conformance.plan.subjects import Subject
 from conformance.submission.values import (
     Branch,
@@ -17,14 +25,18 @@ from conformance.submission.values import (
     Method,
     Metric,
     MetricUse,
+    MetricValue,
     Model,
+    OutputTolerance,
     Part,
     Sample,
     Submission,
     Tolerance,
     UpdateOf,
+    VectorSet,
 )
-from conformance.verdicts import Finding, Verdict
+from conformance.verdicts import ConformanceError, Finding, Verdict
+from tests.results import made
 
 ORIGINAL = 8000
 TOLERANCE = Tolerance("absolute", 0.1)
@@ -67,10 +79,18 @@ def merge(name: str, *branches: str, **fields: object) -> Sample:
 def layer(name: str, size: int, mode: str = "add", *, units: bool = False) -> Layer:
     files = (File(f"{name}.bin", size, "0" * 64),)
     part = Part(files, ((0, 1),) if units else (), mode, {}, ())  # type: ignore[arg-type]
-    return Layer(name, name, part, LayerClaims(size, size, ()))
+    return Layer(
+        name, name, part, LayerClaims(size, size, (MetricValue("top1", "test", 0.9, 1e-6),))
+    )
 
 
-def submission(*samples: Sample, models: tuple[Model, ...] = ()) -> Submission:
+def vectors(name: str = "test", of: str = "m") -> VectorSet:
+    return VectorSet(name, of, "d", True, (), OutputTolerance(0.0, 0.0))
+
+
+def submission(
+    *samples: Sample, models: tuple[Model, ...] = (), vectors: tuple[VectorSet, ...] = ()
+) -> Submission:
     text = dict.fromkeys(("schema_version", "id", "title", "description", "contributor"), "s")
     return Submission(
         root=Path(),
@@ -83,48 +103,68 @@ def submission(*samples: Sample, models: tuple[Model, ...] = ()) -> Submission:
         use_cases=(),
         models=models or (model(),),
         datasets=(),
-        metrics=(Metric("top1", "top-k-accuracy", "", "higher", TOLERANCE),),
-        vectors=(),
+        metrics=(
+            Metric("top1", "top-k-accuracy", "", "higher", TOLERANCE),
+            Metric("kl", "kl-divergence", "", "lower", TOLERANCE),
+        ),
+        vectors=vectors,
         samples=samples,
         associated_files=(),
     )
 
 
-def row(value: object, metric: str = "top1", direction: str = "higher", **fields: object) -> dict:
-    """Return what METRIC-DELTA-001 measures, without what the report's blocks do not read."""
+class Known:
+    """Results by the names of their jobs, in the place of an evidence store."""
+
+    def __init__(self, results: Mapping[str, Result]) -> None:
+        self.results = dict(results)
+
+    def result(self, job: Job, kind: type[R]) -> R | None:
+        found = self.results.get(job.name)
+        return found if isinstance(found, kind) else None
+
+
+def values(
+    each: Sample, value: object, metric: str = "top1", *, part: int | None = None, **fields: object
+) -> dict[str, Result]:
+    """Return the results of running a sample, or a layer of it, and its original.
+
+    A value of None is one that could not be measured.
+    """
+    place = "" if part is None else f"#{part}"
     reference = fields.pop("reference", 0.9)
-    made = {"metric": metric, "vectors": "test", "direction": direction}
-    made |= {"reference": reference, "value": value, **fields}
-    if isinstance(value, float) and isinstance(reference, float) and "loss" not in fields:
-        made["loss"] = reference - value if direction == "higher" else value - reference
-    return made
+    error = {"error": ConformanceError("no value")}
+    row = {"value": value, "reference": reference, "items": 10, "counted": {"items": 10}, **fields}
+    ran = {"metrics": {metric: error if value is None else row}}
+    return {
+        f"original {each.model}@test": made(OriginalResult, {}),
+        f"reconstruction {each.id}{place}@test": made(ReconstructionResult, ran),
+    }
+
+
+def opened(used_parameter_bytes: int, name: str = "m") -> dict[str, Result]:
+    """Return the result of opening a model, with the bytes of the parameters it uses."""
+    given = {"used_parameter_bytes": used_parameter_bytes}
+    return {f"model {name}": made(ModelResult, given)}
+
+
+def measured(*pairs: tuple[Sample, object], used: int | None = 4000) -> Known:
+    """Return results: each sample with its value of top1.
+
+    The original, which has 8000 bytes, was opened and uses ``used`` bytes of parameters.
+    """
+    known = {} if used is None else opened(used)
+    for each, value in pairs:
+        known |= values(each, value)
+    return Known(known)
 
 
 def about(
-    check: str, each: Sample, evidence: dict | None = None, verdict: str = "pass", **fields: bool
+    check: str, each: Sample, verdict: str = "pass", **fields: bool
 ) -> tuple[Planned, Finding]:
     """Return a finding of the check with this id about a sample."""
     planned = Planned(
         Check(check, "test_x", f"test_{check}", "sample", check, "", **fields),
         Subject(f"s/{each.id}", "s", sample=each),
     )
-    return planned, Finding(check, f"s/{each.id}", Verdict(verdict), evidence=evidence or {})
-
-
-def opened(used_parameter_bytes: int, name: str = "m") -> tuple[Planned, Finding]:
-    """Return the finding that a model was opened, with the bytes of the parameters it uses."""
-    planned = Planned(
-        Check("MODEL-OPEN-001", "test_x", "test_open", "model", "", ""),
-        Subject(f"s/{name}", "s", model=model(name)),
-    )
-    evidence = {"used_parameter_bytes": used_parameter_bytes}
-    return planned, Finding("MODEL-OPEN-001", f"s/{name}", Verdict.PASS, evidence=evidence)
-
-
-def measured(*pairs: tuple[Sample, object], used: int | None = 4000) -> Grouped:
-    """Return the findings of METRIC-DELTA-001: each sample with its value of top1.
-
-    The original, which has 8000 bytes, was opened and uses ``used`` bytes of parameters.
-    """
-    found = [about("METRIC-DELTA-001", each, row(value)) for each, value in pairs]
-    return Grouped([*found, *([] if used is None else [opened(used)])])
+    return planned, Finding(check, f"s/{each.id}", Verdict(verdict))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from conformance.judging.access import accesses
+from conformance.plan.results import AccessResult
+from tests.results import made
 
 
-def measured(size: int, payload: int, count: int, *rows: tuple[int, int]) -> dict:
-    return {
+def measured(size: int, payload: int, count: int, *rows: tuple[int, int]) -> AccessResult:
+    given = {
         "file_bytes": size,
         "payload_bytes": payload,
         "count": count,
@@ -21,6 +23,7 @@ def measured(size: int, payload: int, count: int, *rows: tuple[int, int]) -> dic
             for index, (stored, read) in enumerate(rows)
         ],
     }
+    return made(AccessResult, given)
 
 
 def allowed(*given: int) -> list[int]:

@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from conformance.checks import BY_ID
-from conformance.evidence.evidence import Evidence
 from conformance.judging.control import Blind, Control, Controls, controls_of
-from conformance.judging.judge import Judge
 from conformance.judging.waivers import Waiver, apply_waivers
 from conformance.metrics.tolerance import EQUAL
+from conformance.plan.results import ControlRow
 from conformance.plan.subjects import subjects
 from conformance.submission import load
 from conformance.submission.values import Tolerance
-from conformance.test_originals import test_tolerances_notice_controls as check_controls
 from conformance.verdicts import MalformedError, Verdict
 from tests import tiny_submission
+from tests.judged import only
+from tests.results import row
 
 FAILED = {"error": MalformedError("division by 0", fix="Export it again.").to_json()}
 
@@ -28,11 +27,15 @@ def cell(value: float | str) -> dict:
     return {"value": value}
 
 
+def row_of(zeros: dict, shuffled: list[dict]) -> ControlRow:
+    return row(ControlRow, {"zeros": zeros, "shuffled": shuffled})
+
+
 def controls(
     zeros: float | str, *shuffled: float | str, reference: float = 0.9, direction: str = "higher"
 ) -> Controls:
-    row = {"zeros": cell(zeros), "shuffled": [cell(value) for value in shuffled]}
-    return controls_of(reference, direction, 40, row)  # type: ignore[arg-type]
+    cells = row_of(cell(zeros), [cell(value) for value in shuffled])
+    return controls_of(reference, direction, 40, cells)  # type: ignore[arg-type]
 
 
 def blind(made: Controls, *tolerances: Tolerance) -> list[Blind]:
@@ -111,8 +114,8 @@ def test_no_loss_has_no_sign() -> None:
     ],
 )
 def test_what_was_measured_is_told(shuffled: tuple[float, ...], items: int, said: str) -> None:
-    row = {"zeros": cell(0.1), "shuffled": [cell(value) for value in shuffled]}
-    told = controls_of(0.9, "higher", items, row).said
+    cells = row_of(cell(0.1), [cell(value) for value in shuffled])
+    told = controls_of(0.9, "higher", items, cells).said
     assert told == f"original 0.9; zeros 0.1 (loss 0.8); {said}"
 
 
@@ -171,8 +174,8 @@ def test_a_value_that_is_no_number_loses_everything(value: str) -> None:
 )
 def test_infinite_losses_alone_are_no_evidence(zeros, shuffled, decides) -> None:
     """A network may be built to give no numbers where its parameters are not its own."""
-    row = {"zeros": cell(zeros), "shuffled": [cell(each) for each in shuffled]}
-    assert (controls_of(0.9, "higher", 1, row).failure is None) is decides
+    cells = row_of(cell(zeros), [cell(each) for each in shuffled])
+    assert (controls_of(0.9, "higher", 1, cells).failure is None) is decides
 
 
 def test_a_value_that_is_infinitely_good_loses_nothing() -> None:
@@ -220,7 +223,7 @@ def test_without_shuffled_networks_zeros_decide() -> None:
     ],
 )
 def test_a_control_without_a_value_is_no_evidence(zeros: dict, shuffled: list) -> None:
-    made = controls_of(0.9, "higher", 1, {"zeros": zeros, "shuffled": shuffled})
+    made = controls_of(0.9, "higher", 1, row_of(zeros, shuffled))
     assert blind(made, absolute(0.01)) == []
     assert made.failure is not None
     assert made.failure.message == "division by 0"
@@ -230,12 +233,12 @@ def test_a_control_without_a_value_is_undecided_and_can_be_waived(tmp_path: Path
     tiny_submission.write(tmp_path)
     subject = subjects("tiny", load(tmp_path).submission)["controlled"][0]
     assert subject.metric is not None
-    row = {"value": 0.9, "better": "higher", "zeros": FAILED, "shuffled": [cell(0.1)] * 3}
-    result = {"items": 40, "metrics": {subject.metric.id: row}}
-    evidence = Evidence("control", "", Path(), result, None)
-    judge = Judge(BY_ID["METRIC-CONTROL-001"], subject, (), {}, lambda *_: evidence)
-    check_controls(judge)
-    (finding,) = judge.conclude()
+    rows = {
+        "original": {"value": 0.9, "better": "higher"},
+        "control": {"zeros": FAILED, "shuffled": [cell(0.1)] * 3},
+    }
+    found = {kind: {"metrics": {subject.metric.id: each}} for kind, each in rows.items()}
+    finding = only("METRIC-CONTROL-001", subject, found)
     assert (finding.verdict, finding.found) == (Verdict.UNDECIDED, "division by 0")
     assert "waive" in finding.fix
     waiver = Waiver(finding.check, finding.subject, finding.found, "agreed", "https://example.org")
@@ -243,5 +246,5 @@ def test_a_control_without_a_value_is_undecided_and_can_be_waived(tmp_path: Path
 
 
 def test_a_control_with_a_value_counts_though_the_other_has_none() -> None:
-    made = controls_of(0.9, "higher", 1, {"zeros": FAILED, "shuffled": [cell(0.9)] * 3})
+    made = controls_of(0.9, "higher", 1, row_of(FAILED, [cell(0.9)] * 3))
     assert len(blind(made, absolute(0.01))) == 1

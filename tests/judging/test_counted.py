@@ -7,28 +7,25 @@ from typing import Any
 
 import pytest
 
-from conformance.checks import BY_ID
-from conformance.evidence.evidence import Evidence
 from conformance.judging.counted import Shortage, counts_in_words, shortage_of
-from conformance.judging.judge import Judge
+from conformance.plan.results import MetricRow
 from conformance.plan.subjects import subjects
 from conformance.submission import load
-from conformance.test_originals import test_metric_measured as check_measured
 from conformance.verdicts import Finding, Verdict
 from tests import tiny_submission
+from tests.judged import only
+from tests.results import row
 
 
 def measured(root: Path, value: Any, positions: int) -> Finding:
     tiny_submission.write(root)
     submission = load(root).submission
     subject = subjects("tiny", submission)["measure"][0]
-    row = {"value": value, "items": 3, "better": subject.metric.direction, "details": {}}
-    row |= {"counted": {"items": 3, "positions": positions}, "least": {"positions": 2}}
-    evidence = Evidence("original", "", Path(), {"metrics": {subject.metric.id: row}}, None)
-    judge = Judge(BY_ID["METRIC-MEASURE-001"], subject, (), {}, lambda *_: evidence)
-    check_measured(judge)
-    (finding,) = judge.conclude()
-    return finding
+    measured = {"value": value, "items": 3, "better": subject.metric.direction, "details": {}}
+    measured |= {"counted": {"items": 3, "positions": positions}, "least": {"positions": 2}}
+    return only(
+        "METRIC-MEASURE-001", subject, {"original": {"metrics": {subject.metric.id: measured}}}
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,10 +51,14 @@ def test_a_value_of_nothing_is_undecided(
 
 def test_the_first_shortage_is_named() -> None:
     least = {"positions": 2, "classes": 2}
-    assert shortage_of({"counted": {"positions": 2, "classes": 2}, "least": least}) is None
-    short = shortage_of({"counted": {"positions": 5, "classes": 1}, "least": least})
+
+    def short_of(**counted: int) -> Shortage | None:
+        return shortage_of(row(MetricRow, {"counted": counted, "least": least}))
+
+    assert short_of(positions=2, classes=2) is None
+    short = short_of(positions=5, classes=1)
     assert short == Shortage("classes", 2, 1)
-    assert shortage_of({"counted": {"items": 1}, "least": least}) is None
+    assert short_of(items=1) is None
     assert short.explanation == "too few classes were counted for its value to decide anything"
     assert short.fix.startswith("submit reference vectors with at least 2 classes")
 

@@ -5,10 +5,12 @@ from dataclasses import asdict
 import pytest
 
 from conformance.jsonschemas import load_schema
-from conformance.judging.deltas import is_improvement, judge_change, judge_delta
+from conformance.judging.deltas import JudgedDelta, is_improvement, judge_change, judge_delta
 from conformance.metrics import NoInterval
+from conformance.plan.results import OriginalResult, ReconstructedRow, ReconstructionResult
 from conformance.submission.values import Metric, MetricUse, Tolerance
 from conformance.verdicts import Verdict
+from tests.results import made, row
 
 INTERVAL = {
     "level": 0.95,
@@ -21,6 +23,13 @@ INTERVAL = {
     "gained": 1,
     "lost": 2,
 }
+
+
+RUNS = {"original": made(OriginalResult, {}), "sample": made(ReconstructionResult, {})}
+
+
+def judge(use: MetricUse, metric: Metric, measured: dict) -> JudgedDelta:
+    return judge_delta(use, metric, row(ReconstructedRow, measured), RUNS)
 
 
 def judged(
@@ -41,7 +50,7 @@ def judged(
         "least": {"classes": 2},
         **(more or {}),
     }
-    return judge_delta(MetricUse("top1", "test", allowed), metric, measured)
+    return judge(MetricUse("top1", "test", allowed), metric, measured)
 
 
 def test_loss_on_the_bound_passes_and_a_greater_one_does_not() -> None:
@@ -55,11 +64,10 @@ def test_loss_on_an_exclusive_bound_fails() -> None:
 
 def test_row_has_what_the_report_schema_wants() -> None:
     known = load_schema("report")["$defs"]["sample_metric"]
-    # The noise floor is known only where the network is there in several formats; how the networks
-    # were run is added by the check.
-    row = {*judged(0.96).row, "noise_floor", "runs"}
-    assert row == set(known["properties"])
-    assert row - {"counted", "runs"} == set(known["required"])
+    # The noise floor is known only where the network is there in several formats.
+    named = {*judged(0.96).row, "noise_floor"}
+    assert named == set(known["properties"])
+    assert named - {"counted", "runs"} == set(known["required"])
 
 
 @pytest.mark.parametrize("value", [0.97, 0.96, 0.5, 1.0])
@@ -82,7 +90,7 @@ def test_a_kind_that_states_no_least_number_is_judged() -> None:
     metric = Metric("own", "own", "", "higher", allowed := Tolerance("absolute", 0.01))
     measured = {"reference": 0.97, "value": 0.97, "items": 1, "interval": None}
     measured |= {"counted": {"items": 1}, "least": {}}
-    assert judge_delta(MetricUse("own", "test", allowed), metric, measured).passes
+    assert judge(MetricUse("own", "test", allowed), metric, measured).passes
 
 
 def test_confidence_of_one_item_is_undecided_and_says_how_many_would_do() -> None:
@@ -92,7 +100,7 @@ def test_confidence_of_one_item_is_undecided_and_says_how_many_would_do() -> Non
     measured = {"reference": 0.5, "value": 0.5, "items": 1, "interval": None}
     measured |= {"counted": {"items": 1, "values": 99}, "least": {"values": 2}}
     measured["no_interval"] = asdict(NoInterval("fewer than 2 distinct items", 1, 1, 2))
-    judged = judge_delta(MetricUse("mse", "test", allowed), metric, measured)
+    judged = judge(MetricUse("mse", "test", allowed), metric, measured)
     assert judged.verdict is Verdict.UNDECIDED
     assert "about 2 distinct items" in judged.fix
 
@@ -150,10 +158,12 @@ def test_upper_bound_is_said() -> None:
 # --- From one layer to the next
 
 
-def changed(before: object, value: object, direction: str = "higher", **tolerance: object):
+def changed(
+    before: float | str, value: float | str, direction: str = "higher", **tolerance: object
+):
     allowed = Tolerance(**{"type": "absolute", "bound": 0.01, **tolerance})  # type: ignore[arg-type]
     metric = Metric("top1", "top-k-accuracy", "", direction, allowed)  # type: ignore[arg-type]
-    return judge_change(MetricUse("top1", "test", allowed), metric, before, value)
+    return judge_change(MetricUse("top1", "test", allowed), metric, float(before), float(value))
 
 
 @pytest.mark.parametrize(
@@ -214,4 +224,4 @@ def test_improvement_is_one_that_the_whole_interval_shows(
     direction: str, low: float | None, high: float | None, improved: bool
 ) -> None:
     interval = None if low is None else {**INTERVAL, "low": low, "high": high}
-    assert is_improvement(direction, {"interval": interval}) is improved
+    assert is_improvement(direction, row(ReconstructedRow, {"interval": interval})) is improved

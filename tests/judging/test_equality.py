@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.judging.equality import differing_tensors
+from conformance.plan.results import DecodeResult
 from conformance.verdicts import NotRunError
+from tests.results import made
 
 OURS: Any = SimpleNamespace(id="chain", codec="nnc")
 THEIRS: Any = SimpleNamespace(id="direct", codec="onnx")
@@ -30,7 +32,9 @@ def facts(digit: str = "a", **more: Any) -> dict[str, Any]:
 
 
 def differences(ours: Any, theirs: Any) -> list[tuple[str, str, str]]:
-    found = differing_tensors(OURS, {"fitted": ours}, THEIRS, {"fitted": theirs})
+    found = differing_tensors(
+        OURS, made(DecodeResult, {"fitted": ours}), THEIRS, made(DecodeResult, {"fitted": theirs})
+    )
     return [(each.name, each.expected, each.found) for each in found]
 
 

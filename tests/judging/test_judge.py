@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,13 @@ from conformance.checks import BY_ID
 from conformance.evidence.evidence import Evidence
 from conformance.judging.judge import Judge
 from conformance.metrics.tolerance import EQUAL
+from conformance.plan.results import (
+    DecodeResult,
+    MetricRow,
+    RunConditions,
+    StateResult,
+    TensorProblem,
+)
 from conformance.plan.subjects import Subject
 from conformance.submission.values import Metric, MetricValue, Tolerance
 from conformance.verdicts import (
@@ -21,6 +29,7 @@ from conformance.verdicts import (
     NotRunError,
     Verdict,
 )
+from tests.results import CLASS_OF, made, result_of, row
 
 SUBJECT = Subject(
     "tiny/half/top1", "tiny", "/samples/0/x", declared=MetricValue("top1", "test", 0.9, 1e-6)
@@ -28,25 +37,42 @@ SUBJECT = Subject(
 TOP1 = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.1))
 
 
+Found = Evidence | dict[str, Any]
+"""Evidence of a job that failed, or what one measured, as far as a test needs it."""
+
+
+def evidence(found: Found, kind: str) -> Evidence:
+    if isinstance(found, Evidence):
+        return found
+    return Evidence(kind, "k", Path(), result_of(kind, found), None)
+
+
 def judge(
     check: str = "METRIC-CLAIM-001",
-    evidence: Evidence | None = None,
+    found: Found | None = None,
     problems: tuple[Finding, ...] = (),
 ) -> Judge:
-    found = evidence or measured({})
-    return Judge(BY_ID[check], SUBJECT, problems, {"top1": TOP1}, lambda *_: found)
+    def look_up(_: Subject, kind: str) -> Evidence:
+        return evidence(found or {}, kind)
+
+    return Judge(BY_ID[check], SUBJECT, problems, {"top1": TOP1}, look_up)
 
 
-def judge_of(subject: Subject, *evidence: Evidence, check: str = "METRIC-CLAIM-001") -> Judge:
+def judge_of(subject: Subject, *found: Found, check: str = "METRIC-CLAIM-001") -> Judge:
     """Return a judge of ``subject`` that finds the first evidence for it, the rest for others."""
-    own, *others = evidence or (measured({}),)
-    found = {each.id: case for each, case in zip(subject.others, others, strict=True)}
+    own, *others = found or ({},)
+    by_id = {each.id: case for each, case in zip(subject.others, others, strict=True)}
     metrics = {"other": TOP1, "top1": TOP1}
-    return Judge(BY_ID[check], subject, (), metrics, lambda each, _: found.get(each.id, own))
+
+    def look_up(each: Subject, kind: str) -> Evidence:
+        return evidence(by_id.get(each.id, own), kind)
+
+    return Judge(BY_ID[check], subject, (), metrics, look_up)
 
 
-def measured(result: dict, *, reused: bool = False) -> Evidence:
-    return Evidence("decode half", "k", Path(), result, None, {"seconds": 1.0}, reused)
+def valued(value: float | str) -> MetricRow:
+    made: MetricRow = row(MetricRow, {"value": value})
+    return made
 
 
 def failed(error: Exception) -> Evidence:
@@ -82,7 +108,7 @@ def test_each_cause_of_unfitting_tensors_is_a_finding() -> None:
     asked = judge()
     entry = {"file": "s.nnc", "expected": "1", "found": "0", "fix": "add one"}
     asked.require_fitting(
-        {**entry, "tensor": name, "message": f"tensor {name!r} {what}"}
+        TensorProblem(name, message=f"tensor {name!r} {what}", **entry)
         for name, what in (("v", "is short"), ("w", "is short"), ("w", "is late"))
     )
     short, late = asked.conclude()
@@ -109,13 +135,13 @@ def test_error_is_added_to_what_was_found() -> None:
 def test_owner_of_a_case_reports_its_failure() -> None:
     error = MalformedError("cut short", fix="send it again")
     with pytest.raises(MalformedError) as caught:
-        judge("SAMPLE-DECODE-001", failed(error)).evidence("decode")
+        judge("SAMPLE-DECODE-001", failed(error)).result(DecodeResult)
     assert caught.value is error
 
 
 def test_other_checks_were_then_not_run() -> None:
     with pytest.raises(NotRunError) as caught:
-        judge("SAMPLE-DIGEST-001", failed(MalformedError("cut short"))).evidence("decode")
+        judge("SAMPLE-DIGEST-001", failed(MalformedError("cut short"))).result(DecodeResult)
     assert "SAMPLE-DECODE-001" in caught.value.expected
     assert caught.value.found == "cut short"
 
@@ -123,25 +149,24 @@ def test_other_checks_were_then_not_run() -> None:
 def test_what_was_not_run_stays_so() -> None:
     error = NotRunError("no torch here", fix="install it")
     with pytest.raises(NotRunError) as caught:
-        judge("SAMPLE-DIGEST-001", failed(error)).evidence("decode")
+        judge("SAMPLE-DIGEST-001", failed(error)).result(DecodeResult)
     assert caught.value.fix == "install it"
 
 
 @pytest.mark.parametrize(
-    ("kind", "check", "expected"),
+    ("row", "check", "expected"),
     [
-        ("original", "METRIC-MEASURE-001", EvaluationError),
-        ("original", "MODEL-METRIC-001", NotRunError),
-        ("reconstruction", "METRIC-DELTA-001", EvaluationError),
-        ("reconstruction", "METRIC-CLAIM-001", NotRunError),
+        (Judge.original_row, "METRIC-MEASURE-001", EvaluationError),
+        (Judge.original_row, "MODEL-METRIC-001", NotRunError),
+        (Judge.reconstructed_row, "METRIC-DELTA-001", EvaluationError),
+        (Judge.reconstructed_row, "METRIC-CLAIM-001", NotRunError),
     ],
 )
 def test_metric_that_cannot_be_measured_is_reported_once(
-    kind: str, check: str, expected: type[Exception]
+    row: Callable[[Judge], object], check: str, expected: type[Exception]
 ) -> None:
-    row = {"error": EvaluationError("broke").to_json()}
     with pytest.raises(expected):
-        judge(check, measured({"metrics": {"top1": row}})).measured(kind)  # type: ignore[arg-type]
+        row(judge(check, {"metrics": {"top1": {"error": EvaluationError("broke")}}}))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +184,7 @@ def test_declared_value_is_compared_within_its_tolerance(
     value: float | str, verdict: Verdict
 ) -> None:
     asked = judge()
-    asked.require_declared_value({"value": value})
+    asked.require_declared_value(valued(value))
     (finding,) = asked.conclude()
     assert finding.verdict is verdict
     assert finding.evidence["measured"] == value
@@ -180,13 +205,13 @@ def test_a_declared_value_may_miss_its_tolerance_by_rounding_alone(
         (declared - 1.1 * edge, Verdict.FAIL),
     ]:
         asked = judge_of(replace(SUBJECT, declared=MetricValue("top1", "test", declared, 0.0)))
-        asked.require_declared_value({"value": value})
+        asked.require_declared_value(valued(value))
         assert asked.conclude()[0].verdict is verdict, value
 
 
 def test_the_edge_of_what_rounding_explains_is_within_it() -> None:
     asked = judge_of(replace(SUBJECT, declared=MetricValue("top1", "test", 0.0, 0.0)))
-    asked.require_declared_value({"value": EQUAL})
+    asked.require_declared_value(valued(EQUAL))
     assert asked.conclude()[0].verdict is Verdict.PASS
 
 
@@ -194,7 +219,7 @@ def test_a_false_value_is_to_be_declared_as_measured_and_what_is_no_number_expla
     fixes = []
     for value in (0.25, "nan"):
         asked = judge()
-        asked.require_declared_value({"value": value})
+        asked.require_declared_value(valued(value))
         (finding,) = asked.conclude()
         assert finding.where == Location("submission.json", pointer="/samples/0/x/value")
         fixes.append(finding.fix)
@@ -221,7 +246,7 @@ def test_a_false_value_may_come_from_defaults_of_what_runs(
         sample=a_sample(codec=sample) if sample else None,
     )
     asked = judge_of(subject)
-    asked.require_declared_value({"value": 0.25})
+    asked.require_declared_value(valued(0.25))
     (finding,) = asked.conclude()
     _, _, hint = finding.fix.partition("that give the declared value")
     assert hint.startswith(f"; {default}" if default else "")
@@ -254,8 +279,11 @@ def test_readable_metadata_pass_though_they_break_the_schema() -> None:
 # --- Updates, merges and layers
 
 
-def judged_as(check: str, subject: Subject, evidence: Evidence) -> Judge:
-    return Judge(BY_ID[check], subject, (), {"top1": TOP1}, lambda *_: evidence)
+def judged_as(check: str, subject: Subject, found: Found) -> Judge:
+    def look_up(_: Subject, kind: str) -> Evidence:
+        return evidence(found, kind)
+
+    return Judge(BY_ID[check], subject, (), {"top1": TOP1}, look_up)
 
 
 def a_sample(**more: object) -> Any:
@@ -291,44 +319,43 @@ def test_each_failure_has_one_check_that_reports_it(
     subject: Subject, kind: Any, owner: str
 ) -> None:
     with pytest.raises(MalformedError):
-        judged_as(owner, subject, failed(CUT)).evidence(kind)
+        judged_as(owner, subject, failed(CUT)).result(CLASS_OF[kind])
     with pytest.raises(NotRunError) as caught:
-        judged_as("SAMPLE-DIGEST-001", subject, failed(CUT)).evidence(kind)
+        judged_as("SAMPLE-DIGEST-001", subject, failed(CUT)).result(CLASS_OF[kind])
     assert caught.value.expected == f"{owner} passes"
 
 
 def test_a_merge_has_no_file_to_point_to() -> None:
     subject = Subject("m", "tiny", sample=a_sample(merge_of=("a", "b")))
-    place = judged_as("UPDATE-MERGE-001", subject, measured({})).place_in_sample("w")
+    place = judged_as("UPDATE-MERGE-001", subject, {}).place_in_sample("w")
     assert (place.file, place.pointer, place.element) == ("submission.json", subject.pointer, "w")
 
 
 @pytest.mark.parametrize("last", [0, 2])
-def test_evidence_of_parts_is_that_of_all_up_to_its_own(last: int) -> None:
+def test_states_of_parts_are_those_of_all_up_to_its_own(last: int) -> None:
     subject = Subject("l", "tiny", sample=a_sample(), layer="l2", part=last)
     asked = Judge(
         BY_ID["LAYER-SIZE-001"],
         subject,
         (),
         {},
-        lambda about, kind: measured({"part": about.part, "kind": kind}),
+        lambda about, kind: evidence({"size": about.part}, kind),
     )
-    found = [(each["part"], each["kind"]) for each in asked.evidence_of_parts()]
-    assert found == [(part, "state") for part in range(last + 1)]
+    assert [each.size for each in asked.states_of_parts()] == list(range(last + 1))
 
 
 def test_a_part_that_failed_is_told_by_its_own_check() -> None:
     subject = Subject("l", "tiny", sample=a_sample(), layer="l1", part=1)
     with pytest.raises(NotRunError) as caught:
-        judged_as("LAYER-SIZE-001", subject, failed(CUT)).evidence_of_parts()
+        judged_as("LAYER-SIZE-001", subject, failed(CUT)).states_of_parts()
     assert "LAYER-DECODE-001" in caught.value.fix
 
 
 def test_another_parent_is_told_by_one_check_alone() -> None:
     asked = judge("UPDATE-STEP-001")
-    asked.require_identity({"identity": {"wrong": []}})
+    asked.require_identity(made(StateResult, {}))
     with pytest.raises(NotRunError) as caught:
-        asked.require_identity({"identity": {"wrong": [{"tensor": None}]}})
+        asked.require_identity(made(StateResult, {"identity": {"wrong": [{"tensor": None}]}}))
     assert caught.value.expected == "UPDATE-PARENT-001 passes"
     assert "UPDATE-PARENT-001" in caught.value.fix
 
@@ -336,23 +363,21 @@ def test_another_parent_is_told_by_one_check_alone() -> None:
 def test_evidence_of_another_that_failed_is_told_by_checks_of_its_own() -> None:
     subject = Subject("s", "tiny", sample=a_sample(), others=(SUBJECT,))
     with pytest.raises(NotRunError) as caught:
-        judged_as("UPDATE-EQUAL-001", subject, failed(CUT)).evidence_of_other("decode")
+        judged_as("UPDATE-EQUAL-001", subject, failed(CUT)).result_of_other(DecodeResult)
     assert "a check of the other one did not pass" in caught.value.message
     assert caught.value.found == "cut short"
 
 
 def test_a_metric_that_the_other_lacks_is_no_failure_of_this_one() -> None:
     subject = replace(SUBJECT, others=(SUBJECT,))
-    row = {"error": EvaluationError("broke").to_json()}
+    found = {"metrics": {"top1": {"error": EvaluationError("broke")}}}
     with pytest.raises(NotRunError):
-        judged_as(
-            "LAYER-ORDER-001", subject, measured({"metrics": {"top1": row}})
-        ).measured_of_other("reconstruction")
+        judged_as("LAYER-ORDER-001", subject, found).reconstructed_row_of_other()
 
 
 def test_more_is_said_of_a_declared_value_where_it_is_given() -> None:
     asked = judge("LAYER-METRIC-001")
-    asked.require_declared_value({"value": 0.9}, {"layer": "l1"})
+    asked.require_declared_value(valued(0.9), {"layer": "l1"})
     (finding,) = asked.conclude()
     assert (finding.evidence["layer"], finding.evidence["measured"]) == ("l1", 0.9)
 
@@ -418,10 +443,10 @@ def test_what_is_not_about_a_network_has_no_place_in_one() -> None:
 def test_an_error_of_a_metric_without_a_file_points_to_its_declaration(
     where: Location | None, place: Location
 ) -> None:
-    row = {"error": EvaluationError("broke", where=where).to_json()}
-    asked = judge_of(SUBJECT, measured({"metrics": {"top1": row}}), check="METRIC-MEASURE-001")
+    found = {"metrics": {"top1": {"error": EvaluationError("broke", where=where)}}}
+    asked = judge_of(SUBJECT, found, check="METRIC-MEASURE-001")
     with pytest.raises(EvaluationError) as caught:
-        asked.measured("original")
+        asked.original_row()
     assert caught.value.where == place
 
 
@@ -435,35 +460,36 @@ def in_format(name: str) -> Subject:
 IN_FORMATS = replace(SUBJECT, others=(in_format("linear"), in_format("tflite")))
 
 
-def value_of(value: float | str) -> Evidence:
-    return measured({"metrics": {"top1": {"value": value}}})
+def value_of(value: float | str) -> Found:
+    return {"metrics": {"top1": {"value": value}}}
 
 
 def test_values_in_all_formats_are_those_of_each_model() -> None:
-    asked = judge_of(IN_FORMATS, measured({}), value_of(0.5), value_of("inf"))
-    assert asked.measured_in_all_formats() == {"linear": 0.5, "tflite": float("inf")}
+    asked = judge_of(IN_FORMATS, {}, value_of(0.5), value_of("inf"))
+    assert asked.values_in_all_formats() == {"linear": 0.5, "tflite": float("inf")}
 
 
 @pytest.mark.parametrize(
-    ("evidence", "found"),
+    ("known", "found"),
     [
         (failed(CUT), "cut short"),
-        (measured({"metrics": {"top1": {"error": {}}}}), "an error"),
-        (measured({"metrics": {}}), "an error"),
+        ({"metrics": {"top1": {"error": CUT}}}, "an error"),
+        ({"metrics": {}}, "an error"),
     ],
     ids=["failed", "metric-failed", "not-measured"],
 )
-def test_a_format_without_a_value_is_named(evidence: Evidence, found: str) -> None:
-    asked = judge_of(IN_FORMATS, measured({}), value_of(0.5), evidence)
+def test_a_format_without_a_value_is_named(known: Found, found: str) -> None:
+    asked = judge_of(IN_FORMATS, {}, value_of(0.5), known)
     with pytest.raises(NotRunError, match="'top1' could not be measured on tiny/tflite") as caught:
-        asked.measured_in_all_formats()
+        asked.values_in_all_formats()
     assert caught.value.found == found
 
 
 @pytest.mark.parametrize(("items", "verdict"), [(9, Verdict.PASS), (8, Verdict.FAIL)])
 def test_every_item_has_to_be_run(items: int, verdict: Verdict) -> None:
     asked = judge_of(replace(SUBJECT, vectors=SimpleNamespace(items=9)))  # type: ignore[arg-type]
-    asked.require_all_items({"items": items, "batch_size": 4, "settings": {"device": "cpu"}})
+    ran = {"items": items, "batch_size": 4, "settings": {"device": "cpu"}}
+    asked.require_all_items(made(RunConditions, ran))
     (finding,) = asked.conclude()
     assert finding.verdict is verdict
     if verdict is Verdict.PASS:

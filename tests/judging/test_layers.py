@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.judging.layers import layer_size_claims
+from conformance.plan.results import StateResult
 from conformance.submission.values import LayerClaims
+from tests.results import made
 
 
 def claims(size, total):
@@ -13,7 +15,7 @@ def claims(size, total):
 
 
 def states(*sizes):
-    return [{"size": size} for size in sizes]
+    return [made(StateResult, {"size": size}) for size in sizes]
 
 
 @given(st.lists(st.integers(0, 2**40), min_size=1, max_size=6))

@@ -16,6 +16,7 @@ from conformance.runtimes import Overflow, Watched
 from conformance.submission import load
 from conformance.verdicts import Verdict
 from tests import tiny_submission
+from tests.results import result_of
 
 CLEAN = Watched(tensors=3, items=40, overflows=(), unreached=())
 OVER = Overflow("hh", "Mul", "node square", "float16", 1, 90000.0)
@@ -29,7 +30,7 @@ def findings(folder: Path, name: str, half: Watched | None):
 
     def look_up(subject, kind):
         assert kind == ("original" if subject.sample is None else "reconstruction")
-        return Evidence("case", "key", folder, result)
+        return Evidence("case", "key", folder, result_of(kind, result))
 
     judge = Judge(BY_ID["INFERENCE-OVERFLOW-001"], subject, (), {}, look_up)
     suite.test_nothing_overflows(subject, judge)

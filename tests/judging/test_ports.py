@@ -8,8 +8,8 @@ from conformance.submission.values import Port
 DECLARED = (Port("x", "float32", ("N", 1, 8)),)
 
 
-def found(name: str = "x", dtype: str = "float32", shape: tuple = ("batch", 1, 8)) -> list[dict]:
-    return [{"name": name, "dtype": dtype, "shape": list(shape)}]
+def found(name: str = "x", dtype: str = "float32", shape: tuple = ("batch", 1, 8)) -> list[Port]:
+    return [Port(name, dtype, shape)]
 
 
 def test_dynamic_axes_may_have_any_name() -> None:
@@ -28,7 +28,7 @@ def test_dynamic_axes_may_have_any_name() -> None:
     ],
     ids=["dtype", "size", "fixed-batch", "rank", "free"],
 )
-def test_difference_shows_both(measured: list[dict], said: str) -> None:
+def test_difference_shows_both(measured: list[Port], said: str) -> None:
     (difference,) = port_differences(DECLARED, measured)
     assert difference.declared == "x: float32[N, 1, 8]"
     assert difference.measured == said

@@ -4,12 +4,16 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import pytest
+
 from conformance.checks import CHECKS
 from conformance.judging.loading import load_targets
 from conformance.judging.run import Target
 from conformance.judging.waivers import Waiver
 from conformance.report.blocks import forget_old_reports, report_of
 from conformance.verdicts import Finding, Verdict
+from tests.judging.found import Known
+from tests.tiny_chain import TinyChain, difference
 
 BUNDLED = Path(__file__).parents[2] / "vectors" / "submissions" / "digits-cnn"
 
@@ -20,7 +24,7 @@ def target_of(folder: Path) -> Target:
 
 
 def report(target: Target, *waivers: Waiver, complete: bool = True) -> dict:
-    return report_of(target, waivers=waivers, environment={}, complete=complete)
+    return report_of(target, results=Known({}), waivers=waivers, environment={}, complete=complete)
 
 
 def pass_all(target: Target) -> None:
@@ -54,6 +58,53 @@ def test_nothing_run_is_incomplete(tiny: Path) -> None:
     made = report(target_of(tiny))
     assert made["verdict"] == "incomplete"
     assert made["summary"]["not-run"] == made["summary"]["planned"] == len(made["findings"])
+
+
+@pytest.mark.parametrize(
+    ("check", "subject", "about"),
+    [
+        ("SUBMISSION-SCHEMA-001", "tiny", {}),
+        ("MODEL-OPEN-001", "tiny/linear", {"model": "linear"}),
+        ("MODEL-RUN-001", "tiny/linear@test", {"model": "linear", "vectors": "test"}),
+        ("SAMPLE-DECODE-001", "tiny/half", {"model": "linear", "sample": "half"}),
+        (
+            "METRIC-DELTA-001",
+            "tiny/half/top1",
+            {"model": "linear", "sample": "half", "vectors": "test", "metric": "top1"},
+        ),
+    ],
+)
+def test_findings_have_the_ids_of_what_they_are_about(
+    tiny: Path, check: str, subject: str, about: dict
+) -> None:
+    found = report(target_of(tiny))["findings"]
+    assert [f["about"] for f in found if (f["check"], f["subject"]) == (check, subject)] == [about]
+
+
+def test_findings_on_chains_and_layers_say_which_part(tmp_path: Path) -> None:
+    chain = TinyChain(tmp_path / "tiny")
+    chain.whole()
+    chain.update("a", "base", difference(1), difference(2))
+    chain.layered("s", chain.original, {"fc.bias": chain.original["fc.bias"]})
+    found = report(target_of(chain.save()))["findings"]
+    about = {(each["check"], each["subject"]): each["about"] for each in found}
+    assert about["UPDATE-STEP-001", "tiny/a/file-2"] == {
+        "model": "linear",
+        "sample": "a",
+        "part": 1,
+    }
+    assert about["UPDATE-MUTATION-001", "tiny/a/dropped-1"] == {
+        "model": "linear",
+        "sample": "a",
+        "part": 0,
+        "misapplication": "dropped",
+    }
+    assert about["LAYER-DECODE-001", "tiny/s/l1"] == {
+        "model": "linear",
+        "sample": "s",
+        "layer": "l1",
+        "part": 1,
+    }
 
 
 def test_all_passed_is_a_pass_only_if_the_run_ended(tiny: Path) -> None:

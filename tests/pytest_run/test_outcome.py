@@ -64,7 +64,7 @@ def test_more_failures_than_findings_are_a_defect(
         _failures=0,
     )
     finding = Finding("MODEL-OPEN-001", "tiny/linear", Verdict.PASS, message="opened")
-    message = {"target": "tiny", "test": "t", "costs": {}, "repeated": [], "inference": None}
+    message = {"target": "tiny", "test": "t", "costs": {}, "repeated": []}
     for failed in [True] * failures + [False]:
         own = {**message, "findings": [finding.to_json()]}
         report = SimpleNamespace(when="call", user_properties=[(PROPERTY, own)], failed=failed)

@@ -83,7 +83,20 @@ def finding(check: str, subject: str, verdict: str = "pass", **fields: Any) -> R
         required=fields.get("message", "") != "advisory",
         title=title,
         test=f"conformance.{path}[{subject}]",
+        about=about_of(check, subject),
     )
+
+
+def about_of(check: str, subject: str) -> dict[str, str]:
+    """Return the ids in a subject of this example: ``digits-cnn/int8/top1``."""
+    _, _, named = subject.partition("/")
+    if not named:
+        return {}
+    of, _, metric = named.partition("/")
+    name, _, vectors = of.partition("@")
+    side = "model" if check.startswith("MODEL-") else "sample"
+    ids = {side: name, "vectors": vectors, "metric": metric}
+    return {key: each for key, each in ids.items() if each}
 
 
 def findings() -> list[ReportedFinding]:

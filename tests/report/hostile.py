@@ -45,6 +45,7 @@ def build(text: str) -> dict[str, Any]:
             required=True,
             title=text,
             test=f"conformance.test_{text}::test_x[{text}]",
+            about=dict.fromkeys(("model", "sample", "vectors", "metric", "layer"), text),
         )
         for verdict in Verdict
     ]

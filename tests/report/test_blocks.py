@@ -6,29 +6,22 @@ import time
 from pathlib import Path
 
 from conformance.judging.run import Planned, Target
-from conformance.judging.waivers import Waiver
 from conformance.report import validate_report
 from conformance.report.blocks import report_of
 from conformance.submission import Loaded
 from conformance.submission.values import Sample
 from conformance.verdicts import Finding
-from tests.judging.found import about, layer, merge, row, sample, submission, update
-
-KINDS = {"kind": "top-k-accuracy", "delta": 0.0, "interval": None, "p_value": None}
-JUDGED = {
-    **KINDS,
-    "items": 10,
-    "distinct_items": 10,
-    "items_to_decide": None,
-    "verdict": "pass",
-    "tolerance": {
-        "type": "absolute",
-        "bound": 0.1,
-        "inclusive": True,
-        "upper_bound": None,
-        "confidence": None,
-    },
-}
+from tests.judging.found import (
+    Known,
+    about,
+    layer,
+    measured,
+    merge,
+    sample,
+    submission,
+    update,
+    values,
+)
 
 
 def target(samples: list[Sample], found: list[tuple[Planned, Finding]]) -> Target:
@@ -39,27 +32,25 @@ def target(samples: list[Sample], found: list[tuple[Planned, Finding]]) -> Targe
     return made
 
 
-def report(samples: list[Sample], found: list, *waivers: Waiver, complete: bool = True) -> dict:
-    made = report_of(target(samples, found), waivers=waivers, environment={}, complete=complete)
+def report(samples: list[Sample], known: Known, found: list | None = None) -> dict:
+    given = target(samples, found or [])
+    made = report_of(given, results=known, waivers=(), environment={}, complete=True)
     validate_report(made)
     return made
 
 
-def judged(*samples: Sample) -> list[tuple[Planned, Finding]]:
-    values = [0.8 + 0.1 * number / len(samples) for number in range(len(samples))]
-    return [
-        about("METRIC-DELTA-001", each, {**JUDGED, **row(value)})
-        for each, value in zip(samples, values, strict=True)
-    ]
+def judged(*samples: Sample) -> Known:
+    values = (0.8 + 0.1 * number / len(samples) for number in range(len(samples)))
+    return measured(*zip(samples, values, strict=True))
 
 
 def test_report_compares_samples_steps_and_layers() -> None:
     scalable = sample("s", 1500, layers=(layer("base", 1000, "whole"), layer("fine", 500)))
     plain = [sample("a", 1000), sample("b", 2000, family="other")]
     tree = [update("u", "a"), update("v", "a"), merge("w", "u", "v")]
-    found = judged(*plain, *tree, scalable)
-    found.append(about("LAYER-METRIC-001", scalable, {**row(0.5), "layer": "base"}))
-    made = report([*plain, *tree, scalable], found)
+    pairs = [(each, 0.8) for each in (*plain, *tree)]
+    known = measured(*pairs).results | values(scalable, 0.9) | values(scalable, 0.5, part=0)
+    made = report([*plain, *tree, scalable], Known(known))
     (curve,) = made["rate_performance"]
     labels = [(point["sample"], point["layer"]) for point in curve["points"]]
     assert sorted(labels, key=str) == [("a", None), ("b", None), ("s", "base"), ("s", "fine")]
@@ -78,22 +69,23 @@ def test_the_blocks_are_the_same_bytes_every_time() -> None:
     assert blocks[0] == blocks[1]
 
 
-def test_a_waived_loss_is_still_a_point() -> None:
-    samples = [sample("a", 1000), sample("b", 2000)]
-    found = judged(*samples)
-    planned, finding = about("METRIC-DELTA-001", samples[0], dict(found[0][1].evidence), "fail")
-    waiver = Waiver("METRIC-DELTA-001", finding.subject, 0.8, "agreed", "https://example.org")
-    made = report(samples, [(planned, finding), found[1]], waiver)
-    assert len(made["rate_performance"][0]["points"]) == 2
-    assert [each["reason"] for each in made["waivers"]] == ["agreed"]
+def test_tables_have_what_was_measured_whatever_was_found() -> None:
+    small = sample("a", 1000)
+    found = [about("METRIC-DELTA-001", small, verdict="not-run")]
+    made = report([small], judged(small), found)
+    assert made["verdict"] == "incomplete"
+    assert [row["value"] for row in made["samples"][0]["metrics"]] == [0.8]
 
 
 def test_a_report_takes_time_by_the_number_of_samples_and_no_more() -> None:
     def seconds(amount: int) -> float:
         samples = [sample(f"a{i}", 1000 + i) for i in range(amount)]
-        made = target(samples, judged(*samples))
+        made, known = (
+            target(samples, [about("SAMPLE-RUN-001", s) for s in samples]),
+            judged(*samples),
+        )
         started = time.process_time()
-        report_of(made, waivers=(), environment={}, complete=True)
+        report_of(made, results=known, waivers=(), environment={}, complete=True)
         return time.process_time() - started
 
     few, many = (min(seconds(amount) for _ in range(3)) for amount in (250, 1000))

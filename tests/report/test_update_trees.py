@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from conformance.judging.grouped import Grouped
 from conformance.judging.waivers import Waiver, apply_waivers
+from conformance.report.measurements import Measurements
 from conformance.report.update_trees import updates_block
 from conformance.verdicts import Verdict
-from tests.judging.found import about, merge, row, sample, submission, update
+from tests.judging.found import Known, about, merge, sample, submission, update, values
 
 BASE = sample("base", 1000)
 A, B = update("a", "base", 100), update("b", "base", 200)
@@ -15,8 +16,9 @@ BOTH = merge("both", "a", "b")
 NEXT = update("next", "both", 50)
 
 
-def block(*samples, found=()) -> list[dict]:
-    return updates_block(submission(*samples), Grouped(found))
+def block(*samples, found=(), known=()) -> list[dict]:
+    made = submission(*samples)
+    return updates_block(made, Measurements(made, Known(dict(known))), Grouped(found))
 
 
 def test_a_tree_has_its_steps_by_round() -> None:
@@ -54,12 +56,11 @@ def test_samples_that_nothing_updates_are_no_trees() -> None:
 
 def test_a_step_has_its_metrics_and_the_gravest_verdict() -> None:
     found = [
-        about("METRIC-DELTA-001", A, row(0.8)),
         about("SAMPLE-DECODE-001", A),
         about("UPDATE-SIZE-001", A, verdict="fail"),
         about("UPDATE-MUTATION-001", A, verdict="error", required=False),
     ]
-    (tree,) = block(BASE, A, found=found)
+    (tree,) = block(BASE, A, found=found, known=values(A, 0.8))
     verdicts = {step["sample"]: step["verdict"] for step in tree["steps"]}
     assert verdicts == {"base": "not-run", "a": "fail"}
     assert tree["steps"][1]["metrics"] == [
@@ -84,9 +85,9 @@ def test_mutations_are_counted_by_what_became_of_them() -> None:
 def test_a_thousand_steps_take_no_more_time_each_than_a_hundred() -> None:
     def seconds(length: int) -> float:
         chain = [update(f"s{i}", f"s{i - 1}" if i else None) for i in range(length)]
-        found = Grouped([about("METRIC-DELTA-001", each, row(0.8)) for each in chain])
+        known = dict(pair for each in chain for pair in values(each, 0.8).items())
         started = time.process_time()
-        (tree,) = updates_block(submission(*chain), found)
+        (tree,) = block(*chain, known=known)
         assert tree["steps"][-1]["cumulative_size"] == 100 * length
         return time.process_time() - started
 

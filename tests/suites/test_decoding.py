@@ -103,14 +103,13 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             evidence={"tensors": 2, "features": ["float16", "sparse"]},
         ),
         case(
-            "decodes-a-stream-with-parameters",
+            "decodes-a-stream",
             "SAMPLE-DECODE-001",
             SAMPLE,
-            decoded(parameters={"a": 0.5}, stream=STREAM),
+            decoded(stream=STREAM),
             evidence={
                 "tensors": 2,
                 "features": ["float16", "sparse"],
-                "parameters": {"a": 0.5},
                 "claims": {"edition": 2},
             },
         ),
@@ -119,8 +118,8 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
             "is-unusual",
             "SAMPLE-STREAM-001",
             SAMPLE,
-            streamed(warnings=["odd"]),
-            evidence={"warnings": ["odd"]},
+            streamed(warnings=[VIOLATION]),
+            evidence={"warnings": [{**VIOLATION, "is_warning": False}]},
         ),
         case(
             "breaks-a-rule",

@@ -39,7 +39,7 @@ OPENED = {
     "versions": {"onnxruntime": "1"},
     "inputs": [{"name": "x", "dtype": "float32", "shape": ["N", 6]}],
     "outputs": [{"name": "y", "dtype": "float32", "shape": ["N", 3]}],
-    "counts": {"parameters": 21, "scalars": 2, "topology": 4},
+    "counts": {"parameters": 21, "scalars": 2, "topology": 4, "unused": 0},
     "parameter_bytes": 84,
     "topology_bytes": 16,
     "used_parameter_bytes": 84,
@@ -71,7 +71,7 @@ def counted(declared: int) -> Subject:
 def unread(total: int, pieces: int = 2, more: int = 0) -> dict[str, Any]:
     """Return evidence of bytes that nothing reads, with those of a parameter: 1 % is 99 bytes."""
     largest = [
-        {"file": f"net.{n}", "piece": f"gap {n}", "bytes": 9 - n, "fix": "close it" if n else None}
+        {"file": f"net.{n}", "piece": f"gap {n}", "bytes": 9 - n, "fix": "close it" if n else ""}
         for n in range(pieces)
     ]
     unread = {"bytes": total, "count": pieces + more, "largest": largest}
@@ -199,7 +199,7 @@ TO_WRITE = "remove them from the network"
             evidence={
                 "parameter_bytes": 84,
                 "model_bytes": 8000,
-                "counts": {"parameters": 21, "scalars": 2, "topology": 4},
+                "counts": {"parameters": 21, "scalars": 2, "topology": 4, "unused": 0},
             },
         ),
         case("all-that-is-stored", "MODEL-PARAMETERS-001", counted(27), opened()),
@@ -244,7 +244,14 @@ VECTORS = VectorSet(
     "test", "m", "d", True, (Shard(40, (), (), ()),), OutputTolerance(0.1, 0.25), None
 )
 RUN = replace(MODEL, id="s/m@test", pointer="/vectors/0", vectors=VECTORS)
-COMPARED = {"file": "y.npz", "worst": "[3, 1]", "values": 120, "violations": 0, "max_abs": 0.5}
+COMPARED = {
+    "file": "y.npz",
+    "worst": "[3, 1]",
+    "values": 120,
+    "violations": 0,
+    "max_abs": 0.5,
+    "scale": 1.0,
+}
 EFFECT = {"items": 4, "runs": 5, "bytes": 84, "tried_bytes": 80, "without_effect": []}
 ROW = {"value": 0.5, "better": "higher", "counted": {"items": 40}, "least": {}, "details": {}}
 RAN = {

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.checks import CHECKS
+from conformance.judging.loading import load_targets
 from conformance.pytest_run.doorway import keep_root
 from conformance.pytest_run.scheduling import SubjectScheduling
 from tests import tiny_submission
@@ -236,14 +237,20 @@ def test_process_of_xdist_that_dies_is_an_error_and_the_rest_is_judged(
     assert "crashed" in finding["found"]
 
 
-def test_checks_of_one_sample_stay_together() -> None:
-    def scope(name: str) -> str:
-        return SubjectScheduling._split_scope(None, f"conformance/test_x.py::test_y[{name}]")
+def test_checks_of_one_sample_stay_together(tiny: Path) -> None:
+    (target,) = load_targets([tiny], {})
+    scheduling = object.__new__(SubjectScheduling)
+    scheduling._subjects = {each.test: each.subject for each in target.planned}
 
-    assert scope("tiny/half") == scope("tiny/half@test") == scope("tiny/half/top1") == "tiny/half"
-    assert scope("tiny/half/top1@test") == "tiny/half"
-    assert scope("tiny/half-onnx/top1") == "tiny/half-onnx"
-    assert scope("tiny") == "tiny"
+    def scope(test: str) -> str:
+        return scheduling._split_scope(f"conformance/{test}")
+
+    assert scope("test_decoding.py::test_sample_decodes[tiny/half]") == "tiny/half"
+    assert scope("test_metrics.py::test_delta_within_tolerance[tiny/half/top1]") == "tiny/half"
+    assert scope("test_metrics.py::test_reconstruction_runs[tiny/half@test]") == "tiny/half"
+    assert scope("test_originals.py::test_original_runs[tiny/linear@test]") == "tiny/linear"
+    assert scope("test_metadata.py::test_schema[tiny]") == "tiny/"
+    assert scope("test_other.py::test_x") == "conformance/test_other.py"
 
 
 def test_submission_named_twice_is_judged_twice(judge_folders: Runner, tiny: Path) -> None:

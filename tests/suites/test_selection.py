@@ -54,6 +54,17 @@ def test_selection_has_its_own_folder_and_says_so_first(
     assert str(folder / "report.html") in run.output
 
 
+@pytest.mark.parametrize("options", [["-k", "test_model_opens"], ["--deselect", DELTA]])
+def test_a_selection_takes_no_measurement_out_of_the_tables(
+    judged: Run, judge_folders: Runner, tiny: Path, options: list[str]
+) -> None:
+    whole = judged.report()
+    run = judge_folders(tiny, options=options)
+    selected = json.loads((run.reports / "tiny" / "selected" / "report.json").read_text("utf-8"))
+    assert whole["samples"][0]["metrics"]
+    assert (selected["models"], selected["samples"]) == (whole["models"], whole["samples"])
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
