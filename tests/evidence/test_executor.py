@@ -123,7 +123,7 @@ def test_evidence_holds_what_was_measured_and_its_cost(execute) -> None:
     evidence = executor.of(MODEL)
     assert evidence.error is None
     assert evidence.result is not None
-    assert evidence.result["counts"]["parameters"] == 21
+    assert evidence.result.counts.parameters == 21
     assert evidence.cost["seconds"] > 0
     assert evidence.cost["peak_bytes"] > 0
     assert not evidence.reused
@@ -139,10 +139,10 @@ def test_job_is_done_once_in_one_run(execute) -> None:
 
 def test_reconstruction_brings_what_it_needs(execute, tmp_path: Path) -> None:
     executor = execute()
-    metrics = executor.of(RECONSTRUCTION).result["metrics"]
+    metrics = executor.of(RECONSTRUCTION).result.metrics
     assert executor.asked == [*OPENED, *READ, *COMPARED, *RUN]
-    assert metrics["top1"]["value"] == metrics["top1"]["reference"] == 0.9
-    assert 0 < metrics["distance"]["value"] < 1e-4
+    assert metrics["top1"].row.value == metrics["top1"].row.reference == 0.9
+    assert 0 < metrics["distance"].row.value < 1e-4
     executor.of(ORIGINAL)
     assert len(executor.asked) == 10
     passing = {"parameters linear", "tensors half"}
@@ -247,7 +247,7 @@ def test_results_have_the_names_of_the_submission_that_asks(execute, tmp_path: P
     evidence = executor.of(("reconstruction", {"sample": "narrow"}))
     assert executor.asked == []
     assert evidence.job == "reconstruction narrow@test"
-    assert evidence.result["metrics"].keys() == {"first", "distance"}
+    assert evidence.result.metrics.keys() == {"first", "distance"}
 
 
 def test_changed_sample_is_another_job_but_its_original_is_not(execute, tiny: Path) -> None:
@@ -260,7 +260,7 @@ def test_changed_sample_is_another_job_but_its_original_is_not(execute, tiny: Pa
     after = executor.of(RECONSTRUCTION)
     assert executor.asked == [*COMPARED, *RUN]
     assert after.key != before.key
-    assert after.result["metrics"]["distance"]["value"] > 0.1
+    assert after.result.metrics["distance"].row.value > 0.1
 
 
 def test_no_cache_computes_anew_and_once(execute) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from conformance.evidence.evidence import Evidence
 from conformance.evidence.executor import Executor
-from conformance.evidence.store import EvidenceStore
+from conformance.evidence.store import EVIDENCE, EvidenceStore
 from conformance.jobs.dispatch import Dispatcher
 from conformance.judging.judge import Judge
 from conformance.judging.loading import load_targets
@@ -102,19 +102,20 @@ class Evaluation:
         return self.executor.evidence(a_job(self.submission, kind, sample=sample, **more))
 
     def result(self, kind: str, sample: str | None = None, **more: Any) -> dict[str, Any]:
-        return _result_of(self.evidence(kind, sample, **more))
+        return self._told(self.evidence(kind, sample, **more))
 
     def alone(self, kind: str, sample: str | None = None, **more: Any) -> dict[str, Any]:
         """The result of a job, and of its parts, whatever else should come first."""
         job = a_job(self.submission, kind, sample=sample, **more)
-        return _result_of(self.executor._computed(job, self.executor.key(job)))
+        return self._told(self.executor._computed(job, self.executor.key(job)))
 
-
-def _result_of(evidence: Evidence) -> dict[str, Any]:
-    if evidence.error is not None:
-        raise evidence.error
-    assert evidence.result is not None
-    return dict(evidence.result)
+    def _told(self, evidence: Evidence) -> dict[str, Any]:
+        """What the worker has answered, with the names of the submission in it."""
+        if evidence.error is not None:
+            raise evidence.error
+        stored = json.loads((evidence.folder / EVIDENCE).read_text(encoding="utf-8"))
+        told: dict[str, Any] = self.executor._keys.spelled(stored["result"])
+        return told
 
 
 class Bench(Evaluation):

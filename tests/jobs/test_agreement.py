@@ -10,6 +10,7 @@ import pytest
 
 from conformance.evidence.evidence import Evidence
 from conformance.jobs.agreement import _paired
+from conformance.plan.results import AgreementResult
 from conformance.submission import load
 from conformance.submission.values import Counterpart
 from conformance.verdicts import ConformanceError
@@ -23,20 +24,22 @@ def agreement(root: Path) -> Evidence:
     return Evaluation(root).evidence("agreement", model=OTHER, vectors=OTHER, **others)
 
 
+def found(root: Path) -> AgreementResult:
+    return agreement(root).result_of(AgreementResult)
+
+
 def test_outputs_are_compared_in_the_others_order_of_axes(tiny: Path) -> None:
     add_turned(tiny)
-    evidence = agreement(tiny)
-    assert evidence.error is None
-    output = evidence.result["outputs"]["scores"]
-    assert (output["violations"], output["values"]) == (0, 120)
-    assert output["max_abs"] < 1e-5
+    output = found(tiny).outputs["scores"]
+    assert (output.violations, output.values) == (0, 120)
+    assert output.max_abs < 1e-5
 
 
 def test_another_set_of_parameters_shows(tiny: Path) -> None:
     add_turned(tiny, change=0.25)
-    output = agreement(tiny).result["outputs"]["scores"]
-    assert output["violations"] == 120
-    assert output["max_abs"] == pytest.approx(0.25, rel=1e-4)
+    output = found(tiny).outputs["scores"]
+    assert output.violations == 120
+    assert output.max_abs == pytest.approx(0.25, rel=1e-4)
 
 
 @pytest.mark.parametrize("change", [0.0, 0.25])
@@ -44,15 +47,15 @@ def test_a_metric_that_compares_with_the_original_is_measured_between_formats(
     tiny: Path, change: float
 ) -> None:
     add_turned(tiny, change=change)
-    row = agreement(tiny).result["metrics"]["distance"]
-    assert row["value"] == pytest.approx(change**2, rel=1e-4, abs=1e-12)
+    (row,) = found(tiny).metrics.values()
+    assert row.row.value == pytest.approx(change**2, rel=1e-4, abs=1e-12)
 
 
 def test_a_metric_that_compares_with_targets_is_left_to_the_originals(tiny: Path) -> None:
     metadata = add_turned(tiny)
     metadata["metrics"][0] |= {"against": "targets"}
     tiny_submission.save(tiny, metadata)
-    assert agreement(tiny).result["metrics"] == {}
+    assert found(tiny).metrics == {}
 
 
 def test_other_inputs_are_no_agreement(tiny: Path) -> None:
