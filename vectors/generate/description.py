@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import onnx
-import onnxruntime
 from bundle import dataset
 
 USE_CASES = [
@@ -104,32 +102,3 @@ DIGITS_KL = metric(
     "those of the original, in nats, mean over the test scans.",
     args={"inputs": "logits"},
 )
-METRICS = [TOP1, LOGITS_COSINE, LOGITS_MSE, DIGITS_KL]
-
-VECTOR_SET = "test"
-MODEL = "digits-cnn"
-OWN_SCRIPTS = {"name": "vectors/generate/digits_cnn.py of nnr-conformance", "version": "1.0.0"}
-ONNX = {"name": "onnx", "version": onnx.__version__, "url": "https://onnx.ai"}
-ONNX_RUNTIME = {
-    "name": "onnxruntime",
-    "version": onnxruntime.__version__,
-    "url": "https://onnxruntime.ai",
-}
-
-HEAD: dict[str, Any] = {
-    "schema_version": "1.0",
-    "id": "digits-cnn",
-    "title": "A small convolutional classifier of handwritten digits, compressed in fourteen ways",
-    "description": (
-        "Convolutional network with batch normalisation, 38,474 parameters, trained on real scans "
-        "of handwritten digits. The submission is small enough to be run in seconds and shows "
-        "every section of the submission format."
-    ),
-    "contributor": "nnr-conformance project",
-    "mdms_number": None,
-    "conforms_to": ["MPEG Call for Test Data for neural network compression (April 2018)"],
-    "license": "CC-BY-4.0",
-    "version": "1.0.0",
-    "published": False,
-    "use_cases": USE_CASES,
-}
