@@ -220,15 +220,18 @@ def double(network, id, inputs):
 
 @pytest.mark.parametrize("id", IDS)
 def test_expected_outputs_are_those_of_pytorch_in_float64(id):
-    training = importlib.import_module(f"train_{id.replace('-', '_')}")
     if id in OF_TENSORFLOW:
-        from lstm_pytorch import LstmNetwork
+        from lstm_network import LstmNetwork
 
-        network = LstmNetwork(training.SIZE)
+        network = LstmNetwork(importlib.import_module(id.replace("-", "_")).SIZE)
     elif id == "chars-gru":
-        network = training.CharacterModel()
+        from chars_network import CharacterModel
+
+        network = CharacterModel()
     else:
-        network = training.Autoencoder()
+        from patches_network import Autoencoder
+
+        network = Autoencoder()
     inputs = array(id, "inputs")
     wide = inputs.astype(np.float64) if inputs.dtype.kind == "f" else inputs
     found, expected = double(network, id, wide), array(id, "outputs")
@@ -264,20 +267,12 @@ def test_name_maps_of_a_gru_permute_and_join():
 
 
 def test_the_graph_beside_a_state_dict_computes_what_the_onnx_model_does():
-    from bundle_onnx import evaluate
     from chars_network import build_topology
+    from onnx_graph import evaluate
 
     inputs = array("chars-gru", "inputs")[:2]
-    found = evaluate(build_topology(weights("chars-gru")), inputs)
+    (found,) = evaluate(build_topology(weights("chars-gru")), inputs).values()
     assert np.array_equal(found.astype(np.float32), array("chars-gru", "outputs")[:2])
-
-
-def test_gates_are_reordered_in_blocks():
-    from lstm_network import reorder_gates
-
-    values = np.arange(8.0, dtype=np.float32)
-    assert reorder_gates(values, "iofg").tolist() == [0, 1, 6, 7, 2, 3, 4, 5]
-    assert reorder_gates(values[:6], "zrn", "rzn").tolist() == [2, 3, 0, 1, 4, 5]
 
 
 def test_the_series_is_cut_at_the_end_of_1988():

@@ -1,204 +1,199 @@
-"""Write a bundled submission with one trained network in several model formats.
+"""What a bundled submission is made of: everything about it that files do not tell.
 
-Everything about a submission that files do not tell is a ``Bundle``. :func:`write_bundle`
-makes the folder from it and from the committed weights: models, vectors, samples, metadata. Every
-model is run in its own framework before anything is said about it, and held against the network
-computed in float64.
+A script makes a :class:`Bundle` of the other parts and hands it to ``bundle_writer``.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from bundle_parts import Array, Bundle, BundledModel, Port, Vectors
-from bundle_samples import SampleKind, Tensors, write_samples
-from file_entry import describe_file
-from measure import fill_in_measured
-
-from conformance.tensorfiles import write_tensors
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from tensor_layouts import NameMap, Tensors, arrange
 
 HERE = Path(__file__).resolve().parent
-SUBMISSIONS = HERE.parent / "submissions"
-METADATA = "submission.json"
+
+Array = NDArray[Any]
+Json = Any
 
 
-def write_bundle(bundle: Bundle, root: Path, *, measured: bool = True) -> None:
-    """Write the whole submission to ``root``, which must be empty or not exist.
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a network: its name, element type and the shape of one item."""
 
-    The metadata are written with empty claims, for the evaluation to read, and if ``measured`` once
-    more with what it measured.
+    name: str
+    dtype: str
+    item: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The network in one format.
+
+    ``build`` makes what the exporter of the format writes, from parameters to which ``name_map``
+    leads from the tensors of a sample; these are the set ``tensors``. ``batch`` is the first
+    dimension of input and output, and ``note`` the end of the title.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    weights, vectors = bundle.weights(), bundle.vectors()
-    expected = bundle.reference(weights, vectors.inputs)
-    shutil.copyfile(HERE / f"{bundle.stem}_readme.md", root / "README.md")
-    models = [
-        _write_model(bundle, one, root, one.parameters(weights), vectors.inputs, expected)
-        for one in bundle.models
-    ]
-    document = {
-        "schema_version": "1.0",
-        "id": bundle.id,
-        **bundle.head,
-        "models": models,
-        "datasets": bundle.datasets,
-        "metrics": bundle.metrics,
-        "vectors": _write_vectors(bundle, root, vectors, expected),
-        "samples": _write_samples(bundle, root, weights),
-        "associated_files": [describe_file(root, root / "README.md")],
-    }
-    _write_json(root, document)
-    if measured:
-        owners = (*document["models"], *document["samples"])
-        within = {owner["id"]: bundle.within for owner in owners}
-        _write_json(root, fill_in_measured(root, document, within, bundle.decimals))
+
+    format: str
+    build: Callable[[Tensors], Any]
+    name_map: NameMap = ()
+    note: str = ""
+    tensors: str = ""
+    batch: str | int = "N"
+    channels_last: bool = False
 
 
-def replace_bundle(bundle: Bundle) -> None:
-    """Write the submission to the folder that the command line names, in place of what is there."""
-    parser = argparse.ArgumentParser(description=f"Write the bundled submission {bundle.id}.")
-    target = SUBMISSIONS / bundle.id
-    parser.add_argument("folder", type=Path, nargs="?", default=target, metavar="FOLDER")
-    parser.add_argument("--without-claims", action="store_true", help="measure nothing")
-    arguments = parser.parse_args()
-    if arguments.folder.exists():
-        shutil.rmtree(arguments.folder)
-    write_bundle(bundle, arguments.folder, measured=not arguments.without_claims)
-    print(f"wrote {arguments.folder}")
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer of a sample: names of its files below ``samples/``, or a range of units.
+
+    ``extra`` has the other entries of the metadata: mode, params, name_map.
+    """
+
+    id: str
+    title: str
+    files: Sequence[str] = ()
+    units: tuple[int, int] | None = None
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
-def _model_id(bundle: Bundle, one: BundledModel) -> str:
-    return f"{bundle.name}-{one.format}"
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sample but for what is measured.
+
+    ``files`` are bytes by name below ``samples/``; without any the sample is a merge. ``bounds``
+    replaces the bound of a metric's tolerance, ``within`` the tolerance of a claimed value.
+    ``format`` is that of its model if there are several. ``extra`` has further entries of the
+    metadata: update_of, merge_of, same_tensors_as, family.
+    """
+
+    id: str
+    title: str
+    codec: str
+    files: Mapping[str, bytes]
+    method: Mapping[str, Json]
+    params: Mapping[str, Json] = field(default_factory=dict)
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    within: Mapping[str, float] = field(default_factory=dict)
+    layers: Sequence[Layer] = ()
+    lossless: bool = False
+    format: str = ""
+    name_map: NameMap = ()
+    claims: Mapping[str, Json] = field(default_factory=dict)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
-def _set_id(one: BundledModel) -> str:
-    return f"test-{one.format}"
+Kind = Callable[[Tensors], Sample]
+"""A way of compression, for every format: one file for all that have the same tensors."""
 
 
-def _write_model(
-    bundle: Bundle,
-    one: BundledModel,
-    root: Path,
-    parameters: Tensors,
-    inputs: Array,
-    expected: Array,
-) -> dict[str, Any]:
-    folder = root / "models" / _model_id(bundle, one)
-    folder.mkdir(parents=True)
-    files = one.write(folder, parameters)
-    difference = float(np.abs(one.run(files, inputs) - expected).max())
-    assert difference < bundle.largest_difference, f"{one.format}: {difference}"
-    return {
-        "id": _model_id(bundle, one),
-        "title": one.title,
-        "format": one.format,
-        "network_type": bundle.network_type,
-        "files": [describe_file(root, path) for path in files],
-        "inputs": [_port(bundle.input, one.batch)],
-        "outputs": [_port(bundle.output, one.batch)],
-        "parameter_count": int(sum(np.size(values) for values in parameters.values())),
-        "use_cases": [use_case["id"] for use_case in bundle.head["use_cases"]],
-        "training_data": [bundle.datasets[0]["id"]],
-        "test_data": [bundle.datasets[1]["id"]],
-        "metric_values": [
-            {"metric": metric["id"], "vectors": _set_id(one), "value": 0}
-            for metric in bundle.metrics
-        ],
-    }
+@dataclass(frozen=True, slots=True)
+class TensorSet:
+    """What samples hold: ``make`` gives it from the weights, ``note`` ends the method's summary."""
+
+    make: Callable[[Tensors], Tensors] = dict
+    note: str = ""
 
 
-def _port(port: Port, batch: str | int) -> dict[str, Any]:
-    return {"name": port.name, "dtype": port.dtype, "shape": [batch, *port.item]}
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Inputs, targets and their name; without targets, the inputs themselves are the targets.
+
+    The items are divided among shards, one for each of ``suffixes``. ``names`` are those of the
+    files by role, in which ``{shard}`` and ``{layout}`` are the number of the shard and ``first``
+    or ``last``, the place of the channels.
+    """
+
+    inputs: Array
+    targets: Array | None = None
+    target: str = ""
+    names: Mapping[str, str] = field(
+        default_factory=lambda: {role: role for role in ("inputs", "targets", "outputs")}
+    )
+    suffixes: Sequence[str] = (".safetensors",)
 
 
-def _write_vectors(
-    bundle: Bundle, root: Path, vectors: Vectors, expected: Array
-) -> list[dict[str, Any]]:
-    (root / "vectors").mkdir()
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One submission. ``name`` begins the ids of its models; the first dataset is for training.
 
-    def written(role: str, name: str, values: Array) -> list[dict[str, Any]]:
-        path = root / "vectors" / f"{role}.safetensors"
-        write_tensors(path, {name: values})
-        return [describe_file(root, path)]
+    ``network`` is the title of the models, of which the first is in ONNX: the one that the others
+    are said to be equivalent to. ``file`` begins the names of their files. ``kinds`` are in every
+    format, ``samples`` are further ones. ``largest_difference`` is how far a framework may be from
+    float64, ``output_tolerance`` how far a runtime. ``within`` has the tolerance of the claimed
+    values of each metric. ``remake`` makes the NNC bitstreams again, with the NNCodec that an
+    interpreter has.
+    """
 
-    inputs = written("inputs", bundle.input.name, vectors.inputs)
-    if vectors.targets is None:
-        targets = inputs
-    else:
-        targets = written("targets", vectors.target, vectors.targets)
-    outputs = written("outputs", bundle.output.name, expected.astype(bundle.output.dtype))
-    shard = {
-        "items": len(vectors.inputs),
-        "inputs": inputs,
-        "targets": targets,
-        "outputs": outputs,
-    }
-    first = bundle.models[0]
-    return [
-        {
-            "id": _set_id(one),
-            "model": _model_id(bundle, one),
-            "dataset": bundle.datasets[1]["id"],
-            "batched": True,
-            "output_tolerance": dict(bundle.output_tolerance),
-            "shards": [shard],
-            **({} if one is first else {"equivalent_to": {"vectors": _set_id(first)}}),
-        }
-        for one in bundle.models
-    ]
+    id: str
+    name: str
+    title: str
+    description: str
+    use_cases: Sequence[Mapping[str, str]]
+    network: str
+    network_type: str
+    datasets: Sequence[Mapping[str, Json]]
+    metrics: Sequence[Mapping[str, Json]]
+    input: Port
+    output: Port
+    models: Sequence[Model]
+    vectors: Callable[[], Vectors]
+    output_tolerance: Mapping[str, float]
+    weights: Callable[[], Tensors] | None = None
+    kinds: Sequence[Kind] = ()
+    samples: Callable[[], Iterable[Sample]] = tuple
+    tensor_sets: Mapping[str, TensorSet] = field(default_factory=lambda: {"": TensorSet()})
+    license: str = "CC-BY-4.0"
+    file: str = "model"
+    largest_difference: float = 1e-4
+    within: Mapping[str, float] = field(default_factory=dict)
+    decimals: int = 6
+    remake: Callable[[str], None] | None = None
 
+    @property
+    def stem(self) -> str:
+        """The beginning of the names of the files in this folder."""
+        return self.id.replace("-", "_")
 
-def _write_samples(bundle: Bundle, root: Path, weights: Tensors) -> list[dict[str, Any]]:
-    files = write_samples(root, bundle.samples, weights)
-    return [
-        _sample_entry(bundle, one, kind, *files[kind.id])
-        for one in bundle.models
-        for kind in bundle.samples
-    ]
+    @property
+    def scripts(self) -> dict[str, str]:
+        """The entry of a method's software that every sample has."""
+        return own_scripts(self.id)
 
+    def load_weights(self) -> Tensors:
+        """Return the weights: the committed ones of this submission unless said otherwise."""
+        return self.weights() if self.weights else committed_weights(self.id)
 
-def _sample_entry(
-    bundle: Bundle,
-    one: BundledModel,
-    kind: SampleKind,
-    params: dict[str, Any],
-    file: dict[str, Any],
-) -> dict[str, Any]:
-    scripts = {"name": f"vectors/generate/{bundle.stem}.py of nnr-conformance", "version": "1.0.0"}
-    entry = {
-        "id": f"{kind.id}-{one.format}",
-        "model": _model_id(bundle, one),
-        "title": kind.title,
-        "codec": {"id": kind.codec, "params": params},
-        "files": [file],
-        "lossless": kind.lossless,
-        "method": {**kind.method, "software": [scripts]},
-        "features": [],
-        "metrics": []
-        if kind.lossless
-        else [_metric_use(kind, one, metric) for metric in bundle.metrics],
-        "claims": {
-            "compressed_size": file["size"],
-            "metric_values": [],
-            "tensor_digests": {},
-        },
-    }
-    return {**entry, "name_map": one.name_map} if one.name_map else entry
+    def model_id(self, format: str) -> str:
+        """Return the id of the model in ``format``, which matters only if there are several."""
+        return f"{self.name}-{format}" if len(self.models) > 1 else self.name
+
+    def set_id(self, format: str) -> str:
+        """Return the id of the vector set of the model in ``format``."""
+        return f"test-{format}" if len(self.models) > 1 else "test"
+
+    def parameters(self, model: Model, weights: Tensors) -> Tensors:
+        """Return the weights under the names and in the layouts of ``model``."""
+        return arrange(self.tensor_sets[model.tensors].make(weights), model.name_map)
 
 
-def _metric_use(kind: SampleKind, one: BundledModel, metric: Mapping[str, Any]) -> dict[str, Any]:
-    use: dict[str, Any] = {"metric": metric["id"], "vectors": _set_id(one)}
-    if metric["id"] in kind.bounds:
-        use["tolerance"] = {**metric["tolerance"], "bound": kind.bounds[metric["id"]]}
-    return use
+def committed_weights(id: str) -> Tensors:
+    """Return the trained weights of the submission ``id``."""
+    return load_file(HERE / f"{id.replace('-', '_')}_weights.safetensors")
 
 
-def _write_json(root: Path, document: Mapping[str, Any]) -> None:
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    (root / METADATA).write_text(text, "utf-8")
+def own_scripts(id: str) -> dict[str, str]:
+    """Return how a method names the script of the submission ``id``."""
+    script = f"vectors/generate/{id.replace('-', '_')}.py"
+    return {"name": f"{script} of nnr-conformance", "version": "1.0.0"}
+
+
+def dataset(
+    source: Mapping[str, str], id: str, split: str, items: int, description: str
+) -> dict[str, Json]:
+    """Return the entry of a part of the data of ``source``: name, version, url and license."""
+    return {"id": id, **source, "split": split, "items": items, "description": description}

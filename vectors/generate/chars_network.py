@@ -1,19 +1,22 @@
-"""The character model as an ONNX model: embedding, GRU, and a dense layer at each step.
+"""The character model: embedding, GRU, and a dense layer at each step.
 
-The weights have PyTorch's names and layouts. :func:`onnx_parameters` gives ONNX's: gates in the
-order update, reset, new, the two vectors of biases as one, and the dense matrix transposed.
-:func:`build_topology` does the same inside the graph, for weights as PyTorch has them.
+The weights have PyTorch's names and layouts. ONNX has the gates in the order update, reset, new,
+the two vectors of biases as one, and the dense matrix transposed; :func:`build_topology` does the
+same inside the graph, for weights as PyTorch has them.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import onnx
-from bundle_onnx import build_model
-from bundle_samples import Tensors
+import torch
 from chars_data import ALPHABET, STEPS
-from lstm_network import reorder_gates
+from exporters import StateDict, Traceable, as_torch, assigned, loaded
 from onnx import TensorProto, helper
+from onnx_graph import build_model
+from tensor_layouts import NameMap, Tensors, renamed
+from torch import Tensor, nn
 
 INPUT = "characters"
 OUTPUT = "logits"
@@ -22,26 +25,82 @@ HIDDEN = 64
 OWN_GATES = "rzn"
 ONNX_GATES = "zrn"
 """Reset, update (z) and new gate in the order of PyTorch and of ONNX, which says h to n."""
+GATES: dict[str, Any] = {"permute_gates": {"axis": 0, "from": OWN_GATES, "to": ONNX_GATES}}
+"""Keras has the gates in the order of ONNX."""
+ROWS = 3 * HIDDEN
+CELL = "gru/gru_cell"
+TURNED: dict[str, Any] = {"transpose": [1, 0]}
 
 
-def onnx_parameters(weights: Tensors) -> Tensors:
-    """Return the weights as the operators of ONNX have them."""
-
-    def ordered(name: str) -> np.ndarray:
-        return reorder_gates(weights[f"gru.{name}_l0"], ONNX_GATES, OWN_GATES)
-
+def _biases(model: str, axis: int) -> dict[str, Any]:
     return {
-        "embedding.weight": weights["embedding.weight"],
-        "gru.W": ordered("weight_ih")[np.newaxis],
-        "gru.R": ordered("weight_hh")[np.newaxis],
-        "gru.B": np.concatenate([ordered("bias_ih"), ordered("bias_hh")])[np.newaxis],
-        "dense.matrix": np.ascontiguousarray(weights["dense.weight"].T),
-        "dense.bias": weights["dense.bias"],
+        "sample": ["gru.bias_ih_l0", "gru.bias_hh_l0"],
+        "model": model,
+        **GATES,
+        "reshape": [1, ROWS],
+        "combine": {"how": "concatenate", "axis": axis},
     }
 
 
-def build_gru(parameters: Tensors) -> onnx.ModelProto:
-    """Return the network; its parameters are those of :func:`onnx_parameters`."""
+ONNX_NAMES: NameMap = [
+    {"sample": "gru.weight_ih_l0", "model": "gru.W", **GATES, "reshape": [1, ROWS, EMBEDDED]},
+    {"sample": "gru.weight_hh_l0", "model": "gru.R", **GATES, "reshape": [1, ROWS, HIDDEN]},
+    _biases("gru.B", axis=1),
+    {"sample": "dense.weight", "model": "dense.matrix", **TURNED},
+]
+KERAS_NAMES: NameMap = [
+    renamed("embedding.weight", "embedding/embeddings"),
+    {"sample": "gru.weight_ih_l0", "model": f"{CELL}/kernel", **GATES, **TURNED},
+    {"sample": "gru.weight_hh_l0", "model": f"{CELL}/recurrent_kernel", **GATES, **TURNED},
+    _biases(f"{CELL}/bias", axis=0),
+    {"sample": "dense.weight", "model": f"{OUTPUT}/kernel", **TURNED},
+    renamed("dense.bias", f"{OUTPUT}/bias"),
+]
+
+
+class CharacterModel(nn.Module):
+    """The network in PyTorch; the names of its layers are the names of the parameters."""
+
+    # TorchScript files hold the name of the module.
+    __module__ = "train_chars_gru"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(len(ALPHABET), EMBEDDED)
+        self.gru = nn.GRU(EMBEDDED, HIDDEN, batch_first=True)
+        self.dense = nn.Linear(HIDDEN, len(ALPHABET))
+
+    def forward(self, characters: Tensor) -> dict[str, Tensor]:
+        """Return logits of shape (N, T, characters) of what follows each of (N, T) characters."""
+        states, _ = self.gru(self.embedding(characters))
+        return {OUTPUT: self.dense(states)}
+
+
+def build_traceable(weights: Tensors) -> Traceable:
+    """Return the network of PyTorch."""
+    example = torch.zeros(2, STEPS, dtype=torch.int64)
+    return Traceable(loaded(CharacterModel(), weights), example)
+
+
+def build_state_dict(weights: Tensors) -> StateDict:
+    """Return weights and topology."""
+    return StateDict(as_torch(weights), build_topology(weights))
+
+
+def build_keras(parameters: Tensors) -> Any:
+    """Return the network of Keras."""
+    import keras
+
+    layers = keras.layers
+    characters = keras.Input((STEPS,), dtype="int64", name=INPUT)
+    embedded = layers.Embedding(len(ALPHABET), EMBEDDED, name="embedding")(characters)
+    states = layers.GRU(HIDDEN, return_sequences=True, reset_after=True, name="gru")(embedded)
+    logits = layers.Dense(len(ALPHABET), name=OUTPUT)(states)
+    return assigned(keras.Model(characters, logits, name="characters"), parameters)
+
+
+def build_onnx(parameters: Tensors) -> onnx.ModelProto:
+    """Return the ONNX model; its parameters are those that :data:`ONNX_NAMES` leads to."""
     return build_model("chars-gru", _layers(), _ports(), parameters)
 
 

@@ -3,7 +3,7 @@
     python vectors/generate/digits_federated.py [--nncodec PYTHON] [FOLDER]
 
 FOLDER is ``vectors/submissions/digits-federated`` unless given; it is replaced. What the devices
-trained is committed (``train_digits_federated.py`` wrote it), and so are the NNC bitstreams; with
+trained is committed (``train_federated.py`` wrote it), and so are the NNC bitstreams; with
 ``--nncodec`` they are made again first, by NNCodec 2.1.3 in the environment of the interpreter
 PYTHON. One idea per module:
 
@@ -13,32 +13,34 @@ PYTHON. One idea per module:
     federated_hashed    two more, by the encoder of this project
     federated_deltas    the files of tensors
     federated_samples   the samples
-    chain_bundle        the folder
+    bundle_writer       the folder
 """
 
 from __future__ import annotations
 
-from chain_bundle import ChainBundle, head, replace_chain_bundle
-from description import METRICS
+from bundle_writer import replace_bundle
+from chain_streams import make_streams
+from description import TOP1
+from digits_bundle import digits_bundle
 from federated_rounds import load_rounds
 from federated_samples import federated_samples
-from federated_streams import MODEL, federated_steps
+from federated_streams import MODEL, STEM, federated_steps
 
-BUNDLE = ChainBundle(
-    id="digits-federated",
-    model=MODEL,
-    title="Two convolutions with batch normalisation and two dense layers, trained on 80 scans",
-    head=head(
-        "A classifier of handwritten digits that three devices train further, in five rounds",
+BUNDLE = digits_bundle(
+    "digits-federated",
+    MODEL,
+    "Two convolutions with batch normalisation and two dense layers, trained on 80 scans",
+    title="A classifier of handwritten digits that three devices train further, in five rounds",
+    description=(
         "A small network is trained on a few scans and then on three devices, each of which has "
         "scans of its own and mostly of other digits than the others. What they send and what the "
-        "server sends back are updates: NNC streams of differences, and files of tensor deltas.",
+        "server sends back are updates: NNC streams of differences, and files of tensor deltas."
     ),
-    metrics=[metric for metric in METRICS if metric["id"] == "top1"],
+    metrics=[TOP1],
     weights=lambda: load_rounds()[0],
     samples=federated_samples,
-    steps=lambda: list(federated_steps()),
+    remake=lambda python: make_streams(python, STEM, list(federated_steps())),
 )
 
 if __name__ == "__main__":
-    replace_chain_bundle(BUNDLE)
+    replace_bundle(BUNDLE)

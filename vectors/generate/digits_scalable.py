@@ -9,34 +9,34 @@ by NNCodec 2.1.3 in the environment of the interpreter PYTHON. One idea per modu
     scalable_streams    the NNC streams; chain_streams and encode_chains run NNCodec for it
     scalable_tensors    the samples that are files of tensors
     scalable_samples    the other samples
-    chain_bundle        the folder
+    bundle_writer       the folder
 """
 
 from __future__ import annotations
 
-from chain_bundle import ChainBundle, head, replace_chain_bundle
-from description import METRICS
+from bundle_writer import replace_bundle
+from chain_streams import make_streams
+from description import LOGITS_MSE, TOP1
+from digits_bundle import digits_bundle
 from nnc_arrays import trained
 from scalable_samples import scalable_samples
-from scalable_streams import MODEL, scalable_steps
+from scalable_streams import MODEL, STEM, scalable_steps
 
-JUDGED_BY = ("top1", "logits-mse")
-
-BUNDLE = ChainBundle(
-    id="digits-scalable",
-    model=MODEL,
-    title="Two convolutions with batch normalisation and two dense layers",
-    head=head(
-        "A classifier of handwritten digits in layers, and at eleven operating points",
+BUNDLE = digits_bundle(
+    "digits-scalable",
+    MODEL,
+    "Two convolutions with batch normalisation and two dense layers",
+    title="A classifier of handwritten digits in layers, and at eleven operating points",
+    description=(
         "The network of digits-cnn, coded so that a part of the bytes gives a coarse network and "
         "more bytes a better one: as files of tensors, as three NNC streams, and as the units of "
-        "one. Whole networks with two kinds of quantisation show what layers cost.",
+        "one. Whole networks with two kinds of quantisation show what layers cost."
     ),
-    metrics=[metric for metric in METRICS if metric["id"] in JUDGED_BY],
+    metrics=[TOP1, LOGITS_MSE],
     weights=trained,
     samples=scalable_samples,
-    steps=lambda: list(scalable_steps()),
+    remake=lambda python: make_streams(python, STEM, list(scalable_steps())),
 )
 
 if __name__ == "__main__":
-    replace_chain_bundle(BUNDLE)
+    replace_bundle(BUNDLE)

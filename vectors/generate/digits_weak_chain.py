@@ -8,32 +8,34 @@ again first, by NNCodec 2.1.3 in the environment of the interpreter PYTHON. One 
 
     weak_streams    the NNC streams; chain_streams and encode_chains run NNCodec for it
     weak_samples    the samples
-    chain_bundle    the folder
+    bundle_writer   the folder
 """
 
 from __future__ import annotations
 
-from chain_bundle import ChainBundle, head, replace_chain_bundle
-from description import METRICS
+from bundle_writer import replace_bundle
+from chain_streams import make_streams
+from description import TOP1
+from digits_bundle import digits_bundle
 from federated_rounds import load_rounds
 from weak_samples import weak_samples
-from weak_streams import MODEL, weak_steps
+from weak_streams import MODEL, STEM, weak_steps
 
-BUNDLE = ChainBundle(
-    id="digits-weak-chain",
-    model=MODEL,
-    title="Two convolutions with batch normalisation and two dense layers, trained on 80 scans",
-    head=head(
-        "Updates of a classifier of handwritten digits that nothing protects",
+BUNDLE = digits_bundle(
+    "digits-weak-chain",
+    MODEL,
+    "Two convolutions with batch normalisation and two dense layers, trained on 80 scans",
+    title="Updates of a classifier of handwritten digits that nothing protects",
+    description=(
         "Two chains of three updates that do not say what they are updates of. They are decoded "
         "as they should be; but left out, exchanged or applied twice, they are as well, and "
-        "nothing is noticed.",
+        "nothing is noticed."
     ),
-    metrics=[metric for metric in METRICS if metric["id"] == "top1"],
+    metrics=[TOP1],
     weights=lambda: load_rounds()[0],
     samples=weak_samples,
-    steps=lambda: list(weak_steps()),
+    remake=lambda python: make_streams(python, STEM, list(weak_steps())),
 )
 
 if __name__ == "__main__":
-    replace_chain_bundle(BUNDLE)
+    replace_bundle(BUNDLE)

@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chain_bundle import ChainSample
-from chain_tensors import CODING, CONTAINERS, Arrays, add, decode, pack
+from bundle import Sample
+from chain_tensors import add, decode
+from compression import CODING, IN_8_BITS, IN_HALF, ZSTANDARD, each_matrix, method, pack
 from federated_rounds import FROZEN_ROUND, is_frozen, load_rounds
-from federated_streams import MODEL, SCRIPTS
-from samples import method
-from tensor_samples import ZSTANDARD
+from federated_streams import MODEL
+from tensor_layouts import Tensors
 
-from conformance.codecs.encoded import Encoded, affine, cast, plain
+from conformance.codecs.encoded import plain
 from conformance.tensorfiles import network_digest, tensor_digest
 
+CONTAINERS = {"xz": ".xz", "zstd": ".zst"}
+"""What the name of a file ends in, by container."""
 DIRECT = "delta-final-direct"
 
 
-def delta_samples() -> Iterator[ChainSample]:
+def delta_samples() -> Iterator[Sample]:
     """Yield the deltas in order, and the network after the last one by itself."""
     base, rounds = load_rounds()
     state, parent = base, {"model": MODEL}
@@ -34,11 +36,11 @@ def delta_samples() -> Iterator[ChainSample]:
             for name, values in state.items()
             if not (number == FROZEN_ROUND and is_frozen(name))
         }
-        encoded = _encoded(difference)
+        encoded = each_matrix(difference, IN_8_BITS, IN_HALF)
         data, params = pack(encoded, container, parent=_digest(state))
         state = add(state, decode(*pack(encoded, container)))
         last = number == len(rounds)
-        yield ChainSample(
+        yield Sample(
             id=sent,
             title=f"Round {number}: how the shared network changed, in 8 bits",
             codec="tensors",
@@ -51,15 +53,8 @@ def delta_samples() -> Iterator[ChainSample]:
     yield _direct(state)
 
 
-def _digest(state: Arrays) -> str:
+def _digest(state: Tensors) -> str:
     return network_digest({name: tensor_digest(values) for name, values in state.items()})
-
-
-def _encoded(difference: Arrays) -> dict[str, Encoded]:
-    return {
-        name: affine(values, bits=8, axis=0) if values.ndim > 1 else cast(values, "float16")
-        for name, values in difference.items()
-    }
 
 
 def _method(container: str) -> dict[str, Any]:
@@ -71,14 +66,13 @@ def _method(container: str) -> dict[str, Any]:
         ),
         coding=(CODING[container],),
         software=(ZSTANDARD,) if container == "zstd" else (),
-        scripts=SCRIPTS,
         retraining=True,
     )
 
 
-def _direct(state: Arrays) -> ChainSample:
-    data, params = pack({name: plain(values) for name, values in state.items()}, "none")
-    return ChainSample(
+def _direct(state: Tensors) -> Sample:
+    data, params = pack(each_matrix(state, plain))
+    return Sample(
         id=DIRECT,
         title="The network after the last delta, all of it",
         codec="tensors",
@@ -86,7 +80,6 @@ def _direct(state: Arrays) -> ChainSample:
         params=params,
         method=method(
             "All parameters as the chain of deltas gives them, in float32.",
-            scripts=SCRIPTS,
             retraining=True,
         ),
     )

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
-from chain_bundle import ChainSample
+from bundle import Sample
 from chain_streams import read_stream
-from chain_tensors import Arrays, add
+from chain_tensors import add
+from compression import DEEP_CABAC, method
 from federated_rounds import load_rounds
-from federated_streams import BASE, SCRIPTS, STEM
-from samples import method
-from stream_samples import DEEP_CABAC
+from federated_streams import BASE, STEM
+from tensor_layouts import Tensors
 
 from conformance.nnc import decode
 from conformance.nnc.encoder import (
@@ -36,10 +36,10 @@ HASHES: tuple[Hash, ...] = ("sha256", "sha512")
 QP, VECTOR_QP = -28, -50
 
 
-def hashed_samples() -> Iterator[ChainSample]:
+def hashed_samples() -> Iterator[Sample]:
     """Yield the updates in order."""
     base = read_stream(STEM, BASE)
-    network: Arrays = dict(decode(base))
+    network: Tensors = dict(decode(base))
     nodes = nodes_of(parse_stream(base))
     parent = BASE
     for number, (kind, trained) in enumerate(zip(HASHES, load_rounds()[1], strict=False), 1):
@@ -51,7 +51,7 @@ def hashed_samples() -> Iterator[ChainSample]:
         network = add(network, dict(decode(data)))
         nodes |= nodes_of(parse_stream(data))
         sent = f"nnc-hashed-{number}"
-        yield ChainSample(
+        yield Sample(
             id=sent,
             title=f"Round {number} once more: units that name their parents by {_named(kind)}",
             codec="nnc",
@@ -62,7 +62,7 @@ def hashed_samples() -> Iterator[ChainSample]:
         parent = sent
 
 
-def _settings(kind: Hash, difference: Arrays, nodes: Mapping[str, Node]) -> EncoderSettings:
+def _settings(kind: Hash, difference: Tensors, nodes: Mapping[str, Node]) -> EncoderSettings:
     vectors = {name: VECTOR_QP for name, values in difference.items() if values.ndim == 1}
     digests = {name: getattr(node, kind) for name, (node,) in nodes.items()}
     # Without node ids: those of device 0 and these depths are nodes of the server's chain.
@@ -83,7 +83,6 @@ def _method(kind: Hash) -> dict[str, Any]:
             "the same with step 6/32768 for tensors of one dimension",
         ),
         coding=DEEP_CABAC,
-        scripts=SCRIPTS,
         retraining=True,
     )
 

@@ -1,6 +1,6 @@
 """The rounds of ``digits-federated``: what the devices trained, and the networks that come of it.
 
-``train_digits_federated`` wrote the committed file that :func:`load_rounds` reads.
+``train_federated`` wrote the committed file that :func:`load_rounds` reads.
 """
 
 from __future__ import annotations

@@ -5,104 +5,92 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chain_bundle import ChainSample
+from bundle import Sample
 from chain_streams import read_stream
+from compression import DEEP_CABAC, by_nncodec, method
 from federated_deltas import delta_samples
 from federated_hashed import hashed_samples
 from federated_rounds import FROZEN_ROUND, ROUNDS, scan_counts
-from federated_streams import BASE, DEVICE_IDS, SCRIPTS, STEM
-from samples import method
-from stream_samples import DEEP_CABAC, NNCODEC
-
-UPDATES = {
-    "quantisation": (
-        "dependent quantisation with 8 states, step 4/512 for weights",
-        "the same with step 6/32768 for tensors of one dimension",
-    ),
-    "coding": (
-        "DeepCABAC, ISO/IEC 15938-17",
-        "temporal contexts, history-dependent significance and row skip",
-    ),
-    "software": (NNCODEC,),
-    "scripts": SCRIPTS,
-    "retraining": True,
-}
+from federated_streams import BASE, DEVICE_IDS, STEM
 
 
-def federated_samples() -> list[ChainSample]:
+def federated_samples() -> list[Sample]:
     """Return the samples: every one after those that it builds on."""
     return [_base(), *_rounds(), *hashed_samples(), *delta_samples()]
 
 
-def _base() -> ChainSample:
-    return ChainSample(
+def _base() -> Sample:
+    return Sample(
         id=BASE,
         title="The base network as NNC, which the updates lead on from",
         codec="nnc",
         files={f"{BASE}.nnc": read_stream(STEM, BASE)},
-        method=method(
+        method=by_nncodec(
             "All parameters of the base network coded by NNCodec; each has a node of depth 0.",
-            quantisation=(
-                "dependent quantisation with 8 states, step 6/2048 for weights",
-                "the same with step 6/262144 for tensors of one dimension",
-            ),
-            coding=DEEP_CABAC,
-            software=(NNCODEC,),
-            scripts=SCRIPTS,
+            "dependent quantisation with 8 states, step 6/2048 for weights",
+            "the same with step 6/262144 for tensors of one dimension",
         ),
     )
 
 
-def _rounds() -> Iterator[ChainSample]:
+def _rounds() -> Iterator[Sample]:
     shared = BASE
     for number in range(1, ROUNDS + 1):
         yield from (_device(device, number, shared) for device in DEVICE_IDS)
         yield _merged(number)
         parent, shared = shared, f"nnc-global-{number}"
-        yield ChainSample(
+        yield Sample(
             id=shared,
             title=f"Round {number}: what the server sends to all devices",
             codec="nnc",
             files={f"{shared}.nnc": read_stream(STEM, shared)},
-            method=method(
-                "How the merged network differs from the shared one before, as NNC differences.",
-                **UPDATES,
+            method=_updating(
+                "How the merged network differs from the shared one before, as NNC differences."
             ),
             extra={"update_of": {"sample": parent}},
         )
 
 
-def _device(device: str, number: int, shared: str) -> ChainSample:
+def _device(device: str, number: int, shared: str) -> Sample:
     sent = f"nnc-{device}-{number}"
     still = "; the first layer stands still" if number == FROZEN_ROUND else ""
     update = {"sample": shared}
     if number > 1:
         update["contexts_of"] = f"nnc-{device}-{number - 1}"
-    return ChainSample(
+    return Sample(
         id=sent,
         title=f"Round {number}: what device {device} learnt from its own scans{still}",
         codec="nnc",
         files={f"{sent}.nnc": read_stream(STEM, sent)},
-        method=method(
-            "How training on one device changed the shared network, as NNC differences.", **UPDATES
+        method=_updating(
+            "How training on one device changed the shared network, as NNC differences."
         ),
         extra={"update_of": update},
     )
 
 
-def _merged(number: int) -> ChainSample:
+def _updating(summary: str) -> dict[str, Any]:
+    return by_nncodec(
+        summary,
+        "dependent quantisation with 8 states, step 4/512 for weights",
+        "the same with step 6/32768 for tensors of one dimension",
+        coding=(*DEEP_CABAC, "temporal contexts, history-dependent significance and row skip"),
+        retraining=True,
+    )
+
+
+def _merged(number: int) -> Sample:
     branches: list[dict[str, Any]] = [
         {"sample": f"nnc-{device}-{number}", "weight": scans}
         for device, scans in scan_counts().items()
     ]
-    return ChainSample(
+    return Sample(
         id=f"nnc-merged-{number}",
         title=f"Round {number}: the mean of the three devices",
         codec="",
         files={},
         method=method(
             "The mean of the networks of the devices, by the numbers of their training scans.",
-            scripts=SCRIPTS,
             retraining=True,
         ),
         extra={"merge_of": branches},

@@ -16,10 +16,6 @@ from federated_rounds import FROZEN_ROUND, is_frozen, load_rounds, scan_counts
 
 STEM = "digits_federated"
 MODEL = "digits-small"
-SCRIPTS = {
-    "name": "vectors/generate/digits_federated.py of nnr-conformance",
-    "version": "1.0.0",
-}
 BASE = "nnc-base"
 SERVER = "server"
 DEVICE_IDS = {"a": 1, "b": 2, "c": 3}

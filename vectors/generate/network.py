@@ -13,15 +13,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
+import onnx_graph
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 INPUT = "image"
 OUTPUT = "logits"
-OPSET = 17
-IR_VERSION = 8
 EPSILON = 1e-5
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 
@@ -119,16 +118,8 @@ def _dense(name: str, source: str, target: str) -> onnx.NodeProto:
 def _model(
     name: str, nodes: list[onnx.NodeProto], weights: Mapping[str, NDArray[np.floating]]
 ) -> onnx.ModelProto:
-    graph = helper.make_graph(
-        nodes,
-        name,
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["N", 1, 8, 8])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", 10])],
-        [numpy_helper.from_array(weights[key], key) for key in sorted(weights)],
+    ports = (
+        helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["N", 1, 8, 8]),
+        helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["N", 10]),
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
-    )
-    model.producer_name = "nnr-conformance vectors"
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return onnx_graph.build_model(name, nodes, ports, weights)

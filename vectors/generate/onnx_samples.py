@@ -8,29 +8,37 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from description import ONNX, ONNX_RUNTIME
-from network import INPUT, Weights, build_folded_model, build_half_model, build_model
+import onnxruntime
+from bundle import Sample
+from compression import method
+from network import INPUT, build_folded_model, build_half_model, build_model
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+from onnx_graph import evaluate
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.calibrate import TensorData, TensorsData, save_tensors_data
-from reference import evaluate
-from samples import SampleRecipe, method
+from tensor_layouts import Tensors
 
 from conformance.codecs.encoded import affine
 
+ONNX = {"name": "onnx", "version": onnx.__version__, "url": "https://onnx.ai"}
+ONNX_RUNTIME = {
+    "name": "onnxruntime",
+    "version": onnxruntime.__version__,
+    "url": "https://onnxruntime.ai",
+}
 
-def onnx_recipes(weights: Weights, images: NDArray[np.float32]) -> list[SampleRecipe]:
+
+def onnx_samples(weights: Tensors, images: NDArray[np.float32]) -> list[Sample]:
     """Return the samples of this module; ``images`` calibrate the ranges of activations."""
-    return [_half_recipe(weights), _static_recipe(weights, images), _weights_recipe(weights)]
+    return [_half_sample(weights), _static_sample(weights, images), _weights_sample(weights)]
 
 
-def _half_recipe(weights: Weights) -> SampleRecipe:
-    return SampleRecipe(
+def _half_sample(weights: Tensors) -> Sample:
+    return Sample(
         id="fp16",
         title="The network in half precision",
-        file="fp16.onnx",
-        data=build_half_model(weights).SerializeToString(),
+        files={"fp16.onnx": build_half_model(weights).SerializeToString()},
         codec="onnx",
         method=method(
             "All parameters and operators in float16 (round to nearest even); input and output "
@@ -39,7 +47,7 @@ def _half_recipe(weights: Weights) -> SampleRecipe:
             software=(ONNX,),
         ),
         # How a runtime computes in float16 depends on the CPU.
-        claimed_within={
+        within={
             "logits-cosine": 1e-5,
             "logits-mse": 1e-4,
             "digits-kl": 1e-4,
@@ -47,12 +55,11 @@ def _half_recipe(weights: Weights) -> SampleRecipe:
     )
 
 
-def _static_recipe(weights: Weights, images: NDArray[np.float32]) -> SampleRecipe:
-    return SampleRecipe(
+def _static_sample(weights: Tensors, images: NDArray[np.float32]) -> Sample:
+    return Sample(
         id="int8-qdq",
         title="8-bit weights and activations, by ONNX Runtime's quantiser",
-        file="int8-qdq.onnx",
-        data=quantise_dequantise(weights, images).SerializeToString(),
+        files={"int8-qdq.onnx": quantise_dequantise(weights, images).SerializeToString()},
         codec="onnx",
         method=method(
             "Batch normalisation folded into the convolutions, then post-training static "
@@ -67,7 +74,7 @@ def _static_recipe(weights: Weights, images: NDArray[np.float32]) -> SampleRecip
             software=(ONNX_RUNTIME, ONNX),
         ),
         # Rounding of activations may fall to the other side with another float32 kernel.
-        claimed_within={
+        within={
             "logits-cosine": 1e-4,
             "logits-mse": 1e-3,
             "digits-kl": 1e-4,
@@ -75,12 +82,11 @@ def _static_recipe(weights: Weights, images: NDArray[np.float32]) -> SampleRecip
     )
 
 
-def _weights_recipe(weights: Weights) -> SampleRecipe:
-    return SampleRecipe(
+def _weights_sample(weights: Tensors) -> Sample:
+    return Sample(
         id="int8-weights-onnx",
         title="8-bit weights in an ONNX model, activations in float32",
-        file="int8-weights-onnx.onnx",
-        data=quantise_weights(weights).SerializeToString(),
+        files={"int8-weights-onnx.onnx": quantise_weights(weights).SerializeToString()},
         codec="onnx",
         method=method(
             "Weights of convolutions and dense layers rounded to int8 and expanded by "
@@ -91,7 +97,7 @@ def _weights_recipe(weights: Weights) -> SampleRecipe:
     )
 
 
-def quantise_dequantise(weights: Weights, images: NDArray[np.float32]) -> onnx.ModelProto:
+def quantise_dequantise(weights: Tensors, images: NDArray[np.float32]) -> onnx.ModelProto:
     """Return the network quantised to int8 by ONNX Runtime, ranges taken over ``images``."""
     model = build_folded_model(weights)
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +129,7 @@ def _activation_ranges(model: onnx.ModelProto, images: NDArray[np.float32]) -> T
     )
 
 
-def quantise_weights(weights: Weights) -> onnx.ModelProto:
+def quantise_weights(weights: Tensors) -> onnx.ModelProto:
     """Return the network with int8 weights that DequantizeLinear nodes expand, per channel."""
     model = build_model(weights)
     nodes, initializers = [], []

@@ -1,4 +1,4 @@
-"""The autoencoder of photographs as an ONNX model, built node by node from its weights.
+"""The autoencoder of photographs, as an ONNX model and in PyTorch.
 
 Three convolutions of stride 2 turn a patch into 16 planes of an eighth of its height and width, a
 quarter of its numbers; three transposed convolutions turn those into the patch again.
@@ -6,14 +6,14 @@ quarter of its numbers; three transposed convolutions turn those into the patch 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
 import onnx
-from bundle_onnx import build_model
-from numpy.typing import NDArray
+import torch
+from exporters import StateDict, Traceable, as_torch, loaded
 from onnx import TensorProto, helper
+from onnx_graph import build_model
 from patches_data import SIDE
+from tensor_layouts import Tensors
+from torch import Tensor, nn
 
 INPUT = "image"
 OUTPUT = "reconstruction"
@@ -25,8 +25,38 @@ DECODER = ("dec1", "dec2", "dec3")
 KERNEL, PADDING = 4, 1
 
 
-def build_autoencoder(weights: Mapping[str, NDArray[np.float32]]) -> onnx.ModelProto:
-    """Return the network; its parameters are the entries of ``weights``."""
+class Autoencoder(nn.Module):
+    """The network in PyTorch; the names of its layers are the names of the parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        planes = (1, *CHANNELS)
+        for number, (layer, (side, padding)) in enumerate(ENCODER.items()):
+            shape = (planes[number], planes[number + 1], side)
+            self.add_module(layer, nn.Conv2d(*shape, stride=2, padding=padding))
+        planes = tuple(reversed(planes))
+        for number, layer in enumerate(DECODER):
+            shape = (planes[number], planes[number + 1], KERNEL)
+            self.add_module(layer, nn.ConvTranspose2d(*shape, stride=2, padding=PADDING))
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Return the reconstruction of images, both of shape (N, 1, H, W)."""
+        code = self.enc3(self.enc2(self.enc1(image).relu()).relu())
+        return {OUTPUT: self.dec3(self.dec2(self.dec1(code).relu()).relu())}
+
+
+def build_traceable(weights: Tensors) -> Traceable:
+    """Return the network of PyTorch."""
+    return Traceable(loaded(Autoencoder(), weights), torch.zeros(2, 1, SIDE, SIDE))
+
+
+def build_state_dict(weights: Tensors) -> StateDict:
+    """Return weights and topology."""
+    return StateDict(as_torch(weights), build_onnx(weights))
+
+
+def build_onnx(weights: Tensors) -> onnx.ModelProto:
+    """Return the ONNX model; its parameters are the entries of ``weights``."""
     nodes, source = [], INPUT
     for layer in (*ENCODER, *DECODER):
         last = layer == DECODER[-1]

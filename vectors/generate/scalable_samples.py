@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chain_bundle import ChainLayer, ChainSample
+from bundle import Layer, Sample
 from chain_streams import read_stream
+from compression import by_nncodec
 from nnc_arrays import trained
-from samples import method
-from scalable_streams import JOINED, LAYERS, POINTS, SCRIPTS, STEM, SUFFIXES, point_id
+from scalable_streams import JOINED, LAYERS, POINTS, STEM, SUFFIXES, point_id
 from scalable_tensors import tensor_samples
-from stream_samples import DEEP_CABAC, NNCODEC
 
 STEPS = {
     -15: "5/64",
@@ -51,51 +50,45 @@ READ_ALONE = ("nnc-dependent-26", "nnc-uniform-24")
 """The operating points that claim that each tensor can be decoded without the others."""
 
 
-def scalable_samples() -> list[ChainSample]:
+def scalable_samples() -> list[Sample]:
     """Return the samples."""
     return [*tensor_samples(), _in_files(), _in_units(), *_points()]
 
 
 def _layers_method(summary: str) -> dict[str, Any]:
     steps = ", ".join(STEPS[qp] for qp in LAYERS.values())
-    return method(
-        summary,
-        quantisation=(f"dependent quantisation with 8 states, steps {steps}", VECTORS),
-        coding=DEEP_CABAC,
-        software=(NNCODEC,),
-        scripts=SCRIPTS,
-    )
+    return by_nncodec(summary, f"dependent quantisation with 8 states, steps {steps}", VECTORS)
 
 
-def _in_files() -> ChainSample:
-    return ChainSample(
+def _in_files() -> Sample:
+    return Sample(
         id=IN_FILES,
         title="Three NNC streams, each of what the ones before it lack",
         codec="nnc",
         files={f"{layer}.nnc": read_stream(STEM, layer) for layer in LAYERS},
         method=_layers_method("Each layer is what the weights lack so far, a stream of its own."),
         layers=[
-            ChainLayer(layer, title, files=[f"{layer}.nnc"], extra=_mode(layer))
+            Layer(layer, title, files=[f"{layer}.nnc"], extra=_mode(layer))
             for layer, title in zip(LAYERS, TITLES, strict=True)
         ],
     )
 
 
-def _in_units() -> ChainSample:
+def _in_units() -> Sample:
     matrices = [name for name, values in trained().items() if values.ndim > 1]
     names = {
         layer: [{"sample": name + suffix, "model": name} for name in matrices]
         for layer, suffix in SUFFIXES.items()
         if suffix
     }
-    return ChainSample(
+    return Sample(
         id="layers-nnc-units",
         title="The same layers as units of one NNC stream",
         codec="nnc",
         files={f"{JOINED}.nnc": read_stream(STEM, JOINED)},
         method=_layers_method("All layers in one stream, where they have names of their own."),
         layers=[
-            ChainLayer(
+            Layer(
                 layer,
                 title,
                 units=units,
@@ -111,27 +104,22 @@ def _mode(layer: str) -> dict[str, Any]:
     return {} if layer == next(iter(LAYERS)) else {"mode": "add"}
 
 
-def _points() -> Iterator[ChainSample]:
+def _points() -> Iterator[Sample]:
     for kind, parameters in POINTS.items():
         states = " with 8 states" if kind == "dependent" else ""
         for qp in parameters:
             point = point_id(kind, qp)
-            yield ChainSample(
+            yield Sample(
                 id=point,
                 title=f"NNC, {kind} quantisation at qp {qp}",
                 codec="nnc",
                 files={f"{point}.nnc": read_stream(STEM, point)},
                 bounds=BOUNDS.get(point, {}),
-                random_access=point in READ_ALONE,
-                method=method(
+                claims={"random_access": True} if point in READ_ALONE else {},
+                method=by_nncodec(
                     "All parameters coded by NNCodec.",
-                    quantisation=(
-                        f"{kind} quantisation{states}, step {STEPS[qp]} for weights",
-                        VECTORS,
-                    ),
-                    coding=DEEP_CABAC,
-                    software=(NNCODEC,),
-                    scripts=SCRIPTS,
+                    f"{kind} quantisation{states}, step {STEPS[qp]} for weights",
+                    VECTORS,
                 ),
                 extra={"family": f"nnc-{kind}"},
             )

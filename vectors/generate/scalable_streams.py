@@ -14,10 +14,6 @@ from nnc_arrays import trained
 
 STEM = "digits_scalable"
 MODEL = "digits-cnn"
-SCRIPTS = {
-    "name": "vectors/generate/digits_scalable.py of nnr-conformance",
-    "version": "1.0.0",
-}
 POINTS = {"dependent": (-18, -20, -22, -26, -32), "uniform": (-16, -18, -22, -24, -30)}
 """Quantization parameters of whole networks, by the kind of quantisation."""
 LAYERS = {"layer-0": -15, "layer-1": -21, "layer-2": -28}

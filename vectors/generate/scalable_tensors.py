@@ -6,47 +6,41 @@ Each tensor can therefore be read without the others; the whole network claims t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from chain_bundle import ChainLayer, ChainSample
-from chain_tensors import Arrays, add, decode, pack
+from bundle import Layer, Sample
+from chain_tensors import add, decode
+from compression import IN_8_BITS, IN_HALF, each_matrix, method, pack
 from nnc_arrays import trained
-from samples import method
-from scalable_streams import SCRIPTS
+from tensor_layouts import Tensors
 
-from conformance.codecs.encoded import affine, cast, codebook
+from conformance.codecs.encoded import affine, codebook
 
 COARSE_VALUES, FINER_VALUES = 4, 3
 FINEST_BITS = 4
-REPLACED_BITS = 8
 COARSE = "coarse.safetensors"
 """The file that is the first layer of both samples."""
 
 
-def tensor_samples() -> Iterator[ChainSample]:
+def tensor_samples() -> Iterator[Sample]:
     """Yield the samples."""
     weights = trained()
-    coarse, params = pack(
-        {
-            name: codebook(values, COARSE_VALUES) if values.ndim > 1 else cast(values, "float16")
-            for name, values in weights.items()
-        },
-        "none",
-    )
+    four_values = partial(codebook, entries=COARSE_VALUES)
+    coarse, params = pack(each_matrix(weights, four_values, IN_HALF))
     state = decode(coarse, params)
     yield _added(weights, coarse, state, params)
     yield _replaced(weights, coarse, params)
     yield _whole(weights)
 
 
-def _added(weights: Arrays, coarse: bytes, state: Arrays, params: dict[str, Any]) -> ChainSample:
+def _added(weights: Tensors, coarse: bytes, state: Tensors, params: dict[str, Any]) -> Sample:
     lacking = _lacking(weights, state)
-    finer, _ = pack({n: codebook(v, FINER_VALUES) for n, v in lacking.items()}, "none")
+    finer, _ = pack(each_matrix(lacking, partial(codebook, entries=FINER_VALUES)))
     lacking = _lacking(weights, add(state, decode(finer, params)))
-    encoded = {name: affine(values, FINEST_BITS, axis=0) for name, values in lacking.items()}
-    finest, _ = pack(encoded, "none")
+    finest, _ = pack(each_matrix(lacking, partial(affine, bits=FINEST_BITS, axis=0)))
     files = {COARSE: coarse, "finer.safetensors": finer, "finest.safetensors": finest}
-    return ChainSample(
+    return Sample(
         id="layers-tensors",
         title="Weights of four values, and twice what they lack",
         codec="tensors",
@@ -61,24 +55,23 @@ def _added(weights: Arrays, coarse: bytes, state: Arrays, params: dict[str, Any]
                 "int4, symmetric, one scale per output channel, for what is lacking then",
                 "float16 for tensors of one dimension",
             ),
-            scripts=SCRIPTS,
         ),
         layers=[
-            ChainLayer("coarse", "weights of four values", [COARSE]),
+            Layer("coarse", "weights of four values", [COARSE]),
             _layer("finer", "what they lack, in three values", "add"),
             _layer("finest", "what they lack then, in four bits", "add"),
         ],
     )
 
 
-def _replaced(weights: Arrays, coarse: bytes, params: dict[str, Any]) -> ChainSample:
+def _replaced(weights: Tensors, coarse: bytes, params: dict[str, Any]) -> Sample:
     matrices = {name: values for name, values in weights.items() if values.ndim > 1}
-    encoded = {name: affine(values, REPLACED_BITS, axis=0) for name, values in matrices.items()}
-    return ChainSample(
+    replacing, _ = pack(each_matrix(matrices, IN_8_BITS))
+    return Sample(
         id="layers-replacing",
         title="Weights of four values, and 8-bit weights that take their place",
         codec="tensors",
-        files={COARSE: coarse, "eight-bits.safetensors": pack(encoded, "none")[0]},
+        files={COARSE: coarse, "eight-bits.safetensors": replacing},
         params=params,
         method=method(
             "A coarse network to begin with, whose weights are replaced as soon as finer ones have "
@@ -88,42 +81,36 @@ def _replaced(weights: Arrays, coarse: bytes, params: dict[str, Any]) -> ChainSa
                 "int8 weights, symmetric, one scale per output channel",
                 "float16 for tensors of one dimension",
             ),
-            scripts=SCRIPTS,
         ),
         layers=[
-            ChainLayer("preview", "weights of four values", [COARSE]),
+            Layer("preview", "weights of four values", [COARSE]),
             _layer("eight-bits", "8-bit weights", "replace"),
         ],
     )
 
 
-def _whole(weights: Arrays) -> ChainSample:
-    encoded = {
-        name: affine(values, REPLACED_BITS, axis=0) if values.ndim > 1 else cast(values, "float16")
-        for name, values in weights.items()
-    }
-    data, params = pack(encoded, "none")
-    return ChainSample(
+def _whole(weights: Tensors) -> Sample:
+    data, params = pack(each_matrix(weights, IN_8_BITS, IN_HALF))
+    return Sample(
         id="whole-eight-bits",
         title="The whole network in 8 bits, each tensor to be read alone",
         codec="tensors",
         files={"whole-eight-bits.safetensors": data},
         params=params,
-        random_access=True,
+        claims={"random_access": True},
         method=method(
             "8-bit weights without layers.",
             quantisation=(
                 "int8 weights, symmetric, one scale per output channel",
                 "float16 for tensors of one dimension",
             ),
-            scripts=SCRIPTS,
         ),
     )
 
 
-def _layer(name: str, title: str, mode: str) -> ChainLayer:
-    return ChainLayer(name, title, [f"{name}.safetensors"], extra={"mode": mode})
+def _layer(name: str, title: str, mode: str) -> Layer:
+    return Layer(name, title, [f"{name}.safetensors"], extra={"mode": mode})
 
 
-def _lacking(weights: Arrays, state: Arrays) -> Arrays:
+def _lacking(weights: Tensors, state: Tensors) -> Tensors:
     return {name: values - state[name] for name, values in weights.items() if values.ndim > 1}

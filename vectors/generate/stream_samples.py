@@ -1,7 +1,7 @@
 """The samples that are NNC bitstreams, made by NNCodec 2.1.3 (codec ``nnc``).
 
 NNCodec is no dependency of this project, so that its streams are kept beside this script and
-:func:`stream_recipes` only reads them. :func:`encode_streams` makes them again, with the
+:func:`stream_samples` only reads them. :func:`encode_streams` makes them again, with the
 interpreter of an environment that holds NNCodec.
 """
 
@@ -14,12 +14,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from network import BATCH_NORM, Weights
-from numpy.typing import NDArray
-from samples import SampleRecipe, method
+from bundle import Sample
+from compression import by_nncodec
+from network import BATCH_NORM
+from tensor_layouts import Tensors
 
 HERE = Path(__file__).resolve().parent
 STREAMS = HERE / "digits_cnn_streams"
@@ -29,28 +30,20 @@ LAYERS = {"conv1": "bn1", "conv2": "bn2", "fc1": None, "fc2": None}
 ROLES = dict(zip(BATCH_NORM, ("bn.gamma", "bn.beta", "bn.mean", "bn.var"), strict=True))
 PRUNED_LAYER = "fc1.weight"
 PRUNED_ROWS = 16
-NNCODEC = {
-    "name": "NNCodec",
-    "version": "2.1.3",
-    "url": "https://github.com/fraunhoferhhi/nncodec",
-}
-DEEP_CABAC = ("DeepCABAC, ISO/IEC 15938-17",)
-
-Arrays: TypeAlias = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
     """One bitstream: ``prepare`` makes its tensors, ``settings`` are those of NNCodec.
 
-    The other fields are those of :class:`~samples.SampleRecipe`.
+    The other fields are those of :class:`~bundle.Sample`.
     """
 
     id: str
     title: str
     settings: Mapping[str, Any]
     method: Mapping[str, Any]
-    prepare: Callable[[Weights], Arrays] = dict
+    prepare: Callable[[Tensors], Tensors] = dict
     params: Mapping[str, Any] = field(default_factory=dict)
     bounds: Mapping[str, float] = field(default_factory=dict)
 
@@ -60,15 +53,14 @@ class Stream:
         return f"{self.id}.nnc"
 
 
-def stream_recipes() -> list[SampleRecipe]:
+def stream_samples() -> list[Sample]:
     """Return the samples of this module."""
     return [
-        SampleRecipe(
+        Sample(
             id=stream.id,
             title=stream.title,
-            file=stream.file,
-            data=(STREAMS / stream.file).read_bytes(),
             codec="nnc",
+            files={stream.file: (STREAMS / stream.file).read_bytes()},
             params=stream.params,
             method=stream.method,
             bounds=stream.bounds,
@@ -77,7 +69,7 @@ def stream_recipes() -> list[SampleRecipe]:
     ]
 
 
-def encode_streams(python: str, weights: Weights) -> None:
+def encode_streams(python: str, weights: Tensors) -> None:
     """Make every stream again with the NNCodec that the interpreter ``python`` has."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -90,7 +82,7 @@ def encode_streams(python: str, weights: Weights) -> None:
             shutil.copyfile(folder / stream.file, STREAMS / stream.file)
 
 
-def prune_rows(weights: Weights) -> Arrays:
+def prune_rows(weights: Tensors) -> Tensors:
     """Return the weights with the rows of fc1 that have the smallest norms set to 0."""
     pruned = dict(weights)
     norms = np.square(weights[PRUNED_LAYER].astype(np.float64)).sum(axis=1)
@@ -99,7 +91,7 @@ def prune_rows(weights: Weights) -> Arrays:
     return pruned
 
 
-def scale_locally(weights: Weights) -> Arrays:
+def scale_locally(weights: Tensors) -> Tensors:
     """Return the weights with every output channel divided by its largest magnitude.
 
     The magnitudes are the local scaling, one tensor ``LAYER.weight_scaling`` for each layer.
@@ -131,28 +123,20 @@ SAMPLES = (
         id="nnc-qp-38",
         title="NNC, dependent quantisation at qp -38",
         settings={"qp": -38},
-        method=method(
+        method=by_nncodec(
             "All parameters coded by NNCodec with its own settings.",
-            quantisation=(
-                "dependent quantisation with 8 states, step 6/4096 for weights",
-                "the same with step 5/2097152 for tensors of one dimension",
-            ),
-            coding=DEEP_CABAC,
-            software=(NNCODEC,),
+            "dependent quantisation with 8 states, step 6/4096 for weights",
+            "the same with step 5/2097152 for tensors of one dimension",
         ),
     ),
     Stream(
         id="nnc-qp-30-uniform",
         title="NNC, uniform quantisation at qp -30",
         settings={"qp": -30, "use_dq": False},
-        method=method(
+        method=by_nncodec(
             "All parameters coded by NNCodec without dependent quantisation.",
-            quantisation=(
-                "uniform, step 6/1024 for weights",
-                "uniform, step 5/2097152 for tensors of one dimension",
-            ),
-            coding=DEEP_CABAC,
-            software=(NNCODEC,),
+            "uniform, step 6/1024 for weights",
+            "uniform, step 5/2097152 for tensors of one dimension",
         ),
     ),
     Stream(
@@ -160,28 +144,20 @@ SAMPLES = (
         title="NNC, dependent quantisation at qp -24, longer unary codes",
         settings={"qp": -24, "nonweight_qp": -44, "cabac_unary_length_minus1": 20},
         bounds={"logits-cosine": 0.01, "logits-mse": 1.0},
-        method=method(
+        method=by_nncodec(
             "All parameters coded by NNCodec in coarse steps, those of one dimension too.",
-            quantisation=(
-                "dependent quantisation with 8 states, step 4/256 for weights",
-                "the same with step 4/8192 for tensors of one dimension",
-            ),
-            coding=DEEP_CABAC,
-            software=(NNCODEC,),
+            "dependent quantisation with 8 states, step 4/256 for weights",
+            "the same with step 4/8192 for tensors of one dimension",
         ),
     ),
     Stream(
         id="nnc-codebook",
         title="NNC, integer codebooks at qp -24",
         settings={"qp": -24, "use_dq": False, "codebook_mode": 1},
-        method=method(
+        method=by_nncodec(
             "Every tensor as indices into the levels that occur in it, by NNCodec.",
-            quantisation=(
-                "uniform, step 4/256 for weights, with a codebook of levels",
-                "uniform, step 5/2097152 for tensors of one dimension, with a codebook of levels",
-            ),
-            coding=DEEP_CABAC,
-            software=(NNCODEC,),
+            "uniform, step 4/256 for weights, with a codebook of levels",
+            "uniform, step 5/2097152 for tensors of one dimension, with a codebook of levels",
         ),
     ),
     Stream(
@@ -189,16 +165,12 @@ SAMPLES = (
         title="NNC, units of the largest layer removed, blocks of 8 x 8 levels",
         settings={"qp": -26, "use_dq": False, "scan_order": 1, "row_skipping": True},
         prepare=prune_rows,
-        method=method(
+        method=by_nncodec(
             "The 16 of 64 units of fc1 whose weights have the smallest norm set to zero; their "
             "rows are skipped, and the other levels coded in blocks with entry points.",
+            "uniform, step 6/512 for weights",
+            "uniform, step 5/2097152 for tensors of one dimension",
             reduction=("structured pruning of fc1.weight by the norm of its rows, 25 %",),
-            quantisation=(
-                "uniform, step 6/512 for weights",
-                "uniform, step 5/2097152 for tensors of one dimension",
-            ),
-            coding=DEEP_CABAC,
-            software=(NNCODEC,),
         ),
     ),
     Stream(
@@ -207,15 +179,11 @@ SAMPLES = (
         settings={"qp": -21, "nonweight_qp": -60, "block_id_and_param_type": _blocks()},
         prepare=scale_locally,
         params={"apply_local_scaling": True},
-        method=method(
+        method=by_nncodec(
             "Each output channel divided by its largest weight, which becomes a local scaling; "
             "weight, scaling, bias and batch normalisation of a layer in one unit.",
-            quantisation=(
-                "dependent quantisation with 8 states, step 7/256 of a channel's largest weight",
-                "the same with step 4/131072 for tensors of one dimension",
-            ),
-            coding=DEEP_CABAC,
-            software=(NNCODEC,),
+            "dependent quantisation with 8 states, step 7/256 of a channel's largest weight",
+            "the same with step 4/131072 for tensors of one dimension",
         ),
     ),
 )

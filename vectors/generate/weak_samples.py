@@ -4,39 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chain_bundle import ChainSample
+from bundle import Sample
 from chain_streams import read_stream
-from chain_tensors import add, decode, pack
+from chain_tensors import add, decode
+from compression import IN_8_BITS, IN_HALF, by_nncodec, each_matrix, method, pack
 from federated_rounds import load_rounds
-from samples import method
-from stream_samples import DEEP_CABAC, NNCODEC
-from weak_streams import BASE, MODEL, SCRIPTS, STEM, weak_targets
-
-from conformance.codecs.encoded import affine, cast
+from weak_streams import BASE, MODEL, STEM, weak_targets
 
 HOLDS = ("the convolutions", "the dense layers", "all parameters")
 """What each update holds."""
 
 
-def weak_samples() -> list[ChainSample]:
+def weak_samples() -> list[Sample]:
     """Return the samples: every one after those that it builds on."""
     return [*_deltas(), _base(), *_streams()]
 
 
-def _deltas() -> Iterator[ChainSample]:
+def _deltas() -> Iterator[Sample]:
     state, _ = load_rounds()
     parent = {"model": MODEL}
     for number, (target, holds) in enumerate(zip(weak_targets(), HOLDS, strict=True), 1):
         sent = f"delta-{number}"
-        encoded = {
-            name: affine(values - state[name], bits=8, axis=0)
-            if values.ndim > 1
-            else cast(values - state[name], "float16")
-            for name, values in target.items()
-        }
-        data, params = pack(encoded, "none")
+        difference = {name: values - state[name] for name, values in target.items()}
+        data, params = pack(each_matrix(difference, IN_8_BITS, IN_HALF))
         state = add(state, decode(data, params))
-        yield ChainSample(
+        yield Sample(
             id=sent,
             title=f"Differences of {holds} as tensors, without a word about the parent",
             codec="tensors",
@@ -48,7 +40,6 @@ def _deltas() -> Iterator[ChainSample]:
                     "int8 differences of weights, symmetric, one scale per output channel",
                     "float16 for differences of all other parameters",
                 ),
-                scripts=SCRIPTS,
                 retraining=True,
             ),
             extra={"update_of": parent},
@@ -56,8 +47,8 @@ def _deltas() -> Iterator[ChainSample]:
         parent = {"sample": sent}
 
 
-def _base() -> ChainSample:
-    return ChainSample(
+def _base() -> Sample:
+    return Sample(
         id=BASE,
         title="The base network as NNC of the first edition",
         codec="nnc",
@@ -66,11 +57,11 @@ def _base() -> ChainSample:
     )
 
 
-def _streams() -> Iterator[ChainSample]:
+def _streams() -> Iterator[Sample]:
     parent = BASE
     for number, holds in enumerate(HOLDS, 1):
         sent = f"nnc-{number}"
-        yield ChainSample(
+        yield Sample(
             id=sent,
             title=f"Differences of {holds} as NNC, which the first edition cannot tell from values",
             codec="nnc",
@@ -82,14 +73,9 @@ def _streams() -> Iterator[ChainSample]:
 
 
 def _coded(summary: str, *, retraining: bool) -> dict[str, object]:
-    return method(
+    return by_nncodec(
         summary,
-        quantisation=(
-            "dependent quantisation with 8 states, step 6/1024 for weights",
-            "the same with step 6/32768 for tensors of one dimension",
-        ),
-        coding=DEEP_CABAC,
-        software=(NNCODEC,),
-        scripts=SCRIPTS,
+        "dependent quantisation with 8 states, step 6/1024 for weights",
+        "the same with step 6/32768 for tensors of one dimension",
         retraining=retraining,
     )

@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chain_streams import Encode, Step
-from chain_tensors import Arrays
 from federated_rounds import load_rounds
+from tensor_layouts import Tensors
 
 STEM = "digits_weak_chain"
 MODEL = "digits-small"
-SCRIPTS = {
-    "name": "vectors/generate/digits_weak_chain.py of nnr-conformance",
-    "version": "1.0.0",
-}
 BASE = "nnc-base"
 SETTINGS = {"profile": 0, "qp": -30, "nonweight_qp": -50, "use_dq": True}
 WITHIN = 0.02
@@ -25,7 +21,7 @@ HALFWAY, LAST = 3, 5
 """The rounds of ``digits-federated`` that the first two updates and the third lead to."""
 
 
-def weak_targets() -> Sequence[Arrays]:
+def weak_targets() -> Sequence[Tensors]:
     """Return what the parameters that each update changes become."""
     _, rounds = load_rounds()
     halfway, last = rounds[HALFWAY - 1].shared, rounds[LAST - 1].shared

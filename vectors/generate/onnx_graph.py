@@ -1,28 +1,25 @@
-"""ONNX models of the bundled networks: put together, run, and computed in float64."""
+"""ONNX models of the bundled networks: put together, computed in float64, and without weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 OPSET = 17
 IR_VERSION = 8
-MODEL_FILE = "model.onnx"
 
 
 def build_model(
     name: str,
     nodes: Sequence[onnx.NodeProto],
     ports: tuple[onnx.ValueInfoProto, onnx.ValueInfoProto],
-    weights: Mapping[str, NDArray[np.float32]],
+    weights: Mapping[str, NDArray[np.floating]],
 ) -> onnx.ModelProto:
     """Return the model of ``nodes``; ``ports`` are input and output, ``weights`` initializers."""
     graph = helper.make_graph(
@@ -40,28 +37,14 @@ def build_model(
     return model
 
 
-def write_model(folder: Path, model: onnx.ModelProto) -> list[Path]:
-    """Write ``model.onnx`` to ``folder`` and return its path."""
-    path = folder / MODEL_FILE
-    path.write_bytes(model.SerializeToString())
-    return [path]
+def evaluate(
+    model: onnx.ModelProto, inputs: NDArray[Any], names: Sequence[str] = ()
+) -> dict[str, NDArray[np.float64]]:
+    """Return the tensors ``names``, or the outputs, of ``model`` for ``inputs``, in float64.
 
-
-def run_model(files: list[Path], inputs: NDArray[Any]) -> NDArray[Any]:
-    """Return the output for ``inputs``, computed by ONNX Runtime."""
-    session = onnxruntime.InferenceSession(files[0], providers=["CPUExecutionProvider"])
-    (port,) = session.get_inputs()
-    fed = inputs.astype(np.float32) if port.type == "tensor(float)" else inputs
-    output: NDArray[Any] = session.run(None, {port.name: fed})[0]
-    return output
-
-
-def evaluate(model: onnx.ModelProto, inputs: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the output of ``model`` for ``inputs``, computed in float64.
-
-    ONNX's own reference evaluator does it, which is not the runtime that is going to be checked
-    against it. An error of 1e-15 does not survive rounding to float32, so that every machine gets
-    the same expected outputs.
+    ONNX's own reference evaluator computes them, which is not the runtime that is going to be
+    checked against them. An error of 1e-15 does not survive rounding to float32, so that every
+    machine gets the same expected outputs.
     """
     wide = onnx.ModelProto()
     wide.CopyFrom(model)
@@ -69,13 +52,17 @@ def evaluate(model: onnx.ModelProto, inputs: NDArray[Any]) -> NDArray[np.float64
         if tensor.data_type == TensorProto.FLOAT:
             values = numpy_helper.to_array(tensor).astype(np.float64)
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-    for port in (*wide.graph.input, *wide.graph.output):
-        if port.type.tensor_type.elem_type == TensorProto.FLOAT:
-            port.type.tensor_type.elem_type = TensorProto.DOUBLE
-    name = wide.graph.input[0].name
+    names = names or [port.name for port in wide.graph.output]
+    del wide.graph.output[:]
+    wide.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.DOUBLE, None) for name in names
+    )
+    port = wide.graph.input[0]
+    if port.type.tensor_type.elem_type == TensorProto.FLOAT:
+        port.type.tensor_type.elem_type = TensorProto.DOUBLE
     fed = inputs.astype(np.float64) if inputs.dtype.kind == "f" else inputs
-    (output,) = ReferenceEvaluator(wide).run(None, {name: fed})
-    return np.asarray(output, np.float64)
+    outputs = ReferenceEvaluator(wide).run(list(names), {port.name: fed})
+    return dict(zip(names, outputs, strict=True))
 
 
 def without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
