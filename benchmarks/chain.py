@@ -38,6 +38,7 @@ from conformance.evidence.executor import Executor
 from conformance.evidence.store import EvidenceStore
 from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
 from conformance.plan.jobs import Decode, OpenModel, Original, Reconstruction
+from conformance.plan.results import ReconstructionResult
 from conformance.sandbox.limits import Limits
 from conformance.submission import Submission, load
 from conformance.tensorfiles import open_tensors
@@ -161,9 +162,7 @@ def suite_steps(executor: Executor, submission: Submission) -> Callable[[int], f
         sample = f"step-{number}"
         executor.evidence(Decode(submission, sample))
         evidence = executor.evidence(Reconstruction(submission, MODEL, VECTORS, sample))
-        if evidence.error is not None or evidence.result is None:
-            raise RuntimeError(f"{sample}: {evidence.error}")
-        return float(evidence.result["metrics"][METRIC]["value"])
+        return float(evidence.result_of(ReconstructionResult).metrics[METRIC].row.value)
 
     return step
 

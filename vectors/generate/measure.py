@@ -16,11 +16,20 @@ from typing import Any
 from conformance.evidence.executor import Executor
 from conformance.evidence.store import EvidenceStore
 from conformance.plan.jobs import Decode, DecodeState, Job, Original, Reconstruction
+from conformance.plan.results import (
+    DecodeResult,
+    OriginalResult,
+    R,
+    ReconstructionResult,
+    StateResult,
+)
 from conformance.sandbox.limits import Limits
 from conformance.submission import load
 from conformance.submission.update_graph import cumulative_sizes
 from conformance.submission.values import Submission
 from conformance.verdicts import Json
+
+Measured = OriginalResult | ReconstructionResult
 
 DECIMALS = 6
 WITHIN = 2e-6
@@ -66,7 +75,7 @@ class _Measuring:
     def fill_in(self) -> None:
         for model in self.document["models"]:
             vectors = self._vectors_of(model["id"])
-            original = self._result(Original(self.submission, model["id"], vectors))
+            original = self._result(Original(self.submission, model["id"], vectors), OriginalResult)
             model["metric_values"] = self._values(original, model["id"], vectors)
         for sample in self.document["samples"]:
             self._fill_in_sample(sample)
@@ -77,8 +86,8 @@ class _Measuring:
             self._vectors_of(sample["model"]),
             sample["claims"],
         )
-        decoded = self._result(Decode(self.submission, sample["id"]))
-        sample["features"] = sorted(decoded["features"])
+        decoded = self._result(Decode(self.submission, sample["id"]), DecodeResult)
+        sample["features"] = sorted(decoded.features)
         own = self.submission.sample(sample["id"])
         if not own.is_derived:
             size = sum(file.size for file in self.submission.model(model).files)
@@ -87,45 +96,46 @@ class _Measuring:
         if "cumulative_size" in claims:
             claims["cumulative_size"] = cumulative_sizes(self.submission)[sample["id"]]
         claims["tensor_digests"] = {
-            name: facts["sha256"]
-            for name, facts in sorted(decoded["tensors"].items())
-            if "optional" not in facts or "scalar" in facts
+            name: facts.sha256
+            for name, facts in sorted(decoded.tensors.items())
+            if not facts.optional or facts.scalar
         }
         if sample["metrics"]:
             run = Reconstruction(self.submission, model, vectors, sample["id"])
-            claims["metric_values"] = self._values(self._result(run), sample["id"], vectors)
+            claims["metric_values"] = self._values(
+                self._result(run, ReconstructionResult), sample["id"], vectors
+            )
         self._fill_in_layers(sample, vectors)
 
     def _fill_in_layers(self, sample: dict[str, Any], vectors: str) -> None:
         model, total = sample["model"], 0
         for place, layer in enumerate(sample.get("layers", [])):
-            state = self._result(DecodeState(self.submission, sample["id"], place))
-            total += state["size"]
+            state = self._result(DecodeState(self.submission, sample["id"], place), StateResult)
+            total += state.size
             run = Reconstruction(self.submission, model, vectors, sample["id"], place)
             layer["claims"] = {
-                "size": state["size"],
+                "size": state.size,
                 "cumulative_size": total,
-                "metric_values": self._values(self._result(run), sample["id"], vectors),
+                "metric_values": self._values(
+                    self._result(run, ReconstructionResult), sample["id"], vectors
+                ),
             }
 
     def _vectors_of(self, model: str) -> str:
         (vectors,) = (each.id for each in self.submission.vectors if each.model == model)
         return vectors
 
-    def _values(self, measured: Mapping[str, Json], owner: str, vectors: str) -> list[Json]:
+    def _values(self, measured: Measured, owner: str, vectors: str) -> list[Json]:
         return [
             {
                 "metric": metric["id"],
                 "vectors": vectors,
-                "value": round(measured["metrics"][metric["id"]]["value"], self.decimals),
+                "value": round(float(measured.metrics[metric["id"]].row.value), self.decimals),
                 "tolerance": self.within.get(owner, {}).get(metric["id"], WITHIN),
             }
             for metric in self.document["metrics"]
-            if metric["id"] in measured["metrics"]
+            if metric["id"] in measured.metrics
         ]
 
-    def _result(self, job: Job) -> Mapping[str, Json]:
-        evidence = self.bench.evidence(job)
-        if evidence.error is not None:
-            raise evidence.error
-        return evidence.result or {}
+    def _result(self, job: Job, kind: type[R]) -> R:
+        return self.bench.evidence(job).result_of(kind)
