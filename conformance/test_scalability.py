@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.judging.access import accesses
 from conformance.judging.deltas import judge_change
 from conformance.judging.judge import Judge
-from conformance.judging.layers import layer_size_claims
+from conformance.judging.sizes import layer_size_claims
 from conformance.plan.results import (
     AccessResult,
     LayeringResult,

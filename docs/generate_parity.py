@@ -79,8 +79,7 @@ def documents() -> dict[str, Mapping[str, Any]]:
 def measured(name: str) -> dict[tuple[str, str], float]:
     """Run the submission ``name`` and return its differences."""
     from conformance.cli.inquiry import inquiry, result_of, valid
-    from conformance.plan.jobs import job_of
-    from conformance.plan.subjects import subjects
+    from conformance.plan.subjects import job_of, subjects
 
     found: dict[tuple[str, str], float] = {}
     with inquiry(SUBMISSIONS / name) as (loaded, executor):

@@ -8,9 +8,8 @@ from pathlib import Path
 from conformance.cli.inquiry import inquiry, valid
 from conformance.evidence.executor import Executor
 from conformance.judging.noise import metrics_in, spread_of, value_in
-from conformance.plan.jobs import job_of
 from conformance.plan.results import AgreementResult, OutputRow
-from conformance.plan.subjects import Subject, formats_of, kind_in_format, subjects
+from conformance.plan.subjects import Subject, formats_of, job_of, kind_in_format, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission.values import Submission
 from conformance.text import one_line

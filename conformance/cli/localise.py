@@ -9,13 +9,14 @@ from pathlib import Path
 from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.cli.localising import Localisation, Part, Tell, localise
 from conformance.evidence.executor import Executor
-from conformance.plan.jobs import Original, Swapped, job_of
+from conformance.plan.jobs import Original, Swapped
 from conformance.plan.results import (
     DecodeResult,
     MeasureResult,
     OriginalResult,
     ParameterError,
 )
+from conformance.plan.subjects import job_of
 from conformance.sandbox.limits import Limits
 from conformance.submission.values import MetricUse, Sample, Submission
 from conformance.text import one_line

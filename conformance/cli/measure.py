@@ -14,7 +14,7 @@ from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.evidence.executor import Executor
 from conformance.judging.causes import by_cause, problem_of
 from conformance.judging.sizes import compressed_percent, compression_factor
-from conformance.plan.jobs import KIND_OF, job_of
+from conformance.plan.jobs import KIND_OF
 from conformance.plan.results import (
     DecodeResult,
     OriginalResult,
@@ -27,7 +27,7 @@ from conformance.plan.results import (
     TensorFacts,
     TensorProblem,
 )
-from conformance.plan.subjects import Subject, subjects
+from conformance.plan.subjects import Subject, job_of, subjects
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded
 from conformance.submission.tolerances import widest_of_value

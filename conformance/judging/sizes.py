@@ -8,10 +8,11 @@ enter it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from conformance.submission.values import Model, Sample
+from conformance.plan.results import StateResult
+from conformance.submission.values import LayerClaims, Model, Sample
 
 RATIO_TOLERANCE = 5e-3
 """How far a claimed ratio may lie from the measured one, relative: two decimals are enough."""
@@ -64,3 +65,19 @@ def size_claims(model: Model, sample: Sample) -> Iterator[SizeClaim]:
         if claimed is not None:
             holds = math.isclose(claimed, measured, rel_tol=RATIO_TOLERANCE)
             yield SizeClaim(name, claimed, measured, holds)
+
+
+def layer_size_claims(
+    claims: LayerClaims, states: Sequence[StateResult]
+) -> tuple[SizeClaim, SizeClaim]:
+    """Return both size claims of the last of some layers; ``states`` are their results.
+
+    The size of a layer is that of its files, or of its units of the one bitstream.
+    """
+    size, total = states[-1].size, sum(state.size for state in states)
+    return (
+        SizeClaim("size", claims.size, size, claims.size == size),
+        SizeClaim(
+            "cumulative_size", claims.cumulative_size, total, claims.cumulative_size == total
+        ),
+    )

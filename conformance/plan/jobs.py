@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, cast
+from typing import ClassVar, Literal, TypeAlias, cast
 
 from conformance.plan.requests import (
     AgreementRequest,
@@ -59,9 +59,6 @@ from conformance.plan.results import (
 )
 from conformance.registry import CODECS
 from conformance.submission.values import File, Metric, Model, Part, Sample, Submission, VectorSet
-
-if TYPE_CHECKING:
-    from conformance.plan.subjects import Subject
 
 Kind: TypeAlias = Literal[
     "model",
@@ -900,7 +897,7 @@ class Swapped(_Measured):
     sample: str
     swapped: tuple[str, ...]
 
-    kind = "mixture"
+    kind = "swapped"
     owner = "SAMPLE-RUN-001"
     Result = MeasureResult
 
@@ -1144,53 +1141,3 @@ def _names_of(role: str, value: object, submission: Submission) -> dict[str, str
         f"at.{role}": pointer,
         f"map.{role}": f"{pointer}/layers/{part}/name_map" if own else f"{pointer}/name_map",
     }
-
-
-def job_of(kind: Kind, subject: Subject, submission: Submission) -> Job:
-    """Return the job of a kind that holds evidence about a subject."""
-    if subject.model is None:
-        raise ValueError(f"{subject.id} is not about a network")
-    model = subject.model.id
-    if kind == "model":
-        return OpenModel(submission, model)
-    if kind in ("original", "control", "agreement", "reconstruction", "compressed-run"):
-        return _on_vectors(kind, subject, submission, model)
-    if subject.sample is None:
-        raise ValueError(f"{subject.id} is not about a sample")
-    sample, mutation = subject.sample, subject.mutation
-    if kind == "mutation" and mutation is not None:
-        return Misapply(
-            submission,
-            sample.id,
-            mutation.part,
-            mutation.kind,
-            mutation.start,
-            mutation.steps,
-            mutation.instead_of,
-        )
-    if kind == "state":
-        part = last_step(sample)[1] if subject.part is None else subject.part
-        return DecodeState(submission, sample.id, part)
-    if kind == "access":
-        return Access(submission, sample.id, subject.part)
-    return (DecodeLayers if kind == "layering" else Decode)(submission, sample.id)
-
-
-def _on_vectors(kind: Kind, subject: Subject, submission: Submission, model: str) -> Job:
-    if subject.vectors is None:
-        raise ValueError(f"{subject.id} is about no vectors")
-    where = submission, model, subject.vectors.id
-    if kind == "original":
-        return Original(*where)
-    if kind == "control":
-        return Control(*where)
-    if kind == "agreement":
-        (other,) = subject.others
-        if other.model is None or other.vectors is None:
-            raise ValueError(f"{other.id} is about no vectors")
-        return Agreement(*where, other.model.id, other.vectors.id)
-    if subject.sample is None:
-        raise ValueError(f"{subject.id} is not about a sample")
-    if kind == "reconstruction":
-        return Reconstruction(*where, subject.sample.id, subject.part)
-    return TimeSample(*where, subject.sample.id)

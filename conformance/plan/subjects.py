@@ -9,10 +9,26 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from conformance.checks import Over
-from conformance.plan.chain_subjects import chain_subjects
-from conformance.plan.jobs import Kind, is_network
-from conformance.plan.misapplications import Mutation
+from conformance.plan.jobs import (
+    Access,
+    Agreement,
+    Control,
+    Decode,
+    DecodeLayers,
+    DecodeState,
+    Job,
+    Kind,
+    Misapply,
+    OpenModel,
+    Original,
+    Reconstruction,
+    TimeSample,
+    is_network,
+    last_step,
+)
+from conformance.plan.misapplications import Mutation, mutations
 from conformance.registry import CODECS
+from conformance.submission.update_graph import cumulative_sizes
 from conformance.submission.values import (
     Metric,
     MetricUse,
@@ -93,6 +109,56 @@ class Subject:
 _NO_LABEL = re.compile(r"[^!-Z^-~]")
 
 
+def job_of(kind: Kind, subject: Subject, submission: Submission) -> Job:
+    """Return the job of a kind that holds evidence about a subject."""
+    if subject.model is None:
+        raise ValueError(f"{subject.id} is not about a network")
+    model = subject.model.id
+    if kind == "model":
+        return OpenModel(submission, model)
+    if kind in ("original", "control", "agreement", "reconstruction", "compressed-run"):
+        return _on_vectors(kind, subject, submission, model)
+    if subject.sample is None:
+        raise ValueError(f"{subject.id} is not about a sample")
+    sample, mutation = subject.sample, subject.mutation
+    if kind == "mutation" and mutation is not None:
+        return Misapply(
+            submission,
+            sample.id,
+            mutation.part,
+            mutation.kind,
+            mutation.start,
+            mutation.steps,
+            mutation.instead_of,
+        )
+    if kind == "state":
+        part = last_step(sample)[1] if subject.part is None else subject.part
+        return DecodeState(submission, sample.id, part)
+    if kind == "access":
+        return Access(submission, sample.id, subject.part)
+    return (DecodeLayers if kind == "layering" else Decode)(submission, sample.id)
+
+
+def _on_vectors(kind: Kind, subject: Subject, submission: Submission, model: str) -> Job:
+    if subject.vectors is None:
+        raise ValueError(f"{subject.id} is about no vectors")
+    where = submission, model, subject.vectors.id
+    if kind == "original":
+        return Original(*where)
+    if kind == "control":
+        return Control(*where)
+    if kind == "agreement":
+        (other,) = subject.others
+        if other.model is None or other.vectors is None:
+            raise ValueError(f"{other.id} is about no vectors")
+        return Agreement(*where, other.model.id, other.vectors.id)
+    if subject.sample is None:
+        raise ValueError(f"{subject.id} is not about a sample")
+    if kind == "reconstruction":
+        return Reconstruction(*where, subject.sample.id, subject.part)
+    return TimeSample(*where, subject.sample.id)
+
+
 def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Subject, ...]]:
     """Return the subjects of every kind, in the order of the metadata.
 
@@ -126,7 +192,7 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     listed["delta"] = tuple(subject for subject, _, _ in deltas)
     listed["improvement"] = tuple(s for s, sample, _ in deltas if not sample.method.retraining)
     listed["noise"] = tuple(_noisy(deltas, vectors, submission))
-    listed |= chain_subjects(samples, submission)
+    listed |= _chain_subjects(samples, submission)
     listed["computed"] = tuple(_computed(listed))
     return listed
 
@@ -340,3 +406,117 @@ def _named(items: tuple[Value, ...]) -> Iterator[tuple[int, Value, str]]:
     for index, item in enumerate(items):
         name = item.metric if count[item.metric] == 1 else f"{item.metric}@{item.vectors}"
         yield index, item, name
+
+
+# --- Update chains and layers
+
+
+def _chain_subjects(
+    samples: Sequence[tuple[Subject, Sample]], submission: Submission
+) -> Mapping[Over, tuple[Subject, ...]]:
+    """Return the subjects that are about samples which build upon others, and about layers."""
+    by_id = {sample.id: subject for subject, sample in samples}
+    sizes = cumulative_sizes(submission)
+    layers = [
+        (layer, sample, place)
+        for subject, sample in samples
+        for place, layer in enumerate(_layers(subject, sample))
+    ]
+    return {
+        "update": tuple(each for subject, sample in samples for each in _updates(subject, sample)),
+        "merge": tuple(subject for subject, sample in samples if sample.merge_of),
+        "derived": tuple(
+            replace(subject, leading_bytes=sizes[sample.id])
+            for subject, sample in samples
+            if sample.is_derived
+        ),
+        "equal": tuple(
+            replace(subject, others=(by_id[sample.same_tensors_as],))
+            for subject, sample in samples
+            if sample.same_tensors_as is not None
+        ),
+        "mutation": tuple(_mutations(by_id, submission)),
+        "access": tuple(each for subject, sample in samples for each in _accesses(subject, sample)),
+        "layered": tuple(subject for subject, sample in samples if sample.layers),
+        "layer": tuple(layer for layer, _, _ in layers),
+        "layer_run": tuple(each for layer in layers for each in _layer_runs(*layer, submission)),
+        "layer_value": tuple(
+            each for layer in layers for each in _layer_values(*layer, submission)
+        ),
+        "layer_step": tuple(each for layer in layers for each in _uses(*layer, submission)),
+    }
+
+
+def _updates(subject: Subject, sample: Sample) -> Iterator[Subject]:
+    """Yield each bitstream of an update; it is numbered where there are several."""
+    if sample.update_of is None:
+        return
+    several = len(sample.parts) > 1
+    for part in range(len(sample.parts)):
+        own = f"{subject.id}/file-{part + 1}" if several else subject.id
+        yield replace(subject, id=own, part=part)
+
+
+def _mutations(by_id: Mapping[str, Subject], submission: Submission) -> Iterator[Subject]:
+    for mutation in mutations(submission):
+        subject = by_id[mutation.sample]
+        several = len(submission.sample(mutation.sample).parts) > 1
+        number = f"-{mutation.part + 1}" if several else ""
+        yield replace(subject, id=f"{subject.id}/{mutation.kind}{number}", mutation=mutation)
+
+
+def _layers(subject: Subject, sample: Sample) -> Iterator[Subject]:
+    for place, layer in enumerate(sample.layers):
+        yield replace(
+            subject,
+            id=f"{subject.id}/{layer.id}",
+            pointer=f"{subject.pointer}/layers/{place}",
+            layer=layer.id,
+            part=place,
+        )
+
+
+def _accesses(subject: Subject, sample: Sample) -> Iterator[Subject]:
+    """Yield the sample, or each of its layers that has files of its own, if it claims access."""
+    if sample.claims.random_access:
+        apart = sample.layers and not any(part.units for part in sample.parts)
+        yield from _layers(subject, sample) if apart else (subject,)
+
+
+def _layer_runs(
+    subject: Subject, sample: Sample, place: int, submission: Submission
+) -> Iterator[Subject]:
+    values = sample.layers[place].claims.metric_values
+    used = [use.vectors for use in sample.metrics]
+    for vectors in dict.fromkeys([*used, *(value.vectors for value in values)]):
+        yield replace(subject, id=f"{subject.id}@{vectors}", vectors=submission.vector_set(vectors))
+
+
+def _layer_values(
+    subject: Subject, sample: Sample, place: int, submission: Submission
+) -> Iterator[Subject]:
+    for index, value in enumerate(sample.layers[place].claims.metric_values):
+        yield replace(
+            subject,
+            id=f"{subject.id}/{value.metric}@{value.vectors}",
+            pointer=f"{subject.pointer}/claims/metric_values/{index}",
+            vectors=submission.vector_set(value.vectors),
+            declared=value,
+        )
+
+
+def _uses(
+    subject: Subject, sample: Sample, place: int, submission: Submission
+) -> Iterator[Subject]:
+    """Yield, for each layer after the first, every metric that its sample is judged by."""
+    if not place:
+        return
+    for use in sample.metrics:
+        vectors = submission.vector_set(use.vectors)
+        yield replace(
+            subject,
+            id=f"{subject.id}/{use.metric}@{use.vectors}",
+            vectors=vectors,
+            use=use,
+            others=(replace(subject, part=place - 1, vectors=vectors),),
+        )

@@ -21,8 +21,8 @@ from conformance.judging.loading import load_targets
 from conformance.judging.run import Planned, Target
 from conformance.judging.selection import tests_of
 from conformance.judging.waivers import apply_waivers, read_waivers
-from conformance.plan.jobs import Kind, job_of
-from conformance.plan.subjects import Subject
+from conformance.plan.jobs import Kind
+from conformance.plan.subjects import Subject, job_of
 from conformance.pytest_run.outcome import Outcome
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker

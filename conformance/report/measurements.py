@@ -21,7 +21,6 @@ from conformance.plan.jobs import (
     Reconstruction,
     TimeSample,
     is_network,
-    job_of,
 )
 from conformance.plan.results import (
     AgreementResult,
@@ -33,7 +32,7 @@ from conformance.plan.results import (
     StateResult,
     TimingResult,
 )
-from conformance.plan.subjects import Subject, kind_in_format, subjects, vectors_of
+from conformance.plan.subjects import Subject, job_of, kind_in_format, subjects, vectors_of
 from conformance.submission.values import Layer, Model, Sample, Submission
 from conformance.verdicts import Json
 

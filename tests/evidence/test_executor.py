@@ -167,11 +167,11 @@ def test_decoded_tensors_and_parameters_are_kept_for_one_run_only(execute, tmp_p
     first.close()
     assert not list((tmp_path / "store" / "passing").iterdir())
     executor = execute()
-    executor.of(("mixture", {"sample": "half", "swapped": ("fc.bias",)}))
+    executor.of(("swapped", {"sample": "half", "swapped": ("fc.bias",)}))
     assert executor.asked == [
         "tensors half",
         "run half@test",
-        'mixture half@test ["fc.bias"]',
+        'swapped half@test ["fc.bias"]',
     ]
 
 

@@ -16,8 +16,8 @@ from conformance.evidence.store import EVIDENCE, EvidenceStore
 from conformance.jobs.dispatch import Dispatcher
 from conformance.judging.judge import Judge
 from conformance.judging.loading import load_targets
-from conformance.plan.jobs import OWNER, Kind, job_of
-from conformance.plan.subjects import Subject
+from conformance.plan.jobs import OWNER, Kind
+from conformance.plan.subjects import Subject, job_of
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
 from conformance.sandbox.workers import Workers

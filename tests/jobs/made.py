@@ -66,7 +66,7 @@ KINDS: dict[str, type[Job]] = {
     "agreement": jobs.Agreement,
     "run-sample": jobs.RunSample,
     "reconstruction": jobs.Reconstruction,
-    "mixture": jobs.Swapped,
+    "swapped": jobs.Swapped,
     "compressed-run": jobs.TimeSample,
 }
 """Every class of jobs by a name; two kinds run a network."""

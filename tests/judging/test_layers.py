@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.judging.layers import layer_size_claims
+from conformance.judging.sizes import layer_size_claims
 from conformance.plan.results import StateResult
 from conformance.submission.values import LayerClaims
 from tests.results import made

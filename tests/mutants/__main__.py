@@ -70,7 +70,6 @@ TESTS = {
     "judging/counted.py": "tests/judging/test_counted.py",
     "judging/grouped.py": "tests/judging/test_grouped.py",
     "report/layered.py": "tests/report/test_layered.py",
-    "judging/layers.py": "tests/judging/test_layers.py",
     "judging/overflows.py": "tests/judging/test_overflows.py",
     "judging/equality.py": "tests/judging/test_equality.py",
     "report/stream_claims.py": "tests/report/test_stream_claims.py",
@@ -83,7 +82,6 @@ TESTS = {
         "tests/submission/test_tolerances.py tests/submission/test_claims.py"
     ),
     "plan/subjects.py": "tests/plan/test_subjects.py tests/plan/test_chain_subjects.py",
-    "plan/chain_subjects.py": "tests/plan/test_chain_subjects.py",
     "plan/jobs.py": "tests/plan/test_jobs.py tests/plan/test_requests.py",
     "plan/requests.py": "tests/plan/test_requests.py",
     "plan/keys.py": "tests/plan/test_jobs.py tests/plan/test_requests.py",

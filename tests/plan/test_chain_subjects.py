@@ -6,8 +6,8 @@ import copy
 
 import pytest
 
-from conformance.plan.jobs import Job, Kind, job_of
-from conformance.plan.subjects import Subject, subjects
+from conformance.plan.jobs import Job, Kind
+from conformance.plan.subjects import Subject, job_of, subjects
 from conformance.submission.building import build_submission
 from tests.tiny_chain import TinyChain, difference
 

@@ -101,7 +101,7 @@ def test_each_job_that_checks_look_at_has_an_owner() -> None:
         ("compressed-run", {"sample": "half-onnx"}, "compressed-run half-onnx@test"),
         ("access", {"sample": "half"}, "access half"),
         ("access", {"sample": "half", "part": 1}, "access half#1"),
-        ("mixture", {"sample": "half", "swapped": ("a", "b")}, 'mixture half@test ["a", "b"]'),
+        ("swapped", {"sample": "half", "swapped": ("a", "b")}, 'swapped half@test ["a", "b"]'),
     ],
 )
 def test_names_are_readable(metadata: dict, kind: str, more: dict, name: str) -> None:
@@ -133,7 +133,7 @@ READ = ["vectors linear@test", "run linear@test", "measure linear@test"]
             ["network half-onnx", "parameters linear"],
         ),
         ("reconstruction", HALF, [ORIGINAL, "decode half"], ["run half@test"]),
-        ("mixture", {**HALF, "swapped": ()}, [ORIGINAL, "decode half"], ["run half@test"]),
+        ("swapped", {**HALF, "swapped": ()}, [ORIGINAL, "decode half"], ["run half@test"]),
         ("compressed-run", {"sample": "half-onnx"}, ["reconstruction half-onnx@test"], []),
         ("access", HALF, ["decode half"], []),
     ],
@@ -200,7 +200,7 @@ def state(step: str) -> Any:
         (of_sample("decode", "m"), ["m#0"]),
         (of_sample("layering", "s"), ["s#0", "s#1"]),
         (of_sample("reconstruction", "u"), ["u#1"]),
-        (of_sample("mixture", "u", swapped=("fc.bias",)), ["u#1"]),
+        (of_sample("swapped", "u", swapped=("fc.bias",)), ["u#1"]),
         (of_sample("reconstruction", "s"), ["s#1"]),
         (of_sample("reconstruction", "s", part=0), ["s#0"]),
         (of_sample("reconstruction", "base"), []),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from conformance.checks import CHECKS
-from conformance.plan.jobs import Kind, job_of
-from conformance.plan.subjects import Subject, formats_of, kind_in_format, subjects
+from conformance.plan.jobs import Kind
+from conformance.plan.subjects import Subject, formats_of, job_of, kind_in_format, subjects
 from conformance.submission import load
 from conformance.submission.building import build_submission
 from conformance.submission.values import Tolerance
