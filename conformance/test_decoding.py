@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from conformance.judging.causes import Problem
+from conformance.judging.causes import Cause
 from conformance.judging.judge import Judge
 from conformance.judging.sizes import size_claims
 from conformance.plan.results import DecodeResult
 from conformance.plan.subjects import Subject
-from conformance.verdicts import EvaluationError, Json, Location
+from conformance.verdicts import EvaluationError, Json, Location, Problem
 
 METADATA = "submission.json"
 SHOWN = 5
@@ -47,13 +47,14 @@ def test_stream_keeps_the_rules(judge: Judge) -> None:
             fix="report this as a defect of the codec",
         )
     for violation in stream.violations:
-        judge.require(
-            False,
-            f"{violation.rule}: {violation.message}",
-            expected=violation.expected,
-            found=violation.found,
-            where=violation.where,
-            fix=f"{violation.fix}; `{violation.command}` shows the place",
+        judge.fail(
+            Problem(
+                message=f"{violation.rule}: {violation.message}",
+                expected=violation.expected,
+                found=violation.found,
+                where=violation.where,
+                fix=f"{violation.fix}; `{violation.command}` shows the place",
+            ),
             evidence={"rule": violation.rule, "text": violation.text},
         )
     warnings = [warning.to_json() for warning in stream.warnings]
@@ -96,28 +97,31 @@ def test_tensor_digests(subject: Subject, judge: Judge) -> None:
         if name in claimed or not facts.optional
     }
     if measured and not claimed:
-        judge.require(
-            False,
-            "no digest of any tensor is claimed",
-            expected=f"the digests of {len(measured)} tensors as they are decoded",
-            found="none",
-            where=Location(METADATA, pointer=f"{subject.pointer}/claims/tensor_digests"),
-            fix="claim the digest of each tensor that your encoder wants decoded; "
-            f"`nnr-conformance measure DIR {subject.sample.id}` shows those of this tool",
+        judge.fail(
+            Problem(
+                message="no digest of any tensor is claimed",
+                expected=f"the digests of {len(measured)} tensors as they are decoded",
+                found="none",
+                where=Location(METADATA, pointer=f"{subject.pointer}/claims/tensor_digests"),
+                fix="claim the digest of each tensor that your encoder wants decoded; "
+                f"`nnr-conformance measure DIR {subject.sample.id}` shows those of this tool",
+            )
         )
         return
     judge.require_none(
-        Problem(
+        Cause(
             (name,),
-            f"the digest claimed for tensor {name!r} is not that of the decoded tensor"
-            if name in claimed
-            else f"no digest is claimed for tensor {name!r}",
-            expected=claimed.get(name, "a digest claimed for every tensor of the sample"),
-            found=measured.get(name, "no such tensor in the sample"),
-            fix="decode the submitted file once more and claim the digests of what comes out; "
-            "if they differ between two decoders, one of them is wrong",
-            where=Location(
-                METADATA, pointer=f"{subject.pointer}/claims/tensor_digests", element=name
+            Problem(
+                message=f"the digest claimed for tensor {name!r} is not that of the decoded tensor"
+                if name in claimed
+                else f"no digest is claimed for tensor {name!r}",
+                expected=claimed.get(name, "a digest claimed for every tensor of the sample"),
+                found=measured.get(name, "no such tensor in the sample"),
+                where=Location(
+                    METADATA, pointer=f"{subject.pointer}/claims/tensor_digests", element=name
+                ),
+                fix="decode the submitted file once more and claim the digests of what comes out; "
+                "if they differ between two decoders, one of them is wrong",
             ),
         )
         for name in sorted(claimed.keys() | measured.keys())
@@ -177,13 +181,15 @@ def test_lossless_is_bit_exact(judge: Judge) -> None:
     if compared.error is not None:
         raise compared.error
     judge.require_none(
-        Problem(
+        Cause(
             (difference.tensor,),
-            f"tensor {difference.tensor!r} is not the original's",
-            expected=difference.expected,
-            found=difference.found,
-            fix='declare the sample as "lossless": false, or find where bits were lost',
-            where=judge.place_in_sample(difference.tensor),
+            Problem(
+                message=f"tensor {difference.tensor!r} is not the original's",
+                expected=difference.expected,
+                found=difference.found,
+                where=judge.place_in_sample(difference.tensor),
+                fix='declare the sample as "lossless": false, or find where bits were lost',
+            ),
         )
         for difference in compared.differences
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.judging.conditions import in_words_together
 from conformance.judging.deltas import difference_text, is_improvement, judge_delta
 from conformance.judging.judge import Judge
@@ -25,15 +27,8 @@ def test_nothing_overflows(subject: Subject, judge: Judge) -> None:
     if measured is None:
         judge.passed("the network is computed in the types that its file says")
         return
-    for overflow in overflows_in(measured):
-        judge.require(
-            False,
-            overflow.message,
-            expected=overflow.expected,
-            found=overflow.found,
-            where=judge.place_in_network(overflow.tensor),
-            fix=overflow.fix,
-        )
+    for overflow in overflows_in(measured, judge.place_in_network):
+        judge.fail(overflow)
     unreached = measured.unreached
     judge.require(
         not unreached,
@@ -67,21 +62,13 @@ def test_delta_within_tolerance(subject: Subject, judge: Judge) -> None:
     }
     judged = judge_delta(subject.use, judge.metric, judge.reconstructed_row(), runs)
     ran = in_words_together(runs)
-    judge.require(
-        judged.passes,
-        judged.message,
-        expected=judged.expected,
-        found=f"{judged.found}; {ran}",
-        where=Location(METADATA, pointer=subject.pointer),
-        fix=judged.fix,
-        verdict=judged.verdict,
-        evidence=judged.row,
-    )
+    found = f"{judged.words.found}; {ran}"
+    if not judged.passes:
+        where = Location(METADATA, pointer=subject.pointer)
+        words = replace(judged.words, found=found, where=where)
+        judge.fail(words, verdict=judged.verdict, evidence=judged.row)
     judge.passed(
-        judged.message,
-        expected=judged.expected,
-        found=f"{judged.found}; {ran}",
-        evidence=judged.row,
+        judged.words.message, expected=judged.words.expected, found=found, evidence=judged.row
     )
 
 

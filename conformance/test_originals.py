@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from conformance.judging.conditions import conditions_of, in_words
 from conformance.judging.control import controls_of
@@ -18,7 +19,7 @@ from conformance.plan.results import (
     OriginalResult,
 )
 from conformance.plan.subjects import Subject
-from conformance.verdicts import Location, NotRunError, Verdict
+from conformance.verdicts import Location, NotRunError, Problem, Verdict
 
 METADATA = "submission.json"
 AS_WRITTEN = 1 + 1e-9
@@ -48,13 +49,14 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
     """The network uses every file and parameter whose bytes count as its size."""
     measured = judge.result(ModelResult)
     for file in measured.unused_files:
-        judge.require(
-            False,
-            f"{file} is listed as part of the model, but the network does not use it",
-            expected="files that the network is made of: their bytes are the original size",
-            found=f"{file}, to which the network does not refer",
-            where=Location(METADATA, pointer=f"{subject.pointer}/files", element=file),
-            fix="list the file under associated_files, or remove it",
+        judge.fail(
+            Problem(
+                message=f"{file} is listed as part of the model, but the network does not use it",
+                expected="files that the network is made of: their bytes are the original size",
+                found=f"{file}, to which the network does not refer",
+                where=Location(METADATA, pointer=f"{subject.pointer}/files", element=file),
+                fix="list the file under associated_files, or remove it",
+            )
         )
     _require_used_parameters(subject, judge, measured)
     _require_parameters_fill_files(subject, judge, measured)
@@ -172,13 +174,14 @@ def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
     measured = judge.result(ModelResult)
     for side in ("inputs", "outputs"):
         for difference in port_differences(getattr(subject.model, side), getattr(measured, side)):
-            judge.require(
-                False,
-                difference.message,
-                expected=difference.declared,
-                found=difference.measured,
-                where=Location(METADATA, pointer=f"{subject.pointer}/{side}"),
-                fix=f"declare the {side} as the network file has them",
+            judge.fail(
+                Problem(
+                    message=difference.message,
+                    expected=difference.declared,
+                    found=difference.measured,
+                    where=Location(METADATA, pointer=f"{subject.pointer}/{side}"),
+                    fix=f"declare the {side} as the network file has them",
+                )
             )
     judge.passed("inputs and outputs are as declared")
 
@@ -322,13 +325,14 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
     (other,) = subject.others
     compared = judge.result(AgreementResult)
     if not compared.outputs:
-        judge.require(
-            False,
-            "there are no outputs to compare",
-            expected="the outputs of both networks",
-            found="none",
-            where=Location(METADATA, pointer=subject.pointer),
-            fix="declare the networks' outputs",
+        judge.fail(
+            Problem(
+                message="there are no outputs to compare",
+                expected="the outputs of both networks",
+                found="none",
+                where=Location(METADATA, pointer=subject.pointer),
+                fix="declare the networks' outputs",
+            )
         )
         return
     for name, output in sorted(compared.outputs.items()):
@@ -375,13 +379,15 @@ def test_metric_measured(judge: Judge) -> None:
     counted = counts_in_words(row.counted)
     finite = math.isfinite(float(row.value))
     if not finite and (short := shortage_of(row)) is not None:
-        judge.require(
-            False,
-            f"metric {judge.metric.id!r} of the original has no value: {short.explanation}",
-            expected=short.expected,
-            found=counted,
-            where=Location(METADATA, pointer=judge.subject.pointer),
-            fix=short.fix,
+        judge.fail(
+            Problem(
+                message=f"metric {judge.metric.id!r} of the original has no value: "
+                f"{short.explanation}",
+                expected=short.expected,
+                found=counted,
+                where=Location(METADATA, pointer=judge.subject.pointer),
+                fix=short.fix,
+            ),
             verdict=Verdict.UNDECIDED,
         )
         return
@@ -415,15 +421,9 @@ def test_tolerances_notice_controls(judge: Judge) -> None:
         float(row.value), row.better, measured.items, measured.metrics[metric.id]
     )
     blind = list(controls.blind(metric.id, judge.subject.tolerances))
-    for tolerance in blind:
-        judge.require(
-            False,
-            tolerance.message,
-            expected=tolerance.expected,
-            found=tolerance.found,
-            where=Location(METADATA, pointer=judge.subject.pointer),
-            fix=tolerance.fix,
-        )
+    for problem in blind:
+        where = Location(METADATA, pointer=judge.subject.pointer)
+        judge.fail(replace(problem, where=where))
     failure = controls.failure
     judge.require(
         bool(blind) or failure is None,

@@ -14,7 +14,7 @@ from conformance.plan.results import (
     TimingResult,
 )
 from conformance.plan.subjects import Subject
-from conformance.verdicts import Location
+from conformance.verdicts import Location, Problem
 
 METADATA = "submission.json"
 SHOWN = 20
@@ -24,13 +24,14 @@ def test_layer_decodes(judge: Judge) -> None:
     """The layers up to this one decode without the others, to a whole network of finite values."""
     measured = judge.result(StateResult)
     for wrong in measured.identity.wrong[:SHOWN]:
-        judge.require(
-            False,
-            "the layer names another parent than the layers before it",
-            expected=wrong.expected,
-            found=wrong.found,
-            where=wrong.where,
-            fix="encode the layer upon the layers before it as they are decoded",
+        judge.fail(
+            Problem(
+                message="the layer names another parent than the layers before it",
+                expected=wrong.expected,
+                found=wrong.found,
+                where=wrong.where,
+                fix="encode the layer upon the layers before it as they are decoded",
+            )
         )
     judge.require_fitting(measured.coverage)
     judge.require(
@@ -60,13 +61,14 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
     assert subject.sample is not None
     measured = judge.result(LayeringResult)
     for layer in measured.differing:
-        judge.require(
-            False,
-            f"layer {layer!r} is not the same when the layers are decoded at one go",
-            expected="the tensors that the subset gives by itself",
-            found="other tensors",
-            where=judge.place_in_sample(),
-            fix="report this to the authors of the codec",
+        judge.fail(
+            Problem(
+                message=f"layer {layer!r} is not the same when the layers are decoded at one go",
+                expected="the tensors that the subset gives by itself",
+                found="other tensors",
+                where=judge.place_in_sample(),
+                fix="report this to the authors of the codec",
+            )
         )
     judge.require(
         not measured.altered,
@@ -167,13 +169,14 @@ def test_tensors_alone(judge: Judge) -> None:
     table, size = list(accesses(measured)), measured.file_bytes
     evidence = {"file_bytes": size, "tensors": [each.to_json() for each in table]}
     if not table:
-        judge.require(
-            False,
-            "the sample holds no tensor that could be decoded alone",
-            expected="a tensor, decoded without the others",
-            found=f"no tensors in {size} bytes",
-            where=judge.place_in_sample(),
-            fix='remove "random_access" from the claims, or submit a sample that holds tensors',
+        judge.fail(
+            Problem(
+                message="the sample holds no tensor that could be decoded alone",
+                expected="a tensor, decoded without the others",
+                found=f"no tensors in {size} bytes",
+                where=judge.place_in_sample(),
+                fix='remove "random_access" from the claims, or submit a sample that holds tensors',
+            )
         )
         return
     for each in table:

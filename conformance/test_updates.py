@@ -6,7 +6,7 @@ from conformance.judging.equality import differing_tensors
 from conformance.judging.judge import Judge
 from conformance.plan.results import DecodeResult, MisapplicationResult, StateResult
 from conformance.plan.subjects import Subject
-from conformance.verdicts import Location
+from conformance.verdicts import Location, Problem
 
 METADATA = "submission.json"
 SHOWN = 20
@@ -17,16 +17,17 @@ def test_parent_is_the_one_named(judge: Judge) -> None:
     """Ids, depth and hashes by which the bitstream names its parent are those of its parent."""
     identity = judge.result(StateResult).identity
     for wrong in identity.wrong[:SHOWN]:
-        judge.require(
-            False,
-            f"the update names another parent for {wrong.tensor!r}"
-            if wrong.tensor
-            else "the update names another parent",
-            expected=wrong.expected,
-            found=wrong.found,
-            where=wrong.where,
-            fix="declare the sample that the update was made for in update_of, or make the update "
-            "for this one",
+        judge.fail(
+            Problem(
+                message=f"the update names another parent for {wrong.tensor!r}"
+                if wrong.tensor
+                else "the update names another parent",
+                expected=wrong.expected,
+                found=wrong.found,
+                where=wrong.where,
+                fix="declare the sample that the update was made for in update_of, or make the "
+                "update for this one",
+            ),
             evidence={"wrong": len(identity.wrong)},
         )
     count = sum(identity.named.values())
@@ -70,13 +71,16 @@ def test_branches_merge(subject: Subject, judge: Judge) -> None:
     assert subject.sample is not None
     measured = judge.result(StateResult)
     for misfit in measured.coverage:
-        judge.require(
-            False,
-            misfit.message,
-            expected=misfit.expected,
-            found=misfit.found,
-            where=Location(METADATA, pointer=f"{subject.pointer}/merge_of", element=misfit.tensor),
-            fix=misfit.fix,
+        judge.fail(
+            Problem(
+                message=misfit.message,
+                expected=misfit.expected,
+                found=misfit.found,
+                where=Location(
+                    METADATA, pointer=f"{subject.pointer}/merge_of", element=misfit.tensor
+                ),
+                fix=misfit.fix,
+            )
         )
     branches = subject.sample.merge_of
     total = sum(branch.weight for branch in branches)
@@ -109,16 +113,17 @@ def test_equal_to_direct_decoding(subject: Subject, judge: Judge) -> None:
     assert other.sample is not None
     ours, theirs = judge.result(DecodeResult), judge.result_of_other(DecodeResult)
     for difference in differing_tensors(subject.sample, ours, other.sample, theirs):
-        judge.require(
-            False,
-            f"tensor {difference.name!r} is not that of {other.sample.id!r}",
-            expected=difference.expected,
-            found=difference.found,
-            where=Location(
-                METADATA, pointer=f"{subject.pointer}/same_tensors_as", element=difference.name
-            ),
-            fix="remove same_tensors_as, or code the other sample from the very state that the "
-            "chain decodes to",
+        judge.fail(
+            Problem(
+                message=f"tensor {difference.name!r} is not that of {other.sample.id!r}",
+                expected=difference.expected,
+                found=difference.found,
+                where=Location(
+                    METADATA, pointer=f"{subject.pointer}/same_tensors_as", element=difference.name
+                ),
+                fix="remove same_tensors_as, or code the other sample from the very state that the "
+                "chain decodes to",
+            )
         )
     judge.passed(f"all tensors equal those of {other.sample.id!r} bit by bit")
 

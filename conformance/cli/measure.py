@@ -12,7 +12,7 @@ from typing import TypeAlias
 from conformance.checks import Over
 from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.evidence.executor import Executor
-from conformance.judging.causes import by_cause, problem_of
+from conformance.judging.causes import by_cause, cause_of
 from conformance.judging.sizes import compressed_percent, compression_factor
 from conformance.plan.jobs import KIND_OF
 from conformance.plan.results import (
@@ -138,7 +138,7 @@ def _layers(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Js
 def _require_whole(coverage: Sequence[TensorProblem], sample: str) -> None:
     """Refuse a sample that lacks parameters, with the first of the causes."""
     if coverage:
-        first, *others = by_cause(map(problem_of, coverage))
+        first, *others = (cause.problem for cause in by_cause(map(cause_of, coverage)))
         raise ConformanceError(
             f"sample {sample!r} is not the whole network: {first.message}",
             where=first.where,

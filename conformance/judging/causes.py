@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.plan.results import TensorProblem
-from conformance.verdicts import Json, Location
+from conformance.verdicts import Json, Location, Problem
 
 SHOWN = 8
 """How many names a message lists; all stand in the evidence."""
@@ -18,15 +18,11 @@ UNKNOWN = "the sample holds a tensor {} that is no parameter of the network"
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Cause:
     """What is wrong with one tensor, or, with ``names`` of several, with all of them."""
 
     names: tuple[str, ...]
-    message: str
-    expected: str
-    found: str
-    fix: str
-    where: Location
+    problem: Problem
 
     @property
     def evidence(self) -> dict[str, Json]:
@@ -36,45 +32,52 @@ class Problem:
     @property
     def kind(self) -> tuple[str, str | None]:
         """What problems of one cause have in common: the message but for the name, and the file."""
-        return self.message.replace(repr(self.names[0]), "{}"), self.where.file
+        where = self.problem.where
+        message = self.problem.message.replace(repr(self.names[0]), "{}")
+        return message, where.file if where else None
 
 
-def by_cause(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Yield one problem for all of a kind, in the order of the first of each."""
-    kinds: dict[tuple[str, str | None], list[Problem]] = {}
-    for problem in problems:
-        kinds.setdefault(problem.kind, []).append(problem)
+def by_cause(found: Iterable[Cause]) -> Iterator[Cause]:
+    """Yield one cause for all of a kind, in the order of the first of each."""
+    kinds: dict[tuple[str, str | None], list[Cause]] = {}
+    for each in found:
+        kinds.setdefault(each.kind, []).append(each)
     yield from map(_together, _without_prefixes(kinds))
 
 
-def problem_of(entry: TensorProblem) -> Problem:
-    """Return what is wrong with a tensor as a problem at its place."""
-    where = Location(entry.file, element=entry.tensor)
-    return Problem(
-        (entry.tensor,), entry.message, entry.expected, entry.found, entry.fix, where=where
+def cause_of(entry: TensorProblem) -> Cause:
+    """Return what is wrong with a tensor, at its place."""
+    problem = Problem(
+        message=entry.message,
+        expected=entry.expected,
+        found=entry.found,
+        where=Location(entry.file, element=entry.tensor),
+        fix=entry.fix,
     )
+    return Cause((entry.tensor,), problem)
 
 
-def _together(same: Sequence[Problem]) -> Problem:
-    first = same[0]
+def _together(same: Sequence[Cause]) -> Cause:
     if len(same) == 1:
-        return first
-    names = tuple(name for problem in same for name in problem.names)
-    return Problem(
-        names,
-        f"{first.message}, and so it is with {len(names) - 1} more: {_some(names[1:])}",
-        _shared([problem.expected for problem in same], names),
-        _shared([problem.found for problem in same], names),
-        first.fix if all(p.fix == first.fix for p in same) else f"{first.fix} (and so on)",
-        first.where,
+        return same[0]
+    names = tuple(name for cause in same for name in cause.names)
+    problems = [cause.problem for cause in same]
+    first = problems[0]
+    problem = replace(
+        first,
+        message=f"{first.message}, and so it is with {len(names) - 1} more: {_some(names[1:])}",
+        expected=_shared([each.expected for each in problems], names),
+        found=_shared([each.found for each in problems], names),
+        fix=first.fix if all(p.fix == first.fix for p in problems) else f"{first.fix} (and so on)",
     )
+    return Cause(names, problem)
 
 
 def _without_prefixes(
-    kinds: dict[tuple[str, str | None], list[Problem]],
-) -> Iterator[Sequence[Problem]]:
+    kinds: dict[tuple[str, str | None], list[Cause]],
+) -> Iterator[Sequence[Cause]]:
     """Join what is missing with what is unknown where the names differ by one prefix alone."""
-    taken: dict[str, Problem] = {}
+    taken: dict[str, Cause] = {}
     for (template, file), missing in kinds.items():
         unknown = kinds.get((UNKNOWN, file), [])
         if template == MISSING and len(missing) >= FEWEST:
@@ -84,11 +87,11 @@ def _without_prefixes(
                 taken |= dict.fromkeys((p.names[0] for p in (*missing, *unknown)), cause)
     told = set()
     for (template, _), same in kinds.items():
-        cause_of = [taken.get(p.names[0]) for p in same] if template in (MISSING, UNKNOWN) else []
-        if cause_of and cause_of[0] is not None:
-            if cause_of[0].names not in told:
-                told.add(cause_of[0].names)
-                yield [cause_of[0]]
+        causes = [taken.get(p.names[0]) for p in same] if template in (MISSING, UNKNOWN) else []
+        if causes and causes[0] is not None:
+            if causes[0].names not in told:
+                told.add(causes[0].names)
+                yield [causes[0]]
         else:
             yield same
 
@@ -108,9 +111,9 @@ def _prefix(missing: Sequence[str], unknown: Sequence[str]) -> tuple[str, bool] 
 
 
 def _renamed(
-    missing: Sequence[Problem], unknown: Sequence[Problem], prefix: str, of_sample: bool
-) -> Problem:
-    names = tuple(problem.names[0] for problem in missing)
+    missing: Sequence[Cause], unknown: Sequence[Cause], prefix: str, of_sample: bool
+) -> Cause:
+    names = tuple(cause.names[0] for cause in missing)
     given = prefix + names[0] if of_sample else names[0].removeprefix(prefix)
     entry = json.dumps({"sample": given, "model": names[0]}, ensure_ascii=False)
     sides = ("sample's tensors", "network's parameters")
@@ -121,15 +124,15 @@ def _renamed(
         else ""
     )
     without = "without" if of_sample else "with"
-    return Problem(
-        names,
-        f"the names of the {having} begin with {prefix!r}, those of the {lacking} do not",
+    problem = Problem(
+        message=f"the names of the {having} begin with {prefix!r}, those of the {lacking} do not",
         expected=f"tensors named {_some(names)}",
-        found=f"tensors named {_some([problem.names[0] for problem in unknown])}",
+        found=f"tensors named {_some([cause.names[0] for cause in unknown])}",
+        where=missing[0].problem.where,
         fix=f"write the tensors {without} the prefix {prefix!r}{wrapper}; or add to name_map an "
         f"entry such as {entry} for each",
-        where=missing[0].where,
     )
+    return Cause(names, problem)
 
 
 def _shared(texts: Sequence[str], names: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from conformance.metrics.tolerance import EQUAL
 from conformance.plan.results import ControlRow
 from conformance.submission.values import Tolerance
-from conformance.verdicts import ConformanceError
+from conformance.verdicts import ConformanceError, Problem
 
 SHARE = 0.5
 """Of what the weaker control loses, the greatest bound."""
@@ -50,16 +50,6 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
-class Blind:
-    """A tolerance that does not tell the original from a control."""
-
-    message: str
-    expected: str
-    found: str
-    fix: str
-
-
-@dataclass(frozen=True, slots=True)
 class Controls:
     """The controls of one metric on one vector set, beside the original's value, ``reference``.
 
@@ -87,7 +77,7 @@ class Controls:
         without = "" if self.shuffles else "; shuffled not applicable: no permutation matters"
         return f"original {self.reference:.6g}{values}{without}; on {items}"
 
-    def blind(self, metric: str, tolerances: Sequence[Tolerance]) -> Iterator[Blind]:
+    def blind(self, metric: str, tolerances: Sequence[Tolerance]) -> Iterator[Problem]:
         """Yield what is wrong with each blind tolerance that ``metric`` is used with."""
         if not self.measured:
             return
@@ -100,11 +90,11 @@ class Controls:
             message = f"metric {metric!r} accepts {weaker.words} as well"
             if bound < weaker.loss:
                 message = f"metric {metric!r} allows more than half of what {weaker.words} loses"
-            yield Blind(
-                message,
+            yield Problem(
+                message=message,
                 expected=_allowed(weaker),
                 found=f"{self.said}; bound {bound:.6g}{_as_declared(tolerance)}",
-                fix=_mend(weaker, scale),
+                fix=_fix(weaker, scale),
             )
 
 
@@ -154,7 +144,7 @@ def _as_declared(tolerance: Tolerance) -> str:
     return f" ({tolerance.bound:g} of the original)" if tolerance.type == "relative" else ""
 
 
-def _mend(weaker: Control, scale: float) -> str:
+def _fix(weaker: Control, scale: float) -> str:
     if not weaker.loses:
         return (
             "no bound would do: bind an output that depends on the parameters, choose a metric "

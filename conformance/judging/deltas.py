@@ -16,7 +16,7 @@ from conformance.plan.results import (
     RunConditions,
 )
 from conformance.submission.values import Metric, MetricUse, Tolerance
-from conformance.verdicts import Json, Verdict, json_number
+from conformance.verdicts import Json, Problem, Verdict, json_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,7 @@ class JudgedDelta:
     """A judged difference, in words, and as a row of the table of samples."""
 
     verdict: Verdict
-    message: str
-    expected: str
-    found: str
-    fix: str
+    words: Problem
     row: Mapping[str, Json]
 
     @property
@@ -74,15 +71,14 @@ def judge_delta(
         "verdict": verdict.value,
         "runs": {which: conditions_of(run) for which, run in runs.items()},
     }
-    return JudgedDelta(
-        verdict=verdict,
+    words = Problem(
         message=f"{metric.id}: {short.explanation if short else judgement.explanation}",
         expected=(f"{short.expected}; " if short else "") + _expected(use.tolerance, metric),
         found=difference_text(measured)
         + (f"; {counts_in_words(measured.counted)}" if short else ""),
-        fix=short.fix if short else _mend(judgement, interval, needed),
-        row=row,
+        fix=short.fix if short else _fix(judgement, interval, needed),
     )
+    return JudgedDelta(verdict, words, row)
 
 
 def is_improvement(better: str, measured: ReconstructedRow) -> bool:
@@ -141,7 +137,7 @@ def _expected(tolerance: Tolerance, metric: Metric) -> str:
     return text
 
 
-def _mend(judgement: Judgement, interval: Interval | None, needed: int | None) -> str:
+def _fix(judgement: Judgement, interval: Interval | None, needed: int | None) -> str:
     if not math.isfinite(judgement.loss):
         return "find out why the metric is no finite number on this network"
     if judgement.verdict is not Verdict.UNDECIDED:

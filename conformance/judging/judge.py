@@ -10,11 +10,11 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from conformance.checks import Check
 from conformance.evidence.evidence import Evidence
-from conformance.judging.causes import Problem, by_cause, problem_of
+from conformance.judging.causes import Cause, by_cause, cause_of
 from conformance.judging.conditions import conditions_of, in_words
 from conformance.judging.framework_defaults import unlike_defaults
 from conformance.judging.noise import value_in
@@ -42,6 +42,7 @@ from conformance.verdicts import (
     Json,
     Location,
     NotRunError,
+    Problem,
     Verdict,
 )
 
@@ -180,20 +181,12 @@ class Judge:
 
     def require_fitting(self, problems: Iterable[TensorProblem]) -> None:
         """Record a finding for each way in which tensors are not as they must be."""
-        self.require_none(map(problem_of, problems))
+        self.require_none(map(cause_of, problems))
 
-    def require_none(self, problems: Iterable[Problem]) -> None:
-        """Record a finding for each cause of ``problems``."""
-        for problem in by_cause(problems):
-            self.require(
-                False,
-                problem.message,
-                expected=problem.expected,
-                found=problem.found,
-                where=problem.where,
-                fix=problem.fix,
-                evidence=problem.evidence,
-            )
+    def require_none(self, found: Iterable[Cause]) -> None:
+        """Record a finding for each cause of what was found to be wrong."""
+        for cause in by_cause(found):
+            self.fail(cause.problem, evidence=cause.evidence)
 
     def require_all_items(self, measured: RunConditions) -> None:
         """Judge whether the network ran on every item of the subject's vectors."""
@@ -332,16 +325,19 @@ class Judge:
     ) -> None:
         """Record a finding unless ``condition`` holds; several may be recorded."""
         if not condition:
-            finding = self._finding(
-                verdict,
-                message,
-                expected=expected,
-                found=found,
-                where=where,
-                fix=fix,
-                evidence=evidence,
-            )
-            self.findings.append(finding)
+            problem = Problem(message=message, expected=expected, found=found, where=where, fix=fix)
+            self.fail(problem, verdict=verdict, evidence=evidence)
+
+    def fail(
+        self,
+        problem: Problem,
+        *,
+        verdict: Verdict = Verdict.FAIL,
+        evidence: Mapping[str, Json] | None = None,
+    ) -> None:
+        """Record what is wrong as a finding."""
+        check, subject = self.check, self.subject.id
+        self.findings.append(problem.finding(check.id, subject, verdict, check.clause, evidence))
 
     def passed(
         self,
@@ -352,9 +348,9 @@ class Judge:
         evidence: Mapping[str, Json] | None = None,
     ) -> None:
         """Record the positive evidence; it counts only if nothing required was missing."""
-        self._passed = self._finding(
-            Verdict.PASS, message, expected=expected, found=found, evidence=evidence
-        )
+        said = Problem(message=message, expected=expected, found=found)
+        check = self.check
+        self._passed = said.finding(check.id, self.subject.id, Verdict.PASS, check.clause, evidence)
 
     def conclude(self, error: ConformanceError | None = None) -> tuple[Finding, ...]:
         """Return the findings of the check, which ended with ``error`` if that is given."""
@@ -368,11 +364,6 @@ class Judge:
     def _silent(self) -> Finding:
         error = EvaluationError("the check ended without evidence", fix="report this as a defect")
         return error.finding(self.check.id, self.subject.id, self.check.clause)
-
-    def _finding(self, verdict: Verdict, message: str, **facts: Any) -> Finding:
-        facts["evidence"] = facts.get("evidence") or {}
-        check, subject = self.check, self.subject.id
-        return Finding(check.id, subject, verdict, check.clause, message=message, **facts)
 
 
 def _owner(subject: Subject, kind: Kind) -> str:

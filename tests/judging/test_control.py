@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from conformance.judging.control import Blind, Control, Controls, controls_of
+from conformance.judging.control import Control, Controls, controls_of
 from conformance.judging.waivers import Waiver, apply_waivers
 from conformance.metrics.tolerance import EQUAL
 from conformance.plan.results import ControlRow
 from conformance.plan.subjects import subjects
 from conformance.submission import load
 from conformance.submission.values import Tolerance
-from conformance.verdicts import MalformedError, Verdict
+from conformance.verdicts import MalformedError, Problem, Verdict
 from tests import tiny_submission
 from tests.judged import only
 from tests.results import row
@@ -38,7 +38,7 @@ def controls(
     return controls_of(reference, direction, 40, cells)  # type: ignore[arg-type]
 
 
-def blind(made: Controls, *tolerances: Tolerance) -> list[Blind]:
+def blind(made: Controls, *tolerances: Tolerance) -> list[Problem]:
     return list(made.blind("top1", tolerances))
 
 

@@ -77,9 +77,9 @@ def test_of_too_few_classes_nothing_is_decided(value: float, confidence: float |
     assert finding.verdict is Verdict.UNDECIDED
     assert finding.row["verdict"] == "undecided"
     assert finding.row["counted"] == {"items": 120, "classes": 1}
-    assert finding.expected.startswith("at least 2 classes; ")
-    assert "classes: 1" in finding.found
-    assert "at least 2 classes" in finding.fix
+    assert finding.words.expected.startswith("at least 2 classes; ")
+    assert "classes: 1" in finding.words.found
+    assert "at least 2 classes" in finding.words.fix
 
 
 def test_a_sample_without_a_value_fails_whatever_was_counted() -> None:
@@ -102,33 +102,33 @@ def test_confidence_of_one_item_is_undecided_and_says_how_many_would_do() -> Non
     measured["no_interval"] = asdict(NoInterval("fewer than 2 distinct items", 1, 1, 2))
     judged = judge(MetricUse("mse", "test", allowed), metric, measured)
     assert judged.verdict is Verdict.UNDECIDED
-    assert "about 2 distinct items" in judged.fix
+    assert "about 2 distinct items" in judged.words.fix
 
 
 def test_words_say_what_was_expected_and_found() -> None:
     finding = judged(0.95)
-    assert finding.expected == "higher is better; loss ≤ 0.01"
-    assert finding.found.startswith("original 0.97, sample 0.95, delta -0.02")
-    assert "95% interval -0.02 to +0.01" in finding.found
-    assert "compress less" in finding.fix
+    assert finding.words.expected == "higher is better; loss ≤ 0.01"
+    assert finding.words.found.startswith("original 0.97, sample 0.95, delta -0.02")
+    assert "95% interval -0.02 to +0.01" in finding.words.found
+    assert "compress less" in finding.words.fix
 
 
 def test_straddling_interval_is_undecided_and_says_how_many_items_decide() -> None:
     finding = judged(0.965, confidence=0.95)
     assert finding.verdict is Verdict.UNDECIDED
     assert finding.row["items_to_decide"] > 100
-    assert f"{finding.row['items_to_decide']} distinct items would decide it" in finding.fix
-    assert finding.fix.endswith("or ask for less confidence")
+    assert f"{finding.row['items_to_decide']} distinct items would decide it" in finding.words.fix
+    assert finding.words.fix.endswith("or ask for less confidence")
     assert (finding.row["items"], finding.row["distinct_items"]) == (120, 100)
-    assert "of 100 distinct items among 120" in finding.message
-    assert "at 95% confidence" in finding.expected
+    assert "of 100 distinct items among 120" in finding.words.message
+    assert "at 95% confidence" in finding.words.expected
 
 
 def test_without_statistics_confidence_cannot_be_given() -> None:
     finding = judged(0.965, interval=None, confidence=0.95)
     assert finding.verdict is Verdict.UNDECIDED
     assert finding.row["interval"] is None
-    assert finding.fix == (
+    assert finding.words.fix == (
         'submit more reference vectors, or leave "confidence" out of the tolerance'
     )
 
@@ -137,9 +137,9 @@ def test_without_an_interval_the_reason_is_given_and_how_many_items_would_do() -
     why = {"reason": "few items", "items": 30, "distinct_items": 12, "items_needed": 20}
     finding = judged(0.965, interval=None, more={"no_interval": why}, confidence=0.95)
     assert finding.verdict is Verdict.UNDECIDED
-    assert finding.message.endswith("there is no interval: few items")
-    assert "about 20 distinct items would give an interval" in finding.fix
-    assert "less confidence" not in finding.fix
+    assert finding.words.message.endswith("there is no interval: few items")
+    assert "about 20 distinct items would give an interval" in finding.words.fix
+    assert "less confidence" not in finding.words.fix
     assert (finding.row["distinct_items"], finding.row["items_to_decide"]) == (12, 20)
     assert judged(0.965, interval=None, more={"no_interval": why}).passes
 
@@ -152,7 +152,7 @@ def test_value_that_is_no_number_fails_and_stays_json(value: str) -> None:
 
 
 def test_upper_bound_is_said() -> None:
-    assert "improvement ≤ 0.5" in judged(0.97, upper_bound=0.5).expected
+    assert "improvement ≤ 0.5" in judged(0.97, upper_bound=0.5).words.expected
 
 
 # --- From one layer to the next
