@@ -57,7 +57,7 @@ def test_layer_decodes(judge: Judge) -> None:
 
 
 def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
-    """Each subset gives the same tensors alone and at one go; none is altered by what follows."""
+    """Each subset gives the same tensors alone and at once; none is altered by what follows."""
     assert subject.sample is not None
     measured = judge.result(LayeringResult)
     for layer in measured.differing:

@@ -26,7 +26,7 @@ class Fields:
         self._asked: set[str] = set()
 
     def has(self, key: str) -> bool:
-        """Say whether the field is there."""
+        """Return whether the field is there."""
         self._asked.add(key)
         return key in self._data
 

@@ -64,7 +64,7 @@ def _nodes_of(stream: Stream, base: Base | None) -> dict[str, list[Json]]:
 
 
 def identity_of(stream: Stream, nodes: Mapping[str, Json], display: str) -> Identity:
-    """Return what the units of ``stream`` say about their parents, held against ``nodes``."""
+    """Return what the units of ``stream`` say about their parents, compared with ``nodes``."""
     known = {name: [Node(**node) for node in several] for name, several in nodes.items()}
     parents = verify_parents(stream, known)
     return Identity(

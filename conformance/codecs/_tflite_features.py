@@ -64,7 +64,7 @@ def _of_operator(graph: Subgraph, operator: Operator) -> Iterator[str]:
 
 
 def _in_integers(graphs: Sequence[Subgraph]) -> bool:
-    """Say whether no operator computes with floats, those apart that convert them."""
+    """Return whether no operator computes with floats, those apart that convert them."""
     return not any(
         type_name(graph.tensors[index].code) in _FLOATING
         for graph in graphs

@@ -112,7 +112,7 @@ class Executor:
         return self._keys.key(job)
 
     def _needs(self, job: Job) -> Iterator[Job]:
-        """Yield what to do before ``job``, one by one; it ends where that is in vain."""
+        """Yield what to do before ``job``, one by one; it ends where nothing could come of it."""
         if job in self._known or self._blocked(job) is not None:
             return
         for needed in job.needs():

@@ -354,6 +354,6 @@ def _sum(base: Array, difference: Array, name: str, file: str) -> Array:
 
 
 def _wrapped(base: Array, difference: Array, total: Array) -> bool:
-    """Say whether any element of a sum of integers went past the ends of its type."""
+    """Return whether any element of a sum of integers went past the ends of its type."""
     grows = difference > 0
     return bool(np.any(np.where(grows, total < base, total > base)))

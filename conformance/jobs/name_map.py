@@ -113,7 +113,7 @@ class FittedTensors(Mapping[str, Array]):
         return self._entries[name][1].sample if name in self._entries else (self._own[name],)
 
     def is_renamed(self, name: str) -> bool:
-        """Say whether the parameter ``name`` is one tensor, as it is but perhaps for its name."""
+        """Return whether the parameter ``name`` is one tensor, as it is but for its name."""
         if name in self._rounded:
             return False
         return name in self._own or self._entries[name][1].is_renaming

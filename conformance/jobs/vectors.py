@@ -215,7 +215,7 @@ def check_untold(
 
 
 def _fits(told: PortInfo, wanted: Port, array: Array) -> bool:
-    """Say whether ``array`` is as ``wanted``, in all that is not ``told``."""
+    """Return whether ``array`` is as ``wanted``, in all that is not ``told``."""
     if told.dtype == ANY_DTYPE or told.shape == ANY_SHAPE:
         return _same_sizes(wanted.shape, array.shape) and wanted.dtype == array.dtype.name
     if told.shape == () and len(wanted.shape) == array.ndim:

@@ -9,7 +9,7 @@ from conformance.plan.results import AccessResult
 from conformance.verdicts import Json
 
 PASSED_OVER_BYTES = 64
-"""What may be read of each tensor of the sample that is passed over, to find the one wanted."""
+"""What may be read of each tensor of the sample that is skipped, to find the one wanted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
     weight = decode_tensor("model.nnc", "fc1.weight")
 
 Units say how long they are: headers are read as far as they go, in steps of a few bytes, and
-payloads are passed over. What is read as well are the other tensors of the same unit, and where a
+payloads are skipped. What is read as well are the other tensors of the same unit, and where a
 tensor is coded with regard to an earlier unit of the stream, that unit.
 """
 

@@ -311,7 +311,7 @@ def _early_worker(config: pytest.Config) -> Worker | None:
 
 
 def _is_controller(config: pytest.Config) -> bool:
-    """Tell whether this process only hands tests out to xdist workers."""
+    """Return whether this process only hands tests out to xdist workers."""
     return bool(getattr(config.option, "numprocesses", None)) and not hasattr(config, "workerinput")
 
 

@@ -20,7 +20,7 @@ class SubjectScheduling(LoadScopeScheduling):  # type: ignore[misc]
     ``subjects`` are those of all tests of the run, by the end of their ids.
 
     Where a process dies, the scheduling this is built upon hands out the check it died of once
-    more, and waits for ever if the last check of the run is left to the process in its place.
+    more, and waits permanently if the last check of the run is left to the process in its place.
     """
 
     def __init__(self, config: Any, log: Any, subjects: Mapping[str, Subject]) -> None:

@@ -40,7 +40,7 @@ SEVERITY: tuple[Verdict, ...] = (
     Verdict.WAIVED,
     Verdict.PASS,
 )
-"""All verdicts, the gravest first."""
+"""All verdicts, the most severe first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +127,12 @@ def finding_in(entry: Mapping[str, Json]) -> Finding:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the gravest of some verdicts."""
+    """Return the most severe of some verdicts."""
     return min(verdicts, key=SEVERITY.index)
 
 
 def check_verdicts(entries: Iterable[Mapping[str, Json]]) -> list[Verdict]:
-    """Return one verdict per planned check: the gravest, so that no pass hides a fail.
+    """Return one verdict per planned check: the most severe, so that no pass hides a fail.
 
     ``entries`` are findings as they stand in a report.
     """

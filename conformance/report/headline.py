@@ -63,6 +63,6 @@ def partial_notice(report: Mapping[str, Json]) -> str:
 
 
 def _kinds(verdicts: Sequence[Verdict]) -> str:
-    """Return ``2 fail, 1 malformed``, the gravest first."""
+    """Return ``2 fail, 1 malformed``, the most severe first."""
     counts = Counter(verdicts)
     return ", ".join(f"{counts[v]:,} {LABELS[v].lower()}" for v in SEVERITY if counts[v])

@@ -52,7 +52,7 @@ class PortInfo:
 
     ``dtype`` is a NumPy name, or ``string``. The shape of an output that the model file does not
     tell is ``()``. A format that tells nothing of its tensors gives ``ANY_DTYPE`` and
-    ``ANY_SHAPE``: what the submission declares is then held against the arrays of its vectors and
+    ``ANY_SHAPE``: what the submission declares is then compared with the arrays of its vectors and
     of each run.
     """
 

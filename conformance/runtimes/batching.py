@@ -38,7 +38,7 @@ def run_in_batches(
 
 
 def takes_batches(inputs: Sequence[PortInfo]) -> bool:
-    """Say whether axis 0 of every input can count items."""
+    """Return whether axis 0 of every input can count items."""
     if not inputs or any(not port.shape for port in inputs):
         return False
     sizes = _fixed_sizes(inputs)

@@ -21,7 +21,7 @@ def packed_bytes(dtype: DType, elements: int) -> int:
 
 
 def is_floating(dtype: DType) -> bool:
-    """Say whether ``dtype`` is a real floating-point type, one of ml_dtypes included."""
+    """Return whether ``dtype`` is a real floating-point type, one of ml_dtypes included."""
     try:
         _range_of(dtype)
     except ValueError:
@@ -30,7 +30,7 @@ def is_floating(dtype: DType) -> bool:
 
 
 def widens(given: DType, wanted: DType) -> bool:
-    """Say whether every value of floating-point type ``given`` is exactly one of ``wanted``."""
+    """Return whether every value of floating-point type ``given`` is exactly one of ``wanted``."""
     small, large = _range_of(given), _range_of(wanted)
     return bool(
         small.nmant <= large.nmant

@@ -63,10 +63,10 @@ def dtype_named(name: str) -> DType:
 
 
 def is_floating(dtype: DType) -> bool:
-    """Say whether ``dtype`` is a real floating-point type, one of ml_dtypes included."""
+    """Return whether ``dtype`` is a real floating-point type, one of ml_dtypes included."""
     return dtype.kind == "f" or is_extended(dtype)
 
 
 def is_extended(dtype: DType) -> bool:
-    """Say whether ``dtype`` is one of ml_dtypes, which NumPy's own files cannot name."""
+    """Return whether ``dtype`` is one of ml_dtypes, which NumPy's own files cannot name."""
     return dtype.name in _EXTENDED

@@ -103,7 +103,7 @@ def environment_digest() -> str:
 
 
 def is_writable(folder: Path) -> bool:
-    """Tell whether files can be made in ``folder``; it is made if need be."""
+    """Return whether files can be made in ``folder``; it is made if need be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -113,12 +113,12 @@ def is_writable(folder: Path) -> bool:
 
 
 def is_complete(folder: Path) -> bool:
-    """Tell whether a folder has every kernel: each has an index there."""
+    """Return whether a folder has every kernel: each has an index there."""
     return sum(1 for _ in folder.rglob("*.nbi")) >= KERNEL_COUNT
 
 
 def is_compiled() -> bool:
-    """Tell whether every kernel can be used at once, without compiling it first."""
+    """Return whether every kernel can be used at once, without compiling it first."""
     folder = cache_folder()
     loaded = len(KERNELS) == KERNEL_COUNT and all(compiled.signatures for compiled in KERNELS)
     return loaded or (folder is not None and is_complete(folder))

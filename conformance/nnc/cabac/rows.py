@@ -130,7 +130,7 @@ def decode_block_row(
 
 @inline
 def is_beyond(stream: Stream, window: Window) -> Number:
-    """Tell whether more bits were taken than the payload has."""
+    """Return whether more bits were taken than the payload has."""
     return consumed(window) > 8 * stream[1]
 
 

@@ -86,7 +86,7 @@ def engines_at(
 
 
 def same_place(end: Engine, start: Engine) -> bool:
-    """Tell whether decoding ended where, and as, an entry point says that it goes on."""
+    """Return whether decoding ended where, and as, an entry point says that it goes on."""
     return (
         position(end) == position(start)
         and offset_register(end) == offset_register(start)

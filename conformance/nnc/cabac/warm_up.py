@@ -17,7 +17,7 @@ NO_TOOLS = LevelCoding(2, 2, 0, dependent=False, unary_length=1)
 
 
 def is_compiled() -> bool:
-    """Tell whether decoding can start at once; if not, the kernels are compiled first.
+    """Return whether decoding can start at once; if not, the kernels are compiled first.
 
     That takes some seconds, once for an installation if anything there can be written.
     """

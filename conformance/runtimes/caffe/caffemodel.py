@@ -46,7 +46,7 @@ class StoredBlob:
     span: Span
 
     def fits(self, wanted: tuple[int, ...]) -> bool:
-        """Say whether Caffe takes it for a blob of shape ``wanted``."""
+        """Return whether Caffe takes it for a blob of shape ``wanted``."""
         if self.is_old and len(wanted) <= len(_OLD_SIZES):
             return self.shape == (1,) * (len(_OLD_SIZES) - len(wanted)) + wanted
         return self.shape == wanted

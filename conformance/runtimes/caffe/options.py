@@ -1,4 +1,4 @@
-"""The options of a layer: none is passed over that could change what the layer computes."""
+"""The options of a layer: none is skipped that could change what the layer computes."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def _is_in(layer: Any, state: Any, display: str) -> bool:
 
 
 def _meets(rule: Any, state: Any) -> bool:
-    """Say whether the test phase of a net with ``state`` meets ``rule``."""
+    """Return whether the test phase of a net with ``state`` meets ``rule``."""
     stages = set(state.stage)
     return (
         (not rule.HasField("phase") or label_of(rule, "phase") == _TEST)

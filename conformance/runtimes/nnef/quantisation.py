@@ -55,7 +55,7 @@ class Quantisation:
         }
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Say whether every array can be broadcast to a tensor of ``shape``."""
+        """Return whether every array can be broadcast to a tensor of ``shape``."""
         return all(
             array.ndim <= len(shape)
             and all(a in {1, s} for a, s in zip(array.shape, shape, strict=False))

@@ -45,7 +45,7 @@ class Contents:
         self._embedded = {tensor.record.name: tensor for tensor in self.embedded}
 
     def needs(self, name: str) -> bool:
-        """Say whether an output depends on a tensor, or on any other value of the main graph."""
+        """Return whether an output depends on a tensor, or on any other value of the main graph."""
         embedded = self._embedded.get(name)
         return embedded.site.needed if embedded is not None else name in self._needed
 

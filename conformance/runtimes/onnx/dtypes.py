@@ -30,5 +30,5 @@ def bits_of(dtype: DType) -> int:
 
 
 def is_packed(dtype: DType) -> bool:
-    """Say whether ONNX stores several elements of ``dtype`` in a byte."""
+    """Return whether ONNX stores several elements of ``dtype`` in a byte."""
     return bits_of(dtype) < _BYTE

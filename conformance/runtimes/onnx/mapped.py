@@ -58,7 +58,7 @@ class MappedFile:
         return np.frombuffer(self._map, np.uint8, span.size, span.begin)
 
     def find(self, text: bytes, span: Span) -> bool:
-        """Say whether ``text`` is anywhere in ``span``."""
+        """Return whether ``text`` is anywhere in ``span``."""
         return self._map.find(text, span.begin, span.end) >= 0
 
     def forget(self, span: Span) -> None:

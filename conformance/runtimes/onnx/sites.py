@@ -157,17 +157,17 @@ def value_name(node: NodeProto, index: int) -> str:
 
 
 def is_constant(node: NodeProto) -> bool:
-    """Say whether a node is the standard operator Constant."""
+    """Return whether a node is the standard operator Constant."""
     return node.op_type == "Constant" and node.domain in STANDARD
 
 
 def _is_tree(node: NodeProto) -> bool:
-    """Say whether a node is a tree: its integers and words say which feature is asked where."""
+    """Return whether a node is a tree: its integers and words say which feature is asked where."""
     return node.op_type in _TREES and node.domain == _LEARNED
 
 
 def _is(attribute: AttributeProto, *kinds: int) -> bool:
-    """Say whether an attribute is of one of these types; before IR version 2 none was said."""
+    """Return whether an attribute is of one of these types; before IR version 2 none was said."""
     return attribute.type in (_KIND.UNDEFINED, *kinds)
 
 

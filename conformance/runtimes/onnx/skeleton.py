@@ -80,7 +80,7 @@ def _is_stub(node: NodeProto, stored: set[str]) -> bool:
 
 
 def _belongs_inside(record: TensorRecord) -> bool:
-    """Say whether a tensor is small, or a list of integers: ONNX Runtime infers shapes from it."""
+    """Return whether a tensor is small or a list of integers: shapes are inferred from it."""
     is_list = len(record.dims) <= _INLINE_RANK and record.dtype.kind in "iub"
     return record.nbytes < _INLINE_BYTES or is_list
 

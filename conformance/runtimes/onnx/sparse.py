@@ -68,7 +68,7 @@ def sparse_record(
 
 
 def is_mostly_zero(sparse: SparseTensorProto, dtype: DType) -> bool:
-    """Say whether the whole tensor takes far more than its stored values do.
+    """Return whether the whole tensor takes far more than its stored values do.
 
     It is no parameter then: the bytes of parameters bound what a model's files may hold, and a
     handful of values could pretend to any number of bytes.

@@ -29,7 +29,7 @@ def operator_name(target: str) -> tuple[str, str] | None:
 
 
 def is_arithmetic(target: str) -> bool:
-    """Say whether a target computes with numbers that come from sizes."""
+    """Return whether a target computes with numbers that come from sizes."""
     return target in _ARITHMETIC
 
 

@@ -31,7 +31,7 @@ _NUMBERS = (bool, int, float, complex)
 
 
 def may_be_learned(value: object) -> bool:
-    """Say whether a plain value on its own may stand for parameters.
+    """Return whether a plain value on its own may stand for parameters.
 
     Small integers, and the largest, which is "up to the end" of a slice, are sizes and indices.
     """

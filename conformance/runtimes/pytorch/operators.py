@@ -116,13 +116,13 @@ def packet_of(torch: Any, name: str) -> Any:
 
 
 def is_random(reason: str) -> bool:
-    """Say whether an operator was refused because no run of it repeats another."""
+    """Return whether an operator was refused because no run of it repeats another."""
     return "random" in reason
 
 
 @cache
 def _draws(torch: Any, name: str) -> bool:
-    """Say whether any overload of an operator is marked as random, or takes a generator."""
+    """Return whether any overload of an operator is marked as random, or takes a generator."""
     packet = packet_of(torch, name)
     if packet is None or name in _DRAWS_NEVER:
         return False

@@ -258,7 +258,7 @@ def _literals_in(source: Source, tree: ast.Module, sizes: list[int]) -> Iterator
 
 
 def _names_attributes(node: ast.AST) -> bool:
-    """Say whether a statement lists parameters or buffers by name, which no code can read."""
+    """Return whether a statement lists parameters or buffers by name, which no code can read."""
     if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
         return False
     return node.targets[0].id in (_PARAMETERS, _BUFFERS)
@@ -278,7 +278,7 @@ def _leaves(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_literal(node: ast.AST) -> bool:
-    """Say whether a part of a list is a number or a short text, and no expression."""
+    """Return whether a part of a list is a number or a short text, and no expression."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         node = node.operand
     if not isinstance(node, ast.Constant):

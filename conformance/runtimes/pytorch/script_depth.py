@@ -181,7 +181,7 @@ def _needed(node: ast.AST, named: _Named) -> set[str]:
 
 
 def _is_path(node: ast.AST) -> bool:
-    """Say whether a node is ``a.b.c``, names only."""
+    """Return whether a node is ``a.b.c``, names only."""
     inner = node
     while isinstance(inner, ast.Attribute):
         inner = inner.value

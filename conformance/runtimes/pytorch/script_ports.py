@@ -1,7 +1,7 @@
 """Inputs and outputs of a TorchScript module: names from its forward method, types nowhere.
 
 TorchScript records neither element types nor shapes of tensors; what a submission declares of them
-is held against its vectors and against what the network returns.
+is compared with its vectors and with what the network returns.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Topology:
             yield Unread(self.file, place, record.span.size - _HEADER_BYTES)
 
     def needs(self, slot: str) -> bool:
-        """Say whether an output depends on what fills a slot."""
+        """Return whether an output depends on what fills a slot."""
         return self._contents.needs(slot)
 
     def uses(self, slot: str) -> frozenset[Use]:
@@ -164,7 +164,7 @@ class Topology:
 
 
 def _is_filled(record: TensorRecord, names: AbstractSet[str]) -> bool:
-    """Say whether the state dict fills an initialiser: by its name, or for want of its values."""
+    """Return whether the state dict fills an initializer: by its name, or as it has no values."""
     is_list = len(record.dims) <= 1 and record.dtype.kind in "iubO"
     is_empty = record.external is not None and not is_list
     return is_empty or not names.isdisjoint(_bare(record.name))

@@ -96,7 +96,7 @@ def _not_next(unit: Unit, name: str, reference: Reference) -> Iterator[Breach]:
 
 
 def _opens_branch(unit: Unit) -> bool:
-    """Say whether a unit names the device of its parent and looks at no levels of its own."""
+    """Return whether a unit names the device of its parent and looks at no levels of its own."""
     by_id = integer(unit, "parent_node_id_type") == 0
     return by_id and not integer(unit, "temporal_context_modeling_flag")
 

@@ -62,7 +62,7 @@ class Node:
         return Location(file=self.file, element=f"layer {self.name!r} ({self.type})")
 
     def has(self, field: str) -> bool:
-        """Say whether an option is given that is not a list."""
+        """Return whether an option is given that is not a list."""
         return bool(self.options.HasField(field))
 
     def numbers(self, field: str) -> list[int]:

@@ -26,7 +26,7 @@ class Window:
         return self.dilation[axis] * (self.kernel[axis] - 1) + 1
 
     def fits(self, plane: Sequence[int]) -> bool:
-        """Say whether the kernel is no larger than a padded plane."""
+        """Return whether the kernel is no larger than a padded plane."""
         return all(
             size + 2 * pad >= kernel
             for size, pad, kernel in zip(plane, self.pad, self.kernel, strict=True)
@@ -78,7 +78,7 @@ def pooling_window(node: Node) -> Window:
 
 
 def rounds_up(node: Node) -> bool:
-    """Say whether the last, incomplete window of a Pooling layer counts."""
+    """Return whether the last, incomplete window of a Pooling layer counts."""
     if node.has("round_mode"):
         return node.label("round_mode") == "CEIL"
     return bool(node.options.ceil_mode)

@@ -1,4 +1,4 @@
-"""Gzip files, decompressed step by step; nothing in them is passed over."""
+"""Gzip files, decompressed step by step; nothing in them is skipped."""
 
 from __future__ import annotations
 

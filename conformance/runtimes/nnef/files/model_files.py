@@ -81,7 +81,7 @@ def open_files(source: ModelSource) -> ModelFiles:
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether ``path`` is named as an archive."""
+    """Return whether ``path`` is named as an archive."""
     return path.suffix.lower() in _ARCHIVES
 
 

@@ -237,7 +237,7 @@ def _members(pointer: str, key: str, value: Any) -> Iterator[tuple[str, str, Any
 
 
 def _is_of_keras(name: Any, module: Any) -> bool:
-    """Say whether an object is one of Keras, a value, or a function of Keras given by its name."""
+    """Return whether an object is of Keras, a value, or a function of Keras by its name."""
     if not isinstance(name, str):
         return False
     if name in VALUES:

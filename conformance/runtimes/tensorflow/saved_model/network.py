@@ -221,7 +221,7 @@ def _checked_reach(meta_graph: Any, outputs: Sequence[str], file: str) -> Reach:
 
 
 def _fits(shape: tuple[int, ...], declared: Any) -> bool:
-    """Say whether a value has a shape that a variable, maybe in part unknown, declares."""
+    """Return whether a value has a shape that a variable, maybe in part unknown, declares."""
     if declared.unknown_rank:
         return True
     wanted = [dim.size for dim in declared.dim]
