@@ -59,7 +59,7 @@ class Executor:
         self.limits = limits
         self.reuse = reuse
         self.kept_bytes = kept_bytes
-        self._repeated: list[str] = []
+        self._repeated: dict[str, None] = {}
         self._passing = PassingStore(passing or store.root, shared=passing is not None)
         self._workers = Workers(limits, worker)
         self._known: dict[Job, Evidence] = {}
@@ -93,7 +93,7 @@ class Executor:
 
         Their outputs were too large to be kept.
         """
-        repeated, self._repeated = self._repeated, []
+        repeated, self._repeated = list(self._repeated), {}
         return repeated
 
     def evidence(self, job: Job) -> Evidence:
@@ -152,7 +152,7 @@ class Executor:
         if stored is None or stored.limit_bytes not in (None, self.limits.memory_bytes):
             return None
         if not stored.has_arrays:
-            self._repeated.append(job.name)
+            self._repeated[job.name] = None
             return None
         return self._spelled(job, stored)
 
