@@ -16,7 +16,7 @@ from conformance.evidence.evidence import Evidence
 from conformance.evidence.passing import PassingStore
 from conformance.evidence.store import EvidenceStore
 from conformance.plan.computing import computed_by
-from conformance.plan.jobs import Job, OpenModel
+from conformance.plan.jobs import Job, OpenModel, is_network
 from conformance.plan.requests import (
     error_spelled,
     files_in,
@@ -74,7 +74,7 @@ class Executor:
         if not self.reuse or not self.store.folder(self.key(first)).is_dir():
             self._workers.prepare(
                 submission.models[0].format,
-                codecs={sample.codec for sample in submission.samples},
+                codecs={each.codec for each in submission.samples if not is_network(each)},
                 metrics={metric.kind for metric in submission.metrics},
             )
 
