@@ -12,16 +12,11 @@ from conformance.runtimes import Referenced
 from tests.runtimes import models
 
 
-class Vectors:
-    def __init__(self, batched=True):
-        self.batched = batched
-
-
 def opinion(tmp_path, made, items=4, *, batched=True):
     with models.opened(tmp_path, made) as network:
         inputs = models.inputs_of(made, items)
         shard = ShardArrays(0, items, inputs, {}, {}, {})
-        return second_opinion(network.bind(), Vectors(batched), shard)
+        return second_opinion(network.bind(), shard, batched=batched)
 
 
 @pytest.mark.parametrize("items", [2, 6])
