@@ -15,7 +15,7 @@ from pathlib import Path
 from conformance.evidence.evidence import Evidence
 from conformance.evidence.passing import PassingStore
 from conformance.evidence.store import EvidenceStore
-from conformance.plan.jobs import Job, OpenModel
+from conformance.plan.jobs import Job, OpenModel, is_network
 from conformance.plan.keys import Keys
 from conformance.plan.requests import files_in
 from conformance.plan.results import Result
@@ -67,7 +67,7 @@ class Executor:
         if not self.reuse or not self.store.folder(self.key(first)).is_dir():
             self._workers.prepare(
                 submission.models[0].format,
-                codecs={sample.codec for sample in submission.samples},
+                codecs={each.codec for each in submission.samples if not is_network(each)},
                 metrics={metric.kind for metric in submission.metrics},
             )
 
