@@ -13,8 +13,7 @@ import numpy as np
 from conformance.codecs._fields import Fields
 from conformance.codecs._protocol import Source
 from conformance.nnc import Interpretation, Limits, Options
-from conformance.nnc.active import active_parameters
-from conformance.nnc.names import unit_names
+from conformance.nnc.active import active_parameters, unit_names
 from conformance.nnc.options import (
     LARGEST_UNARY_LENGTH,
     USUAL_UNARY_LENGTH,

@@ -37,9 +37,9 @@ from conformance.nnc.inspection.claims import stream_claims
 from conformance.nnc.inspection.features import stream_features
 from conformance.nnc.inspection.rules import validate
 from conformance.nnc.parser import parse_stream
-from conformance.nnc.records import TensorRecord
 from conformance.nnc.selection import count_units, select_units
 from conformance.nnc.stream import Stream
+from conformance.nnc.tensors import TensorRecord
 from conformance.tensorfiles import Array
 from conformance.verdicts import Location
 

@@ -19,15 +19,14 @@ from typing import Any, final
 
 from conformance.nnc.active import active_parameters
 from conformance.nnc.decoder import DEFAULT_OPTIONS, decode_units, draft_within
-from conformance.nnc.dequantisation import Values
-from conformance.nnc.errors import NncError, NncMalformedError, Position
+from conformance.nnc.errors import NncError, NncMalformedError, Position, memory_for
 from conformance.nnc.options import Options
 from conformance.nnc.parser import Reader, UnitReader
 from conformance.nnc.partial import PartialFile
 from conformance.nnc.planning import plan_unit
 from conformance.nnc.plausibility import check_sizes
+from conformance.nnc.quantization import Values
 from conformance.nnc.reconstruction import reconstruct
-from conformance.nnc.shortage import memory_for
 from conformance.nnc.stream import Element, Stream
 from conformance.nnc.syntax import Field
 from conformance.nnc.tensors import NduPlan

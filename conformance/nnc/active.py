@@ -1,18 +1,18 @@
 """What is in force at a compressed data unit: profile, quantization parameters, names.
 
 :func:`active_parameters` walks the units of a stream once. A layer parameter set holds for the
-compressed data units after it, until the next one; so does a topology unit with a list of ids.
+compressed data units after it, until the next one; so does a topology unit with a list of ids,
+which :func:`unit_names` looks up the indices of a data unit in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.nnc.errors import NncMalformedError, NncUnsupportedError
+from conformance.nnc.errors import NncMalformedError, NncUnsupportedError, at
 from conformance.nnc.options import Dialect
-from conformance.nnc.places import at
 from conformance.nnc.stream import Stream, Unit
 
 QUANTIZED = 3
@@ -86,3 +86,41 @@ def active_parameters(stream: Stream) -> Iterator[tuple[Unit, ActiveParameters]]
         if unit.name == "NDU":
             yield unit, active
         active = active.after(unit)
+
+
+def unit_names(unit: Unit, active: ActiveParameters) -> tuple[str, ...]:
+    """Return the names of the unit's tensors, in the order of the header."""
+    values: Mapping[str, Any] = unit.values
+    single, several = values["topology_elem_id"], values["topology_elem_ids"]
+    if single is not None:
+        return (single,)
+    if several is not None:
+        return tuple(several)
+    index = values["topology_elem_id_index"]
+    if index is not None:
+        return names_at(unit, active, "topology_elem_id_index", (index,))
+    indices = values["topology_elem_id_indices"]
+    return names_at(unit, active, "topology_elem_id_indices", indices)
+
+
+def names_at(
+    unit: Unit, active: ActiveParameters, field: str, indices: Sequence[int]
+) -> tuple[str, ...]:
+    """Return the names that indexed references stand for."""
+    if active.names is None:
+        raise NncUnsupportedError(
+            "The unit names its tensors by indices, and no list of names is in the stream",
+            position=at(unit, field),
+            expected="a topology unit with a list of element ids (format 6) before the unit",
+            found="none",
+            fix="write names, or such a topology unit",
+        )
+    if max(indices) >= len(active.names):
+        raise NncMalformedError(
+            "An index points past the end of the topology's list of element ids",
+            position=at(unit, field),
+            expected=f"at most {len(active.names) - 1}",
+            found=str(max(indices)),
+            fix="write the place of the tensor's id in the list, counted from 0",
+        )
+    return tuple(active.names[index] for index in indices)

@@ -12,21 +12,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
 
 from conformance.nnc import parallel
 from conformance.nnc.active import active_parameters
-from conformance.nnc.dequantisation import Values
+from conformance.nnc.errors import memory_for
 from conformance.nnc.options import Options
 from conformance.nnc.parser import parse_stream
 from conformance.nnc.planning import plan_unit
 from conformance.nnc.plausibility import check_sizes
+from conformance.nnc.quantization import Values
 from conformance.nnc.reconstruction import reconstruct
-from conformance.nnc.records import Observer
-from conformance.nnc.shortage import memory_for
-from conformance.nnc.sources import Source, read_source
 from conformance.nnc.state import DecoderState
 from conformance.nnc.stream import Stream
-from conformance.nnc.tensors import NduPlan
+from conformance.nnc.tensors import NduPlan, Observer
+
+Source: TypeAlias = bytes | bytearray | memoryview | str | PathLike[str]
+"""Where a bitstream comes from: bytes in memory, or the path of a file."""
 
 DEFAULT_OPTIONS = Options()
 
@@ -43,6 +47,17 @@ def decode(
     Raises an :class:`~conformance.nnc.errors.NncError` for whatever is wrong with the stream.
     """
     return decode_stream(parse_stream(read_source(source), options), options, state)
+
+
+def read_source(source: Source) -> memoryview:
+    """Return the bytes of ``source``; a ``str`` is the path of a file.
+
+    A file is read, not mapped: one that shrinks meanwhile does no harm. An :class:`OSError` says
+    that it cannot be read, a :class:`TypeError` that a memoryview is not contiguous.
+    """
+    if isinstance(source, str | PathLike):
+        return memoryview(Path(source).read_bytes())
+    return memoryview(source).cast("B").toreadonly()
 
 
 def decode_stream(

@@ -23,9 +23,9 @@ from conformance.nnc.errors import (
     NncMalformedError,
     NncUnsupportedError,
     Position,
+    memory_for,
 )
 from conformance.nnc.options import Options
-from conformance.nnc.shortage import memory_for
 from conformance.nnc.stream import Element, Scalar, Stream, Unit, Value
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Field, Refusal, UnitSyntax
 from conformance.nnc.syntax.context import Context

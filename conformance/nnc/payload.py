@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.nnc import dequantisation
 from conformance.nnc.cabac.decoding import EntryPoint, LevelCoding, LevelReport, PayloadDecoder
-from conformance.nnc.damage import explained, length_error, level_error, step_error
-from conformance.nnc.dequantisation import Values
-from conformance.nnc.quantization import step_size
-from conformance.nnc.records import Observer, TensorRecord
+from conformance.nnc.errors import explained, length_error, level_error, step_error
+from conformance.nnc.quantization import (
+    Values,
+    empty_result,
+    levels_of,
+    look_up,
+    scale,
+    step_size,
+)
 from conformance.nnc.state import DecoderState
-from conformance.nnc.tensors import NduPlan, TensorPlan
+from conformance.nnc.tensors import NduPlan, Observer, TensorPlan, TensorRecord
 
 QP_BITS = 6
 """Bits of a tensor's quantization parameter, less the density."""
@@ -80,8 +84,8 @@ class Codeword:
         start = self.decoder.position_bits
         quantization = self.quantization(tensor) if self.plan.quantized else None
         coding = self.coding(tensor)
-        result = dequantisation.empty_result(tensor.shape, tensor.dtype)
-        levels = dequantisation.levels_of(result)
+        result = empty_result(tensor.shape, tensor.dtype)
+        levels = levels_of(result)
         with explained(self.plan, f"levels of {tensor.name!r}"):
             report = self.decoder.read_levels(
                 coding, levels, self.entries_for(tensor), threads=self.threads
@@ -94,7 +98,7 @@ class Codeword:
             )
             self.observer(record, levels.copy())
         if quantization is not None:
-            self.dequantise(tensor, result, quantization.step)
+            self.dequantize(tensor, result, quantization.step)
         return result
 
     def quantization(self, tensor: TensorPlan) -> Quantization:
@@ -159,13 +163,13 @@ class Codeword:
         if self.state is not None:
             self.state.remember(tensor.name, levels, self.plan.unit)
 
-    def dequantise(self, tensor: TensorPlan, result: Any, step: float) -> None:
+    def dequantize(self, tensor: TensorPlan, result: Any, step: float) -> None:
         """Turn levels into values, in place."""
         if tensor.codebook is None:
-            dequantisation.scale(result, step)
+            scale(result, step)
             return
         try:
-            dequantisation.look_up(result, tensor.codebook, step)
+            look_up(result, tensor.codebook, step)
         except ValueError as error:
             raise level_error(self.plan, tensor, str(error)) from None
 

@@ -10,10 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from conformance.nnc.active import ActiveParameters
-from conformance.nnc.errors import NncLimitError, NncMalformedError, NncUnsupportedError
-from conformance.nnc.names import refuse_unless_whole, unit_names
-from conformance.nnc.places import at
+from conformance.nnc.active import ActiveParameters, unit_names
+from conformance.nnc.errors import NncLimitError, NncMalformedError, NncUnsupportedError, at
 from conformance.nnc.quantization import Codebook, codebook_of
 from conformance.nnc.stream import Unit
 from conformance.nnc.tensors import (
@@ -54,6 +52,18 @@ def plan_unit(unit: Unit, active: ActiveParameters) -> NduPlan:
         temporal=bool(values["temporal_context_modeling_flag"]) and active.profile == 1,
         parent=bool(values["parent_node_id_present_flag"]),
     )
+
+
+def refuse_unless_whole(unit: Unit) -> None:
+    """Refuse a unit that is a part of a larger one."""
+    if unit.values["partial_data_counter_present_flag"]:
+        raise NncUnsupportedError(
+            "The compressed data unit is one of several parts",
+            position=at(unit, "partial_data_counter"),
+            expected="a unit that is complete in itself",
+            found=f"partial_data_counter {unit.values['partial_data_counter']}",
+            fix="this decoder knows no rule for joining the parts; write the unit in one piece",
+        )
 
 
 def dimensions_of(unit: Unit) -> tuple[int, ...]:

@@ -15,9 +15,8 @@ from math import prod
 
 import numpy as np
 
-from conformance.nnc.errors import NncLimitError, NncMalformedError
+from conformance.nnc.errors import NncLimitError, NncMalformedError, at
 from conformance.nnc.options import Options
-from conformance.nnc.places import at
 from conformance.nnc.tensors import NduPlan, TensorPlan
 
 BINS_PER_BYTE = 127 * 8

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.nnc.errors import NncMalformedError
+from conformance.nnc.errors import NncMalformedError, at
 from conformance.nnc.options import Options
-from conformance.nnc.places import at
 from conformance.nnc.tensors import NduPlan, Role, TensorPlan
 
 Tensors = MutableMapping[str, Any]

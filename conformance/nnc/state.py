@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.nnc.errors import NncEarlierStreamError, NncMalformedError
-from conformance.nnc.places import at
+from conformance.nnc.errors import NncEarlierStreamError, NncMalformedError, at
 from conformance.nnc.stream import Unit
 
 Levels = NDArray[np.int32]

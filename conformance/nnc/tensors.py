@@ -1,18 +1,26 @@
 """The tensors of a compressed data unit, in the order of its payload.
 
 An :class:`NduPlan` says which tensors the payload holds, with names, shapes and codebooks, and
-what all of them share; :mod:`conformance.nnc.planning` makes it from the unit's header.
+what all of them share; :mod:`conformance.nnc.planning` makes it from the unit's header. A
+:class:`TensorRecord` says what became of one: an observer is told it while a stream is decoded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from conformance.nnc.active import ActiveParameters
 from conformance.nnc.quantization import Codebook
 from conformance.nnc.stream import Unit
+
+if TYPE_CHECKING:
+    from conformance.nnc.cabac.decoding import LevelCoding, LevelReport
 
 DataType: TypeAlias = Literal["int32", "float32", "float64"]
 PayloadType: TypeAlias = Literal["INT", "FLOAT", "RAW_FLOAT", "BLOCK"]
@@ -93,3 +101,36 @@ class NduPlan:
     def quantized(self) -> bool:
         """Whether each tensor starts with a quantization parameter."""
         return self.payload_type in {"FLOAT", "BLOCK"}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRecord:
+    """One decoded tensor: where it was, how it was coded and what it cost.
+
+    ``unit`` is the index of the NNR unit. ``dtype`` is that of the result. ``qp``, ``qp_density``
+    and ``step`` are None for tensors that are not quantized; ``codebook`` holds the integer
+    entries, of which level 0 selects number ``zero_offset``. ``coding`` and ``report`` are None
+    for raw values. ``temporal`` and ``history`` say whether levels of earlier streams shaped the
+    contexts. ``payload_bits`` counts everything of the tensor in the payload.
+    """
+
+    name: str
+    unit: int
+    role: Role
+    shape: tuple[int, ...]
+    dtype: str
+    payload_type: PayloadType
+    qp: int | None
+    qp_density: int | None
+    step: float | None
+    codebook: tuple[int, ...] | None
+    zero_offset: int
+    coding: LevelCoding | None
+    report: LevelReport | None
+    temporal: bool
+    history: bool
+    payload_bits: int
+
+
+Observer: TypeAlias = Callable[[TensorRecord, "NDArray[np.int32] | None"], None]
+"""Called after each tensor with its levels (1-D, C order), None for raw values."""

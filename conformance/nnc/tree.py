@@ -12,10 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from conformance.nnc.active import active_parameters
-from conformance.nnc.errors import Position
-from conformance.nnc.names import unit_names
-from conformance.nnc.places import at
+from conformance.nnc.active import active_parameters, unit_names
+from conformance.nnc.errors import Position, at
 from conformance.nnc.stream import Stream, Unit
 
 NamedBy: TypeAlias = Literal["node", "sha256", "sha512"]

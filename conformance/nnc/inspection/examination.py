@@ -20,18 +20,15 @@ from numpy.typing import NDArray
 
 from conformance.nnc.active import active_parameters
 from conformance.nnc.decoder import decode_observed
-from conformance.nnc.errors import NncError
+from conformance.nnc.errors import NncError, at, memory_for
 from conformance.nnc.inspection.statistics import LevelStatistics, level_statistics
 from conformance.nnc.options import Options
 from conformance.nnc.parser import UnitReader
-from conformance.nnc.places import at
 from conformance.nnc.planning import plan_unit
 from conformance.nnc.plausibility import check_sizes
-from conformance.nnc.records import TensorRecord
-from conformance.nnc.shortage import memory_for
 from conformance.nnc.state import DecoderState, Reference
 from conformance.nnc.stream import Element, Stream, Unit
-from conformance.nnc.tensors import NduPlan
+from conformance.nnc.tensors import NduPlan, TensorRecord
 
 OFFSET_BITS = 9
 """Payload bits that the arithmetic decoder takes before the first bin."""

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conformance.nnc.inspection.reading import integer
-from conformance.nnc.records import TensorRecord
 from conformance.nnc.stream import Stream, Unit
+from conformance.nnc.tensors import TensorRecord
 
 _EDITIONS = {0: "first", 1: "second"}
 _PAYLOADS = {0: "int", 1: "float", 2: "raw-float", 3: "block"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.nnc.inspection.examination import DecodedTensor
 from conformance.nnc.inspection.statistics import LevelStatistics
-from conformance.nnc.records import TensorRecord
+from conformance.nnc.tensors import TensorRecord
 
 GROUPS = (
     "flags",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conformance.nnc import dequantisation, payload
+from conformance.nnc import payload
 from conformance.nnc.decoder import decode, decode_observed, decode_stream
 from conformance.nnc.encoder import (
     Block,
@@ -233,7 +233,7 @@ def test_too_little_memory_is_an_error_of_the_stream(monkeypatch):
     def refuse(*_):
         raise MemoryError
 
-    monkeypatch.setattr(dequantisation, "empty_result", refuse)
+    monkeypatch.setattr(payload, "empty_result", refuse)
     with pytest.raises(NncLimitError, match="fit into memory") as caught:
         decode(encode(model(), UNIFORM))
     assert "decoded_bytes" in caught.value.fix

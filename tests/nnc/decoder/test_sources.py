@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.nnc.sources import read_source
+from conformance.nnc.decoder import read_source
 
 DATA = b"\x00\x04\x02\x01"
 

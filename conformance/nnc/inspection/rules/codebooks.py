@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import cast
 
+from conformance.nnc.errors import at
 from conformance.nnc.inspection.reading import group
 from conformance.nnc.inspection.rules.material import Material
 from conformance.nnc.inspection.rules.registry import Breach, rule
-from conformance.nnc.places import at
 from conformance.nnc.quantization import INT32_MAX, INT32_MIN, steps
 from conformance.nnc.stream import Unit, Values
 

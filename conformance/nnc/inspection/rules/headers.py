@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite, prod
 
-from conformance.nnc.errors import Position
+from conformance.nnc.errors import Position, at
 from conformance.nnc.inspection.reading import integer, integers, names_of
 from conformance.nnc.inspection.rules.material import Material
 from conformance.nnc.inspection.rules.registry import Breach, rule
-from conformance.nnc.places import at
 from conformance.nnc.planning import LARGEST_DIMENSION, MOST_DIMENSIONS
 from conformance.nnc.stream import Unit
 

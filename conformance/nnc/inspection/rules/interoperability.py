@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from conformance.nnc.errors import at
 from conformance.nnc.inspection.reading import groups, integer, names_of
 from conformance.nnc.inspection.rules.headers import BLOCK, FLOAT, PAYLOAD_TYPE, RAW_FLOAT
 from conformance.nnc.inspection.rules.material import Material
 from conformance.nnc.inspection.rules.registry import Breach, rule
-from conformance.nnc.places import at
 
 _MEANING = "The stream may be right, but NNCodec 2.1.3 cannot decode it"
 _DECOMPOSED = 1

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from conformance.nnc.cabac.coding import EntryPoint
-from conformance.nnc.errors import Position
+from conformance.nnc.errors import Position, at, in_payload
 from conformance.nnc.inspection.examination import OFFSET_BITS, DecodedTensor
 from conformance.nnc.inspection.reading import groups, integer
 from conformance.nnc.inspection.rules.material import Material
 from conformance.nnc.inspection.rules.registry import Breach, rule
-from conformance.nnc.places import at, in_payload
 from conformance.nnc.stream import Unit, Value
 from conformance.nnc.tensors import MATRICES
 

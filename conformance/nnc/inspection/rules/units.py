@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.nnc.errors import Position
+from conformance.nnc.errors import Position, at
 from conformance.nnc.inspection.reading import integer
 from conformance.nnc.inspection.rules.material import Material
 from conformance.nnc.inspection.rules.outline import OutlinedUnit
 from conformance.nnc.inspection.rules.registry import Breach, rule
-from conformance.nnc.places import at
 from conformance.nnc.syntax import UNITS
 
 _KINDS = ", ".join(f"{number} {unit.name}" for number, unit in sorted(UNITS.items()))

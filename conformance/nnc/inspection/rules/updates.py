@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from conformance.nnc.errors import at
 from conformance.nnc.inspection.reading import integer
 from conformance.nnc.inspection.rules.material import Material
 from conformance.nnc.inspection.rules.registry import Breach, rule
-from conformance.nnc.places import at
 from conformance.nnc.state import Reference
 from conformance.nnc.stream import Unit
 
