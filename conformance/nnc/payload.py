@@ -29,6 +29,7 @@ from conformance.nnc.tensors import NduPlan, Observer, TensorPlan, TensorRecord
 QP_BITS = 6
 """Bits of a tensor's quantization parameter, less the density."""
 LEGACY_REMAINDER_CONTEXTS, REMAINDER_CONTEXTS = 32, 31
+"""Models of the remainder's prefix whose initialisation is coded: by NNCodec 1.0, and since."""
 
 
 def decode_unit(
@@ -42,6 +43,9 @@ def decode_unit(
     """Return the tensors of ``plan`` in its order, from the bytes of the whole stream.
 
     ``state`` gives references and takes the levels decoded; None where no stream needs them.
+    ``threads`` may share a tensor with entry points. ``observer`` is called after each tensor.
+    Raises :class:`NncMalformedError` where the payload cannot be decoded, or its codeword does not
+    end with the unit.
     """
     first = plan.unit.payload_byte
     payload = np.frombuffer(data, np.uint8)[first : first + plan.unit.payload_size]
@@ -106,6 +110,8 @@ class Codeword:
         active = self.plan.active
         density = active.qp_density or 0
         start = self.decoder.position_bits
+        # The payload has the difference to the quantization parameter of the parameter set. A finer
+        # grid of step sizes takes as many more bits for the same range of them.
         with explained(self.plan, f"qp of {tensor.name!r}"):
             qp = self.decoder.read_iae(QP_BITS + density) + active.quantization_parameter
         try:
@@ -118,6 +124,7 @@ class Codeword:
         plan, (height, width) = self.plan, tensor.matrix
         legacy = plan.active.dialect == "nncodec-1.0"
         second_edition = plan.active.profile == 1
+        # In the first edition a codebook changes nothing of how levels are coded.
         codebook = tensor.codebook if second_edition else None
         return LevelCoding(
             height=height,
@@ -154,6 +161,8 @@ class Codeword:
             return ()
         height = tensor.shape[0] if tensor.shape else 1
         order: Any = self.plan.unit.values["scan_order"]
+        # One for each block row but the first. A tensor with one row or column is scanned without
+        # blocks, but has its entry points in the header all the same: taken here, and not used.
         count = max(0, -(-height // (4 << order)) - 1)
         taken, self.entry_points = self.entry_points[:count], self.entry_points[count:]
         return taken if tensor.scan_order else ()
@@ -164,7 +173,7 @@ class Codeword:
             self.state.remember(tensor.name, levels, self.plan.unit)
 
     def dequantize(self, tensor: TensorPlan, result: Any, step: float) -> None:
-        """Turn levels into values, in place."""
+        """Turn levels into values, in place; a level outside the codebook is an error."""
         if tensor.codebook is None:
             scale(result, step)
             return

@@ -37,6 +37,8 @@ def step_size(qp: int, density: int) -> float:
     ``2 ** density`` parameters double the step. An :class:`OverflowError` says that it is no
     finite float64; a step too small for one is 0.
     """
+    # Between powers of two steps grow evenly, not by a power: so the step is an integer of at most
+    # density + 1 bits times a power of two. For negative parameters, & and >> round down both.
     fraction = qp & ((1 << density) - 1)
     return ldexp((1 << density) + fraction, (qp >> density) - density)
 
@@ -92,7 +94,10 @@ def levels_of(result: Values) -> NDArray[np.int32]:
 
 
 def scale(result: NDArray[np.float32], step: float) -> None:
-    """Turn the levels in ``result`` into ``float32(step) * float32(level)``."""
+    """Turn the levels in ``result`` into ``float32(step) * float32(level)``.
+
+    Levels beyond 24 bits are rounded to float32, and so is the product; one too large is infinite.
+    """
     levels, values = levels_of(result), result.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
         factor = np.float32(step)

@@ -1,4 +1,7 @@
-"""Which context model is used for what; N is the unary length."""
+"""Which context model is used for what; N is the unary length, cabac_unary_length_minus1 + 1.
+
+``state`` is that of dependent quantisation, 0 to 7, and 0 without it.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ GREATER: Final = 53
 FLAGS_PER_LENGTH: Final = 4
 """The remainder's prefix starts at 53 + 4N, one model for each position."""
 PREFIX_LENGTH: Final = 31
+"""Bins of the remainder's prefix at most: 31 ones say 2^31 - 1, as much as 32 bits hold."""
 UTILITY_INITIALISATION: Final = 34
 """53 + 4N + 34: whether an initialisation index follows."""
 UTILITY_ROW_SKIP: Final = 36

@@ -36,13 +36,15 @@ from conformance.nnc.cabac.work import ENDED, OUTSIDE, LevelWork
 __all__ = ["EntryPoint", "LevelCoding", "LevelReport", "PayloadDecoder", "PayloadError"]
 
 OFFSET_BITS: Final = 9
+"""Bits of the offset register, the first of the payload."""
 STOP_BIT: Final = 0x80
+"""The last bit taken is 1, and zeros fill its byte: this, where it is the first of the byte."""
 
 
 class PayloadDecoder:
     """Reads one payload from its start: integers and the levels of tensors, then its end.
 
-    ``payload`` is 1-D; nothing outside it is read. With ``count_bits`` reports have
+    ``payload`` is 1-D uint8; nothing outside it is read. With ``count_bits`` reports have
     all their parts, and decoding is slower. Every method raises :class:`PayloadError` where the
     payload cannot be decoded.
     """
@@ -66,7 +68,7 @@ class PayloadDecoder:
         return registers.position(self._engine)
 
     def read_iae(self, count: int) -> int:
-        """Return ``count`` bypass bins, 1 to 32, as a two's complement integer."""
+        """Return ``count`` bypass bins, 1 to 32, as a two's complement integer: iae(count)."""
         number = int(registers.read_bypass(self._payload, self._engine, count))
         self._check_end("an integer")
         return number - (number >> count - 1 << count)
@@ -81,7 +83,8 @@ class PayloadDecoder:
         """Decode the levels of a tensor into ``out``, 1-D, contiguous, in C order.
 
         All of ``out`` is written unless the payload cannot be decoded. With entry points, large
-        tensors are decoded by as many ``threads``; what they say never changes the result.
+        tensors are decoded by as many ``threads``; what they say never changes the result. Raises
+        :class:`ValueError` where ``out`` is not int32 of shape ``(coding.size,)``.
         """
         if out.shape != (coding.size,) or out.dtype != np.int32 or not out.flags.c_contiguous:
             raise ValueError(
@@ -112,7 +115,11 @@ class PayloadDecoder:
         )
 
     def finish(self) -> int:
-        """Read the terminating bin, which ends the payload; return the bytes taken."""
+        """Read the terminating bin, which ends the payload; return the bytes taken.
+
+        It has the uppermost 2 of the range, whatever was decoded before. No bit is taken for it:
+        nothing renormalises after it.
+        """
         offset = registers.offset_register(self._engine)
         if offset < int(self._engine[RANGE]) - 2:
             raise PayloadError("the terminating bin is not there", self.position_bits)

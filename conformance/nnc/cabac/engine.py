@@ -46,7 +46,10 @@ ENGINE_SIZE: Final = 5
 POINT: Final = 53
 """Where the offset register is in ``value``."""
 START_RANGE: Final = 510
+"""The range at the start of a payload; the offset register starts as its first 9 bits."""
 BLOCK_ROW_RANGE: Final = 256
+"""The range at the start of a block row: the least there is, so that the offset register is below
+it in 8 bits, as entry points have it."""
 AHEAD: Final = 16
 """Bypass bins decoded at once; so many bits must have been read ahead."""
 
@@ -91,12 +94,17 @@ def refill(stream: Stream, window: Window) -> Window:
             word <<= 8
             if place < size:
                 word |= np.int64(payload[place])
+    # After a shift ``spare`` may be negative: the word then fills up the offset register as well.
     return value | word << (POINT - 32 - spare), rng, spare + 32, byte + 4
 
 
 @inline
 def shift_in(stream: Stream, shift: Number, window: Window) -> Window:
-    """Shift range and offset register, at most 9 bits."""
+    """Shift range and offset register, at most 9 bits.
+
+    Between bins the range has 9 bits, 256 to 510, as the table of ranges needs it; a bin leaves
+    less, and so many shifts as bring back bit 8 renormalise it.
+    """
     value, rng, spare, byte = window
     window = value << shift, rng << shift, spare - shift, byte
     if spare < shift:
@@ -107,6 +115,8 @@ def shift_in(stream: Stream, shift: Number, window: Window) -> Window:
 @inline
 def adapt(models: Pointer, index: Number, model: Number, bit: Number) -> None:
     """Adapt the model at ``index`` to a bin."""
+    # Both selections are made before either state moves, and neither sum leaves its bits, so that
+    # two additions are the same as S0 and S1 and S01 = S1 + 16 * S0 one after another.
     selection = model + ZERO_BIN + bit * (ONE_BIN - ZERO_BIN)
     models[index] = (
         model
@@ -117,7 +127,7 @@ def adapt(models: Pointer, index: Number, model: Number, bit: Number) -> None:
 
 @inline
 def lps_range_of(likelihood: Number, rng: Number) -> Number:
-    """Return the range of the less probable bin."""
+    """Return the range of the less probable bin: of eight, the one by bits 7..5 of ``rng``."""
     return LPS_RANGES[np.uint64(likelihood)] >> (rng >> 2 & 56) & 255
 
 
@@ -133,11 +143,12 @@ def decode_bin(
     mps_range = rng - lps_range
     bit = likelihood >> 5
     if value < mps_range << POINT:
+        # At least 128 is left of the range, so that one shift is enough, and none from 256 on.
         window = shift_in(stream, mps_range >> 8 ^ 1, (value, mps_range, spare, byte))
     else:
         bit ^= 1
         value -= mps_range << POINT
-        shift = leading_zeros(lps_range) - 55
+        shift = leading_zeros(lps_range) - 55  # 55 zeros of 64 are above a range of 9 bits
         window = shift_in(stream, shift, (value, lps_range, spare, byte))
     adapt(models, index, model, bit)
     return bit, window
@@ -153,6 +164,7 @@ def decode_even_bin(
     likelihood = model >> LIKELIHOOD
     lps_range = lps_range_of(likelihood, rng)
     mps_range = rng - lps_range
+    # -1, a mask of ones, where the offset is not below the range of the more probable bin, else 0.
     less_probable = ((mps_range << POINT) - 1 - value) >> 63
     value -= mps_range << POINT & less_probable
     bit = likelihood >> 5 ^ less_probable & 1
@@ -166,7 +178,10 @@ def decode_even_bin(
 def decode_bypass(stream: Stream, count: Number, window: Window) -> tuple[Number, Window]:
     """Decode ``count`` bins without a context, at most 32, the first the most significant.
 
-    Bin by bin it would be a long division; so it is one division for all of them.
+    Bin by bin it would be a long division: shift the offset, compare it with the range, subtract.
+    The range stays, so it is one division for all of them, and exact: the bins are the quotient of
+    the offset with ``count`` more bits, and the remainder is the offset after them. The offset is
+    below the range, so the quotient has no more bits than there are bins.
     """
     number = 0
     while count > 0:
@@ -208,7 +223,10 @@ def keep_window(engine: Engine, window: Window) -> None:
 
 @kernel
 def seek(payload: Bytes, engine: Engine, taken: Number, offset: Number) -> None:
-    """Set the engine to so many bits ``taken`` and the offset register, leaving the range."""
+    """Set the engine to so many bits ``taken`` and the offset register, leaving the range.
+
+    What is left of the byte they end in is read ahead, so that all further reading is by bytes.
+    """
     byte, used = taken >> 3, taken & 7
     value = offset << POINT
     spare = 0
@@ -222,7 +240,10 @@ def seek(payload: Bytes, engine: Engine, taken: Number, offset: Number) -> None:
 
 @kernel
 def read_bypass(payload: Bytes, engine: Engine, count: Number) -> Number:
-    """Return ``count`` bypass bins as an unsigned integer."""
+    """Return ``count`` bypass bins, at most 32, as an unsigned integer.
+
+    Behind the end of the payload they are zeros, which :func:`position` tells afterwards.
+    """
     stream = pointer_to(payload), payload.size
     number, window = decode_bypass(stream, count, window_of(engine))
     keep_window(engine, window)
@@ -230,10 +251,13 @@ def read_bypass(payload: Bytes, engine: Engine, count: Number) -> Number:
 
 
 def position(engine: Engine) -> int:
-    """Return how many payload bits an engine has taken."""
+    """Return how many payload bits an engine has taken, the 9 of the first offset included.
+
+    It is more than the payload has where zeros behind its end were used.
+    """
     return 8 * int(engine[BYTE]) - int(engine[SPARE])
 
 
 def offset_register(engine: Engine) -> int:
-    """Return the offset register of an engine."""
+    """Return the offset register of an engine, 9 bits."""
     return int(engine[VALUE]) >> POINT

@@ -1,4 +1,10 @@
-"""One level: with the tools that nearly every tensor does without, and without them."""
+"""One level: with the tools that nearly every tensor does without, and without them.
+
+A level is a flag that it is not 0, its sign, up to N flags that its magnitude is greater still
+(N is the unary length), and for what is left an Exp-Golomb code of order 0: its prefix has context
+models, its suffix has not. The tools shorten this to what a codebook has levels for, and choose
+other models by the reference and the history.
+"""
 
 from __future__ import annotations
 
@@ -60,6 +66,7 @@ def decode_plain_level(
     bit, window = decode_bin(stream, models, SIGNIFICANCE + 3 * state + before, window)
     if bit:
         level = 1
+        # Signs are nearly even, where a processor foretells no branch; the other bins are not.
         sign, window = decode_even_bin(stream, models, SIGN + before, window)
         index, end = GREATER + sign, GREATER + 2 * unary_length
         while bit and index < end:
@@ -74,6 +81,7 @@ def decode_plain_level(
                 count += bit
             suffix, window = decode_bypass(stream, count, window)
             level += suffix
+        # Negated if the sign is 1; levels are 32-bit integers and wrap around as such.
         level = np.int64(np.int32((level ^ -sign) + sign))
     return level, window
 
@@ -89,7 +97,11 @@ def decode_tool_level(
     tools: Tools,
     window: Window,
 ) -> tuple[Number, Window]:
-    """Decode the level at ``place`` with every tool that ``tools`` names."""
+    """Decode the level at ``place`` with every tool that ``tools`` names.
+
+    The history goes before the reference where both have something to say of significance. Bits are
+    counted as the difference of what was consumed after and before: less before, more after.
+    """
     codebook_size, zero_offset, temporal, reference, hdsp, history, bits = tools
     level: Number = 0
     if codebook_size != 1:
@@ -106,7 +118,7 @@ def decode_tool_level(
         bits[IN_SIGNIFICANCE] += consumed(window)
         if bit:
             sign, window = decode_tool_sign(stream, models, before, base, tools, window)
-            largest = -1
+            largest = -1  # no bound
             if codebook_size > 0:
                 largest = zero_offset if sign else codebook_size - zero_offset - 1
             level, bit, window = decode_tool_flags(
@@ -149,7 +161,11 @@ def decode_tool_flags(
     bits: Pointer,
     window: Window,
 ) -> tuple[Number, Number, Window]:
-    """Decode the flags of a level greater than 0; return it and the last flag."""
+    """Decode the flags of a level greater than 0; return it and the last flag.
+
+    ``largest`` is what the codebook has on the side of ``sign``, -1 without one: a level that
+    cannot be greater has no flag that says so. A reference chooses by its magnitude, not the sign.
+    """
     level, bit, flag = 1, 1, 0
     bits[IN_GREATER] -= consumed(window)
     while bit and flag < unary_length and (largest == -1 or level < largest):
@@ -173,7 +189,12 @@ def decode_tool_remainder(
     bits: Pointer,
     window: Window,
 ) -> tuple[Number, Window]:
-    """Decode what a level is more than its flags say; return the level."""
+    """Decode what a level is more than its flags say; return the level.
+
+    Each 1 in the prefix adds 1, 2, 4, ... to the level, and a bit to the suffix; the prefix ends
+    where the next would lead beyond ``largest``. The suffix is not bounded: a wrong one gives a
+    level outside the codebook, which is found when it is looked up.
+    """
     bit, count = 1, 0
     bits[IN_REMAINDER] -= consumed(window)
     while bit and count < PREFIX_LENGTH and (largest == -1 or level + (1 << count) <= largest):

@@ -55,6 +55,7 @@ def pack_start_models() -> NDArray[np.int64]:
 
 def pack_lps_ranges() -> NDArray[np.int64]:
     """Return eight ranges in one integer, byte by byte, for every likelihood."""
+    # S01 stays within +-3889 whatever the bins, so column 32 is never asked for; it has to exist.
     columns = np.abs(np.arange(64) - 32).clip(max=31)
     return np.ascontiguousarray(LPS_RANGE.T[columns].astype(np.uint8)).view(np.int64).reshape(-1)
 
@@ -65,6 +66,8 @@ def pack_steps(which: int, unit: int) -> NDArray[np.int64]:
     ``unit`` is 1 of the state in a packed model.
     """
     rates = [pair[which] for pair in RATE_PAIRS]
+    # A packed state is never negative: its upper bits are the index 16 + (state >> shift) itself.
+    # For a bin of 0 the index is 16 + (-state >> shift), 31 minus the index of state - 1.
     down = [-(TRANSITION[::-1] >> rate) for rate in rates]
     up = [TRANSITION >> rate for rate in rates]
     return np.concatenate(down + up) * unit

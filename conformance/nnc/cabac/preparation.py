@@ -33,12 +33,17 @@ from conformance.nnc.cabac.jit import kernel
 from conformance.nnc.cabac.packed import START_MODELS
 
 INDEX_BITS: Final = 3
+"""Bypass bins of an initialisation index less 1: it is 1 to 8 in them, 0 where a flag says so."""
 STATES: Final = 8
+"""States of dependent quantisation."""
 
 
 @kernel
 def read_flags(payload: Bytes, engine: Engine, models: Models, index: Number, flags: Bytes) -> None:
-    """Fill ``flags`` with bins of the model at ``index``."""
+    """Fill ``flags``, 1-D uint8, with bins of the model at ``index``.
+
+    It raises nothing where the payload ends: who calls looks at the position afterwards.
+    """
     stream, store, window = (
         (pointer_to(payload), payload.size),
         pointer_to(models),
@@ -60,7 +65,8 @@ def read_indices(
 ) -> None:
     """Set the models that ``order`` names to the starts that the payload tells.
 
-    ``indices`` is as long as ``order`` and takes the initialisation index of each.
+    ``indices`` is as long as ``order`` and takes the initialisation index of each, 0 to 8. The
+    utility model, by which their flags are coded, adapts as any other, but is never in ``order``.
     """
     stream, store, window = (
         (pointer_to(payload), payload.size),
@@ -79,7 +85,10 @@ def read_indices(
 
 
 def initialised_models(coding: LevelCoding, *, hdsp: bool) -> NDArray[np.int64]:
-    """Return the models whose initialisation index is in the payload, in this order."""
+    """Return the models whose initialisation index is in the payload, in this order; 1-D int64.
+
+    What the tensor has no use for is left out, and starts with index 0.
+    """
     return models_in_order(
         dependent=coding.dependent,
         temporal=coding.reference is not None,
@@ -104,7 +113,10 @@ def models_in_order(
     constant: bool,
     one_sided: bool,
 ) -> NDArray[np.int64]:
-    """Return the models of :func:`initialised_models`, from what decides about them."""
+    """Return the models of :func:`initialised_models`, from what decides about them.
+
+    The array is cached, so it must not be written to.
+    """
     states = STATES if dependent else 1
     models: list[int] = []
     if not constant:
@@ -126,7 +138,11 @@ def models_in_order(
 
 
 def bounded(count: int, limit: int, largest: int) -> int:
-    """Return how many of ``count`` models are in use: a codebook's levels may not reach all."""
+    """Return how many of ``count`` models are in use: a codebook's levels may not reach all.
+
+    Flag number j asks whether a magnitude exceeds j + 1, for which there must be levels that do. It
+    has two models, one for each sign or each side of the reference.
+    """
     return count if largest == -1 else max(0, min(count, limit))
 
 
@@ -134,4 +150,5 @@ def remainders(count: int, unary_length: int, largest: int) -> int:
     """Return how many positions of the remainder's prefix are in use."""
     if largest == -1:
         return count
+    # Up to this place the prefix says unary_length - 1 + 1 + 2 + 4 + ... + 2^place.
     return sum(1 for place in range(count) if unary_length - 2 + (2 << place) < largest)

@@ -1,4 +1,8 @@
-"""The scan: block rows, blocks, rows and the levels in them."""
+"""The scan: block rows, blocks, rows and the levels in them.
+
+Block rows go from top to bottom, the blocks of one from left to right, and each block row by row;
+the last ones are cut where the matrix ends. Without blocks all of it is one block.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,11 @@ InCode: TypeAlias = tuple[Number, Number, Window]
 DONE, ENDED, OUTSIDE = range(3)
 """Outcomes: all decoded, the payload ended before, the offset register is outside its range."""
 RUN: Final = 4096
-"""Levels between two looks at the end of the payload, where the scan has no blocks."""
+"""Levels between two looks at the end of the payload, where the scan has no blocks.
+
+Behind the end bins are decoded from zeros, which does no harm: so it need not be looked for at each
+level, but a short payload must not make a large tensor be decoded for long.
+"""
 
 
 @inline
@@ -64,6 +72,7 @@ def decode_part(
         level, window = decode_level(
             stream, models, unary_length, state, before, place, tools, window
         )
+        # The next level's contexts, and the state, look at the level as coded, not as mapped here.
         before = np.int64(level < 0) + 2 * np.int64(level > 0)
         # An odd state takes off the sign of what is left of the doubled level in 32 bits.
         doubled = np.int64(np.int32(level << dependent))
@@ -77,7 +86,11 @@ def decode_part(
 def skip_part(
     levels: Pointer, part: tuple[Number, Number], width: Number, state: Number, dependent: Number
 ) -> Number:
-    """Write zeros; return the state after as many as the whole row has."""
+    """Write zeros; return the state after as many as the whole row has.
+
+    Of the row of a matrix, that is, even where the part is that of one block: NNCodec moves the
+    state so in each of them. The class of the level before stays.
+    """
     for place in range(part[0], part[1]):
         levels[place] = np.int32(0)
     for _ in range(width & 3):  # four zeros bring back every state
@@ -155,6 +168,8 @@ def decode_rows(
     outcome = DONE
     for block_row in range(rows[0], rows[1]):
         if shape[4]:
+            # With the range set to 256 the offset register may be no more than that: only a damaged
+            # payload leaves more than 8 bits here.
             if offset_of(window) >= BLOCK_ROW_RANGE:
                 outcome = OUTSIDE
                 break

@@ -1,4 +1,10 @@
-"""The tables of the arithmetic coder, as ISO/IEC 15938-17 has them."""
+"""The tables of the arithmetic coder, as ISO/IEC 15938-17 has them.
+
+A context model estimates the probability of a bin of 1 twice, quickly and slowly: S0 (8 bits,
+signed) and S1 (12 bits, signed, so 16 times as fine), both 0 where 0 and 1 are as likely. What is
+decoded by is their sum at the finer scale, S01 = S1 + 16 * S0 (13 bits): its sign is the more
+probable bin, its magnitude how probable. All tables are int64.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +28,12 @@ LPS_RANGE: Final[Table] = np.loadtxt(
     """.strip().splitlines(),
     np.int64,
 )
-"""Range of the less probable symbol: by bits 7..5 of the range, then by ``|S01 >> 7|``."""
+"""Range of the less probable bin: 8 rows by bits 7..5 of the range, whose bit 8 is always 1, and 32
+columns by ``|S01 >> 7|``. The shift is arithmetic and comes first: -1 is in column 1, +1 in 0.
+
+At least 2, so that 7 shifts renormalise any; and it leaves the more probable bin 128 or more, so
+that one does.
+"""
 
 TRANSITION: Final[Table] = np.array(
     [2512, 2288, 2064, 1840, 1616, 1392, 1168, 944, 720, 560, 464, 368, 272, 208, 144, 80]
@@ -30,12 +41,18 @@ TRANSITION: Final[Table] = np.array(
     + [0],
     np.int64,
 )
-"""How far a probability moves, before its rate: by 16 + the state in the bin's direction."""
+"""How far a state moves towards a bin, before its rate: by 16 + the 5 upper bits of the state, its
+sign turned so that it grows with this bin. It is much where the bin was not expected and 64 where
+it was; the last is 0, which keeps the states within their bits.
+"""
 
 RATES: Final[Table] = np.array(
     [(5, 4), (5, 4), (5, 4), (4, 5), (6, 6), (6, 6), (6, 6), (7, 5), (7, 5)], np.int64
 )
-"""Shifts that slow down S0 and S1, by initialisation index."""
+"""Shifts of :data:`TRANSITION` for S0 and for S1, by initialisation index: the larger, the slower.
+
+S1 counts in sixteenths of S0, so S0 is the quicker even where its shift is the larger one.
+"""
 
 START_STATES: Final[Table] = np.array(
     [
