@@ -295,7 +295,9 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
 def _require_declared_outputs(subject: Subject, judge: Judge, measured: OriginalResult) -> None:
     undeclared = measured.undeclared
     named = [
-        f"{name} (read by {', '.join(readers)})" if readers else f"{name} (parameters change it)"
+        f"{name} (read by {', '.join(judge.in_order(readers))})"
+        if readers
+        else f"{name} (parameters change it)"
         for name, readers in undeclared.items()
     ]
     more = [f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []

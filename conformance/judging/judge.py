@@ -112,6 +112,11 @@ class Judge:
             raise ValueError(f"{subject.id} has no metric")
         return self._metrics[named.metric]
 
+    def in_order(self, metrics: Iterable[str]) -> list[str]:
+        """Return ids of metrics in the order in which the metadata declare them."""
+        order = {metric: place for place, metric in enumerate(self._metrics)}
+        return sorted(metrics, key=lambda metric: order.get(metric, len(order)))
+
     @property
     def format_that_runs(self) -> str:
         """The format of the network that is run: the sample's own, or the original's."""

@@ -11,7 +11,8 @@ from conformance.verdicts import Location
 
 def violation(number: int, *, warning: bool = False) -> RuleViolation:
     where = Location("file")
-    return RuleViolation(f"R-{number}", "rule", warning, "broken", where, "e", "f", "m", "c")
+    said = {"message": "broken", "expected": "e", "found": "f", "where": where, "fix": "m"}
+    return RuleViolation(rule=f"R-{number}", text="rule", is_warning=warning, command="c", **said)
 
 
 def looked_at(failures: int, warnings: int, **claims: Any) -> Any:
