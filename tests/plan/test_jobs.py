@@ -244,7 +244,7 @@ def test_a_long_chain_has_keys(tmp_path: Path) -> None:
     """Each key contains that of the step before; nothing is found by recursion."""
     chain = TinyChain(tmp_path / "tiny")
     chain.whole()
-    chain.update("u", "base", *[difference(1)] * 1500)
+    chain.update("u", "base", *[difference(1)] * 1100)
     made = built(chain.metadata)
     keys = Keys()
-    assert len({keys.key(a_job(made, "state", sample="u", part=k)) for k in (0, 700, 1499)}) == 3
+    assert len({keys.key(a_job(made, "state", sample="u", part=k)) for k in (0, 700, 1099)}) == 3
