@@ -63,7 +63,7 @@ def test_base_layer_stays(subject: Subject, judge: Judge) -> None:
     for layer in measured.differing:
         judge.fail(
             Problem(
-                message=f"layer {layer!r} is not the same when the layers are decoded at one go",
+                message=f"layer {layer!r} is not the same when the layers are decoded at once",
                 expected="the tensors that the subset gives by itself",
                 found="other tensors",
                 where=judge.place_in_sample(),

@@ -161,7 +161,7 @@ class TaskContext(Generic[Asked]):
 
     @contextlib.contextmanager
     def declared_at(self, pointer: str) -> Iterator[None]:
-        """Give an UnsupportedError without a place of its own that of the metadata it is due to."""
+        """Put the place in the metadata into an UnsupportedError that has none."""
         try:
             yield
         except UnsupportedError as error:

@@ -1,4 +1,4 @@
-"""Layers at one go, held against each subset by itself."""
+"""All layers at once, compared with each subset by itself."""
 
 from __future__ import annotations
 
