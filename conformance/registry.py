@@ -122,8 +122,11 @@ Samples of a ``bitstream`` consist of NNR units and have rules that decoding alo
 those of a ``network`` run as they are. All others hold tensors.
 """
 
-RUNTIMES = Registry("nnr_conformance.runtimes", "model format")
-"""The model formats that are installed."""
+RUNTIMES = Registry("nnr_conformance.runtimes", "model format", ("slow",))
+"""The model formats that are installed.
+
+A ``slow`` one takes seconds to import: workers are forked from a process that has done so.
+"""
 
 METRICS = Registry("nnr_conformance.metrics", "metric kind")
 """The kinds of metrics that are installed."""

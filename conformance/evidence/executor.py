@@ -20,8 +20,7 @@ from conformance.plan.keys import Keys
 from conformance.plan.requests import files_in
 from conformance.plan.results import Result
 from conformance.sandbox.limits import Limits
-from conformance.sandbox.process import Worker
-from conformance.sandbox.workers import Workers
+from conformance.sandbox.workers import ForkServers, Workers
 from conformance.submission import FileFacts, Loaded
 from conformance.submission.values import Submission
 from conformance.verdicts import ConformanceError, EvaluationError, Json, NotRunError, Verdict
@@ -34,7 +33,8 @@ class Executor:
     """Evidence for the jobs of one submission.
 
     ``passing`` is the folder for what is kept during this run only; runs in several processes share
-    one. Outputs of up to ``kept_bytes`` for each run of a network are kept longer.
+    one. ``servers`` fork its workers, and those of other executors. Outputs of up to ``kept_bytes``
+    for each run of a network are kept longer.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Executor:
         limits: Limits,
         *,
         reuse: bool = True,
-        worker: Worker | None = None,
+        servers: ForkServers | None = None,
         passing: Path | None = None,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
@@ -55,7 +55,7 @@ class Executor:
         self.kept_bytes = kept_bytes
         self._repeated: dict[str, None] = {}
         self._passing = PassingStore(passing or store.root, shared=passing is not None)
-        self._workers = Workers(limits, worker)
+        self._workers = Workers(limits, servers)
         self._known: dict[Job, Evidence] = {}
         self._keys = Keys()
         self._costs: dict[str, Mapping[str, float]] = {}

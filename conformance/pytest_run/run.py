@@ -25,7 +25,7 @@ from conformance.plan.jobs import Kind
 from conformance.plan.subjects import Subject, job_of
 from conformance.pytest_run.outcome import Outcome
 from conformance.sandbox.limits import Limits
-from conformance.sandbox.process import Worker
+from conformance.sandbox.workers import ForkServers
 from conformance.submission import FileFacts
 from conformance.text import visible
 from conformance.verdicts import (
@@ -50,7 +50,7 @@ class PytestRun:
     """Everything pytest has to know about a run over submissions."""
 
     def __init__(
-        self, config: pytest.Config, targets: Sequence[Target], early: Worker | None = None
+        self, config: pytest.Config, targets: Sequence[Target], servers: ForkServers
     ) -> None:
         self.config = config
         self.targets = {target.name: target for target in targets}
@@ -62,7 +62,7 @@ class PytestRun:
         self._judges: dict[str, Judge] = {}
         self._executor: Executor | None = None
         self._executor_of = ""
-        self._early_worker = early
+        self._servers = servers
         given = getattr(config, "workerinput", {}).get(PASSING)
         self._passing = Path(given) if given else None
 
@@ -70,15 +70,15 @@ class PytestRun:
     def of(cls, config: pytest.Config, folders: Sequence[Path]) -> PytestRun:
         """Load the submissions and return the run; exits with code 2 where there is no folder."""
         _leave_out_hypothesis(config)
-        early: Worker | None = None
+        servers = ForkServers()
         try:
-            early = _early_worker(config)
-            run = cls(config, load_targets(folders, _known(config)), early)
+            if _is_sure_to_compute(config):
+                servers.start()
+            run = cls(config, load_targets(folders, _known(config)), servers)
             if not config.option.collectonly:
                 run._get_ready()
         except ConformanceError as error:
-            if early is not None:
-                early.stop()
+            servers.stop()
             pytest.exit(as_typed(str(error)), returncode=ExitCode.USAGE)
         return run
 
@@ -97,13 +97,12 @@ class PytestRun:
             self._end_executor()
             store = evidence_store(self.config.getoption("evidence"))
             reuse = not self.config.getoption("no_cache")
-            worker, self._early_worker = self._early_worker, None
             self._executor = Executor(
                 target.loaded,
                 store,
                 self.limits,
                 reuse=reuse,
-                worker=worker,
+                servers=self._servers,
                 passing=self._passing,
                 kept_bytes=_kept_bytes(self.config),
             )
@@ -111,11 +110,9 @@ class PytestRun:
         return self._executor
 
     def close(self) -> None:
-        """End the worker process, if any."""
-        if self._early_worker is not None:
-            self._early_worker.stop()
-            self._early_worker = None
+        """End the worker processes, and what forks them."""
         self._end_executor()
+        self._servers.stop()
 
     def _end_executor(self) -> None:
         if self._executor is not None:
@@ -298,16 +295,12 @@ def _leave_out_hypothesis(config: pytest.Config) -> None:
         config.pluginmanager.unregister(name="hypothesispytest")
 
 
-def _early_worker(config: pytest.Config) -> Worker | None:
-    """Start a worker while the metadata are still being read, if it is sure to be needed."""
+def _is_sure_to_compute(config: pytest.Config) -> bool:
+    """Return whether workers will be needed, which may start while the metadata are being read."""
     if config.option.collectonly or _is_controller(config):
-        return None
+        return False
     store = evidence_store(config.getoption("evidence"))
-    if not store.is_empty() and not config.getoption("no_cache"):
-        return None
-    worker = Worker(_limits(config))
-    worker.start()
-    return worker
+    return store.is_empty() or bool(config.getoption("no_cache"))
 
 
 def _is_controller(config: pytest.Config) -> bool:

@@ -285,3 +285,11 @@ class Runtime(Protocol):
 
     def describe(self, path: Path) -> Description:
         """Return what the model file at ``path`` says about itself; errors as for ``open``."""
+
+
+@runtime_checkable
+class SlowRuntime(Runtime, Protocol):
+    """A model format whose library takes seconds to import; registered in the group of its kind."""
+
+    def import_libraries(self) -> None:
+        """Import what it computes with, in a process that is then forked: no thread may start."""

@@ -75,6 +75,11 @@ def apply_to_this_process(limits: Limits) -> None:
     _set(resource.RLIMIT_FSIZE, limits.file_bytes)
     _set(resource.RLIMIT_CORE, 0)
     _set(resource.RLIMIT_NPROC, _tasks_of_this_user() + 64)
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Let the kernel kill the calling process when its parent ends, where it can."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -1,9 +1,9 @@
 """The parent's side of an isolated worker: start it, ask it, and outlive whatever happens to it.
 
-The worker is a fresh interpreter (never a fork of this process) with an empty scratch folder, an
-environment of a few harmless variables, its own session and the limits of
-:class:`~conformance.sandbox.limits.Limits`. Requests and answers are single lines of JSON;
-arrays travel as safetensors files. One worker serves many cases, so that its imports are paid
+The worker is a fresh interpreter, or a fork of one that has only imported (never of this process),
+with an empty scratch folder, an environment of a few harmless variables, its own session and the
+limits of :class:`~conformance.sandbox.limits.Limits`. Requests and answers are single lines of
+JSON; arrays travel as safetensors files. One worker serves many cases, so that its imports are paid
 once; whatever kills it becomes the verdict of the case it was busy with, and of no other.
 """
 
@@ -19,11 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from conformance.sandbox.kernels import kernel_environment
+from conformance.sandbox.environment import clean_environment
+from conformance.sandbox.forking import ERRORS, ForkServer, Process, resident_bytes
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.tempdirs import make_folder, sweep
 from conformance.verdicts import (
@@ -48,12 +49,18 @@ ISOLATION = "rlimits"
 
 
 class Worker:
-    """A worker process, started on the first request and again after it died."""
+    """A worker process, started on the first request and again after it died.
 
-    def __init__(self, limits: Limits, program: Sequence[str] = PROGRAM) -> None:
+    It is forked by ``server`` if there is one; else a fresh interpreter runs ``program``.
+    """
+
+    def __init__(
+        self, limits: Limits, program: Sequence[str] = PROGRAM, server: ForkServer | None = None
+    ) -> None:
         self.limits = limits
         self._program = program
-        self._process: subprocess.Popen[bytes] | None = None
+        self._server = server
+        self._process: Process | None = None
         self._scratch: Path | None = None
 
     def start(self) -> None:
@@ -64,18 +71,23 @@ class Worker:
         temporary = Path(tempfile.gettempdir())
         sweep(temporary)
         self._scratch = make_folder(temporary)
-        with (self._scratch / "stderr").open("wb") as errors:
-            self._process = subprocess.Popen(
+        self._process = self._new(self._scratch)
+        with contextlib.suppress(OSError):  # The next request says how a worker ended that has.
+            self._send(self.limits.to_json())
+
+    def _new(self, scratch: Path) -> Process:
+        if self._server is not None:
+            return self._server.fork(scratch)
+        with (scratch / ERRORS).open("wb") as errors:
+            return subprocess.Popen(
                 [sys.executable, "-I", *self._program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=_clean_environment(self._scratch),
-                cwd=self._scratch,
+                env=clean_environment(scratch),
+                cwd=scratch,
                 start_new_session=True,
             )
-        with contextlib.suppress(OSError):  # The next request says how a worker ended that has.
-            self._send(self.limits.to_json())
 
     def prepare(self, **needed: Json) -> None:
         """Let the process import what it will need, while the caller does something else.
@@ -123,15 +135,7 @@ class Worker:
 
     def resident_bytes(self) -> int:
         """Return the memory in use by the process; 0 if none runs or the system does not say."""
-        if self._process is None:
-            return 0
-        try:
-            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        except OSError:
-            return 0
-        lines = status.splitlines()
-        kib = next((line.split()[1] for line in lines if line.startswith("VmRSS")), "0")
-        return int(kib) << 10
+        return resident_bytes(self._process.pid) if self._process is not None else 0
 
     def stop(self) -> None:
         """End the process and everything it started, and remove its scratch folder."""
@@ -176,7 +180,7 @@ class Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1)
         _kill_session(self._process)
-        code, said = self._process.returncode, self._last_words()
+        code, said = self._process.wait(), self._last_words()
         self.stop()
         if code == -signal.SIGXCPU:
             return _timeout(self.limits.cpu_seconds, "CPU time")
@@ -194,54 +198,20 @@ class Worker:
         if self._scratch is None:
             return ""
         try:
-            said = (self._scratch / "stderr").read_bytes()[-2000:]
+            said = (self._scratch / ERRORS).read_bytes()[-2000:]
         except OSError:
             return ""
         lines = said.decode(errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
 
 
-MALLOC: Mapping[str, str] = {
-    "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
-    "MALLOC_TOP_PAD_": str(64 << 20),
-}
-"""Arrays come and go with every item and metric. By default glibc gives large ones back to the
-kernel, which fills all their pages with zeros when they are asked for again: two thirds of the time
-of structural similarity. Arrays beyond the first number still go back, so that a large network
-takes no more memory.
-"""
-
-
-def _clean_environment(scratch: Path) -> dict[str, str]:
-    """Return the whole environment of a worker: nothing of the caller's but where libraries are."""
-    kept = ("LD_LIBRARY_PATH", "SYSTEMROOT")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {
-        **environment,
-        **kernel_environment(scratch),
-        **dict.fromkeys(threads, "1"),
-        **MALLOC,
-        # PyTorch and MKL choose kernels by processor, once, when they first compute: not these.
-        "ATEN_CPU_CAPABILITY": "default",
-        "MKL_CBWR": "COMPATIBLE",
-        "PATH": os.defpath,
-        "HOME": str(scratch),
-        "TMPDIR": str(scratch),
-        "LC_ALL": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        # A library may start Python itself, in the scratch folder, where foreign files are written.
-        "PYTHONSAFEPATH": "1",
-    }
-
-
-def _kill_session(process: subprocess.Popen[bytes]) -> None:
+def _kill_session(process: Process) -> None:
     """Kill the process and its children."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
-        process.kill()
+        if process.poll() is None:  # A fork that has no session yet.
+            os.kill(process.pid, signal.SIGKILL)
     process.wait()
 
 

@@ -1,30 +1,72 @@
 """The workers of one run: one for each stage and family of runtimes, reused from job to job.
 
-What a job pays for in a fresh interpreter is the import of its runtime: seconds for PyTorch or
-TensorFlow. Formats that share a module of the registry share a worker of their stage, so each
-runtime is imported once for it, and no process holds two of the large frameworks. Those that have
-nothing to do are kept while all of them together are small beside the memory limit.
+Formats that share a module of the registry share a worker of their stage, so that each runtime is
+imported once for it, and no process holds two of the large frameworks. Workers are forked by
+servers, which outlive a submission; what has nothing to do is kept while all of it together is
+small beside the memory limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import final
 
 from conformance.registry import RUNTIMES
+from conformance.sandbox.forking import ForkServer, resident_bytes
 from conformance.sandbox.limits import Limits
-from conformance.sandbox.process import Worker
+from conformance.sandbox.process import PROGRAM, Worker
 from conformance.verdicts import Json
 
 IDLE_SHARE = 4
-"""Idle workers may hold this part of the memory limit together: the ones used last stay."""
+"""Idle processes may hold this part of the memory limit together: the ones used last stay."""
+
+
+@final
+class ForkServers:
+    """One server for all that is quick to import, and one for each family that is not."""
+
+    def __init__(self) -> None:
+        self._quick = ForkServer()
+        self._slow: dict[str, ForkServer] = {}
+
+    def start(self) -> None:
+        """Start the one that every run needs, so that it imports while the caller goes on."""
+        self._quick.start()
+
+    def of(self, format: str) -> ForkServer:
+        """Return the server whose forks open or run networks in ``format``; any other for ""."""
+        if RUNTIMES.kind(format) != "slow":
+            return self._quick
+        family = RUNTIMES.module(format)
+        server = self._slow.pop(family, None) or ForkServer(format)
+        self._slow[family] = server
+        return server
+
+    def retire(self, room: int) -> None:
+        """Stop the slow ones, those used longest ago, that do not fit into ``room`` bytes."""
+        for family, server in reversed(list(self._slow.items())):
+            room -= resident_bytes(server.pid) if server.pid is not None else 0
+            if room < 0:
+                server.stop()
+                del self._slow[family]
+
+    def stop(self) -> None:
+        """End all of them, and what they have forked."""
+        for server in (self._quick, *self._slow.values()):
+            server.stop()
+        self._slow.clear()
 
 
 class Workers:
-    """Workers by stage and family of the format they serve, the one used last at the end."""
+    """Workers by stage and family of the format they serve, the one used last at the end.
 
-    def __init__(self, limits: Limits, spare: Worker | None = None) -> None:
+    Servers that are given are not ended with the workers.
+    """
+
+    def __init__(self, limits: Limits, servers: ForkServers | None = None) -> None:
         self.limits = limits
-        self._spare = spare
+        self._servers = servers or ForkServers()
+        self._owned = servers is None
         self._serving: dict[tuple[str, str], Worker] = {}
 
     def prepare(self, format: str, codecs: Iterable[str], metrics: Iterable[str]) -> None:
@@ -40,25 +82,27 @@ class Workers:
 
     def stop(self) -> None:
         """End all of them."""
-        for worker in (*self._serving.values(), *filter(None, [self._spare])):
+        for worker in self._serving.values():
             worker.stop()
         self._serving.clear()
-        self._spare = None
+        if self._owned:
+            self._servers.stop()
 
     def _of(self, stage: str, format: str) -> Worker:
         family = stage, RUNTIMES.module(format) or format
         worker = self._serving.pop(family, None)
         if worker is None:
-            worker, self._spare = self._spare or Worker(self.limits), None
+            worker = Worker(self.limits, PROGRAM, self._servers.of(format))
         self._retire()
         self._serving[family] = worker
         return worker
 
     def _retire(self) -> None:
-        """Stop the idle workers, those used longest ago, that there is no room for."""
+        """Stop the idle processes, those used longest ago, that there is no room for."""
         room = self.limits.memory_bytes // IDLE_SHARE
         for family, worker in reversed(list(self._serving.items())):
             room -= worker.resident_bytes()
             if room < 0:
                 worker.stop()
                 del self._serving[family]
+        self._servers.retire(room)

@@ -94,7 +94,7 @@ def shared_worker() -> Iterator[CountingWorker]:
 @pytest.fixture
 def worker(shared_worker: CountingWorker, monkeypatch: pytest.MonkeyPatch) -> CountingWorker:
     shared_worker.meanwhile = lambda: None
-    monkeypatch.setattr("conformance.sandbox.workers.Worker", lambda limits: shared_worker)
+    monkeypatch.setattr("conformance.sandbox.workers.Worker", lambda *_: shared_worker)
     return shared_worker
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.runtimes.onnx.wire import FIXED32, FIXED64, LENGTH, VARINT, Span, WireReader
+from conformance.runtimes.wire import FIXED32, FIXED64, LENGTH, VARINT, Span, WireReader
 from conformance.verdicts import MalformedError
 
 

@@ -6,12 +6,14 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import psutil
 import pytest
 
 from conformance.sandbox import workers as module
+from conformance.sandbox.forking import ForkServer
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
-from conformance.sandbox.workers import Workers
+from conformance.sandbox.workers import ForkServers, Workers
 
 LIMITS = replace(Limits.for_machine(), memory_bytes=800)
 
@@ -19,8 +21,9 @@ LIMITS = replace(Limits.for_machine(), memory_bytes=800)
 class Recording(Worker):
     """A worker without a process that keeps what it is told."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, program: Any, server: ForkServer) -> None:
         super().__init__(limits)
+        self.server = server
         self.told: list[Any] = []
         self.stopped = 0
         self.resident = 0
@@ -44,6 +47,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     monkeypatch.setattr(module, "Worker", Recording)
     families = {"a1": "a", "a2": "a", "b": "b", "c": "c", "d": "d", "nobody-has-it": "", "": ""}
     monkeypatch.setattr(module.RUNTIMES, "module", families.__getitem__)
+    monkeypatch.setattr(module.RUNTIMES, "kind", lambda name: "slow" if name in {"c", "d"} else "")
     return Workers(LIMITS)
 
 
@@ -63,17 +67,25 @@ def test_families_do_not_share_a_worker(workers: Workers) -> None:
     assert ask(workers, "a2") is first
 
 
-def test_worker_that_was_started_early_serves_the_first_format(workers: Workers) -> None:
-    spare = Recording(LIMITS)
-    workers = Workers(LIMITS, spare)
-    assert ask(workers, "b") is spare
-    assert ask(workers, "a1") is not spare
+def test_families_that_are_slow_to_import_have_a_server_each(workers: Workers) -> None:
+    servers = [ask(workers, name).server for name in ("a1", "b", "c", "d")]
+    assert servers[0] is servers[1]
+    assert len(set(map(id, servers))) == 3
+    assert ask(workers, "c", "open").server is servers[2]
+    assert ask(workers, "", "decode").server is servers[0]
 
 
-def test_early_worker_is_stopped_though_nothing_was_asked() -> None:
-    spare = Recording(LIMITS)
-    Workers(LIMITS, spare).stop()
-    assert spare.stopped == 1
+def test_servers_outlive_the_workers_of_one_submission(workers: Workers) -> None:
+    shared = ForkServers()
+    shared.start()
+    pid = shared.of("a1").pid
+    assert pid is not None
+    first, second = Workers(LIMITS, shared), Workers(LIMITS, shared)
+    assert ask(first, "c").server is ask(second, "c").server
+    first.stop()
+    assert psutil.pid_exists(pid)
+    shared.stop()
+    assert not psutil.pid_exists(pid)
 
 
 def test_no_process_serves_two_stages(workers: Workers) -> None:

@@ -16,8 +16,7 @@ from conformance.cli.main import main
 from conformance.evidence import executor
 from conformance.pytest_run import writing
 from conformance.sandbox.limits import Limits
-from conformance.sandbox.process import Worker
-from conformance.sandbox.workers import Workers
+from conformance.sandbox.workers import ForkServers, Workers
 
 
 class KeptWorkers(Workers):
@@ -31,9 +30,9 @@ def keep_workers() -> None:
     """Give every submission to come the workers of the first."""
     kept: list[KeptWorkers] = []
 
-    def workers(limits: Limits, spare: Worker | None = None) -> Workers:
+    def workers(limits: Limits, servers: ForkServers) -> Workers:
         if not kept:
-            kept.append(KeptWorkers(limits, spare))
+            kept.append(KeptWorkers(limits, servers))
             atexit.register(Workers.stop, kept[0])
         return kept[0]
 

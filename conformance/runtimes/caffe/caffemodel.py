@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conformance.runtimes.dtypes import DType
-from conformance.runtimes.onnx.mapped import MappedFile
-from conformance.runtimes.onnx.wire import FIXED32, FIXED64, LENGTH, VARINT, Field, Span, WireReader
+from conformance.runtimes.mapped import MappedFile
+from conformance.runtimes.wire import FIXED32, FIXED64, LENGTH, VARINT, Field, Span, WireReader
 from conformance.verdicts import LimitError, Location, UnsupportedError
 
 MAX_FIELDS = 1 << 20

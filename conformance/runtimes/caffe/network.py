@@ -23,7 +23,7 @@ from conformance.runtimes.caffe.stored import (
 )
 from conformance.runtimes.caffe.translation import OnnxEngine
 from conformance.runtimes.libraries import versions_of
-from conformance.runtimes.onnx.mapped import MappedFile
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.roles import Inventory, MadeLate, StoredTensor
 from conformance.verdicts import ConformanceError, Location
 

@@ -11,9 +11,9 @@ from conformance.runtimes._protocol import Array, Unread
 from conformance.runtimes.caffe.caffemodel import StoredBlob
 from conformance.runtimes.caffe.graph import Graph, Layer
 from conformance.runtimes.caffe.layers import Shape, Weight
-from conformance.runtimes.onnx.mapped import MappedFile
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.roles import StoredTensor, Use
+from conformance.runtimes.wire import Span
 from conformance.verdicts import LimitError, Location, MalformedError
 
 ROOM_PER_LAYER = 512

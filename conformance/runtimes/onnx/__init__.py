@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from conformance.runtimes._protocol import Description, ModelSource
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.onnx.contents import Contents
 from conformance.runtimes.onnx.external import external_locations
 from conformance.runtimes.onnx.layout import read_layout
-from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.network import OnnxNetwork
 from conformance.runtimes.onnx.topology import read_topology
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.onnx.header import read_record
-from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.record import TensorRecord
-from conformance.runtimes.onnx.wire import LENGTH, VARINT, Span, WireReader, varint
+from conformance.runtimes.wire import LENGTH, VARINT, Span, WireReader, varint
 
 _OUTPUT, _NAME, _OP_TYPE, _ATTRIBUTE, _DOMAIN = 2, 3, 4, 5, 7
 _ATTRIBUTE_NAME, _ATTRIBUTE_TENSOR, _ATTRIBUTE_DOC, _ATTRIBUTE_TYPE = 1, 5, 13, 20

@@ -29,7 +29,7 @@ from conformance.runtimes.onnx.messages import DecodeError
 from conformance.runtimes.onnx.record import TensorRecord
 from conformance.runtimes.onnx.sites import ELEMENTS, Holder, Site, Sites, elements_of
 from conformance.runtimes.onnx.sparse import is_mostly_zero, sparse_record, unfolded
-from conformance.runtimes.onnx.wire import Span, WireReader
+from conformance.runtimes.wire import Span, WireReader
 from conformance.verdicts import Location, MalformedError
 
 _DATA_FIELDS = (

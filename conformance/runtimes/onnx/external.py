@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from conformance.runtimes._protocol import ModelSource
 from conformance.runtimes.onnx.record import TensorRecord
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.wire import Span
 from conformance.verdicts import ConformanceError, Location, MalformedError
 
 _MAX_DIGITS = 18

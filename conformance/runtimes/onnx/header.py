@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from conformance.runtimes.dtypes import DType
 from conformance.runtimes.onnx.dtypes import dtype_of
 from conformance.runtimes.onnx.record import TensorRecord
-from conformance.runtimes.onnx.wire import LENGTH, VARINT, Field, Span, WireReader
+from conformance.runtimes.wire import LENGTH, VARINT, Field, Span, WireReader
 from conformance.verdicts import Location, UnsupportedError
 
 _DIMS, _DATA_TYPE, _SEGMENT, _NAME, _RAW, _EXTERNAL, _LOCATION = 1, 2, 3, 8, 9, 13, 14

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.onnx.constants import read_constant
 from conformance.runtimes.onnx.header import read_record
-from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.record import TensorRecord
-from conformance.runtimes.onnx.wire import LENGTH, Field, Span, WireReader, varint
+from conformance.runtimes.wire import LENGTH, Field, Span, WireReader, varint
 from conformance.verdicts import LimitError, Location
 
 _MODEL_GRAPH, _GRAPH_NODE, _GRAPH_INITIALIZER = 7, 1, 5

@@ -12,6 +12,7 @@ from conformance.runtimes.base import StoringNetwork
 from conformance.runtimes.batching import fixed_batch, takes_batches
 from conformance.runtimes.fitting import fit_tensors
 from conformance.runtimes.libraries import versions_of
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.onnx.batch_size import free_batch
 from conformance.runtimes.onnx.buffers import Buffer, aligned, buffer_of
 from conformance.runtimes.onnx.contents import Contents
@@ -19,7 +20,6 @@ from conformance.runtimes.onnx.external import external_locations
 from conformance.runtimes.onnx.faults import FAULTS, refused_model
 from conformance.runtimes.onnx.half_copy import writes_half
 from conformance.runtimes.onnx.layout import read_layout
-from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.messages import parse_model
 from conformance.runtimes.onnx.opsets import check_opsets
 from conformance.runtimes.onnx.ports import port_of

@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.runtimes.dtypes import DType
 from conformance.runtimes.onnx.dtypes import bits_of
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.wire import Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from conformance.runtimes.dtypes import DType
 from conformance.runtimes.onnx.dtypes import dtype_of
 from conformance.runtimes.onnx.messages import DecodeError
 from conformance.runtimes.onnx.record import TensorRecord
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.wire import Span
 from conformance.verdicts import LimitError, Location, MalformedError, UnsupportedError
 
 _INDEX_BYTES = 8

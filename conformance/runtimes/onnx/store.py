@@ -10,14 +10,14 @@ import numpy.typing as npt
 from onnx import TensorProto, numpy_helper
 
 from conformance.runtimes._protocol import Array, ModelSource, Unread
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.onnx.dtypes import is_packed
 from conformance.runtimes.onnx.embedded import Embedded
 from conformance.runtimes.onnx.external import check_overlaps, locate, span_in
-from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.messages import DecodeError, parse_tensor
 from conformance.runtimes.onnx.record import TensorRecord
 from conformance.runtimes.onnx.unread import gaps
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.wire import Span
 from conformance.verdicts import Location, MalformedError
 
 

@@ -37,7 +37,7 @@ from conformance.runtimes.onnx.layout import Layout
 from conformance.runtimes.onnx.messages import parse_model
 from conformance.runtimes.onnx.record import TensorRecord
 from conformance.runtimes.onnx.usage import Usage, own_names
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.wire import Span
 
 _OF_OPERATOR = 2 << 10
 """Bytes that the exporter may note for each operator, wherever it does."""

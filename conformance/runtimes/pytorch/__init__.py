@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from conformance.runtimes._protocol import Description, ModelSource, Network
+from conformance.runtimes.libraries import library
+from conformance.runtimes.pytorch.settings import torch_for
 
 __all__ = ["ExportedProgramRuntime", "StateDictRuntime", "TorchScriptRuntime"]
 
@@ -46,6 +48,10 @@ class TorchScriptRuntime:
 
         return TorchScriptNetwork(source)
 
+    def import_libraries(self) -> None:
+        """Import PyTorch; NotRunError if it is not installed."""
+        torch_for(self.runtime_id)
+
     def describe(self, path: Path) -> Description:
         """Return what the archive at ``path`` says about itself; errors as for ``open``."""
         return _described(self.open(_alone(path)))
@@ -67,6 +73,11 @@ class ExportedProgramRuntime:
         from conformance.runtimes.pytorch.export_network import ExportedNetwork
 
         return ExportedNetwork(source)
+
+    def import_libraries(self) -> None:
+        """Import PyTorch and its exporter; NotRunError if it is not installed."""
+        torch_for(self.runtime_id)
+        library("torch.export", self.runtime_id, "pytorch")
 
     def describe(self, path: Path) -> Description:
         """Return what the program at ``path`` says about itself; errors as for ``open``."""

@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from conformance.runtimes._protocol import Unread
-from conformance.runtimes.onnx.mapped import MappedFile
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.pytorch.zip_directory import STORED, Entry, read_directory
+from conformance.runtimes.wire import Span
 from conformance.verdicts import (
     ConformanceError,
     LimitError,

@@ -17,6 +17,7 @@ from onnx import TensorProto, ValueInfoProto
 from conformance.runtimes._protocol import Array, ModelSource, PortInfo, Unread
 from conformance.runtimes.batching import batch_size
 from conformance.runtimes.fitting import Slot
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.onnx.batch_size import quantises_dynamically
 from conformance.runtimes.onnx.buffers import Buffer, buffer_of
 from conformance.runtimes.onnx.contents import Contents
@@ -24,7 +25,6 @@ from conformance.runtimes.onnx.dtypes import dtype_of
 from conformance.runtimes.onnx.faults import FAULTS, refused_model
 from conformance.runtimes.onnx.half_copy import writes_half
 from conformance.runtimes.onnx.layout import read_layout
-from conformance.runtimes.onnx.mapped import MappedFile
 from conformance.runtimes.onnx.opsets import check_opsets
 from conformance.runtimes.onnx.ports import port_of
 from conformance.runtimes.onnx.record import TensorRecord
@@ -34,10 +34,10 @@ from conformance.runtimes.onnx.skeleton import build_skeleton
 from conformance.runtimes.onnx.store import TensorStore
 from conformance.runtimes.onnx.topology import read_topology
 from conformance.runtimes.onnx.unread import unread_in_model
-from conformance.runtimes.onnx.wire import Span
 from conformance.runtimes.pytorch.state_names import PREFIXES
 from conformance.runtimes.roles import StoredTensor, Use
 from conformance.runtimes.running import DYNAMIC_BATCH, FREE_BATCH
+from conformance.runtimes.wire import Span
 from conformance.verdicts import Location, UnsupportedError
 
 _HEADER_BYTES = 256

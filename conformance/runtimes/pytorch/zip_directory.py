@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.wire import Span
 from conformance.verdicts import LimitError, Location, MalformedError, UnsupportedError
 
 STORED, DEFLATED = 0, 8

@@ -1,7 +1,8 @@
 """TensorFlow as verdicts are computed with it: one thread, and nothing chosen at run time.
 
 The number of threads can be set only before TensorFlow computes for the first time. A worker of
-this tool is a fresh process, so there it always holds; :func:`settings_of` says what is in force.
+this tool starts as a process that has not, so there it always holds; :func:`settings_of` says what
+is in force.
 """
 
 from __future__ import annotations
@@ -22,10 +23,15 @@ _ENVIRONMENT = {
 }
 
 
+def import_libraries(format: str) -> None:
+    """Import TensorFlow and Keras, and start no thread; NotRunError if one is not installed."""
+    _tensorflow(format)
+    library("keras", format, EXTRA)
+
+
 def tensorflow_for(format: str) -> Any:
     """Import TensorFlow for the model format ``format``; NotRunError if it is not installed."""
-    os.environ.update(_ENVIRONMENT)
-    tf = library("tensorflow", format, EXTRA)
+    tf = _tensorflow(format)
     with contextlib.suppress(RuntimeError):  # something in this process has computed already
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -47,6 +53,11 @@ def keras_for(format: str) -> Any:
             fix="Judge in a process of its own: nnr-conformance run.",
         )
     return keras
+
+
+def _tensorflow(format: str) -> Any:
+    os.environ.update(_ENVIRONMENT)
+    return library("tensorflow", format, EXTRA)
 
 
 def session_config(tf: Any) -> Any:

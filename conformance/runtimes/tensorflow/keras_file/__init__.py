@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from conformance.runtimes._protocol import Description, ModelSource
+from conformance.runtimes.tensorflow.engine import import_libraries
 from conformance.runtimes.tensorflow.keras_file.network import FORMAT, KerasNetwork
 
 _NO_LIMIT = 1 << 62
@@ -31,6 +32,10 @@ class KerasRuntime:
         NotRunError without TensorFlow.
         """
         return KerasNetwork(source)
+
+    def import_libraries(self) -> None:
+        """Import TensorFlow and Keras; NotRunError if one is not installed."""
+        import_libraries(FORMAT)
 
     def describe(self, path: Path) -> Description:
         """Return what the ``.keras`` file at ``path`` says about itself; errors as for ``open``."""

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from conformance.runtimes._protocol import Unread
-from conformance.runtimes.onnx.mapped import MappedFile
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.tensorflow.faults import damaged
 from conformance.runtimes.tensorflow.keras_file.unread import unread_in_config
+from conformance.runtimes.wire import Span
 from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from conformance.runtimes._protocol import Description, ModelSource
+from conformance.runtimes.tensorflow.engine import import_libraries
 from conformance.runtimes.tensorflow.saved_model.files import files_beside
 from conformance.runtimes.tensorflow.saved_model.network import FORMAT, SavedModelNetwork
 
@@ -32,6 +33,10 @@ class SavedModelRuntime:
         network and for a data file that is not declared, NotRunError without TensorFlow.
         """
         return SavedModelNetwork(source)
+
+    def import_libraries(self) -> None:
+        """Import TensorFlow and Keras; NotRunError if one is not installed."""
+        import_libraries(FORMAT)
 
     def describe(self, path: Path) -> Description:
         """Return what the saved_model.pb at ``path`` says about itself; errors as for ``open``.

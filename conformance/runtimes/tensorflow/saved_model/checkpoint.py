@@ -17,14 +17,14 @@ import numpy as np
 
 from conformance.runtimes._protocol import Array, Unread
 from conformance.runtimes.dtypes import DType
-from conformance.runtimes.onnx.mapped import MappedFile
-from conformance.runtimes.onnx.wire import Span, WireReader
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.tensorflow.dtypes import STRING, dtype_of
 from conformance.runtimes.tensorflow.faults import damaged
 from conformance.runtimes.tensorflow.messages import message, parse
 from conformance.runtimes.tensorflow.saved_model.crc32c import masked_crc32c
 from conformance.runtimes.tensorflow.saved_model.files import INDEX, Files
 from conformance.runtimes.tensorflow.saved_model.table import MOST_BYTES, read_table
+from conformance.runtimes.wire import Span, WireReader
 from conformance.verdicts import ConformanceError, LimitError, Location, UnsupportedError
 
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"

@@ -13,7 +13,7 @@ from conformance.runtimes._protocol import Array, ModelSource, Unread
 from conformance.runtimes.base import ParameterNetwork
 from conformance.runtimes.batching import Run
 from conformance.runtimes.dtypes import DType
-from conformance.runtimes.onnx.mapped import MappedFile
+from conformance.runtimes.mapped import MappedFile
 from conformance.runtimes.roles import Inventory, MadeLate, StoredTensor, Use
 from conformance.runtimes.tensorflow.computing import LoadedGraph
 from conformance.runtimes.tensorflow.constants import Constants

@@ -12,9 +12,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from conformance.runtimes.onnx.wire import Span
 from conformance.runtimes.tensorflow.faults import damaged
 from conformance.runtimes.tensorflow.saved_model.crc32c import masked_crc32c
+from conformance.runtimes.wire import Span
 from conformance.verdicts import LimitError, Location
 
 MOST_BYTES = 64 << 20

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from conformance.runtimes.onnx.wire import Span
+from conformance.runtimes.wire import Span
 from conformance.tensorfiles import LFS_BYTES, refuse_lfs_pointer
 from conformance.verdicts import Location, MalformedError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.sandbox.kernels import PLACE, kernel_environment
+from conformance.sandbox.environment import PLACE, kernel_environment
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_folder_of_another_user_is_not_trusted(
     kernels: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stranger = os.geteuid() + 1
-    monkeypatch.setattr("conformance.sandbox.kernels.os.geteuid", lambda: stranger)
+    monkeypatch.setattr("conformance.sandbox.environment.os.geteuid", lambda: stranger)
     kernel_environment(scratch)
     assert lent(scratch) == []
 
