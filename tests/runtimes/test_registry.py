@@ -1,13 +1,12 @@
 import re
 import subprocess
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from conformance.registry import Registry
-from conformance.runtimes import Description, PortInfo, Runtime, runtime
+from conformance.registry import RUNTIMES, Registry
+from conformance.runtimes import Description, PortInfo, Runtime, SlowRuntime, runtime
 from conformance.runtimes.onnx import OnnxRuntime
 from conformance.verdicts import MalformedError, UnsupportedError
 from tests.runtimes import models
@@ -62,5 +61,9 @@ def test_every_format_says_which_parts_only_its_own_loader_runs():
     page = (Path(__file__).parents[2] / "docs" / "runtimes.md").read_text("utf-8")
     section = page.partition("## Parts that only the format's own loader runs")[2]
     rows = re.findall(r"^\| `([\w-]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
-    found = {entry.name for entry in entry_points(group="nnr_conformance.runtimes")}
-    assert sorted(rows) == sorted(found)
+    assert sorted(rows) == sorted(RUNTIMES.names())
+
+
+@pytest.mark.parametrize("name", RUNTIMES.names())
+def test_a_format_is_registered_as_slow_if_it_can_import_its_library(name):
+    assert isinstance(runtime(name), SlowRuntime) == (RUNTIMES.kind(name) == "slow")
