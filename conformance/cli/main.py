@@ -276,7 +276,7 @@ def render(
     report: Annotated[Path, typer.Argument(help="A report.json.")],
     to: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder for the rendered reports (default: beside report.json)."),
+        typer.Option(help="Folder for the rendered reports (default: next to report.json)."),
     ] = None,
 ) -> None:
     """Render a report.json again: HTML, Markdown and JUnit XML."""

@@ -230,7 +230,7 @@ def _read_dimensions(path: Path) -> dict[str, list[int]]:
         message = f"{path} is not JSON that can be used: {error}"
         raise typer.BadParameter(message, param_hint="--dimensions") from None
     if not isinstance(shapes, dict) or not all(map(_is_shape, shapes.values())):
-        message = f'{path} has to be of the form {{"name": [64, 3]}}'
+        message = f'{path} must be of the form {{"name": [64, 3]}}'
         raise typer.BadParameter(message, param_hint="--dimensions")
     return shapes
 

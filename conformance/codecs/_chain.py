@@ -47,7 +47,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class WrongParent:
-    """A place in a file that names another parent than the one the step is to be applied to."""
+    """A place in a file that names a different parent than the one the step is to be applied to."""
 
     tensor: str | None
     where: Location

@@ -66,7 +66,7 @@ def _unpack_into(
 def _pieces(
     file: BinaryIO, unpacker: Unpacker, container: Container, display: str
 ) -> Iterator[bytes]:
-    """Yield what the container holds; it has to end where the file ends."""
+    """Yield what the container holds; it must end where the file ends."""
     offset = 0
     try:
         while not unpacker.ended and (data := file.read(_READ_BYTES)):

@@ -144,7 +144,7 @@ class WordErrorRate(AdditiveMetric):
     def _count(self, ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, int]:
         if not theirs:
             return len(ours), 0
-        # The rate comes in single precision; errors are whole numbers.
+        # The rate comes in single precision; errors are integers.
         rate = float(self._functional.word_error_rate(" ".join(ours), " ".join(theirs)))
         return round(rate * len(theirs)), len(theirs)
 

@@ -80,7 +80,7 @@ def mcnemar(gained: int, lost: int) -> float:
     for index in range(min(gained, lost)):
         ways = ways * (discordant - index) // (index + 1)
         total += ways
-    # In whole numbers up to the last division: neither side need fit into a float.
+    # In integers up to the last division: neither side need fit into a float.
     return min(1.0, float(Fraction(2 * total, 1 << discordant)))
 
 

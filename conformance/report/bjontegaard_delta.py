@@ -88,7 +88,7 @@ Row: TypeAlias = tuple[float, float]
 
 
 def _finite(compute: Callable[[], float]) -> float | None:
-    """Return what ``compute`` gives, or None if that is no finite number."""
+    """Return what ``compute`` gives, or None if that is not finite."""
     try:
         number = compute()
     except ArithmeticError:

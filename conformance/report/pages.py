@@ -1,4 +1,4 @@
-"""Render a report as one HTML page, or as Markdown, from the templates beside this module."""
+"""Render a report as one HTML page, or as Markdown, from the templates next to this module."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def counts(classes: Mapping[str, int] | None, declared: int) -> str:
 
 
 def counted(numbers: Mapping[str, int]) -> str:
-    """Return what a metric counted beside items: ``classes: 10``."""
+    """Return what a metric counted in addition to items: ``classes: 10``."""
     others = {noun: count for noun, count in numbers.items() if noun != "items"}
     return ", ".join(f"{noun}: {number(count)}" for noun, count in others.items())
 

@@ -21,7 +21,7 @@ def find_missing_claims(data: Json) -> Iterator[Defect]:
     """Yield a problem for each metric that a sample is judged by, but whose value nobody claims.
 
     It is claimed for the sample and for each of its layers, and declared for the original. A use
-    of what does not exist, or belongs to another model, is a wrong reference and reported as such;
+    of what does not exist, or belongs to a different model, is a wrong reference and reported as such;
     so is a claim, which may be the one that is missing.
     """
     metrics = ids_of(data, "metrics")

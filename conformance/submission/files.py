@@ -92,7 +92,7 @@ def path_fault(path: str) -> tuple[str, str] | None:
         ),
         (
             parts[0] in NOT_PART,
-            f"leads to {parts[0]} of version control, which is no part of a submission",
+            f"leads to {parts[0]} of version control, which is not part of a submission",
             "Copy the file to another place in the folder, and list that.",
         ),
         (any(ord(c) < _CONTROL for c in path), "contains a control character", "Rename the file."),
@@ -440,7 +440,7 @@ def _other_digest(same: list[Listing], facts: FileFacts) -> Defect:
 class FolderFiles:
     """Paths of all files below a folder, links among them; what could not be looked into.
 
-    ``ignored`` are names at the top that are no part of a submission, and were not looked into.
+    ``ignored`` are names at the top that are not part of a submission, and were not looked into.
     """
 
     paths: tuple[str, ...]

@@ -1,7 +1,7 @@
 """The demands of SUBMISSION-UPDATE-001: samples that build upon others, and layers, make sense.
 
 Updates lead back to a whole network or the original, merges join updates with one root, and none
-of them is another kind of sample at once. Ids that do not exist are reported by the references.
+of them is two kinds of sample at once. Ids that do not exist are reported by the references.
 Layers can be distinguished, and are the whole sample.
 """
 

@@ -220,7 +220,7 @@ def _explain_length(breach: _Breach) -> Iterator[Violation]:
 
 
 def _reason(breach: _Breach) -> str:
-    """Return the reason of a demand that another value makes: it has no type."""
+    """Return the reason of a rule that depends on the value of another field: it has no type."""
     return "" if "type" in breach.schema else f": {breach.description}"
 
 

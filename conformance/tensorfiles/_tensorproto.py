@@ -189,7 +189,7 @@ def _number_entry(parts: _Parts, name: str) -> Entry:
     expected = _FIELD_OF_TYPE.get(dtype.name, _INT32_DATA)
     if any(item.number != expected for item in parts.typed):
         raise MalformedError(
-            f"the data of {name!r} are in a field for another element type",
+            f"the data of {name!r} are in a field for a different element type",
             where=where,
             expected=f"field {expected} for {dtype.name}",
             found=f"fields {sorted({item.number for item in parts.typed})}",

@@ -95,7 +95,7 @@ def label(axes: Axes, *, x: str = "", y: str = "") -> None:
 
 
 def number(axes: Axes, places: Iterable[tuple[int, tuple[float, float]]]) -> None:
-    """Write numbers beside places (x, y); those of one place stand together."""
+    """Write numbers next to places (x, y); those of one place stand together."""
     numbers: dict[tuple[float, float], list[str]] = {}
     for each, place in places:
         numbers.setdefault(place, []).append(str(each))

@@ -61,7 +61,7 @@ class Graph:
 def build_graph(net: Any, file: str, limit_bytes: int) -> Graph:
     """Return the graph of ``net``, every shape worked out.
 
-    Raises MalformedError if it is no network, LimitError if its values together take more than
+    Raises MalformedError if it is not a network, LimitError if its values together take more than
     ``limit_bytes``, UnsupportedError for a layer or an option that cannot be run.
     """
     layers = layers_to_test(net, file)

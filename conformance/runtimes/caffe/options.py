@@ -22,7 +22,7 @@ def check_options(node: Node, kind: Kind, message: Any) -> None:
     """Refuse a wrong number of inputs or outputs, and options that would not be followed.
 
     Raises MalformedError for what contradicts the type of the layer, UnsupportedError for options
-    of another type, or that mean nothing here.
+    of a different type, or that mean nothing here.
     """
     for what, number, (least, most) in (
         ("inputs", len(node.bottoms), kind.bottoms),

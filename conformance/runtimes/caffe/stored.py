@@ -114,7 +114,7 @@ def place_parameters(
 
 
 def check_content(file: MappedFile, places: Mapping[str, Place]) -> None:
-    """Raise MalformedError for values that are no finite numbers."""
+    """Raise MalformedError for values that are not finite."""
     for name, place in places.items():
         _check_finite(file, name, place.blob)
 
@@ -137,7 +137,7 @@ def _check_finite(file: MappedFile, name: str, blob: StoredBlob) -> None:
         if not finite.all():
             place = int(np.argmin(finite))
             raise MalformedError(
-                f"parameter {name!r} has a value that is no finite number in single precision",
+                f"parameter {name!r} has a value that is not finite in single precision",
                 where=Location(
                     file.display,
                     byte_offset=begin + place * blob.dtype.itemsize,

@@ -1,7 +1,7 @@
 """The quantisation of activations, written out as operations of the graph.
 
 The interpreter would quantise what an operation makes where the quantisation file says so, but its
-own way does not work with current NumPy. The same operation, put behind the one that makes the
+own way does not work with current NumPy. The same operation, put after the one that makes the
 tensor, does: an activation is rounded to what its integers stand for, and stays a real number.
 """
 

@@ -91,14 +91,14 @@ class Computation:
         return outputs
 
     def _follow(self, done: set[str], name: str, tensor: Any) -> None:
-        """Note that a tensor is made; UnsupportedError if it has another shape than NNEF says.
+        """Note that a tensor is made; UnsupportedError if it has a different shape than NNEF says.
 
         The next operations might broadcast a wrong shape, and nobody would notice.
         """
         wanted = self._shapes.get(name)
         if wanted is not None and tuple(tensor.shape) != wanted:
             raise UnsupportedError(
-                f"the interpreter computes another shape for the tensor {name!r}",
+                f"the interpreter computes a different shape for the tensor {name!r}",
                 where=self._place(done),
                 expected=str(list(wanted)),
                 found=str(list(tensor.shape)),
@@ -121,7 +121,7 @@ class Computation:
     def _check(self, port: PortInfo, array: Array) -> None:
         if array.shape != port.shape or array.dtype.name != port.dtype:
             raise UnsupportedError(
-                f"the interpreter computes another shape or type for output {port.name!r}",
+                f"the interpreter computes a different shape or type for output {port.name!r}",
                 where=self._document.file.where(port.name),
                 expected=f"{port.dtype} of shape {list(port.shape)}",
                 found=f"{array.dtype.name} of shape {list(array.shape)}",

@@ -117,5 +117,5 @@ def _per_channel(bias: Any) -> Any:
 
 
 def _aligned(tensor: Any, rank: int) -> Any:
-    """Return a tensor with axes of one element put behind its own, as NNEF broadcasts."""
+    """Return a tensor with axes of one element put after its own, as NNEF broadcasts."""
     return tensor.reshape(tuple(tensor.shape) + (1,) * (rank - tensor.ndim))

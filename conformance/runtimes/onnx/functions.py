@@ -84,7 +84,7 @@ def check_functions(model: ModelProto, file: str) -> None:
             raise UnsupportedError(
                 f"a local function takes the name of the operator {function.name}",
                 where=Location(file=file, element=f"function {function.name}"),
-                expected="local functions in a domain of their own",
+                expected="local functions in their own domain",
                 found=f"domain {function.domain or 'ai.onnx'}",
                 fix="Put the function into another domain.",
             )

@@ -170,7 +170,7 @@ def unknown_types(model: ModelProto) -> tuple[str, ...]:
 
 
 def _types(graph: GraphProto) -> dict[str, int]:
-    """Return the element types of values; 0 for what is no tensor."""
+    """Return the element types of values; 0 for what is not a tensor."""
     values = (*graph.input, *graph.output, *graph.value_info)
     found = {
         value.name: value.type.tensor_type.elem_type

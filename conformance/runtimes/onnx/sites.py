@@ -1,4 +1,4 @@
-"""Where a model stores tensors beside the main graph's initializers, and how to write there.
+"""Where a model stores tensors next to the main graph's initializers, and how to write there.
 
 Every site has a name that a sample can use for it: names of values are those of the graph; in a
 branch or loop body the node's first output and the attribute come before it, in a local function

@@ -50,5 +50,5 @@ def _check_sources(model: ModelProto, records: tuple[TensorRecord, ...], file: s
                 where=Location(file=file, byte_offset=record.byte_offset, element=record.element),
                 expected="a name of its own for each stored tensor",
                 found="the output of a node" if again else "an input",
-                fix="Correct the graph: one of them has to be renamed.",
+                fix="Correct the graph: one of them must be renamed.",
             )

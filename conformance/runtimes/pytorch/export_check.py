@@ -78,7 +78,7 @@ def needed_names(torch: Any, graph: Graph) -> frozenset[str]:
 
 
 def literals_in(graph: Graph) -> list[StoredTensor]:
-    """Return the values written into the graph that are no messages; all sizes together."""
+    """Return the values written into the graph that are not messages; all sizes together."""
     found: list[StoredTensor] = []
     sizes: list[int] = []
     for node in graph.walk():

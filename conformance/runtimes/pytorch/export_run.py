@@ -90,7 +90,7 @@ def _call(
         return _call_graph(node, list(arguments.values()), partial(_inner, torch, faults))
     name = operator_name(node.target)
     if name is None:
-        raise ValueError(f"{node.target} is no operator")
+        raise ValueError(f"{node.target} is not an operator")
     return getattr(getattr(torch.ops.aten, name[0]), name[1])(**arguments)
 
 

@@ -50,7 +50,7 @@ def sizes_among(values: Iterable[object]) -> list[int]:
 def loose(place: str, values: Sequence[object]) -> StoredTensor:
     """Return plain values as what the graph holds at ``place``, and no sample can bring.
 
-    Values that are no numbers count as one element each, a text on its own as its characters.
+    Values that are not numbers count as one element each, a text on its own as its characters.
     """
     array = _array(values)
     return StoredTensor(place, place, array.dtype, array.shape, lambda: array)

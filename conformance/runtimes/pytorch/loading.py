@@ -122,7 +122,7 @@ def _check_nested(archive: Archive, name: str, known: Collection[str]) -> None:
     try:
         inner = archive.nested(name)
     except ConformanceError:
-        return  # another kind of ZIP archive
+        return  # a different kind of ZIP archive
     for each in filter(lambda member: member.endswith("pkl"), inner.members):
         place = Place(archive.display, f"{name}: {each}")
         _check_pickle(inner.read(each, MAX_BYTES), place, known)

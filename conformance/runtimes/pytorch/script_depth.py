@@ -1,7 +1,7 @@
 """How deep TorchScript code goes before PyTorch compiles it: calls of calls, tuples of tuples.
 
 PyTorch compiles what a function calls while it compiles the function, on the stack of the process,
-and writes out the type of a tuple with all that is in it: neither has a bound of its own.
+and writes out the type of a tuple with all that is in it: neither has its own bound.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_DEPTH = 2000
 """Levels of code, all functions together that wait for each other while they are compiled."""
 
 MAX_TUPLE = 1024
-"""Values in a tuple, those in its tuples included; and texts that a text is put together from."""
+"""Values in a tuple, those in its tuples included; and strings that a string is built from."""
 
 _GROWING = frozenset(
     ("rjust", "ljust", "center", "zfill", "expandtabs", "replace", "join", "count", "percentFormat")
@@ -87,7 +87,7 @@ def _pairs(node: ast.Assign) -> Iterator[tuple[str, ast.expr, int]]:
 def check_folding(source: Source, tree: ast.Module) -> None:
     """Raise UnsupportedError for what PyTorch would compute while it compiles, without bound.
 
-    LimitError for a text that is put together from too many. PyTorch folds constants: texts that a
+    LimitError for a string that is built from too many. PyTorch folds constants: strings that a
     number makes long, and divisions by zero, which end the process.
     """
     for node in ast.walk(tree):
@@ -120,7 +120,7 @@ def _called(node: ast.Call) -> str:
 
 
 def _texts(node: ast.AST, sizes: dict[str, int]) -> int:
-    """Return how many constant texts what an expression gives may be put together from."""
+    """Return how many constant strings the value of an expression may be built from."""
     if isinstance(node, ast.Constant):
         return int(isinstance(node.value, str))
     if isinstance(node, ast.Name):

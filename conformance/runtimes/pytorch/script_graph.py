@@ -161,7 +161,7 @@ class Graph:
             )
 
     def _check_writes(self, registered: Collection[str]) -> None:
-        """Refuse a graph that writes to a list, or to a tensor that is no parameter or buffer."""
+        """Refuse a graph that writes to a list, or to a tensor that is not a parameter or buffer."""
         aliases = self._graph.alias_db()
         for node in nodes_of(self._graph):
             if node.kind() not in (READ, "prim::Constant"):
@@ -176,7 +176,7 @@ class Graph:
     def _check_hidden_writes(self) -> None:
         """Refuse operators that hide writes, if there are any: a run would not see them.
 
-        Nor would the passes that remove dead code: they take a write behind one for dead.
+        Nor would the passes that remove dead code: they take a write after one for dead.
         """
         nodes = list(nodes_of(self._graph))
         if any("!" in node.schema() for node in nodes):

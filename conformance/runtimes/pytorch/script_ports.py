@@ -20,7 +20,7 @@ ONE = "output"
 def input_ports(schema: Any, file: str) -> tuple[PortInfo, ...]:
     """Return the tensors among the arguments of forward.
 
-    An argument with a default value keeps it, and is no input. UnsupportedError for any other
+    An argument with a default value keeps it, and is not an input. UnsupportedError for any other
     argument that is not a tensor.
     """
     ports = []

@@ -1,6 +1,6 @@
 """The text of TorchScript code as a syntax tree; what could be read in two ways is refused.
 
-PyTorch has a parser of its own. What it and Python's might understand differently (comments,
+PyTorch has its own parser. What it and Python's might understand differently (comments,
 prefixes of texts, odd characters) does not occur in what PyTorch writes, and is not accepted.
 """
 

@@ -46,7 +46,7 @@ def safe_globals(torch: Any) -> frozenset[str]:
 def known_types(torch: Any) -> frozenset[str]:
     """Return the types that PyTorch has for the trees of a program's inputs and outputs.
 
-    A tuple with names is not one of them, though its kind is: its own name has to be registered.
+    A tuple with names is not one of them, though its kind is: its own name must be registered.
     """
     return frozenset(torch.utils._pytree.SERIALIZED_TYPE_TO_PYTHON_TYPE) - {_NAMED_TUPLE}
 

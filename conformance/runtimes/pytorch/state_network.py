@@ -156,5 +156,5 @@ def _check_files(source: ModelSource) -> None:
             expected="two files: the state dict, then the graph as .onnx",
             found=", ".join(source.display),
             fix="List the ONNX graph of the network as the second file of the model; for init, "
-            f"put it beside the weights as {source.files[0].with_suffix('.onnx').name}.",
+            f"put it next to the weights as {source.files[0].with_suffix('.onnx').name}.",
         )

@@ -34,7 +34,7 @@ _REFUSED = Fault(
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A computation: its ports, and the tensors of the graph (``node:0``) behind them, by port."""
+    """A computation: its ports, and the graph's tensors (``node:0``) that they stand for, by port."""
 
     name: str
     inputs: tuple[PortInfo, ...]
@@ -97,7 +97,7 @@ class LoadedGraph:
         return value, self._tf.raw_ops.AssignVariableOp(resource=handle, value=value)
 
     def _tensors(self, names: Mapping[str, str], ports: tuple[PortInfo, ...]) -> dict[str, Any]:
-        """Return the tensors of ports; MalformedError if one has another type than declared.
+        """Return the tensors of ports; MalformedError if one has a different type than declared.
 
         An input that no output depends on is not in the graph, and left out.
         """
@@ -109,7 +109,7 @@ class LoadedGraph:
             if tensor.dtype.name != port.dtype:
                 raise damaged(
                     self._file,
-                    f"{port.name!r} has another type than the signature says",
+                    f"{port.name!r} has a different type than the signature says",
                     element=port.name,
                     expected=port.dtype,
                     found=tensor.dtype.name,

@@ -11,7 +11,7 @@ from conformance.runtimes.dtypes import DType
 from conformance.verdicts import Location, UnsupportedError
 
 STRING, RESOURCE, VARIANT = 7, 20, 21
-"""Members of tensorflow.DataType that are no numbers."""
+"""Members of tensorflow.DataType that are not numbers."""
 
 _DTYPES: dict[int, DType] = {
     1: np.dtype(np.float32),
@@ -66,5 +66,5 @@ def named_dtype(name: str, where: Location) -> DType:
         where=where,
         expected="a type of numbers or booleans that NumPy or ml_dtypes has",
         found=name[:80],
-        fix="Give the layer another dtype, such as float32.",
+        fix="Give the layer a different dtype, such as float32.",
     )

@@ -42,7 +42,7 @@ _PASSED: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("Split", "Fill"), (1,)),
     **dict.fromkeys(("Pack", "Concat", "ConcatV2"), ()),
 }
-"""Inputs whose elements are in the outputs, in another order, shape or type; () stands for all."""
+"""Inputs whose elements are in the outputs, in a different order, shape or type; () stands for all."""
 
 _TABLES = frozenset({"Gather", "GatherV2", "GatherNd", "ResourceGather", "ResourceGatherNd"})
 """Operators that look up rows of input 0 by the indices in input 1."""

@@ -59,7 +59,7 @@ class Table:
     places: dict[str, int] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
-        """Return a whole number or flag; 0 if it is left out."""
+        """Return an integer or flag; 0 if it is left out."""
         return int(self.values.get(name, 0))
 
     def text(self, name: str) -> str:
@@ -86,7 +86,7 @@ class Reader:
     """Reads tables from ``data``; ``file`` names it in messages.
 
     ``claimed`` are the ranges of bytes that have been walked: what for, and the element there.
-    ``padding`` are the bytes that tables may have behind their last field, by where it ends.
+    ``padding`` are the bytes that tables may have after their last field, by where it ends.
     """
 
     def __init__(self, data: memoryview, file: str) -> None:
@@ -114,7 +114,7 @@ class Reader:
         return self._table(kind, self._number("I", 0, "header"), "model")
 
     def integers(self, table: Table, name: str) -> tuple[int, ...] | None:
-        """Return a vector of whole numbers; None if it is left out."""
+        """Return a vector of integers; None if it is left out."""
         vector = table.vector(name)
         if vector is None:
             return None
@@ -158,7 +158,7 @@ class Reader:
         """Claim a table up to the end of its last field.
 
         A vtable says how long the table is that it was written for, with the bytes that align what
-        is behind. Builders share it between tables with the same fields, which may have fewer.
+        is after. Builders share it between tables with the same fields, which may have fewer.
         """
         self.claim(position, end, element, kind)
         self.padding[end] = min(max(padded - end, 0), _MOST_PADDING)

@@ -34,7 +34,7 @@ _VTABLE_BYTES = 16
 _SPARSITY = struct.Struct("<5H2x4Hi2I")
 """The vtables of SparsityParameters (without a block map) and of a dense level; then the former."""
 _SPARSITY_TABLE = 20
-"""Where the table begins behind its vtables."""
+"""Where the table begins after its vtables."""
 _LEVEL = struct.Struct("<2i")
 """A dense level: how far back its vtable is, and its size."""
 _NUMBER = struct.Struct("<I")

@@ -117,7 +117,7 @@ def read_model(reader: Reader) -> Model:
     table = reader.root("Model", IDENTIFIER)
     if table.number("version") != _VERSION:
         raise reader.malformed(
-            "the model has another version of the schema",
+            "the model has a different version of the schema",
             *(table.position, "model.version", str(_VERSION), str(table.number("version"))),
         )
     if table.tables("external_buffers"):

@@ -98,7 +98,7 @@ def stored_tensors(
     uses: Mapping[Place, frozenset[Use]],
     needed: frozenset[Place],
 ) -> tuple[Stored, ...]:
-    """Return the stored tensors in the order of the file, each with a name of its own.
+    """Return the stored tensors in the order of the file, each with its own name.
 
     Left out is a tensor that nothing uses if one in use shares its data: as the graph of another
     signature has it. Raises MalformedError for data of the wrong length, UnsupportedError for

@@ -1,4 +1,4 @@
-"""Bytes of a model file that are no part of the network: they would count as its original size."""
+"""Bytes of a model file that are not part of the network: they would count as its original size."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _DENSIFY = "DENSIFY"
 
 
 def check_tensors(reader: Reader, model: Model, graphs: Sequence[int], limit_bytes: int) -> None:
-    """Check every tensor of the graphs in use; what it says of itself has to be consistent.
+    """Check every tensor of the graphs in use; what it says of itself must be consistent.
 
     Raises MalformedError if not, LimitError for one beyond ``limit_bytes``, UnsupportedError for
     kinds of tensors that cannot be judged.

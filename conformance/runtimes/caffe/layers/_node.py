@@ -116,7 +116,7 @@ class Node:
         return first
 
     def rank(self, rank: int, bottom: int = 0) -> Shape:
-        """Return the shape of an input, which has to have ``rank`` axes."""
+        """Return the shape of an input, which must have ``rank`` axes."""
         shape = self.bottoms[bottom]
         self.require(
             len(shape) == rank, f"input {bottom} has the wrong rank", f"{rank} axes", list(shape)
@@ -124,7 +124,7 @@ class Node:
         return shape
 
     def positive(self, field: str) -> int:
-        """Return an option that has to be a positive number."""
+        """Return an option that must be a positive number."""
         value = int(getattr(self.options, field))
         self.require(value > 0, f"{field} is missing or not positive", "at least 1", value)
         return value

@@ -84,7 +84,7 @@ class _Step:
         return names
 
     def body(self, *outputs: str) -> GraphProto:
-        """Return the graph of the step; every output gets a value of its own."""
+        """Return the graph of the step; every output gets its own value."""
         ends = [self.add("Identity", name) for name in outputs]
         infos = [helper.make_tensor_value_info(name, _FLOAT, None) for name in ends]
         return helper.make_graph(self._inner.nodes, "step", self._inner.inputs, infos)

@@ -89,7 +89,7 @@ class Sheet:
         return name
 
     def reshaped(self, value: str, shape: Shape) -> str:
-        """Return the name of ``value`` in another shape."""
+        """Return the name of ``value`` in a different shape."""
         return self.add("Reshape", value, self.integers(shape))
 
     def model(self) -> ModelProto:

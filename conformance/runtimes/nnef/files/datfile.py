@@ -126,7 +126,7 @@ class _Header:
             )
         if data[2:4] != b"\x01\x00":
             raise self._wrong(
-                "the tensor file has another version than 1.0",
+                "the tensor file has a different version than 1.0",
                 *("version", 2, "01 00"),
                 data[2:4].hex(" "),
             )

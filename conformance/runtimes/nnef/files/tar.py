@@ -164,13 +164,13 @@ class _Unpacker:
             raise self._wrong("a header of the archive is damaged", "its checksum", str(wanted))
 
     def _check_packing(self) -> None:
-        """Refuse what counts as the size of the model, but is no part of its files."""
+        """Refuse what counts as the size of the model, but is not part of its files."""
         size, unpacked = self._stream.size, self._stream.offset
         around = unpacked - (self._limit - self._left)
         allowed = MAX_AROUND * (len(self._files) + MANY_FOLDERS)
         if around > allowed:
             raise self._wrong(
-                "the archive holds too much besides its files",
+                "the archive holds too much in addition to its files",
                 *(f"headers and folders of at most {allowed} bytes", f"{around} bytes"),
             )
         # Compressed data that are longer than what they unpack to were padded.

@@ -46,7 +46,7 @@ def read_document(file: StoredFile) -> Document:
     """Return the graph in ``file``, made flat where it has fragments or expressions.
 
     Raises MalformedError if it is broken, LimitError if it is too large, UnsupportedError for
-    another version or extension of NNEF.
+    a different version or extension of NNEF.
     """
     source = Source(read_text(file), file)
     reader = Reader(source)

@@ -1,7 +1,7 @@
 """Graphs with fragments and operator expressions, made flat by the native parser.
 
-That parser divides by zero, recurses without end and reads behind its lists on hostile fragments,
-and it ends the process when it does. So it works in a process of its own, with little memory and
+That parser divides by zero, recurses without end and reads past the end of its lists on hostile fragments,
+and it ends the process when it does. So it works in its own process, with little memory and
 time; what it returns is text, which is read as any other.
 """
 
@@ -99,7 +99,7 @@ def _check_signs(source: Source) -> None:
 
 
 def _operand_end(tokens: Sequence[Token], place: int) -> int:
-    """Return the place behind the operand at ``place``: a word or brackets, then more brackets."""
+    """Return the place after the operand at ``place``: a word or brackets, then more brackets."""
     if tokens[place].text not in _OPENING:
         place += 1
     while tokens[place].text in _OPENING:

@@ -157,13 +157,13 @@ class KerasArchive:
             self._refuse(
                 0,
                 "the archive holds bytes that belong to no member",
-                f"at most {MOST_SLACK} bytes besides the members",
+                f"at most {MOST_SLACK} bytes in addition to the members",
                 f"{slack} bytes",
                 "archive",
             )
 
     def _span(self, info: zipfile.ZipInfo) -> Span:
-        """Return where the data of a member lie: behind its own header."""
+        """Return where the data of a member lie: after its own header."""
         start = info.header_offset
         if start < 0 or start + _LOCAL > self._file.size:
             self._refuse(start, "a member begins outside the file", "", "", info.filename)
@@ -174,7 +174,7 @@ class KerasArchive:
             self._refuse(
                 start,
                 f"the member {info.filename!r} is not where the directory says",
-                f"a header, and {info.compress_size} bytes behind it",
+                f"a header, and {info.compress_size} bytes after it",
                 f"{header[:4]!r} in a file of {self._file.size} bytes",
                 info.filename,
             )

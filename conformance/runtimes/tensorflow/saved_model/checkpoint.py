@@ -227,7 +227,7 @@ def _opened(name: str, files: Mapping[str, tuple[Path, str]], index: str) -> Map
         raise ConformanceError(
             "a data file of the variables is not declared",
             where=Location(index, element=name),
-            expected=f"{name} beside the index, among the model's files",
+            expected=f"{name} next to the index, among the model's files",
             found=", ".join(sorted(files)) or "none",
             fix="List every file of the folder `variables` under the model's files.",
         )

@@ -91,7 +91,7 @@ def _check_fed(port: str, tensor: str, nodes: Mapping[str, Any], file: str) -> N
     if node is None or node.op not in _PLACEHOLDERS or not tensor.endswith(":0"):
         raise damaged(
             file,
-            f"input {port!r} of the signature is no input of the graph",
+            f"input {port!r} of the signature is not an input of the graph",
             element=port,
             expected="the tensor of a Placeholder",
             found=f"{tensor} ({node.op if node is not None else 'no such node'})",
