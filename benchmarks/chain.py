@@ -8,8 +8,8 @@ turn with it, a bare loop decodes the same bitstream after those before it, adds
 runs the network with ONNX Runtime on the same items, and must find the same metric value. The
 slope is how much more each further step costs, as a share of a step: a suite that decoded a
 chain anew for each step would double its cost with the second, and so on. The ratio has no
-target: in addition to decoding and inference, the suite compares the bitstream with the rules of its
-format (which decodes it once more), hashes what changed and the base, and keeps the state.
+target: in addition to decoding and inference, the suite compares the bitstream with the rules of
+its format (which decodes it once more), hashes what changed and the base, and keeps the state.
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ FAILURES = {
         "meant is not described."
     ),
     "SUBMISSION-UPDATE-001": (
-        "A sample is an update of itself by way of others, names a parent of a different model, is two "
-        "kinds of sample at once, merges what does not go back to one root, or has layers that "
+        "A sample is an update of itself by way of others, names a parent of a different model, is "
+        "two kinds of sample at once, merges what does not go back to one root, or has layers that "
         "cannot be distinguished. Nothing is evaluated until that is fixed."
     ),
     "SUBMISSION-FILE-001": (
@@ -119,7 +119,7 @@ FAILURES = {
         "part of the verdict."
     ),
     "SUBMISSION-LICENSE-001": (
-        "A licence cannot be determined from its text: nobody knows what may be done with the material."
+        "A licence is not clear from its text: nobody knows what may be done with the material."
     ),
     "SUBMISSION-TOLERANCE-001": (
         "A tolerance is relative to a value of 0, and so allows nothing or anything; or it lets a "
@@ -200,8 +200,8 @@ FAILURES = {
         "A tolerance is blind: it accepts a network with every parameter zero, or one with the "
         "elements of every parameter shuffled, or its bound is more than half of what the weaker "
         "of the two loses. The metric looks at an output that the parameters do not reach, or the "
-        "bound allows almost any loss: it cannot distinguish a good sample from a bad one. If one of the "
-        "two could not be measured, the check is undecided. [Controls](metrics.md#controls)."
+        "bound allows almost any loss: it cannot distinguish a good sample from a bad one. If one "
+        "of the two could not be measured, the check is undecided. [Controls](metrics.md#controls)."
     ),
     "MODEL-METRIC-001": ("The original does not perform as declared on the reference vectors."),
     "SAMPLE-DECODE-001": (
@@ -214,8 +214,8 @@ FAILURES = {
         "the command that shows it. What is unusual but allowed is shown as evidence of the pass."
     ),
     "SAMPLE-TENSORS-001": (
-        "Parameters of the network are missing, have a different shape or type, or tensors are there "
-        "that it does not have: the sample is not a whole network."
+        "Parameters of the network are missing, have a different shape or type, or tensors are "
+        "there that it does not have: the sample is not a whole network."
     ),
     "SAMPLE-FINITE-001": (
         "NaN or infinity came out where the original does not have the same. In a sample that is "
@@ -269,13 +269,13 @@ FAILURES = {
         "warning and does not count for the verdict."
     ),
     "UPDATE-PARENT-001": (
-        "The bitstream names a different parent than the sample it is declared an update of: by node "
-        "id, depth, or the hash of a payload or of the parent's parameters. It was not applied. "
-        "The updates are declared in a different order, one is missing, or one is of another chain."
+        "The bitstream names a different parent than the sample it is declared an update of: by "
+        "node id, depth, or the hash of a payload or of the parent's parameters. It was not "
+        "applied. The updates are declared in another order, or one is missing or of another chain."
     ),
     "UPDATE-STEP-001": (
-        "A tensor of the update is not in its base, has a different shape there or a type that cannot "
-        "be added, or the bitstream cannot be decoded after those before it."
+        "A tensor of the update is not in its base, has a different shape there or a type that "
+        "cannot be added, or the bitstream cannot be decoded after those before it."
     ),
     "UPDATE-BASE-001": (
         "The decoder altered what it was given to start from: other updates of the same base would "
@@ -293,14 +293,14 @@ FAILURES = {
         "bit that differs is a failure."
     ),
     "UPDATE-MUTATION-001": (
-        "Advisory. A bitstream was left out, applied before its time, twice, to a different parent or "
-        "in another chain, and nothing in the bitstreams noticed: the format carries no protection "
-        "here. Receivers of such updates must keep track of them by other means."
+        "Advisory. A bitstream was left out, applied before its time, twice, to a different parent "
+        "or in another chain, and nothing in the bitstreams noticed: the format carries no "
+        "protection here. Receivers of such updates must keep track of them by other means."
     ),
     "LAYER-DECODE-001": (
         "The layers up to this one do not decode without those after it, do not give a whole "
-        "network of finite values, the layer names a different parent than the layers before it, or it "
-        "adds nothing: it holds no tensors, zeros only, or what was there before."
+        "network of finite values, the layer names a different parent than the layers before it, "
+        "or it adds nothing: it holds no tensors, zeros only, or what was there before."
     ),
     "LAYER-BASE-001": (
         "Lower layers are not the same with and without those after them, or the layers leave out "

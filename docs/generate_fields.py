@@ -38,7 +38,7 @@ _TYPES = {
     "null": "null",
     "number": "number",
     "object": "object",
-    "string": "text",
+    "string": "string",
 }
 
 

@@ -1,4 +1,4 @@
-"""What must not hang: bounded by processor time, so that a busy machine is no failure."""
+"""What must not hang: bounded by processor time, so that a busy machine is not a failure."""
 
 from __future__ import annotations
 

@@ -289,7 +289,7 @@ def render_report(file: Path, folder: Path) -> str:
             where=Location(file.name),
             expected="a report.json of nnr-conformance, and a folder that can be written to",
             found=str(error),
-            fix="name the report.json of a run, and a folder of your own after --to",
+            fix="name the report.json of a run, and your own folder after --to",
         ) from None
     return "\n".join(str(path) for path in written.values())
 

@@ -134,7 +134,7 @@ def describe(
     model: Annotated[Path, typer.Argument(help="A network: its first file, or folder.")],
     model_format: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--format", help="Model format, where the name of the file does not tell."),
+        typer.Option("--format", help="Model format, if the name of the file does not imply it."),
     ] = None,
     memory: Memory = None,
     seconds: Seconds = cli_nnc.LONGEST,
@@ -168,7 +168,7 @@ def init(
     ] = None,
     model_format: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--format", help="Model format, where the name of the file does not tell."),
+        typer.Option("--format", help="Model format, if the name of the file does not imply it."),
     ] = None,
     memory: Memory = None,
     seconds: Seconds = cli_nnc.LONGEST,

@@ -108,7 +108,8 @@ def validate(
 ) -> None:
     """Compare a stream with every rule; each violation says what, where, and how to see it.
 
-    The exit code is 1 for violations, 0 without (warnings are none), 3 if not all could be checked.
+    The exit code is 1 for violations, 0 without (warnings do not count), 3 if not all could be
+    checked.
     """
     import shlex
 

@@ -22,7 +22,7 @@ MARGIN = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An output tolerance, and the text that says where it comes from."""
+    """An output tolerance, and the string that says where it comes from."""
 
     tolerance: tuple[float, float]
     text: str

@@ -128,7 +128,7 @@ def _check_magic(head: bytes, container: Container, display: str) -> None:
     magic = _MAGIC.get(container, b"")
     if not head.startswith(magic):
         raise _refused(
-            f"the {container} container does not begin as one",
+            f"not a valid {container} stream (bad magic)",
             Location(file=display, byte_offset=0, element=f"{container} magic number"),
             f"bytes {magic.hex(' ')}",
             head[: len(magic)].hex(" ") or "an empty file",

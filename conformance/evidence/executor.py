@@ -240,7 +240,7 @@ class Executor:
                 f"{name} changed while it was evaluated",
                 expected="a submission folder that stays as it is during a run",
                 found="no file, or another size, time of change or inode than when hashed",
-                fix="run again, and leave the folder alone meanwhile",
+                fix="run again without modifying the folder",
             )
 
     def _files(self, job: Job) -> dict[str, Path]:

@@ -248,5 +248,5 @@ def _too_few(different: int, items: int, distinct: int) -> NoInterval | None:
     if different >= FEWEST_DIFFERENT or (different == 0 and distinct >= FEWEST_EQUAL):
         return None
     need = math.ceil(distinct * 2 * FEWEST_DIFFERENT / different) if different else FEWEST_EQUAL
-    reason = f"only {different} of {distinct} distinct items tell the networks apart"
+    reason = f"only {different} of {distinct} distinct items distinguish the networks"
     return NoInterval(f"{reason}, fewer than {FEWEST_DIFFERENT}", items, distinct, need)

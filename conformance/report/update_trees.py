@@ -53,7 +53,7 @@ def kind_of(sample: Sample) -> Kind:
 
 
 def _trees(submission: Submission) -> Mapping[tuple[str, str | None], list[Sample]]:
-    """Return the samples of each tree by its model and root; a sample nobody updates is none."""
+    """Return the samples of each tree by its model and root; one without updates is not a tree."""
     root_of = roots(submission)
     found: dict[tuple[str, str | None], list[Sample]] = defaultdict(list)
     for sample in submission.samples:

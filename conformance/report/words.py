@@ -27,7 +27,7 @@ MEANINGS: Mapping[str, str] = {
     Verdict.MALFORMED: "A file is not what its format says it must be.",
     Verdict.ERROR: "The evaluation died; see what it needs below.",
     Verdict.TIMEOUT: "The evaluation took longer than it is allowed to.",
-    Verdict.UNDECIDED: "The vectors are too few to tell which side of the bound the loss is on.",
+    Verdict.UNDECIDED: "Too few vectors to decide on which side of the bound the loss is.",
     Verdict.UNSUPPORTED: "It may be right, but this tool cannot judge it.",
     Verdict.NOT_RUN: "Not executed. A check that was not run is not a pass.",
     Verdict.WAIVED: "The coordinator accepts the finding for the reason given.",

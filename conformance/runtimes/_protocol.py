@@ -90,7 +90,7 @@ class Unread:
 
     ``file`` is as displayed, ``piece`` says what they are and where. Graph, code and what a
     container needs (headers, directories, alignment) are not among them, and neither are
-    parameters that no output depends on: these have names of their own. ``fix`` says how to remove
+    parameters that no output depends on: these have their own names. ``fix`` says how to remove
     them, where that is no more than a line.
     """
 
@@ -235,7 +235,7 @@ class Network(Protocol):
 
     @property
     def unread(self) -> Sequence[Unread]:
-        """Documentation, metadata, examples, gaps and the like: bytes that nothing reads."""
+        """Documentation, metadata, examples, unaccounted bytes and the like: nothing reads it."""
 
     @property
     def versions(self) -> Mapping[str, str]:

@@ -131,7 +131,7 @@ def apply(repairs: Repairs) -> Path:
     target = repairs.root / METADATA
     if read_document(repairs.root).sha256 != repairs.metadata_sha256:
         raise ConformanceError(
-            f"{METADATA} has changed meanwhile",
+            f"{METADATA} was changed in the meantime",
             where=Location(file=METADATA),
             expected=f"sha256 {repairs.metadata_sha256}",
             found="other content",

@@ -106,7 +106,7 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]:
             yield _defect(
                 (*at, "claims", key),
                 f"an update or merge claims a {key}",
-                expected="ratios of whole networks only: an update is none by itself",
+                expected="ratios of whole networks only: an update alone is not a network",
                 found=shown(claims[key]),
                 fix="Remove it; the bytes of the step and cumulative_size say what it costs.",
             )

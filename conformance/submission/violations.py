@@ -180,7 +180,7 @@ def _unknown_key(breach: _Breach, key: str, meant: str | None, free: list[str]) 
         breach,
         f"{shown(key)} is not a key of {breach.owner}" + (f", but {meant!r} is" if meant else ""),
         expected,
-        f"{fix}; keys of your own start with 'x_'.",
+        f"{fix}; your own keys start with 'x_'.",
         f"the key {shown(key)}",
     )
     missing = (meant,) if meant else ()

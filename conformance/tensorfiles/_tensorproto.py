@@ -150,7 +150,7 @@ def _text(payload: memoryview | bytes, where: Location) -> str:
         return bytes(payload).decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedError(
-            "a text is not UTF-8",
+            "a string is not UTF-8",
             where=where,
             expected="UTF-8",
             found=str(error),

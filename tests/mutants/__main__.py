@@ -130,7 +130,7 @@ class Change:
         return os.waitpid(child, 0)[1] != 0
 
     def _run(self) -> int:
-        """Return the exit code of the tests, in a process of their own."""
+        """Return the exit code of the tests, in their own process."""
         import pytest
 
         nowhere = os.open(os.devnull, os.O_RDWR)

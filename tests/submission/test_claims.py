@@ -1,4 +1,4 @@
-"""Which values have to be claimed, and how widely a claim may be met."""
+"""Which values must be claimed, and how widely a claim may be met."""
 
 import copy
 

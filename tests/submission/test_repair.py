@@ -265,7 +265,7 @@ def test_a_repeated_key_is_refused(folder):
 def test_metadata_that_changed_meanwhile_are_not_overwritten(changed):
     repairs = plan_repairs(changed)
     builder.write_metadata(changed, {"new": "work"})
-    with pytest.raises(ConformanceError, match="has changed meanwhile") as caught:
+    with pytest.raises(ConformanceError, match="was changed in the meantime") as caught:
         apply(repairs)
     assert caught.value.fix == "Run the command again."
     assert json.loads(text_of(changed)) == {"new": "work"}

@@ -133,14 +133,14 @@ def bad_crc() -> bytes:
 
 
 def bomb_of(size: int) -> bytes:
-    """Deflate a long run of zeros behind a header for two floats."""
+    """Deflate a long run of zeros after a header for two floats."""
     return npz_bytes({"a.npy": GOOD + b"\0" * size}, zipfile.ZIP_DEFLATED)
 
 
 MALFORMED = {
-    "empty-file": (b"", "does not end as a ZIP", "end of central directory", "b''"),
-    "cut-off": (npz_bytes({"a.npy": GOOD})[:-1], "does not end as a ZIP", "last 22", ""),
-    "something-added": (npz_bytes({"a.npy": GOOD}) + b"x", "does not end as a ZIP", "last 22", ""),
+    "empty-file": (b"", "not a ZIP archive", "end of central directory", "b''"),
+    "cut-off": (npz_bytes({"a.npy": GOOD})[:-1], "not a ZIP archive", "last 22", ""),
+    "something-added": (npz_bytes({"a.npy": GOOD}) + b"x", "not a ZIP archive", "last 22", ""),
     "begins-cut-off": (npz_bytes({"a.npy": GOOD})[60:], "damaged", "ZIP archive", ""),
     "two-members-of-one-name": (twice(), "two members 'a.npy'", "each name once", "byte 0"),
     "stray-member": (npz_bytes({"a.exe": b""}), "not an array", "NAME.npy", "'a.exe'"),

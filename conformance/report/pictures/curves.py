@@ -163,5 +163,5 @@ def _words(block: Mapping[str, Json]) -> tuple[str, str]:
     lines = len(families(block))
     return title, (
         f"{points} of {short(block['model'])} in {lines} {'family' if lines == 1 else 'families'}; "
-        f"the original has {words.number(block['reference'])}. The table next to it has every point."
+        f"the original has {words.number(block['reference'])}. All points are in the table."
     )

@@ -171,5 +171,5 @@ def _words(tree: Mapping[str, Json]) -> tuple[str, str]:
     last = max((step["round"] for step in tree["steps"]), default=0)
     return f"Updates of {root}: metrics and bytes over rounds", (
         f"{words.count(len(tree['steps']), 'step')} of {short(tree['model'])} in "
-        f"{words.count(last, 'round')}. The table next to it has every step."
+        f"{words.count(last, 'round')}. All steps are in the table."
     )

@@ -21,7 +21,7 @@ _TAKE_SIGNS = {"min_max_linear_quantize", "zero_point_linear_quantize"}
 
 
 def quantised(graph: Any, document: Document, quantisations: Mapping[str, Quantisation]) -> Any:
-    """Return ``graph`` with the quantisation of its activations as operations of their own.
+    """Return ``graph`` with the quantisation of its activations as separate operations.
 
     Raises MalformedError for a tensor that the graph does not have, or whose shape does not fit,
     UnsupportedError for inputs and constants.

@@ -114,7 +114,7 @@ def check_embedded(
             raise MalformedError(
                 f"two stored tensors are called {record.name!r}",
                 where=Location(file=file, element=record.element),
-                expected="a name of its own for each tensor",
+                expected="a unique name for each tensor",
                 found=f"the name of {seen[record.name].element} again",
                 fix="Rename one of them, or the node whose output their names begin with.",
             )

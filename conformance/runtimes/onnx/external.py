@@ -100,7 +100,7 @@ def check_overlaps(places: Iterable[tuple[TensorRecord, str, Span]], model: str)
             raise MalformedError(
                 f"the external data of two tensors overlap: {other.name!r} and {record.name!r}",
                 where=_where(record, model),
-                expected=f"bytes of its own in {display}",
+                expected=f"its own bytes in {display}",
                 found=f"bytes {span.begin} to {span.end}, and {around.begin} to {around.end}",
                 fix="Store a tensor that is used twice once, under one name.",
             )

@@ -98,7 +98,7 @@ DYNAMIC = frozenset(
     }
 )
 """Operators that quantise activations by the range that they have in the batch, or their second
-half: without a batch of its own an item would depend on those next to it."""
+half: without its own batch an item would depend on those next to it."""
 
 
 def use_of(node: NodeProto, position: int) -> Use | None:

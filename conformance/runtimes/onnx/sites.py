@@ -192,7 +192,7 @@ def _list_field(attribute: AttributeProto, node: NodeProto) -> str:
 
 
 def _holders(attribute: AttributeProto) -> Iterator[tuple[str, TensorProto | SparseTensorProto]]:
-    """Yield the tensors in an attribute, with a suffix that tells several apart."""
+    """Yield the tensors in an attribute, with a suffix that distinguishes several."""
     if attribute.HasField("t") and _is(attribute, _KIND.TENSOR):
         yield "", attribute.t
     if attribute.HasField("sparse_tensor") and _is(attribute, _KIND.SPARSE_TENSOR):

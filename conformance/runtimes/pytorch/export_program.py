@@ -100,7 +100,7 @@ def read_payload(text: str, file: str, member: str, sizes: Mapping[str, int]) ->
 
 
 def check_meta(name: str, tensor: Tensor, meta: View) -> None:
-    """Raise MalformedError if the graph takes a tensor of a different type or shape than is stored."""
+    """Raise MalformedError if the graph takes a tensor of another type or shape than is stored."""
     shape = tuple(_dim(each) for each in meta.at("sizes").elements())
     dtype = meta.at("dtype").integer()
     if shape != tensor.shape or DTYPES.get(dtype) != tensor.dtype.name:

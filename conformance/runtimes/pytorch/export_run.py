@@ -95,7 +95,7 @@ def _call(
 
 
 def _call_graph(node: Node, arguments: list[Any], run: Any) -> Any:
-    """Return what an operator gives that runs graphs of its own."""
+    """Return what an operator that runs its own graphs gives."""
     if node.target == CONDITION:
         choice, yes, no, operands = arguments
         return run(yes if bool(choice) else no, operands)

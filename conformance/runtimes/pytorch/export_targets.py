@@ -19,7 +19,7 @@ CONDITION = "torch.ops.higher_order.cond"
 LOOP = "torch.ops.higher_order.while_loop"
 WITHOUT_GRADIENTS = "torch.ops.higher_order.wrap_with_set_grad_enabled"
 HIGHER_ORDER = frozenset({CONDITION, LOOP, WITHOUT_GRADIENTS})
-"""Operators that run a graph of their own."""
+"""Operators that run their own graph."""
 
 
 def operator_name(target: str) -> tuple[str, str] | None:
@@ -37,7 +37,7 @@ def compute(target: str, arguments: list[Any]) -> Any:
     """Return the result of arithmetic on numbers.
 
     Raises ValueError for a number that would not fit into 64 bits, TypeError for arguments that
-    are not numbers (Python multiplies texts and lists too), and what Python raises for others.
+    are not numbers (Python multiplies strings and lists too), and what Python raises for others.
     """
     if not all(map(_is_number, _numbers_in(target, arguments))):
         raise TypeError(f"{target} is given something that is not a number")

@@ -180,7 +180,7 @@ def _mark(reader: Machine, argument: Any) -> None:
 def _tuple(reader: Machine, argument: Any) -> None:
     del argument
     values = tuple(reader.pop_to_mark())
-    # Python has one empty tuple only: its identity tells nothing.
+    # Python has one empty tuple only: its identity says nothing.
     reader.push(reader.nested(values, values) if values else values)
 
 

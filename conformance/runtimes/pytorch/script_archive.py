@@ -68,8 +68,8 @@ class ScriptArchive:
     def clean_copy(self, given: Mapping[str, Array]) -> bytes:
         """Return an archive with the same network, but with zeros for parameters and buffers.
 
-        So is what lies in a storage next to its tensors: ``as_strided`` would reach it. Of the other
-        tensors those in ``given`` have its values, the rest their own.
+        So is what lies in a storage next to its tensors: ``as_strided`` would reach it. Of the
+        other tensors those in ``given`` have its values, the rest their own.
         """
         kept = self._kept(given)
         out = io.BytesIO()
@@ -134,7 +134,7 @@ class ScriptArchive:
                 archive.read(name, MAX_BYTES if name.endswith(".pkl") else _MAX_SMALL)
         if "byteorder" in archive and archive.read("byteorder", _MAX_SMALL) != b"little":
             raise UnsupportedError(
-                "the numbers are stored with the most significant byte first",
+                "the numbers are big-endian",
                 where=archive.where("byteorder"),
                 expected="little",
                 found="big",

@@ -287,7 +287,7 @@ def _is_literal(node: ast.AST) -> bool:
 
 
 def _value(node: ast.AST) -> object:
-    """Return a literal, or else what tells an expression from others."""
+    """Return a literal, or else what distinguishes an expression from others."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.UnaryOp) and _is_literal(node):

@@ -23,7 +23,7 @@ MAX_TUPLE = 1024
 _GROWING = frozenset(
     ("rjust", "ljust", "center", "zfill", "expandtabs", "replace", "join", "count", "percentFormat")
 )
-"""Operators that make a text of any length from a number, or take any time; all are for texts."""
+"""String operators that make any length from a number, or take any time."""
 
 _DIVIDING = frozenset({"remainder", "divmod"})
 _JOINING = frozenset({"add", "format"})
@@ -39,14 +39,14 @@ _Named = dict[str, tuple[Source, _Definition]]
 
 
 def check_tuples(source: Source, tree: ast.Module) -> None:
-    """Raise LimitError for a tuple of tuples, or a text of texts, that holds too many values.
+    """Raise LimitError for a tuple of tuples, or a string of strings, that holds too many values.
 
     A value that a name may have counts as the largest that is ever given to it.
     """
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
             _check_growth(source, function, _size, "a tuple of tuples")
-            _check_growth(source, function, _texts, "a text of texts")
+            _check_growth(source, function, _texts, "a string of strings")
 
 
 def _check_growth(
@@ -94,7 +94,7 @@ def check_folding(source: Source, tree: ast.Module) -> None:
         if isinstance(node, ast.BinOp):
             _refuse(source, node, "an operator between two values, which PyTorch does not write")
         elif isinstance(node, ast.Call) and _called(node) in _GROWING:
-            _refuse(source, node, f"{_called(node)}: it computes with texts")
+            _refuse(source, node, f"{_called(node)}: it computes with strings")
         elif isinstance(node, ast.Call) and _divides_by_nothing(node):
             _refuse(source, node, f"{_called(node)}: a division by 0 or -1")
 
@@ -109,7 +109,7 @@ def _refuse(source: Source, node: ast.expr, found: str) -> NoReturn:
         "the network uses an operator that is not run here",
         node.lineno,
         found,
-        "Export the network without computing with texts, and without divisions by zero.",
+        "Export the network without computing with strings, and without divisions by zero.",
     )
 
 
@@ -197,7 +197,7 @@ def _height(node: ast.AST) -> int:
 
 
 def _in_order(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all parts in the order of the text."""
+    """Yield all parts in the order of the source."""
     waiting = [node]
     while waiting:
         part = waiting.pop()

@@ -161,7 +161,7 @@ class Graph:
             )
 
     def _check_writes(self, registered: Collection[str]) -> None:
-        """Refuse a graph that writes to a list, or to a tensor that is not a parameter or buffer."""
+        """Refuse a graph that writes to a list, or to a tensor that is no parameter or buffer."""
         aliases = self._graph.alias_db()
         for node in nodes_of(self._graph):
             if node.kind() not in (READ, "prim::Constant"):

@@ -1,4 +1,4 @@
-"""Inputs and outputs of a TorchScript module: names from its forward method, types nowhere.
+"""Inputs and outputs of a TorchScript module: names from its forward method, without types.
 
 TorchScript records neither element types nor shapes of tensors; what a submission declares of them
 is compared with its vectors and with what the network returns.

@@ -22,7 +22,7 @@ class Objects:
     ``registered`` are the tensors of a state dict by their name in it, ``kept`` all others of
     ``data.pkl``, ``constants`` those of the code, by the names that it has for them. ``places`` are
     all tensors of ``data.pkl``, a shared one at each of its places. ``literals`` are the numbers
-    and texts in attributes, lists and dictionaries that are not sizes or messages.
+    and strings in attributes, lists and dictionaries that are not sizes or messages.
     """
 
     registered: dict[str, Tensor] = field(default_factory=dict)
@@ -181,7 +181,7 @@ def _not_data(element: str, found: str, file: str) -> UnsupportedError:
     return UnsupportedError(
         "the archive does not hold a module with plain attributes",
         where=Location(file, element=element),
-        expected="a module whose attributes are tensors, modules, numbers, texts and lists of them",
+        expected="a module of tensors, modules, numbers, strings and lists of them",
         found=found,
         fix="Save the module itself with torch.jit.save.",
     )

@@ -1,7 +1,7 @@
 """PyTorch as verdicts are computed with it: one thread, no kernels that depend on the processor.
 
 PyTorch chooses kernels by what the processor can do, and two libraries under it, MKL and oneDNN, do
-so again. The first two are told by the environment, which they read once, when they first compute:
+so again. The first two are set by the environment, which they read once, when they first compute:
 ``ATEN_CPU_CAPABILITY`` and ``MKL_CBWR``. The worker sets them before anything is imported. oneDNN
 and NNPACK are left out altogether.
 """

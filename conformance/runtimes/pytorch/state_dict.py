@@ -112,7 +112,7 @@ def _check_members(archive: Archive) -> None:
         archive.read(name, MAX_BYTES if name == "data.pkl" else _MAX_SMALL)
     if "byteorder" in archive and archive.read("byteorder", _MAX_SMALL) != b"little":
         raise UnsupportedError(
-            "the numbers are stored with the most significant byte first",
+            "the numbers are big-endian",
             where=archive.where("byteorder"),
             expected="little",
             found="big",

@@ -131,7 +131,7 @@ def _twice(tensor: StoredTensor, file: str) -> MalformedError:
     return MalformedError(
         f"two stored tensors are called {tensor.name!r}",
         where=Location(file, element=tensor.name),
-        expected="a name of its own for each tensor of the state dict and the graph",
+        expected="a unique name for each tensor of the state dict and the graph",
         found=f"the name of {tensor.place} again",
         fix="Rename one of them, or the node whose output their names begin with.",
     )

@@ -157,7 +157,7 @@ class Topology:
                 raise UnsupportedError(
                     f"the constant {record.name!r} of the graph is stored in another file",
                     where=Location(self.file, element=record.element),
-                    expected="lists of integers and texts in the graph itself",
+                    expected="lists of integers and strings in the graph itself",
                     found="external data",
                     fix="Keep small tensors in the file when exporting external data.",
                 )

@@ -34,7 +34,7 @@ _REFUSED = Fault(
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A computation: its ports, and the graph's tensors (``node:0``) that they stand for, by port."""
+    """A computation: its ports, and the tensors of the graph (``node:0``), by port."""
 
     name: str
     inputs: tuple[PortInfo, ...]
@@ -136,7 +136,7 @@ def _groups(values: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
 
 
 def _plain(array: Array) -> Array:
-    """Return an output as an array; texts as strings."""
+    """Return an output as an array; strings as Python objects."""
     array = np.asarray(array)
     if array.dtype != object:
         return array

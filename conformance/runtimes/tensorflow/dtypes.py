@@ -57,7 +57,7 @@ def dtype_of(number: int, where: Location) -> DType:
 
 
 def named_dtype(name: str, where: Location) -> DType:
-    """Return the type of that name; UnsupportedError if it is none of numbers or booleans."""
+    """Return the type of that name; UnsupportedError if it is not of numbers or booleans."""
     for dtype in _DTYPES.values():
         if dtype.name == name:
             return dtype

@@ -65,7 +65,7 @@ class TfliteNetwork(ParameterNetwork):
             raise UnsupportedError(
                 "tensors of a large model share their data, or are sparse",
                 where=Location(file=self.file, element="model.buffers"),
-                expected="dense data of its own for each tensor of a model beyond 2 GiB",
+                expected="separate dense data for each tensor of a model beyond 2 GiB",
                 found="buffers that several tensors refer to, or sparse tensors",
                 fix="Convert the model without sparsity, and without sharing equal constants.",
             )

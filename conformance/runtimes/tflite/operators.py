@@ -129,8 +129,8 @@ PASSED: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("FILL", "SPLIT"), (1,)),
     **dict.fromkeys(("CONCATENATION", "PACK", "STABLEHLO_CONCATENATE"), ()),
 }
-"""Which inputs of an operator have their elements in its outputs, in a different order, shape or type;
-an empty tuple stands for all."""
+"""Which inputs of an operator have their elements in its outputs, in a different order, shape or
+type; an empty tuple stands for all."""
 
 TABLES: Mapping[str, int] = {
     **dict.fromkeys(("GATHER", "GATHER_ND"), 0),

@@ -102,7 +102,7 @@ def stored_tensors(
 
     Left out is a tensor that nothing uses if one in use shares its data: as the graph of another
     signature has it. Raises MalformedError for data of the wrong length, UnsupportedError for
-    tensors that cannot be replaced (sparse ones, or those of texts).
+    tensors that cannot be replaced (sparse ones, or those of strings).
     """
     places = {
         (number, index): tensor
@@ -174,5 +174,5 @@ def _unreadable(reader: Reader, tensor: Tensor) -> UnsupportedError:
         ),
         expected="a tensor of numbers",
         found=f"a tensor of {type_name(tensor.code)}",
-        fix="Convert the model again, without tensors of texts.",
+        fix="Convert the model again, without tensors of strings.",
     )

@@ -18,7 +18,7 @@ _LENGTH_BYTES = 4
 
 
 def unread_in(reader: Reader, model: Model, tensors: Sequence[Stored]) -> tuple[Unread, ...]:
-    """Return gaps, metadata, buffers of no tensor, and what strings and tables have in excess.
+    """Return unaccounted bytes, metadata, unused buffers, and excess in strings and tables.
 
     Raises MalformedError if parts of the file overlap: to replace one would change the other too.
     """
@@ -66,7 +66,7 @@ def _gaps(reader: Reader) -> Iterator[tuple[int, str]]:
 
 def _gap(reader: Reader, begin: int, end: int) -> tuple[int, str]:
     size = end - begin - reader.padding.get(begin, 0)
-    return max(0, size), f"a gap: bytes {begin} to {end}"
+    return max(0, size), f"unaccounted bytes {begin} to {end}"
 
 
 def _held(begin: int, end: int) -> tuple[Range, Range]:

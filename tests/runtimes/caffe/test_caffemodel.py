@@ -62,7 +62,7 @@ CASES = {
     "two-versions": (
         GOOD + files.old_layer("m", [blob(BIAS)]),
         MalformedError,
-        "another version",
+        "a different version",
     ),
     "values-too-short": (
         stored("fc", [sizes((3, 4)) + field(5, VALUES[:-4]), blob(BIAS)]),

@@ -110,7 +110,7 @@ UNSUPPORTED = {
         "sample",
         (7, 9),
     ),
-    "next-version": ("version 2.0;\ngraph net(x) -> (y) {}", "another version", (1, 9)),
+    "next-version": ("version 2.0;\ngraph net(x) -> (y) {}", "a different version", (1, 9)),
     "unknown-extension": (
         plain("y = mul(x, w);", head="extension KHR_custom_operators;"),
         "another extension",

@@ -260,7 +260,7 @@ class Branching(nn.Module):
 
 
 class Conditional(nn.Module):
-    """Looks rows up in a branch, which is a graph of its own in an exported program."""
+    """Looks rows up in a branch, which is its own graph in an exported program."""
 
     def __init__(self):
         super().__init__()

@@ -125,7 +125,7 @@ DAMAGED = {
     "wide": (_one(header=0xFFFFFFFF, extra=WIDE), MalformedError, "belong to no member"),
     "extra": (_one(extra=bytes(65)), MalformedError, "an entry of the directory is damaged"),
     "comment": (files.bare_zip([(b"net/a", {}, b"1")], comment=b"x"), MalformedError, "end as"),
-    "behind": (_one() + b"more", MalformedError, "does not end as a ZIP archive"),
+    "behind": (_one() + b"more", MalformedError, "not a ZIP archive"),
     "before": (b"PK\3\4" + _one(), MalformedError, "the end of the archive contradicts"),
     "twice": (plain("net/a", "net/a"), MalformedError, "two members 'net/a'"),
     "end": (_one()[:-12] + bytes(12), MalformedError, "contradicts itself"),

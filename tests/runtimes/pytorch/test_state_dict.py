@@ -1,4 +1,4 @@
-"""State dicts beside a graph: which tensor is which parameter, and what does not fit."""
+"""State dicts next to a graph: which tensor is which parameter, and what does not fit."""
 
 from dataclasses import astuple
 
@@ -173,7 +173,7 @@ def test_values_in_another_file_are_not_asked_for(tmp_path, location):
 
 @pytest.mark.parametrize("kind", ["Constant", "initializer"])
 def test_weights_that_the_graph_stores_are_parameters_too(tmp_path, kind):
-    """A buffer that is no part of a state dict ends up there."""
+    """A buffer that is not part of a state dict ends up there."""
     scale = models.floats(40, seed=1)
     more = [
         helper.make_node("ReduceSum", ["k"], ["s"], keepdims=0),
@@ -487,7 +487,7 @@ def test_describe_takes_the_only_graph_beside_the_weights(tmp_path):
     assert "net.onnx" in caught.value.fix
 
 
-# The same network as an ONNX model, and as a state dict beside its graph
+# The same network as an ONNX model, and as a state dict next to its graph
 
 
 def without_values(made, names):

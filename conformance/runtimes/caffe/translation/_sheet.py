@@ -51,7 +51,7 @@ class Sheet:
         return name
 
     def output(self, value: str, shape: Shape) -> str:
-        """Add an output of its own for ``value``, and return its name."""
+        """Add a separate output for ``value``, and return its name."""
         name = self.add("Identity", value)
         self.outputs.append(helper.make_tensor_value_info(name, _FLOAT, shape))
         return name

@@ -120,7 +120,7 @@ class _Header:
     def _check_magic(self, data: bytes) -> None:
         if data[:2] != _MAGIC:
             raise self._wrong(
-                "the file does not begin as a tensor file does",
+                "not an NNEF tensor file (bad magic)",
                 *("magic", 0, "4e ef"),
                 data[:2].hex(" "),
             )
@@ -182,7 +182,7 @@ class _Header:
             where=self._file.where("item type", offset=_ITEM_TYPE),
             expected=", ".join(f"{code} ({name})" for code, name in enumerate(_TYPE_NAMES)),
             found=f"{self._type:#x}",
-            fix=f"{_MEND} Quantisation is told by graph.quant.",
+            fix=f"{_MEND} Quantisation is declared in graph.quant.",
         )
 
     def _wrong(

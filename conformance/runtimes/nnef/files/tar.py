@@ -97,7 +97,9 @@ class _Unpacker:
     def _write(self, parts: tuple[str, ...], size: int) -> None:
         name = "/".join(parts)
         if not parts or name in self._files:
-            raise self._wrong("a file of the archive has no name of its own", "other names", name)
+            raise self._wrong(
+                "the name of a file in the archive is empty or not unique", "unique names", name
+            )
         if size > self._left:
             raise self._too_large(f"at most {self._limit} bytes in all", f"{size} bytes in {name}")
         self._left -= size

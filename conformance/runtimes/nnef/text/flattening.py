@@ -1,8 +1,8 @@
 """Graphs with fragments and operator expressions, made flat by the native parser.
 
-That parser divides by zero, recurses without end and reads past the end of its lists on hostile fragments,
-and it ends the process when it does. So it works in its own process, with little memory and
-time; what it returns is text, which is read as any other.
+That parser divides by zero, recurses without end and reads past the end of its lists on hostile
+fragments, and it ends the process when it does. So it works in its own process, with little memory
+and time; what it returns is text, which is read as any other.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def flattened(source: Source) -> str:
 
 
 def _text_of(code: int, said: bytes, file: StoredFile) -> str:
-    """Return the text that the process answered with."""
+    """Return the document that the process answered with."""
     if code == flatten_process.REFUSED:
         raise _refused(file, said.decode("utf-8", "replace"))
     if code == flatten_process.TOO_LONG:
@@ -118,7 +118,7 @@ def _refused(file: StoredFile, found: str) -> MalformedError:
         where=file.at_line(*place) if place else file.where("graph"),
         expected="NNEF 1.0 that its parser reads",
         found=text,
-        fix=f"Correct the text. {_MEND}",
+        fix=f"Correct the syntax. {_MEND}",
     )
 
 

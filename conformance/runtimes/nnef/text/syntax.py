@@ -168,7 +168,7 @@ class Reader:
             return self.take().text == "true"
         if sign > 0 and token.kind == "name" and not token.is_keyword:
             return Name(self.take().text)
-        return self.refuse("a number, a text, true, false, the name of a tensor, or a list")
+        return self.refuse("a number, a string, true, false, the name of a tensor, or a list")
 
     def _items(self, closing: str, depth: int) -> tuple[Value, ...]:
         items: list[Value] = []

@@ -65,7 +65,9 @@ class KerasArchive:
         """Yield what is in no member, and what the members hold that no layer is made of."""
         sizes = {name: info.compress_size for name, info in self._members.items()}
         between = self._file.size - sum(sizes.values())
-        yield Unread(self.display, "headers and gaps of the archive", between - _MOST_HEADERS)
+        yield Unread(
+            self.display, "headers and unaccounted bytes of the archive", between - _MOST_HEADERS
+        )
         dates = sizes["metadata.json"] - _MOST_METADATA
         yield Unread(self.display, "member metadata.json", dates)
         yield from unread_in_config(self.read(CONFIG).tobytes(), self.display)
@@ -103,7 +105,7 @@ class KerasArchive:
         if fields[0] != b"PK\5\6" or fields[7] != 0:
             self._refuse(
                 max(0, begin),
-                "the file does not end as a .keras file does",
+                "not a .keras file: no end-of-central-directory record at its end",
                 "the end of a ZIP archive, without a comment",
                 repr(tail[:4]),
                 "end of archive",

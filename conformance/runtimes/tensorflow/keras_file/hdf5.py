@@ -153,7 +153,7 @@ class Weights:
 
     def _elsewhere(self, path: str, found: str) -> ConformanceError:
         return ConformanceError(
-            "the weights refer to another place or another file",
+            "the weights refer to a different place or file",
             where=self.where(path),
             expected="arrays that are stored in this file",
             found=found,

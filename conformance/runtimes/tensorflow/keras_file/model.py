@@ -95,7 +95,7 @@ class KerasModel:
         return dict(zip(names, self._keras.tree.flatten(outputs), strict=True))
 
     def _output_names(self, outputs: Any) -> list[str]:
-        """Return the keys of a dictionary of outputs, else the names of the layers that give them."""
+        """Return the keys of a dictionary of outputs, else the names of their layers."""
         flat = self._keras.tree.flatten(outputs)
         if isinstance(outputs, dict) and len(outputs) == len(flat):
             return sorted(outputs)

@@ -199,7 +199,7 @@ class Checkpoint:
 
 
 def _gap(shard: MappedFile, begin: int, end: int) -> Unread:
-    piece = f"a gap that belongs to no variable: bytes {begin} to {end}"
+    piece = f"unaccounted bytes {begin} to {end}, of no variable"
     return Unread(shard.display, piece, max(0, end - begin))
 
 
@@ -208,7 +208,7 @@ def _message(name: str, format: str) -> Any:
 
 
 def _data_names(header: Any, file: str) -> Sequence[str]:
-    """Return the names of the data files that the header tells of."""
+    """Return the names of the data files that the header implies."""
     most = 1000
     if header.endianness != 0 or not 1 <= header.num_shards <= most:
         raise damaged(

@@ -197,7 +197,7 @@ def _read_graph(files: Files, limit_bytes: int) -> Any:
             where=Location(file),
             expected=f"at most {limit_bytes} bytes",
             found=f"{mapped.size} bytes",
-            fix="Keep the parameters in variables: they are stored in files of their own.",
+            fix="Keep the parameters in variables: they are stored in separate files.",
         )
     kind = message("protobuf.saved_model", "SavedModel", FORMAT)
     data = bytes(mapped.view())
