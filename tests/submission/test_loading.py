@@ -455,7 +455,7 @@ def test_vectors_do_not_equal_those_of_the_same_model(folder):
     assert finding.check == REFERENCE
     assert "are for the same model" in finding.message
     assert finding.where.pointer == "/vectors/0/equivalent_to/vectors"
-    assert "a different model" in finding.expected
+    assert "another model" in finding.expected
     assert 'whose model is "net" as well' in finding.found
     assert "remove equivalent_to" in finding.fix
 

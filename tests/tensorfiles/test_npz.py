@@ -309,7 +309,7 @@ def test_a_huge_zip64_directory_is_a_limit_error(tmp_path: Path) -> None:
 
 def test_a_text_of_nine_mebibytes_is_a_limit_error(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(npz_bytes({"encodings.json": b" " * (9 * 2**20)}))
-    with pytest.raises(LimitError, match="text"):
+    with pytest.raises(LimitError, match="string"):
         reopened(tmp_path / "a.npz")
 
 

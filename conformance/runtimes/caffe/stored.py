@@ -20,7 +20,7 @@ ROOM_PER_LAYER = 512
 """Bytes that the options of a layer, and the name of the network, may take in a caffemodel."""
 
 _PIECE = 1 << 20
-_MEND = "Submit the prototxt and the caffemodel of the same network."
+_FIX = "Submit the prototxt and the caffemodel of the same network."
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _misfit(layer: Layer, file: str, wanted: str, found: str) -> MalformedError:
         where=Location(file, element=f"layer {layer.name!r} ({layer.node.type})"),
         expected=f"{wanted}, as the prototxt says",
         found=f"{found} in the caffemodel",
-        fix=_MEND,
+        fix=_FIX,
     )
 
 

@@ -9,7 +9,7 @@ How it is laid out, from bytes to outputs: ``files`` unpacks an archive, says wh
 and checks tensor files; ``text`` reads the graph, hands it to the native parser, and has fragments
 written out in their own process; ``quantisation`` and ``variables`` say what tensors mean;
 ``supported`` and ``shapes`` check the graph, ``stored`` says what it stores; ``activations`` and
-``mended`` make it one that the interpreter runs as it is written; ``execution`` runs it.
+``operator_fixes`` make it one that the interpreter runs as it is written; ``execution`` runs it.
 """
 
 from __future__ import annotations

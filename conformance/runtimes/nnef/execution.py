@@ -14,7 +14,7 @@ import numpy as np
 from conformance.runtimes._protocol import Array, PortInfo
 from conformance.runtimes.faults import as_error, cannot_run, too_large
 from conformance.runtimes.nnef.libraries import imported
-from conformance.runtimes.nnef.mended import mended_operators
+from conformance.runtimes.nnef.operator_fixes import fixed_operators
 from conformance.runtimes.nnef.supported import DECLARATIONS, interpreter_operators
 from conformance.runtimes.nnef.text.document import Document, outputs_of
 from conformance.verdicts import Location, UnsupportedError
@@ -111,7 +111,7 @@ class Computation:
         tensors = dict(graph.tensors)
         for name, array in values.items():
             tensors[name] = tensors[name]._replace(data=array)
-        operators = mended_operators(self._torch, interpreter_operators())
+        operators = fixed_operators(self._torch, interpreter_operators())
         interpreter = imported("nnef_tools.interpreter.pytorch")
         module = interpreter.NNEFModule(graph._replace(tensors=tensors), custom_operators=operators)
         for tensor in module._nnef_graph.tensors:

@@ -19,8 +19,8 @@ from conformance.runtimes.tflite.interpreter import SETTINGS, Session
 from conformance.runtimes.tflite.model import read_model
 from conformance.runtimes.tflite.ports import read_ports
 from conformance.runtimes.tflite.stored import as_tensors, stored_tensors
-from conformance.runtimes.tflite.surplus import unread_in
 from conformance.runtimes.tflite.tensors import check_tensors
+from conformance.runtimes.tflite.unread import unread_in
 from conformance.runtimes.tflite.uses import uses_of
 from conformance.tensorfiles import LFS_BYTES, map_file, refuse_lfs_pointer
 from conformance.verdicts import LimitError, Location, UnsupportedError

@@ -21,7 +21,7 @@ FLOAT_BYTES = 4
 MAX_RANK = 32
 """The most axes of a blob, as in Caffe."""
 
-_MEND = "Correct the layer in the prototxt."
+_FIX = "Correct the layer in the prototxt."
 _MOST_TEXT = 300
 
 
@@ -83,7 +83,7 @@ class Node:
                 where=self.where,
                 expected=expected,
                 found=_short(found),
-                fix=_MEND,
+                fix=_FIX,
             )
 
     def unsupported(self, message: str, expected: str, found: object, fix: str) -> Exception:

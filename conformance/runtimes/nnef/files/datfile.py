@@ -37,7 +37,7 @@ _WIDTHS = {
     _BOOL: (1, 8),
 }
 _SIGNED_FLAG = b"\x01" + bytes(75)
-_MEND = "Write the tensor again with nnef.write_tensor (nnef 1.0.3 or newer)."
+_FIX = "Write the tensor again with nnef.write_tensor (nnef 1.0.3 or newer)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class _Header:
             where=self._file.where("item type", offset=_ITEM_TYPE),
             expected=", ".join(f"{code} ({name})" for code, name in enumerate(_TYPE_NAMES)),
             found=f"{self._type:#x}",
-            fix=f"{_MEND} Quantisation is declared in graph.quant.",
+            fix=f"{_FIX} Quantisation is declared in graph.quant.",
         )
 
     def _wrong(
@@ -193,5 +193,5 @@ class _Header:
             where=self._file.where(element, offset=offset),
             expected=str(expected),
             found=str(found),
-            fix=_MEND,
+            fix=_FIX,
         )

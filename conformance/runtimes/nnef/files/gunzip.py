@@ -16,7 +16,7 @@ _CHUNK = 1 << 16
 _FHCRC, _FNAME = 0x02, 0x08
 
 
-MEND = "Make the archive again: tar czf model.tgz -C FOLDER ."
+FIX = "Make the archive again: tar czf model.tgz -C FOLDER ."
 
 
 class Unzipped:
@@ -90,4 +90,4 @@ class Unzipped:
         return Location(file=self.display, element=", ".join(parts))
 
     def _wrong(self, message: str, expected: str, found: str) -> MalformedError:
-        return MalformedError(message, where=self.where(), expected=expected, found=found, fix=MEND)
+        return MalformedError(message, where=self.where(), expected=expected, found=found, fix=FIX)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from conformance.runtimes.nnef.files.gunzip import MEND, Unzipped
+from conformance.runtimes.nnef.files.gunzip import FIX, Unzipped
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
 
 MAX_MEMBERS = 1 << 15
@@ -90,7 +90,7 @@ class _Unpacker:
                 where=self._stream.where(name[:80]),
                 expected="regular files and folders",
                 found=_LINKS.get(kind, f"a member of type {kind!r}"),
-                fix=MEND,
+                fix=FIX,
             )
         return _Notes()
 
@@ -203,7 +203,7 @@ class _Unpacker:
 
     def _wrong(self, message: str, expected: str, found: str) -> MalformedError:
         where = self._stream.where()
-        return MalformedError(message, where=where, expected=expected, found=found, fix=MEND)
+        return MalformedError(message, where=where, expected=expected, found=found, fix=FIX)
 
     def _too_large(self, expected: str, found: str) -> LimitError:
         return LimitError(
@@ -220,5 +220,5 @@ class _Unpacker:
             where=self._stream.where(name),
             expected="names that do not clash, and room for the unpacked files",
             found=error.strerror or type(error).__name__,
-            fix=MEND,
+            fix=FIX,
         )

@@ -28,9 +28,7 @@ SECONDS = 10
 
 _OPENING, _CLOSING = {"(", "["}, {")", "]"}
 _ENDS = {",", ")", "]", ";", ":", "else", ""}
-_MEND = (
-    "Write the graph in flat NNEF: nnef.save_graph(nnef.load_graph(folder, lowered=[...]), new)."
-)
+_FIX = "Write the graph in flat NNEF: nnef.save_graph(nnef.load_graph(folder, lowered=[...]), new)."
 
 
 def flattened(source: Source) -> str:
@@ -118,7 +116,7 @@ def _refused(file: StoredFile, found: str) -> MalformedError:
         where=file.at_line(*place) if place else file.where("graph"),
         expected="NNEF 1.0 that its parser reads",
         found=text,
-        fix=f"Correct the syntax. {_MEND}",
+        fix=f"Correct the syntax. {_FIX}",
     )
 
 
@@ -128,5 +126,5 @@ def _too_long(file: StoredFile, found: str) -> LimitError:
         where=file.where("graph"),
         expected=f"at most {MAX_TEXT} bytes, in at most {SECONDS} seconds",
         found=found,
-        fix=_MEND,
+        fix=_FIX,
     )

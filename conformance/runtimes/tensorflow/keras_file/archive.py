@@ -21,7 +21,7 @@ from conformance.verdicts import ConformanceError, LimitError, Location, Unsuppo
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = frozenset({CONFIG, WEIGHTS, "metadata.json"})
-MOST_SLACK = 64 << 10
+MOST_OVERHEAD = 64 << 10
 """Bytes of the file that are no member's data: headers, the directory, and no room for more."""
 
 _MOST_TEXT = 64 << 20
@@ -110,11 +110,11 @@ class KerasArchive:
                 repr(tail[:4]),
                 "end of archive",
             )
-        if fields[5] > MOST_SLACK:
+        if fields[5] > MOST_OVERHEAD:
             self._refuse(
                 begin,
                 "the directory of the archive is too long",
-                f"at most {MOST_SLACK} bytes for {len(MEMBERS)} members",
+                f"at most {MOST_OVERHEAD} bytes for {len(MEMBERS)} members",
                 f"{fields[5]} bytes",
                 "end of archive",
             )
@@ -154,13 +154,13 @@ class KerasArchive:
                     found=f"{info.file_size} bytes",
                     fix="Submit a smaller network, or judge it with a higher memory limit.",
                 )
-        slack = self._file.size - sum(info.compress_size for info in self._members.values())
-        if not 0 <= slack <= MOST_SLACK:
+        overhead = self._file.size - sum(info.compress_size for info in self._members.values())
+        if not 0 <= overhead <= MOST_OVERHEAD:
             self._refuse(
                 0,
                 "the archive holds bytes that belong to no member",
-                f"at most {MOST_SLACK} bytes in addition to the members",
-                f"{slack} bytes",
+                f"at most {MOST_OVERHEAD} bytes in addition to the members",
+                f"{overhead} bytes",
                 "archive",
             )
 

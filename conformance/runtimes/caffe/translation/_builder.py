@@ -25,7 +25,7 @@ _FLOAT = TensorProto.FLOAT
 
 
 @dataclass(slots=True)
-class Sheet:
+class GraphBuilder:
     """Nodes, constants and parameters of an ONNX graph.
 
     ``parameters`` are names of initializers, the parameter whose values they take, and their

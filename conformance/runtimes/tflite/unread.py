@@ -24,11 +24,11 @@ def unread_in(reader: Reader, model: Model, tensors: Sequence[Stored]) -> tuple[
     """
     data = {each.data for each in tensors}
     sparse = {each.element for each in tensors if each.positions is not None}
-    pieces = (*_surplus(reader, model, data, sparse), *_gaps(reader))
+    pieces = (*_excess(reader, model, data, sparse), *_unaccounted(reader))
     return tuple(Unread(reader.file, place, size) for size, place in pieces)
 
 
-def _surplus(
+def _excess(
     reader: Reader, model: Model, data: Collection[Range], sparse: Collection[str]
 ) -> Iterator[tuple[int, str]]:
     """Yield the bytes that are too much in one place, and the place."""
@@ -49,7 +49,7 @@ def _surplus(
     yield metadata, "model.metadata"
 
 
-def _gaps(reader: Reader) -> Iterator[tuple[int, str]]:
+def _unaccounted(reader: Reader) -> Iterator[tuple[int, str]]:
     """Yield the bytes that nothing leads to; MalformedError where parts of the file overlap."""
     after = 0
     for (begin, end), (use, element) in sorted(reader.claimed.items()):

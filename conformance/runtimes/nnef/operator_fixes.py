@@ -11,7 +11,7 @@ from typing import Any
 Operator = Callable[..., Any]
 
 
-def mended_operators(torch: Any, operators: Mapping[str, Operator]) -> dict[str, Operator]:
+def fixed_operators(torch: Any, operators: Mapping[str, Operator]) -> dict[str, Operator]:
     """Return operations by name; ``operators`` are the interpreter's."""
 
     def softmax(x: Any, axes: Sequence[int]) -> Any:
