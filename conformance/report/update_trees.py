@@ -81,7 +81,7 @@ def _step(
 
 
 def _mutations(samples: Iterable[Sample], grouped: Grouped) -> dict[str, int]:
-    """Count the mutations of a tree's samples; what was neither seen nor missed is only planned."""
+    """Count the misapplied updates of a tree; those neither seen nor missed are only planned."""
     seen = Counter(verdict for sample in samples for verdict in grouped.misapplications(sample.id))
     return {
         "planned": seen.total(),

@@ -72,7 +72,7 @@ def _fixed_sizes(inputs: Sequence[PortInfo]) -> set[int]:
 def batches(
     inputs: Mapping[str, Array], items: int, size: int, *, fixed: bool
 ) -> Iterator[tuple[dict[str, Array], int]]:
-    """Yield ``items`` items, ``size`` at a time, and how many of a batch are no filling."""
+    """Yield ``items`` items, ``size`` at a time, and how many of a batch are not filling."""
     for start in range(0, items, size):
         count = min(size, items - start)
         batch = {name: array[start : start + count] for name, array in inputs.items()}

@@ -136,7 +136,7 @@ class Change:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(nowhere, stream)
-        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]  # Workers set longer limits of their own.
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]  # Workers set their own longer limits.
         resource.setrlimit(resource.RLIMIT_CPU, (LONGEST, hard))
         signal.alarm(20 * LONGEST)
         name = f"conformance.{self.module.removesuffix('.py').replace('/', '.')}"

@@ -1,4 +1,4 @@
-"""Small networks as exporters write them: what graphs store besides what they have learnt."""
+"""Small networks as exporters write them: what graphs store in addition to what they have learnt."""
 
 import functools
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Network:
         return self.add("Add", product, self.weights(f"{name}.bias", columns))
 
     def norm(self, x, name):
-        """LayerNorm written out, with an epsilon and an exponent of its own."""
+        """LayerNorm written out, with its own epsilon and exponent."""
         mean = self.add("ReduceMean", x, axes=[-1])
         centred = self.add("Sub", x, mean)
         square = self.add("Pow", centred, self.number(2))

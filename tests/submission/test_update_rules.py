@@ -1,4 +1,4 @@
-"""Updates and merges that cannot be evaluated: each is told at its place, with what fixes it."""
+"""Updates and merges that cannot be evaluated: each is reported at its place, with what fixes it."""
 
 import pytest
 from hypothesis import given, settings

@@ -138,9 +138,19 @@ def bomb_of(size: int) -> bytes:
 
 
 MALFORMED = {
-    "empty-file": (b"", "not a ZIP archive", "end of central directory", "b''"),
-    "cut-off": (npz_bytes({"a.npy": GOOD})[:-1], "not a ZIP archive", "last 22", ""),
-    "something-added": (npz_bytes({"a.npy": GOOD}) + b"x", "not a ZIP archive", "last 22", ""),
+    "empty-file": (b"", "no end-of-central-directory record", "end of central directory", "b''"),
+    "cut-off": (
+        npz_bytes({"a.npy": GOOD})[:-1],
+        "no end-of-central-directory record",
+        "last 22",
+        "",
+    ),
+    "something-added": (
+        npz_bytes({"a.npy": GOOD}) + b"x",
+        "no end-of-central-directory record",
+        "last 22",
+        "",
+    ),
     "begins-cut-off": (npz_bytes({"a.npy": GOOD})[60:], "damaged", "ZIP archive", ""),
     "two-members-of-one-name": (twice(), "two members 'a.npy'", "each name once", "byte 0"),
     "stray-member": (npz_bytes({"a.exe": b""}), "not an array", "NAME.npy", "'a.exe'"),

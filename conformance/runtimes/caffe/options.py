@@ -73,7 +73,7 @@ def _check_own(node: Node, kind: Kind) -> None:
 def _not_followed(node: Node, option: str) -> Exception:
     return node.unsupported(
         f"its option {option} cannot be followed",
-        "options of its own type, as BVLC Caffe knows them, for the test phase",
+        "the options of its type, as BVLC Caffe knows them, for the test phase",
         option,
         "Remove the option, if the outputs do not depend on it.",
     )

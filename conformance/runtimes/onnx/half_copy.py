@@ -89,7 +89,7 @@ class Probe:
 class HalfCopy:
     """The copy: ``output`` has a magnitude for each probe, 0 where nothing overflows.
 
-    ``inputs`` are the names in the copy of inputs that it takes under another name.
+    ``inputs`` are the names in the copy of inputs that it takes under a different name.
     ``unreached`` says in words which tensors have no probe.
     """
 

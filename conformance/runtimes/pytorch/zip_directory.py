@@ -103,7 +103,7 @@ def _find_directory(view: memoryview, broken: _Broken) -> tuple[int, int, int]:
     if fields[0] != b"PK\5\6" or fields[7] != 0:
         broken.at(
             max(place, 0),
-            "not a ZIP archive: no end-of-central-directory record at its end",
+            "no end-of-central-directory record at the end of the file",
             "an end of central directory record, without a comment, as the last 22 bytes",
             repr(bytes(view[max(place, 0) :][:4])),
             "end of archive",

@@ -261,4 +261,4 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
 """The fields of each table."""
 
 UNIONS: Mapping[str, tuple[str, ...]] = {name: ("", *words) for name, words in _entries(_UNIONS)}
-"""The tables of each union by their number; number 0 is none."""
+"""The tables of each union by their number; number 0 means no table."""

@@ -152,7 +152,7 @@ def _stored(
 
 
 def _names(places: Mapping[Place, Tensor]) -> dict[Place, str]:
-    """Return a name for each tensor: its own, or with its place where it is none or taken."""
+    """Return a name for each tensor: its own, or with its place where that is empty or taken."""
     names: dict[Place, str] = {}
     taken: set[str] = set()
     for place, tensor in places.items():

@@ -51,12 +51,12 @@ CASES = {
     "infinity": (
         caffemodel({"fc": [WEIGHT, np.float32([1, np.inf, 0])]}),
         MalformedError,
-        "no finite number",
+        "not finite",
     ),
     "beyond-single-precision": (
         caffemodel({"fc": [np.full((3, 4), 1e300), BIAS]}),
         MalformedError,
-        "no finite number",
+        "not finite",
     ),
     "two-layers-of-one-name": (GOOD + GOOD, MalformedError, "twice"),
     "two-versions": (

@@ -36,7 +36,7 @@ CASES = {
     "python": (
         X + layer("Python", 'python_param { module: "os" layer: "system" }'),
         UnsupportedError,
-        "runs code of its own",
+        "runs its own code",
     ),
     "writes-a-file": (
         X + layer("HDF5Output", 'hdf5_output_param { file_name: "/tmp/x" }'),

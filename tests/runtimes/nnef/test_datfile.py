@@ -30,7 +30,7 @@ def number(value):
 
 BROKEN = {
     "empty": (b"", "empty", 0),
-    "magic": (patched(0, b"PK"), "does not begin", 0),
+    "magic": (patched(0, b"PK"), "bad magic", 0),
     "version": (patched(2, b"\x02"), "a different version", 2),
     "header-cut": (GOOD[:100], "header is cut short", 100),
     "data-cut": (GOOD[:-1], "does not end where", len(GOOD) - 1),

@@ -1,4 +1,4 @@
-"""What networks compute, held against PyTorch and NumPy."""
+"""What networks compute, compared with PyTorch and NumPy."""
 
 import numpy as np
 import pytest

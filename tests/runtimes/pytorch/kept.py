@@ -298,7 +298,7 @@ class SharedConstants(nn.Module):
 
 
 class TiedAttribute(nn.Module):
-    """A weight that is an attribute as well, under another name."""
+    """A weight that is an attribute as well, under a different name."""
 
     def __init__(self):
         super().__init__()

@@ -86,7 +86,7 @@ class Writer(Base):
 
 
 class HiddenWriter(Writer):
-    """The same, behind the back of the version counter."""
+    """The same, without the version counter noticing."""
 
     def forward(self, x: Tensor) -> Tensor:
         self.seen.data.add_(1.0)
@@ -159,7 +159,7 @@ class Defaults(Base):
 
 
 class Many(Base):
-    """Gives a list, whose length no file tells."""
+    """Gives a list, whose length no file gives."""
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return [self.fc(x), x]

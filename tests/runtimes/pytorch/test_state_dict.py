@@ -118,7 +118,7 @@ def test_a_state_dict_that_does_not_fit_is_refused(tmp_path, change, found):
 
 
 def test_an_input_that_the_state_dict_lacks_is_an_input(tmp_path):
-    """Nothing tells a parameter without values from an input but its name."""
+    """Only its name distinguishes a parameter without values from an input."""
     given = state()
     given.pop("fc.bias")
     with opened(tmp_path, linear(), given) as network:
@@ -138,7 +138,7 @@ def test_a_parameter_without_a_type_or_a_size_is_refused(tmp_path, elem_type, sh
 
 
 def test_values_in_the_graph_are_never_used(tmp_path):
-    """A graph that brings values of its own (few): the state dict's count."""
+    """A graph that brings its own values (few): the state dict's count."""
     own, other = nets.tensors("cnn"), nets.tensors("cnn", 1)
     torch.save(tensors(other), tmp_path / "net.pt")
     (tmp_path / "net.onnx").write_bytes(graphs.with_values("cnn", own).SerializeToString())

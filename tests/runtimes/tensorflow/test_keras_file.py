@@ -372,7 +372,7 @@ def another_type(weights):
 
 FILES = {
     "external-link": (external_link, ConformanceError, "another file"),
-    "soft-link": (soft_link, ConformanceError, "another place"),
+    "soft-link": (soft_link, ConformanceError, "a different place"),
     "external-storage": (external_storage, ConformanceError, "another file"),
     "virtual": (virtual, ConformanceError, "another file"),
     "compressed": (compressed, UnsupportedError, "chunked"),

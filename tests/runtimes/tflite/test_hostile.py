@@ -193,7 +193,7 @@ CHANGES = {
     "stored-variable": (stored_variable, MalformedError, "stored content"),
     "buffer-outside": (outside, MalformedError, "outside the file"),
     "buffer-in-two-places": (two_places, MalformedError, "two places"),
-    "no-names": (no_names, MalformedError, "names of their own"),
+    "no-names": (no_names, MalformedError, "unique names"),
 }
 
 
@@ -376,7 +376,7 @@ def test_other_bytes_anywhere_are_a_finding_or_another_network(cnn, tmp_path, da
 
 @pytest.mark.parametrize("name", ["cnn", "int8", "lstm", "lstm-loop", "loop", "shared"])
 def test_flipped_bits_never_crash_the_interpreter(converted, name):
-    """In a process of its own: LiteRT is native code."""
+    """In its own process: LiteRT is native code."""
     script = Path(__file__).with_name("flip.py")
     done = subprocess.run(
         [sys.executable, str(script), str(converted / f"{name}.tflite"), "100"],

@@ -79,7 +79,7 @@ class Unzipped:
         named = flags & _FNAME and b"\0" not in start[10:]
         if start[:2] != b"\x1f\x8b" or flags & ~(_FHCRC | _FNAME) or named:
             raise self._wrong(
-                "not a gzip file (bad magic)",
+                "bad gzip header (magic or flags)",
                 *("1f 8b, and no extra field or comment", start[:4].hex(" ") or "no bytes"),
             )
         self._file.seek(0)

@@ -25,7 +25,7 @@ from conformance.verdicts import Location, MalformedError
 class Document:
     """A graph as it is written, and where its statements are.
 
-    ``has_lines`` is false for a graph that had to be made flat: its text is not that of the file.
+    ``has_lines`` is false for a graph that was flattened: its text is not that of the file.
     """
 
     file: StoredFile

@@ -89,7 +89,7 @@ class Reader:
         return token
 
     def skip(self, text: str) -> bool:
-        """Go on after the next token if it is ``text``, and say whether it was."""
+        """Go on after the next token if it is ``text``, and return whether it was."""
         found = self.token.text == text and self.token.kind in {"sign", "name"}
         if found:
             self.take()
@@ -251,7 +251,7 @@ def _names(reader: Reader) -> tuple[str, ...]:
 
 def _unknown(reader: Reader, what: str, expected: str) -> UnsupportedError:
     return UnsupportedError(
-        f"the graph needs another {what} of NNEF than is known here",
+        f"the {what} of NNEF that the graph needs is not supported",
         where=reader.where(what),
         expected=expected,
         found=reader.token.shown,

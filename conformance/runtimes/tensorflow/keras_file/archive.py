@@ -22,7 +22,7 @@ from conformance.verdicts import ConformanceError, LimitError, Location, Unsuppo
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = frozenset({CONFIG, WEIGHTS, "metadata.json"})
 MOST_OVERHEAD = 64 << 10
-"""Bytes of the file that are no member's data: headers, the directory, and no room for more."""
+"""Bytes of the file that are not a member's data: headers, the directory, and nothing else."""
 
 _MOST_TEXT = 64 << 20
 _MOST_HEADERS, _MOST_METADATA = 1 << 10, 256
@@ -105,7 +105,7 @@ class KerasArchive:
         if fields[0] != b"PK\5\6" or fields[7] != 0:
             self._refuse(
                 max(0, begin),
-                "not a .keras file: no end-of-central-directory record at its end",
+                "no end-of-central-directory record at the end of the file",
                 "the end of a ZIP archive, without a comment",
                 repr(tail[:4]),
                 "end of archive",

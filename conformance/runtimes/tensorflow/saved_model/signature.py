@@ -35,7 +35,7 @@ def serving_graph(saved_model: Any, file: str) -> Any:
 
 
 def serving_signature(meta_graph: Any, file: str) -> Signature:
-    """Return ``serving_default``, or the only signature if it has another name.
+    """Return ``serving_default``, or the only signature if it has a different name.
 
     Raises UnsupportedError if there is neither, or if a port is not a plain tensor.
     """
