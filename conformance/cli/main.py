@@ -1,4 +1,4 @@
-"""The command line: every command is a call into a room of the package.
+"""The command line: every command calls a package of the project.
 
 Only typer is imported here; what a command needs is imported by the command, so that ``--help``
 is instant.

@@ -60,7 +60,7 @@ Seconds = Annotated[
 UnaryLength = Annotated[
     int,
     typer.Option(
-        "--cabac-unary-length", min=1, max=256, help="That of units that do not state theirs."
+        "--cabac-unary-length", min=1, max=256, help="For units that do not state theirs."
     ),
 ]
 

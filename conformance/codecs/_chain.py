@@ -1,4 +1,4 @@
-"""Codecs whose samples may build upon one another: update chains and layers.
+"""Codecs whose samples may build on one another: update chains and layers.
 
 A step is one bitstream, decoded with what the steps before it left. What it gives are the
 tensors it holds: a whole network at the root, differences in an update. To add them is not the

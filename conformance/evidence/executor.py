@@ -287,7 +287,7 @@ def _obstacle(needed: Job, found_of_it: Evidence) -> ConformanceError | None:
     """Return why nothing can be built on ``needed``, or None.
 
     What was not run itself passes its reason on: the library that is missing, with the command that
-    installs it. So does a state that nothing can be built upon: of a whole network that is judged
+    installs it. So does a state that nothing can be built on: of a whole network that is judged
     by itself no other check would report.
     """
     error, result = found_of_it.error, found_of_it.result

@@ -1,7 +1,7 @@
 """The operating points of a model, by metric and vectors, from what its samples were found to be.
 
 A sample is one point, a scalable one a point for each layer. An update or a merge is not a point:
-it is nothing without what it builds upon. What has no finite value, or no bytes, is not a point
+it is nothing without what it builds on. What has no finite value, or no bytes, is not a point
 either.
 """
 

@@ -1,4 +1,4 @@
-"""Small networks as exporters write them: what graphs store in addition to what they have learnt."""
+"""Small networks as exporters write them: what graphs store that was not learnt."""
 
 import functools
 from dataclasses import dataclass, field
