@@ -256,7 +256,7 @@ def read(data: bytes, *, instances=False):
 )
 def test_names_outside_the_table_are_refused(name):
     module, _, attribute = name.partition(" ")
-    with pytest.raises(UnsupportedError, match="no part of a stored network") as caught:
+    with pytest.raises(UnsupportedError, match="not part of a stored network") as caught:
         read(f"c{module}\n{attribute}\n.".encode())
     assert caught.value.found == f"{module}.{attribute}"
     assert "opcode at byte 2" in str(caught.value.where)
@@ -265,7 +265,7 @@ def test_names_outside_the_table_are_refused(name):
 @pytest.mark.parametrize("name", ["load", "FloatStorage", "nn", "ops", "jit"])
 def test_names_of_pytorch_are_known_but_not_called(name):
     """Types of storages and elements are names in ``torch``; nothing there is a function."""
-    with pytest.raises(UnsupportedError, match="no part of a stored network"):
+    with pytest.raises(UnsupportedError, match="not part of a stored network"):
         read(f"ctorch\n{name}\n)R.".encode())
 
 

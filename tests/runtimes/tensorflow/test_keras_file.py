@@ -371,10 +371,10 @@ def another_type(weights):
 
 
 FILES = {
-    "external-link": (external_link, ConformanceError, "another file"),
+    "external-link": (external_link, ConformanceError, "a different place or file"),
     "soft-link": (soft_link, ConformanceError, "a different place"),
-    "external-storage": (external_storage, ConformanceError, "another file"),
-    "virtual": (virtual, ConformanceError, "another file"),
+    "external-storage": (external_storage, ConformanceError, "a different place or file"),
+    "virtual": (virtual, ConformanceError, "a different place or file"),
     "compressed": (compressed, UnsupportedError, "chunked"),
     "unallocated": (unallocated, ConformanceError, "chunked"),
     "ring": (ring, MalformedError, "rings"),

@@ -277,7 +277,7 @@ CHANGES = {
     "no-outputs": (no_outputs, UnsupportedError, "no outputs"),
     "sparse-output": (sparse_output, UnsupportedError, "not a plain tensor"),
     "lost-output": (lost_output, MalformedError, "nowhere"),
-    "input-that-is-none": (input_that_is_none, MalformedError, "no input of the graph"),
+    "input-that-is-none": (input_that_is_none, MalformedError, "not an input of the graph"),
     "another-type": (another_type, MalformedError, "a different type"),
     "training-graph": (training_graph, UnsupportedError, "train"),
 }
