@@ -70,7 +70,7 @@ class Layers:
         return self.add("BatchNormalization", x, *norms)
 
     def block(self, x: str, inputs: int, width: int, stride: int) -> str:
-        """Add a bottleneck of three convolutions beside a short cut."""
+        """Add a bottleneck of three convolutions in parallel to a shortcut."""
         y = self.add("Relu", self.convolution(x, (width, inputs, 1)))
         y = self.add("Relu", self.convolution(y, (width, width, 3), stride))
         y = self.convolution(y, (4 * width, width, 1))

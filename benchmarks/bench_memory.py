@@ -89,7 +89,7 @@ def floor(submission: Path, folder: Path) -> Peak:
 
 
 def written(folder: Path, parameters: int) -> int:
-    """Write the submission in a process of its own, whose memory then counts for nothing.
+    """Write the submission in its own process, whose memory then counts for nothing.
 
     Returns the size of the model file; an :class:`OSError` says that there is no room for it.
     """
@@ -125,7 +125,7 @@ class Measured:
         return {name: [size / self.original for size in sizes] for name, sizes in peaks.items()}
 
     def verdict(self) -> str:
-        """Say whether the tree of processes, and the worker in all its cases, are in the target."""
+        """Return whether the process tree, and the worker in all its cases, meet the target."""
         worst = max(statistics.median(values) for name, values in self.judged())
         return f"{worst:.2f}; target at most {TARGET:g}: {'met' if worst <= TARGET else 'MISSED'}"
 

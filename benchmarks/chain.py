@@ -5,11 +5,11 @@
 A chain of differences to a stack of matrices is evaluated step by step, in one worker and with an
 empty evidence store: the state of the step, what it decodes to, and the metric of the network. In
 turn with it, a bare loop decodes the same bitstream after those before it, adds the differences and
-runs the network with ONNX Runtime on the same items, and has to find the same metric value. The
-slope tells how much more each further step costs, as a share of a step: a suite that decoded a
+runs the network with ONNX Runtime on the same items, and must find the same metric value. The
+slope is how much more each further step costs, as a share of a step: a suite that decoded a
 chain anew for each step would double its cost with the second, and so on. The ratio has no
-target: beside decoding and inference, the suite holds the bitstream against the rules of its
-format (which decodes it once more), hashes what changed and the base, and keeps the state.
+target: in addition to decoding and inference, the suite compares the bitstream with the rules of
+its format (which decodes it once more), hashes what changed and the base, and keeps the state.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SLOPE_TARGET = 0.01
 SEED, CHANGED = 15938, 0.02
 SHOWN = 10
 CLOSE = 1e-4
-"""How far both metric values may lie apart, relative: their kernels add in another order."""
+"""How far both metric values may lie apart, relative: their kernels add in a different order."""
 
 Weights: TypeAlias = dict[str, NDArray[np.float32]]
 Json: TypeAlias = dict[str, Any]
@@ -104,7 +104,7 @@ def _tensor_steps(folder: Path, weights: Weights, steps: int) -> Iterator[Path]:
 
 def _sample(folder: Path, path: Path, number: int, template: Json) -> Json:
     size = path.stat().st_size
-    # Values have to be claimed; nothing compares them here.
+    # Values must be claimed; nothing compares them here.
     values = template["claims"]["metric_values"]
     claims = {"compressed_size": size, "cumulative_size": 0, "metric_values": values}
     return {
@@ -215,7 +215,7 @@ def compare(kind: str, parameters: int, steps: int) -> None:
         folder.mkdir()
         paths = write_chain(folder, parameters, steps + 1, kind)
         suite, bare = measured(folder, paths)
-    # The first step compiles and imports on both sides, and is no part of the chain.
+    # The first step compiles and imports on both sides, and is not part of the chain.
     suite, bare = suite[1:], bare[1:]
     print(f"\n{kind}: {parameters:,} parameters, {steps} steps, suite and bare in turn")
     places = [n for n in range(steps) if n % SHOWN == 0 or n == steps - 1]

@@ -165,7 +165,7 @@ def inject(tensors: Arrays, model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def same(tensors: Arrays, model: onnx.ModelProto) -> bool:
-    """Say whether ``tensors`` are the parameters of ``model``, bit by bit."""
+    """Return whether ``tensors`` are the parameters of ``model``, bit by bit."""
     return all(
         tensors[initializer.name].tobytes() == numpy_helper.to_array(initializer).tobytes()
         for initializer in model.graph.initializer

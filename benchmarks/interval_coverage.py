@@ -77,7 +77,7 @@ def _means(_: np.random.Generator, *errors: Floats) -> tuple[Floats, Floats]:
 
 
 def _ratios(rng: np.random.Generator, *errors: Floats) -> tuple[Floats, Floats]:
-    """Return errors per word of texts of 1 to 59 words."""
+    """Return errors per word of sentences of 1 to 59 words."""
     words = rng.integers(1, 60, len(errors[0])).astype(np.float64)
     before, after = (np.stack([each * words, words], axis=1) for each in errors)
     return before, after

@@ -1,4 +1,4 @@
-"""How fast NNC streams are decoded, and in how much memory, beside NNCodec 2.1.3.
+"""How fast NNC streams are decoded, and in how much memory, compared with NNCodec 2.1.3.
 
     NNCODEC_PYTHON=/path/to/nncodec/bin/python python benchmarks/nnc_decode.py [--repetitions N]
 

@@ -22,7 +22,7 @@ def _status(name: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(name + ":"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("the system does not tell " + name)
+    raise RuntimeError("the system does not report " + name)
 
 
 def digest(tensors: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
     python benchmarks/nnc_decode_ours.py THREADS WARM STREAM
 
 ``nnc_decode.py`` starts it; the figures are one line of JSON. The first ``WARM`` bytes of the
-stream are decoded before, if that is not 0: they have to end with a unit.
+stream are decoded before, if that is not 0: they must end with a unit.
 """
 
 from __future__ import annotations

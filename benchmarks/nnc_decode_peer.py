@@ -4,8 +4,8 @@
     python benchmarks/nnc_decode_peer.py decode WARM STREAM
 
 ``nnc_decode.py`` starts it; the figures are one line of JSON. Only the core of NNCodec is used, as
-``nncodec.nnc.compress`` and ``decompress`` use it: those import torch besides. The first ``WARM``
-bytes of the stream are decoded before, if that is not 0: they have to end with a unit.
+``nncodec.nnc.compress`` and ``decompress`` use it: those also import torch. The first ``WARM``
+bytes of the stream are decoded before, if that is not 0: they must end with a unit.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def decode(warm: int, file: Path) -> None:
 
 
 def model() -> dict[str, Any]:
-    """Return what NNCodec has to know of a model that it knows nothing of."""
+    """Return what NNCodec must know of a model that it knows nothing of."""
     names = ("parameter_type", "parameter_dimensions", "parameter_index", "block_identifier")
     return {
         **{name: {} for name in names},

@@ -15,7 +15,7 @@ parameters.
 PyTorch and LiteRT compute verdicts with kernels that are the same on every processor, for which
 ``docs/runtimes-pytorch.md`` has the reasons. They may be several times slower than those that
 either would choose. The ratio is taken of a bare script with the same kernels; what the script
-takes with the framework's own choice stands beside it.
+takes with the framework's own choice stands next to it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def write_submission(folder: Path, kind: str, parameters: int) -> Any:
     for name, named in arrays.items():
         write_tensors(folder / f"{name}.safetensors", named)
     write_tensors(folder / "targets.safetensors", {"target": np.zeros(ITEMS, np.int64)})
-    # Nothing decodes the sample here; a submission has to have one.
+    # Nothing decodes the sample here; a submission must have one.
     tiny = {"layer0.weight": np.zeros((1, 1), np.float16)}
     params = write_sample(folder / "sample.safetensors", {n: plain(w) for n, w in tiny.items()})
     claims = {

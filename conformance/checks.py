@@ -299,7 +299,7 @@ CHECKS: tuple[Check, ...] = (
         "test_originals",
         "test_tolerances_notice_controls",
         "controlled",
-        "Tolerances tell the original from networks that have lost what they learned",
+        "Tolerances distinguish the original from networks that have lost what they learned",
         f"{CALL}, item 4; {FRAMEWORK}: lossy",
     ),
     Check(

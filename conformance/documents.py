@@ -15,7 +15,7 @@ MOST_DEPTH = 64
 def read_json(path: Path, most_bytes: int = MOST_BYTES, **options: Any) -> Json:
     """Return what a JSON file says; ``options`` are those of :func:`json.loads`.
 
-    Raises ValueError for what is no JSON, is longer than ``most_bytes`` or nested deeper than
+    Raises ValueError for what is not JSON, is longer than ``most_bytes`` or nested deeper than
     ``MOST_DEPTH``, and OSError for a file that cannot be read.
     """
     with path.open("rb") as file:

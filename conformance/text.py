@@ -2,7 +2,7 @@
 
 Ids, file names, tensor names and values are chosen by the submitter. Whatever prints or renders
 them writes control characters (a terminal obeys them), and marks that reorder or hide text, as
-escapes. What is one line to us stays one: a name with a newline in it begins no line of its own.
+escapes. What is one line to us stays one: a name with a newline in it does not begin a new line.
 """
 
 from __future__ import annotations

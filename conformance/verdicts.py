@@ -97,7 +97,7 @@ class Location:
 class Problem:
     """What is wrong, where, and how to fix it, in words that need no knowledge of our code.
 
-    ``expected`` and ``found`` are to be compared; ``fix`` is one sentence in the imperative.
+    ``expected`` and ``found`` can be compared; ``fix`` is one sentence in the imperative.
     """
 
     message: str
@@ -175,7 +175,7 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding(Problem):
-    """What one check found about one subject; of a check that passed, it is no problem.
+    """What one check found about one subject; of a check that passed, it is not a problem.
 
     ``check`` is the stable id of the check (``SAMPLE-DECODE-001``), ``subject`` what was checked
     (``digits-cnn/int8-qdq``), ``clause`` the basis of the check.
@@ -308,7 +308,7 @@ class UnsupportedError(ConformanceError):
 
 
 class NotRunError(ConformanceError):
-    """Something that had to come first did not succeed, or a runtime is not installed."""
+    """Something that must come first did not succeed, or a runtime is not installed."""
 
     verdict = Verdict.NOT_RUN
 

@@ -88,9 +88,9 @@ FAILURES = {
         "meant is not described."
     ),
     "SUBMISSION-UPDATE-001": (
-        "A sample is an update of itself by way of others, names a parent of another model, is two "
-        "kinds of sample at once, merges what does not go back to one root, or has layers that "
-        "cannot be told apart. Nothing is evaluated until that is fixed."
+        "A sample is an update of itself by way of others, names a parent of a different model, is "
+        "two kinds of sample at once, merges what does not go back to one root, or has layers that "
+        "cannot be distinguished. Nothing is evaluated until that is fixed."
     ),
     "SUBMISSION-FILE-001": (
         "A listed file is missing, is not a regular file, or leads out of the folder by its "
@@ -119,7 +119,7 @@ FAILURES = {
         "part of the verdict."
     ),
     "SUBMISSION-LICENSE-001": (
-        "A licence cannot be told from its text: nobody knows what may be done with the material."
+        "A licence is not clear from its text: nobody knows what may be done with the material."
     ),
     "SUBMISSION-TOLERANCE-001": (
         "A tolerance is relative to a value of 0, and so allows nothing or anything; or it lets a "
@@ -141,7 +141,7 @@ FAILURES = {
     "MODEL-FILES-001": (
         "A file, or a parameter, that the network does not use counts towards its size, or its "
         "files hold more than twice the bytes of the parameters in use, the bytes of masks and "
-        "index tables, and 256 KiB besides; or bytes that [nothing reads]"
+        "index tables, and another 256 KiB; or bytes that [nothing reads]"
         "(runtimes.md#bytes-that-nothing-reads) take more than 4 KiB and 1 % of the parameters in "
         "use. That makes every compression look better than it is."
     ),
@@ -200,8 +200,8 @@ FAILURES = {
         "A tolerance is blind: it accepts a network with every parameter zero, or one with the "
         "elements of every parameter shuffled, or its bound is more than half of what the weaker "
         "of the two loses. The metric looks at an output that the parameters do not reach, or the "
-        "bound allows almost any loss: it cannot tell a good sample from a bad one. If one of the "
-        "two could not be measured, the check is undecided. [Controls](metrics.md#controls)."
+        "bound allows almost any loss: it cannot distinguish a good sample from a bad one. If one "
+        "of the two could not be measured, the check is undecided. [Controls](metrics.md#controls)."
     ),
     "MODEL-METRIC-001": ("The original does not perform as declared on the reference vectors."),
     "SAMPLE-DECODE-001": (
@@ -214,8 +214,8 @@ FAILURES = {
         "the command that shows it. What is unusual but allowed is shown as evidence of the pass."
     ),
     "SAMPLE-TENSORS-001": (
-        "Parameters of the network are missing, have another shape or type, or tensors are there "
-        "that it does not have: the sample is no whole network."
+        "Parameters of the network are missing, have a different shape or type, or tensors are "
+        "there that it does not have: the sample is not a whole network."
     ),
     "SAMPLE-FINITE-001": (
         "NaN or infinity came out where the original does not have the same. In a sample that is "
@@ -242,7 +242,7 @@ FAILURES = {
         "deviations of the correlation of a permutation), though the method says that nothing was "
         "trained further: perhaps a different network, or parameters in a different order. Tensors "
         "of fewer than 64 values, and those whose values are all equal, are not compared, nor are "
-        "samples that are networks themselves: these have names and layouts of their own. Advice: "
+        "samples that are networks themselves: these have their own names and layouts. Advice: "
         "no part of the verdict."
     ),
     "SAMPLE-RUN-001": "The reconstructed network does not run on the vectors.",
@@ -255,7 +255,7 @@ FAILURES = {
     "METRIC-CLAIM-001": "The sample does not perform as claimed, better or worse.",
     "METRIC-DELTA-001": (
         "The sample lost more than its tolerance allows (`fail`), or there are too few items to"
-        " tell at the declared confidence, or too few classes, positions or values for the metric"
+        " decide at the declared confidence, or too few classes, positions or values for the metric"
         " to decide anything (`undecided`)."
     ),
     "METRIC-IMPROVEMENT-001": (
@@ -269,20 +269,20 @@ FAILURES = {
         "warning and does not count for the verdict."
     ),
     "UPDATE-PARENT-001": (
-        "The bitstream names another parent than the sample it is declared an update of: by node "
-        "id, depth, or the hash of a payload or of the parent's parameters. It was not applied. "
-        "The updates are declared in another order, one is missing, or one is of another chain."
+        "The bitstream names a different parent than the sample it is declared an update of: by "
+        "node id, depth, or the hash of a payload or of the parent's parameters. It was not "
+        "applied. The updates are declared in another order, or one is missing or of another chain."
     ),
     "UPDATE-STEP-001": (
-        "A tensor of the update is none of its base, has another shape there or a type that cannot "
-        "be added, or the bitstream cannot be decoded after those before it."
+        "A tensor of the update is not in its base, has a different shape there or a type that "
+        "cannot be added, or the bitstream cannot be decoded after those before it."
     ),
     "UPDATE-BASE-001": (
         "The decoder altered what it was given to start from: other updates of the same base would "
         "go wrong. It is a defect of the codec."
     ),
     "UPDATE-MERGE-001": (
-        "The mean of the branches cannot be formed: whole numbers in them differ, or one of them "
+        "The mean of the branches cannot be formed: integers in them differ, or one of them "
         "could not be decoded."
     ),
     "UPDATE-SIZE-001": (
@@ -293,17 +293,17 @@ FAILURES = {
         "bit that differs is a failure."
     ),
     "UPDATE-MUTATION-001": (
-        "Advisory. A bitstream was left out, applied before its time, twice, to another parent or "
-        "in another chain, and nothing in the bitstreams noticed: the format carries no protection "
-        "here. Who receives such updates has to keep track of them by other means."
+        "Advisory. A bitstream was left out, applied before its time, twice, to a different parent "
+        "or in another chain, and nothing in the bitstreams noticed: the format carries no "
+        "protection here. Receivers of such updates must keep track of them by other means."
     ),
     "LAYER-DECODE-001": (
-        "The layers up to this one do not decode without those behind it, do not give a whole "
-        "network of finite values, the layer names another parent than the layers before it, or it "
-        "adds nothing: it holds no tensors, zeros only, or what was there before."
+        "The layers up to this one do not decode without those after it, do not give a whole "
+        "network of finite values, the layer names a different parent than the layers before it, "
+        "or it adds nothing: it holds no tensors, zeros only, or what was there before."
     ),
     "LAYER-BASE-001": (
-        "Lower layers are not the same with and without those behind them, or the layers leave out "
+        "Lower layers are not the same with and without those after them, or the layers leave out "
         "a part of the sample."
     ),
     "LAYER-SIZE-001": "The bytes of the layer's files or units are not what is claimed.",
@@ -324,7 +324,7 @@ FAILURES = {
         "The table in the evidence has the bytes read, as the operating system counted them."
     ),
     "INFERENCE-COMPRESSED-001": (
-        "The time and the memory of the compressed network could not be measured beside the "
+        "The time and the memory of the compressed network could not be compared with the "
         "original's: it takes too long, or too much memory. How fast it is does not decide: the "
         "figures are in the report, under `timing`; [scalability.md](scalability.md) says how they "
         "are taken."

@@ -34,11 +34,11 @@ _SHARED = ("file", "port", "tolerance", "metric_value")
 _TYPES = {
     "array": "list",
     "boolean": "true or false",
-    "integer": "whole number",
+    "integer": "integer",
     "null": "null",
     "number": "number",
     "object": "object",
-    "string": "text",
+    "string": "string",
 }
 
 
@@ -75,7 +75,7 @@ def _section(schema: Json) -> Iterator[str]:
 
 
 def _example(field: Json) -> str:
-    """Return an example; of what has a section of its own, only where to find one."""
+    """Return an example; of what has its own section, only where to find one."""
     kind = _type(field)
     if "](#" in kind:
         return f"see {kind.removeprefix('list of ')}"

@@ -33,7 +33,7 @@ SLOW = (
 FRAMEWORKS = frozenset(
     {"ai_edge_litert", "cv2", "keras", "nnef", "nnef_tools", "onnxruntime", "tensorflow", "torch"}
 )
-"""What runs networks. ``onnx`` is none: it reads and writes files."""
+"""What runs networks. ``onnx`` is not: it reads and writes files."""
 
 
 def is_fast(path: Path) -> bool:

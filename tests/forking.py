@@ -1,8 +1,8 @@
-"""Modules run as programs, each in a process of its own that has the large imports behind it.
+"""Modules run as programs, each in its own process, forked when the large imports are done.
 
 What a run of the command line costs is for the most part the import of pytest, NumPy and
 Matplotlib. A process that has imported them, and nothing of this project, is forked for each run.
-Tests of what happens as the interpreter starts, or that need another order of hashing in each
+Tests of what happens as the interpreter starts, or that need a different order of hashing in each
 process, start a fresh one instead.
 """
 

@@ -1,4 +1,4 @@
-"""What must not hang: bounded by processor time, so that a busy machine is no failure."""
+"""What must not hang: bounded by processor time, so that a busy machine is not a failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def no_hang(seconds: float = SECONDS) -> Iterator[None]:
     """Fail if the block takes ``seconds`` of this process's processor time.
 
     It is for what once took minutes, or would if it grew faster than its input. The bound is ten
-    times what the slowest machine needs, or more: it tells growth, not speed.
+    times what the slowest machine needs, or more: it detects growth, not speed.
     """
     started = time.process_time()
     yield

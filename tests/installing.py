@@ -1,4 +1,4 @@
-"""An interpreter of its own, in which a package of plug-ins is installed beside this one."""
+"""A separate interpreter, in which a package of plug-ins is installed next to this one."""
 
 from __future__ import annotations
 

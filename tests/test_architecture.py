@@ -46,7 +46,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "evidence judging report nnc.cabac __version__",
     }.items()
 }
-"""What each room may import besides itself: a room, or one module of it."""
+"""What each room may import in addition to itself: a room, or one module of it."""
 
 PARSERS = ("codecs", "runtimes", "tensorfiles", "nnc")
 """The rooms that parse submitted binaries."""

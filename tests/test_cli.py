@@ -54,7 +54,7 @@ def call(
     tmp_path: Path,
     kept_workers: None,
 ) -> Cli:
-    """Call a command in a folder of its own."""
+    """Call a command in its own folder."""
 
     def call(*arguments: object) -> Ended:
         monkeypatch.chdir(tmp_path)

@@ -102,7 +102,7 @@ def said(folder: Path, module: str, *arguments: object) -> str:
 
 def assert_harmless(text: str, *, names_it: bool = True) -> None:
     assert not (found := UNSAFE.search(text)), text[max(0, found.start() - 200) : found.end()]
-    # A forged line would begin a line; in its place it stands behind an escaped newline.
+    # A forged line would begin a line; in its place it stands after an escaped newline.
     lines = [line for line in text.split("\n") if line.lstrip(" |E").startswith(FORGED)]
     assert not lines
     assert not names_it or r"\u001b" in text or r"\x1b" in text, text

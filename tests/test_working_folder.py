@@ -61,7 +61,7 @@ def listed(folder: Path) -> set[str]:
 
 
 def list_everything(folder: Path) -> None:
-    """List all files as associated ones, so that what is planted is no finding by itself."""
+    """List all files as associated ones, so that what is planted is not a finding by itself."""
     metadata = json.loads((folder / "submission.json").read_text(encoding="utf-8"))
     known = {"submission.json", "model.onnx", "half.onnx", "half.safetensors"}
     known |= {"exact.safetensors", "inputs.npz", "targets.npz", "outputs.npz"}

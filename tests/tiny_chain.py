@@ -130,7 +130,7 @@ class TinyChain:
         return self.root
 
     def submission(self) -> Submission:
-        """Return the submission, which has to be sound."""
+        """Return the submission, which must be sound."""
         loaded = load(self.save())
         assert loaded.submission is not None, loaded.problems
         return loaded.submission

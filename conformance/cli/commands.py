@@ -59,7 +59,7 @@ def run_suites(
         )
     folders = [resolve(folder) for folder in typed]
     report = report or default_report(folders)
-    # In one word: pytest would take a folder of its own for a place to look for settings in.
+    # As one argument each: pytest would look for its settings in a folder passed separately.
     submissions = [f"--submission={folder}" for folder in folders]
     # Both named, so that pytest searches no folder for settings, and prints ids without a way to
     # the package.
@@ -101,7 +101,7 @@ def resolved_options(options: Sequence[str]) -> list[str]:
 
 
 class _Door:
-    """Refuses what is no option, and knows whether a run began.
+    """Refuses what is not an option, and knows whether a run began.
 
     pytest's code for wrong options is this tool's for a defect.
     """
@@ -172,7 +172,7 @@ def init_submission(
     """Start a submission in ``folder`` and return what is left to do.
 
     ``model`` is the first file of the network, or its folder; without ``model_format`` its name
-    has to tell the format.
+    must imply the format.
     """
     from conformance.cli.asking import answered, require_files
     from conformance.cli.model_format import first_file, format_of
@@ -238,7 +238,7 @@ def init_submission(
 
 
 def description_of(model: Path, model_format: str | None, limits: Limits) -> str:
-    """Return the names that vectors and samples of the network in ``model`` have to use."""
+    """Return the names that vectors and samples of the network in ``model`` must use."""
     from conformance.cli.asking import answered, require_files
     from conformance.cli.model_format import first_file, format_of
     from conformance.registry import RUNTIMES
@@ -289,7 +289,7 @@ def render_report(file: Path, folder: Path) -> str:
             where=Location(file.name),
             expected="a report.json of nnr-conformance, and a folder that can be written to",
             found=str(error),
-            fix="name the report.json of a run, and a folder of your own after --to",
+            fix="name the report.json of a run, and your own folder after --to",
         ) from None
     return "\n".join(str(path) for path in written.values())
 

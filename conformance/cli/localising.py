@@ -43,10 +43,10 @@ class Localisation:
 def localise(names: Sequence[str], loss: Loss, *, seconds: float, tell: Tell) -> Localisation:
     """Return which of ``names`` carry the loss, found by halving groups, the worst one first.
 
-    ``loss`` is called until everything is told or ``seconds`` have passed; ``tell`` hears of every
-    step. A group whose loss is at most 2 % of the whole, gains included, is not divided: what two
-    parameters of it might do to each other's favour stays unseen. Beside a loss that is no finite
-    number every finite one is negligible.
+    ``loss`` is called until every parameter is judged or ``seconds`` have passed; ``tell`` is
+    called with every step. A group whose loss is at most 2 % of the whole, gains included, is not
+    divided: effects of its parameters that cancel each other are not seen. If the whole loss is not
+    finite, every finite one is negligible.
     """
     deadline = time.monotonic() + seconds
     whole = tuple(names)

@@ -1,4 +1,4 @@
-"""The command line: every command is a call into a room of the package.
+"""The command line: every command calls a package of the project.
 
 Only typer is imported here; what a command needs is imported by the command, so that ``--help``
 is instant.
@@ -134,7 +134,7 @@ def describe(
     model: Annotated[Path, typer.Argument(help="A network: its first file, or folder.")],
     model_format: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--format", help="Model format, where the name of the file does not tell."),
+        typer.Option("--format", help="Model format, if the name of the file does not imply it."),
     ] = None,
     memory: Memory = None,
     seconds: Seconds = cli_nnc.LONGEST,
@@ -168,7 +168,7 @@ def init(
     ] = None,
     model_format: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--format", help="Model format, where the name of the file does not tell."),
+        typer.Option("--format", help="Model format, if the name of the file does not imply it."),
     ] = None,
     memory: Memory = None,
     seconds: Seconds = cli_nnc.LONGEST,
@@ -276,7 +276,7 @@ def render(
     report: Annotated[Path, typer.Argument(help="A report.json.")],
     to: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help="Folder for the rendered reports (default: beside report.json)."),
+        typer.Option(help="Folder for the rendered reports (default: next to report.json)."),
     ] = None,
 ) -> None:
     """Render a report.json again: HTML, Markdown and JUnit XML."""

@@ -43,7 +43,7 @@ DIGITS = 4
 
 
 def true_claims(folder: Path, name: str, limits: Limits | None = None) -> str:
-    """Return what is to be claimed of a sample or model, as measured: JSON, ready to be pasted.
+    """Return the values to claim for a sample or model, as measured: JSON, ready to paste.
 
     These are the ``claims`` and ``features`` of a sample, the ``metric_values`` of an original. If
     a sample and a model have one id, the sample is meant.

@@ -37,9 +37,9 @@ def first_file(model: Path) -> Path:
 
 
 def format_of(model: Path, given: str | None, known: tuple[str, ...]) -> str:
-    """Return the format ``given``, or the one that the name of ``model`` tells.
+    """Return the format ``given``, or the one that the name of ``model`` implies.
 
-    Raises ConformanceError if it is not among ``known``, or if the name tells none or several.
+    Raises ConformanceError if it is not among ``known``, or if the name implies none or several.
     """
     if given is not None:
         if given in known:
@@ -54,7 +54,7 @@ def format_of(model: Path, given: str | None, known: tuple[str, ...]) -> str:
     if len(found) == 1:
         return found[0]
     raise ConformanceError(
-        f"the name of the network does not tell its format: {model.name}",
+        f"the name of the network does not imply its format: {model.name}",
         where=Location(file=str(model)),
         expected=f"a name that ends in one of {', '.join(_TELLING)}, or --format",
         found=f"a name for {' or '.join(found)}" if found else "another ending",

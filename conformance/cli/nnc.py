@@ -60,7 +60,7 @@ Seconds = Annotated[
 UnaryLength = Annotated[
     int,
     typer.Option(
-        "--cabac-unary-length", min=1, max=256, help="That of units that do not state theirs."
+        "--cabac-unary-length", min=1, max=256, help="For units that do not state theirs."
     ),
 ]
 
@@ -108,7 +108,8 @@ def validate(
 ) -> None:
     """Compare a stream with every rule; each violation says what, where, and how to see it.
 
-    The exit code is 1 for violations, 0 without (warnings are none), 3 if not all could be checked.
+    The exit code is 1 for violations, 0 without (warnings do not count), 3 if not all could be
+    checked.
     """
     import shlex
 
@@ -230,7 +231,7 @@ def _read_dimensions(path: Path) -> dict[str, list[int]]:
         message = f"{path} is not JSON that can be used: {error}"
         raise typer.BadParameter(message, param_hint="--dimensions") from None
     if not isinstance(shapes, dict) or not all(map(_is_shape, shapes.values())):
-        message = f'{path} has to be of the form {{"name": [64, 3]}}'
+        message = f'{path} must be of the form {{"name": [64, 3]}}'
         raise typer.BadParameter(message, param_hint="--dimensions")
     return shapes
 

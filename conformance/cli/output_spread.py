@@ -1,6 +1,6 @@
 """How far given outputs of a network lie from those that this tool computes.
 
-The spread is what an output tolerance has to allow: outputs are mostly computed with a framework's
+The spread is what an output tolerance must allow: outputs are mostly computed with a framework's
 defaults, which round differently from the settings here.
 """
 
@@ -22,7 +22,7 @@ MARGIN = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An output tolerance, and the text that says where it comes from."""
+    """An output tolerance, and the string that says where it comes from."""
 
     tolerance: tuple[float, float]
     text: str

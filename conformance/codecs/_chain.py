@@ -1,8 +1,8 @@
-"""Codecs whose samples may build upon one another: update chains and layers.
+"""Codecs whose samples may build on one another: update chains and layers.
 
-A step is one bitstream, decoded upon what the steps before it left behind. What it gives are the
+A step is one bitstream, decoded with what the steps before it left. What it gives are the
 tensors it holds: a whole network at the root, differences in an update. To add them is not the
-codec's business.
+codec's task.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from conformance.verdicts import Json, Location, MalformedError
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What decoding a step leaves behind for the next: plain data that can be kept in files.
+    """What decoding a step leaves for the next: plain data that can be kept in files.
 
     ``arrays`` hold numbers (references, histories). ``nodes`` are JSON by name of a tensor: a list,
     which is longer where branches were merged, and empty where a codec without nodes has changed
@@ -47,7 +47,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class WrongParent:
-    """A place in a file that names another parent than the one the step is to be applied to."""
+    """A place in a file that names a different parent than the one the step must be applied to."""
 
     tensor: str | None
     where: Location

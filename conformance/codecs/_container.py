@@ -66,7 +66,7 @@ def _unpack_into(
 def _pieces(
     file: BinaryIO, unpacker: Unpacker, container: Container, display: str
 ) -> Iterator[bytes]:
-    """Yield what the container holds; it has to end where the file ends."""
+    """Yield what the container holds; it must end where the file ends."""
     offset = 0
     try:
         while not unpacker.ended and (data := file.read(_READ_BYTES)):
@@ -128,7 +128,7 @@ def _check_magic(head: bytes, container: Container, display: str) -> None:
     magic = _MAGIC.get(container, b"")
     if not head.startswith(magic):
         raise _refused(
-            f"the {container} container does not begin as one",
+            f"not a valid {container} stream (bad magic)",
             Location(file=display, byte_offset=0, element=f"{container} magic number"),
             f"bytes {magic.hex(' ')}",
             head[: len(magic)].hex(" ") or "an empty file",

@@ -121,7 +121,7 @@ def _check_dimensions(stream: Stream, dimensions: Mapping[str, Sequence[int]]) -
             raise MalformedError(
                 f"'dimensions' gives the shape of {name!r}, which the stream does not ask for",
                 where=_PARAMETERS,
-                expected=f"only tensors without dimensions of their own: {_listed(wanting)}",
+                expected=f"only tensors without their own dimensions: {_listed(wanting)}",
                 found=f"{stated} in the stream",
                 fix="Leave the name out of the codec's parameters, or correct it.",
             )
@@ -144,7 +144,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def read(path: Path, display: str, limit_bytes: int) -> memoryview:
-    """Return the bytes of the file, read rather than mapped: it may shrink meanwhile."""
+    """Return the bytes of the file, read rather than mapped: it may shrink in the meantime."""
     with open_file(path, display) as file:
         size = os.fstat(file.fileno()).st_size
         if size <= limit_bytes:

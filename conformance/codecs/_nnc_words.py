@@ -67,7 +67,7 @@ def violation_of(violation: Violation, display: str) -> RuleViolation:
 
 
 def bounded(claims: Json) -> Json:
-    """Return what a stream claims with every text and list in it cut where it gets too long.
+    """Return what a stream claims with every string and list in it cut where it gets too long.
 
     What a report carries must not grow with what a stream has room for.
     """

@@ -1,6 +1,6 @@
 """The operators of ONNX and ONNX Runtime that read quantised numbers, and where their scales are.
 
-A test holds this list against the operators that the installed ONNX Runtime registers.
+A test compares this list with the operators that the installed ONNX Runtime registers.
 """
 
 from __future__ import annotations

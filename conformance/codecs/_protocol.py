@@ -55,7 +55,7 @@ class RuleViolation(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a look at the file itself shows, beside its tensors.
+    """What the file itself says and breaks, in addition to its tensors.
 
     ``claims`` are what the file says about the network it holds, as JSON.
     """

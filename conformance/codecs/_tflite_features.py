@@ -20,7 +20,7 @@ _CONVERTING = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 def model_features(model: Model, graphs: Sequence[int]) -> tuple[str, ...]:
-    """Return the tools found in ``graphs``, sorted; docs/codecs.md tells what each name means."""
+    """Return the tools found in ``graphs``, sorted; docs/codecs.md says what each name means."""
     found = {"format:tflite"}
     used = [model.subgraphs[number] for number in graphs]
     for graph in used:

@@ -33,7 +33,7 @@ class Unpacker(Protocol):
 
     @property
     def unused(self) -> int:
-        """How many of the bytes last fed lie behind the end of the stream."""
+        """How many of the bytes last fed lie after the end of the stream."""
         ...
 
 

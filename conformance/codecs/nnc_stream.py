@@ -1,6 +1,6 @@
 """The ``nnc`` codec: an NNC bitstream of ISO/IEC 15938-17, by this project's own decoder.
 
-A sample is one stream, or several that build upon one another. docs/codecs.md lists the
+A sample is one stream, or several that build on one another. docs/codecs.md lists the
 parameters, which say what a stream leaves open and which tensors are wanted: the coded ones, or
 the weights they make up.
 """

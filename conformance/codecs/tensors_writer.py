@@ -96,7 +96,7 @@ def _pack(path: Path, payload: bytes, container: Container, format: Format) -> d
 
 
 def _xz_filter(size: int) -> dict[str, int]:
-    """Return the best preset with a dictionary no larger than it has to be."""
+    """Return the best preset with a dictionary no larger than necessary."""
     dictionary = min(max(2**12, 1 << size.bit_length()), 2**26)
     best = _BEST | lzma.PRESET_EXTREME
     return {"id": lzma.FILTER_LZMA2, "preset": best, "dict_size": dictionary}

@@ -1,4 +1,4 @@
-"""What a job left behind: its result or its error, the arrays it kept, and what it cost."""
+"""What a job left: its result or its error, the arrays it kept, and what it cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conformance.plan.results import R, Result, result_from_json
 from conformance.verdicts import ConformanceError, Json, Verdict, error_from_json
 
 FORMAT = 2
-"""The version of what is stored: an entry of another version counts as none."""
+"""The version of what is stored: an entry of a different version is ignored."""
 
 LASTING = frozenset({Verdict.FAIL, Verdict.MALFORMED, Verdict.UNSUPPORTED})
 """Errors that the same input gives again; time-outs and deaths are tried anew by the next run."""

@@ -92,7 +92,7 @@ class Executor:
     def evidence(self, job: Job) -> Evidence:
         """Return the evidence of ``job``: remembered, stored, or computed now.
 
-        What has to come first is looked up step by step and not by recursion: a chain may have a
+        What must come first is looked up step by step and not by recursion: a chain may have a
         thousand steps.
         """
         waiting = [(job, self._needs(job))]
@@ -223,7 +223,7 @@ class Executor:
     def _ask(self, job: Job, message: Json) -> Json:
         """Return the worker's answer, if it is about the files whose digests were verified.
 
-        An error of the worker counts as little as a measurement if they changed meanwhile: it
+        An error of the worker counts as little as a measurement if they changed in the meantime: it
         would be stored under the digests of files that it does not speak of.
         """
         try:
@@ -239,8 +239,8 @@ class Executor:
             raise EvaluationError(
                 f"{name} changed while it was evaluated",
                 expected="a submission folder that stays as it is during a run",
-                found="no file, or another size, time of change or inode than when hashed",
-                fix="run again, and leave the folder alone meanwhile",
+                found="no file, or a different size, time of change or inode than when hashed",
+                fix="run again without modifying the folder",
             )
 
     def _files(self, job: Job) -> dict[str, Path]:
@@ -287,8 +287,8 @@ def _obstacle(needed: Job, found_of_it: Evidence) -> ConformanceError | None:
     """Return why nothing can be built on ``needed``, or None.
 
     What was not run itself passes its reason on: the library that is missing, with the command that
-    installs it. So does a state that nothing can be built upon: of a whole network that is judged
-    by itself no other check would tell.
+    installs it. So does a state that nothing can be built on: of a whole network that is judged
+    by itself no other check would report.
     """
     error, result = found_of_it.error, found_of_it.result
     if error is not None:

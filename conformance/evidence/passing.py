@@ -20,7 +20,7 @@ from conformance.evidence.store import EVIDENCE
 from conformance.sandbox.tempdirs import make_folder, sweep
 
 ROOM_BYTES = 16 << 30
-"""What may lie there at once, besides what is in use."""
+"""What may lie there at once, in addition to what is in use."""
 
 
 @final

@@ -31,7 +31,7 @@ class EvidenceStore:
     """Evidence by key, under ``root``; several processes may use one store at once."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.absolute()  # workers have a working folder of their own
+        self.root = root.absolute()  # workers have their own working folder
         for name in ("locks", "drafts"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         sweep(self.root / "drafts")

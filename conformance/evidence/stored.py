@@ -53,7 +53,7 @@ class StoredResults:
         return self._read[job][1]
 
     def _has_its_files(self, job: Job) -> bool:
-        """Return whether all files that a job, or what it is built upon, reads are in order."""
+        """Return whether all files that a job, or what it is built on, reads are in order."""
         waiting = [job]
         while waiting:
             current = waiting[-1]

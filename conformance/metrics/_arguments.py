@@ -27,7 +27,7 @@ class Arg:
     """One argument of a metric kind.
 
     ``minimum`` and ``maximum`` are allowed values, ``above`` is not; for a list they hold for each
-    number. A default of None means that leaving the argument out has a meaning of its own.
+    number. A default of None means that leaving the argument out has its own meaning.
     """
 
     name: str

@@ -84,8 +84,8 @@ class Metric(ABC):
     """One kind of metric; an instance measures one network on one set of vectors.
 
     ``binary`` says that an item is either correct or not; then the statistics are two columns:
-    1 if correct else 0, and 1. ``counts`` is what it counts beside items, of which one is enough;
-    a kind that states nothing is judged on any number of them.
+    1 if correct else 0, and 1. ``counts`` is what it counts in addition to items, of which one is
+    enough; a kind that states nothing is judged on any number of them.
     """
 
     kind: ClassVar[str]

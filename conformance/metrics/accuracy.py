@@ -1,4 +1,4 @@
-"""Whether an item is right: top-k accuracy of classes, exact match of texts and ids."""
+"""Whether an item is right: top-k accuracy of classes, exact match of strings and ids."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class ExactMatch(CorrectItems):
     counts = (_ANSWERS,)
     about = About(
         summary="Share of items that equal their target in every position.",
-        inputs="prediction, target: texts, or integers, both (N, ...)",
+        inputs="prediction, target: strings, or integers, both (N, ...)",
         unit="share",
         range="0 to 1",
         better="higher",
@@ -126,7 +126,7 @@ class ExactMatch(CorrectItems):
                 refuse(
                     role,
                     f"metric kind {self.kind!r} does not compare floating-point numbers",
-                    expected="texts or integers",
+                    expected="strings or integers",
                     found=describe(array),
                     fix="Use metric kind 'mae' or 'mse', or bind an output of class ids.",
                 )

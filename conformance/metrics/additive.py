@@ -1,7 +1,7 @@
 """Metrics that are functions of sums over items: nearly all.
 
 A subclass says what the statistics of the items of a batch are, and how a value comes from their
-sum. This is also the simplest base of a metric of one's own::
+sum. This is also the simplest base of your own metric::
 
     class Bias(AdditiveMetric):
         kind = "bias"

@@ -92,7 +92,7 @@ class ClassCounts(ClassMetric):
         return ratio(values.sum(axis=-1), occurs.sum(axis=-1).astype(np.float64))
 
     def details(self, totals: Floats) -> Mapping[str, Json]:
-        """Return value and support of each class; a class that occurs nowhere has None."""
+        """Return value and support of each class; a class that does not occur has None."""
         tp, fp, fn = np.split(totals, 3)
         values, occurs = self.per_class(tp, fp, fn).tolist(), tp + fp + fn > 0
         return {

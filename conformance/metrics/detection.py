@@ -29,7 +29,7 @@ PADDING = -1
 """The label of a row that holds no box."""
 
 _COCO_THRESHOLDS = [twentieths / 20 for twentieths in range(10, 20)]
-_NO_INTERVAL = "average precision ranks the boxes of all items together: it is no sum over items"
+_NO_INTERVAL = "average precision ranks the boxes of all items together: it is not a sum over items"
 _BOXES = Count("target boxes", 1, "boxes to be found")
 
 
@@ -65,7 +65,7 @@ class MeanAveragePrecision(Metric):
         unit="none",
         range="0 to 1",
         better="higher",
-        statistics="none: it is no sum over items, and no interval is given",
+        statistics="none: it is not a sum over items, and no interval is given",
         library="pycocotools",
     )
 

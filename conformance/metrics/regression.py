@@ -102,7 +102,7 @@ class CosineSimilarity(AdditiveMetric):
     about = About(
         summary="Mean over items of the cosine of the angle between prediction and target, each "
         "taken as one vector. It is 0 where one of them is all zeros; of an item that is a single "
-        "number it tells only the sign.",
+        "number it is only the sign.",
         inputs=_INPUTS,
         unit="none",
         range="-1 to 1",

@@ -1,4 +1,4 @@
-"""Metrics of texts: BLEU and word error rate."""
+"""Text metrics: BLEU and word error rate."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Bleu(AdditiveMetric):
         summary="Geometric mean of the clipped n-gram precisions of the whole corpus, times the "
         "brevity penalty [Papineni 2002]; 0 if there is no match for some n. Words are what is "
         "between white space; of several references the one nearest in length counts.",
-        inputs="prediction: texts (N) or token ids (N, T); target: texts (N) or (N, references), "
-        "token ids (N, T) or (N, references, T)",
+        inputs="prediction: strings (N) or token ids (N, T); target: strings (N) or (N, "
+        "references), token ids (N, T) or (N, references, T)",
         unit="none",
         range="0 to 1",
         better="higher",
@@ -107,7 +107,7 @@ class WordErrorRate(AdditiveMetric):
         summary="Substitutions, deletions and insertions that lead from the targets to the "
         "predictions, over the words of the targets, summed over the corpus. Words are what is "
         "between white space.",
-        inputs="prediction, target: texts (N), or token ids (N, T)",
+        inputs="prediction, target: strings (N), or token ids (N, T)",
         unit="errors per word",
         range="0 to infinity",
         better="lower",
@@ -144,13 +144,13 @@ class WordErrorRate(AdditiveMetric):
     def _count(self, ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, int]:
         if not theirs:
             return len(ours), 0
-        # The rate comes in single precision; errors are whole numbers.
+        # The rate comes in single precision; errors are integers.
         rate = float(self._functional.word_error_rate(" ".join(ours), " ".join(theirs)))
         return round(rate * len(theirs)), len(theirs)
 
 
 def _split(array: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return the items along axis 0 as arrays, also where an item is one text."""
+    """Return the items along axis 0 as arrays, also where an item is one string."""
     return [array[item : item + 1] for item in range(len(array))]
 
 

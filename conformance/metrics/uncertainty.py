@@ -80,7 +80,7 @@ def mcnemar(gained: int, lost: int) -> float:
     for index in range(min(gained, lost)):
         ways = ways * (discordant - index) // (index + 1)
         total += ways
-    # In whole numbers up to the last division: neither side need fit into a float.
+    # In integers up to the last division: neither side need fit into a float.
     return min(1.0, float(Fraction(2 * total, 1 << discordant)))
 
 
@@ -248,5 +248,5 @@ def _too_few(different: int, items: int, distinct: int) -> NoInterval | None:
     if different >= FEWEST_DIFFERENT or (different == 0 and distinct >= FEWEST_EQUAL):
         return None
     need = math.ceil(distinct * 2 * FEWEST_DIFFERENT / different) if different else FEWEST_EQUAL
-    reason = f"only {different} of {distinct} distinct items tell the networks apart"
+    reason = f"only {different} of {distinct} distinct items distinguish the networks"
     return NoInterval(f"{reason}, fewer than {FEWEST_DIFFERENT}", items, distinct, need)

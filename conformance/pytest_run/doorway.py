@@ -38,7 +38,7 @@ def refusal(early_config: pytest.Config, folders: Sequence[Path]) -> str | None:
 
 
 def keep_cache_outside(parser: pytest.Parser) -> None:
-    """Keep pytest's cache, which ``--lf`` needs, in the user's cache folder unless told where."""
+    """Keep pytest's cache, which ``--lf`` needs, in the user's cache folder unless one is given."""
     parser.addini("cache_dir", "cache directory path", default=str(cache_folder() / "pytest"))
 
 
@@ -46,7 +46,7 @@ def keep_root(config: pytest.Config) -> None:
     """Let the workers of pytest-xdist have the root folder and the settings of this process.
 
     pytest finds both by the folders among its arguments that exist, and a run makes some of them
-    while its workers start: they would name the same tests differently. What they are told are the
+    while its workers start: they would name the same tests differently. What they get are the
     arguments of this process.
     """
     given = config.invocation_params
@@ -78,7 +78,7 @@ def _sources(early_config: pytest.Config) -> Iterator[tuple[str, Path]]:
     if early_config.inipath is not None:
         yield "pytest took its settings from", early_config.inipath
     for word in early_config.known_args_namespace.file_or_dir:
-        yield f"pytest was told to search {word} for tests, which is in", _place(word)
+        yield f"pytest is set to search {word} for tests, which is in", _place(word)
 
 
 def _place(word: str) -> Path:

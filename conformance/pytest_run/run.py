@@ -47,7 +47,7 @@ SHOWN_AS_SKIPPED = OPEN | {Verdict.WAIVED}
 
 
 class PytestRun:
-    """Everything pytest has to know about a run over submissions."""
+    """Everything pytest must know about a run over submissions."""
 
     def __init__(
         self, config: pytest.Config, targets: Sequence[Target], servers: ForkServers

@@ -19,7 +19,7 @@ class SubjectScheduling(LoadScopeScheduling):  # type: ignore[misc]
 
     ``subjects`` are those of all tests of the run, by the end of their ids.
 
-    Where a process dies, the scheduling this is built upon hands out the check it died of once
+    Where a process dies, the scheduling this is built on hands out the check it died of once
     more, and waits permanently if the last check of the run is left to the process in its place.
     """
 

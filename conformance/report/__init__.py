@@ -3,7 +3,7 @@
 >>> report = build_report(...)                       # doctest: +SKIP
 >>> paths = write_reports(report, Path("reports"))   # doctest: +SKIP
 
-``build`` makes the report, ``validate`` holds it against its schema, ``view`` and ``headline``
+``build`` makes the report, ``validate`` checks it against its schema, ``view`` and ``headline``
 arrange it for people, ``pages`` and ``junit`` render it, ``write`` puts the files on disk.
 """
 

@@ -47,13 +47,13 @@ def delta(
 ) -> Delta:
     """Compare the curve of ``test`` with that of ``anchor``; ``names`` are those of the families.
 
-    Points that another of their own family dominates are left out: the rest rises strictly.
+    Points that another point of their family dominates are left out: the rest rises strictly.
     """
     curves = [_curve(points, direction) for points in (anchor, test)]
     for name, curve in zip(names, curves, strict=True):
         if len(curve) < NEEDED:
             return _none(
-                f"{name} has {_points(len(curve))} that no other of its own dominates; a curve "
+                f"{name} has {_points(len(curve))} that no other of its points dominates; a curve "
                 f"needs {NEEDED}"
             )
     gains, sizes = (_overlap([[row[i] for row in curve] for curve in curves]) for i in (1, 0))
@@ -88,7 +88,7 @@ Row: TypeAlias = tuple[float, float]
 
 
 def _finite(compute: Callable[[], float]) -> float | None:
-    """Return what ``compute`` gives, or None if that is no finite number."""
+    """Return what ``compute`` gives, or None if that is not finite."""
     try:
         number = compute()
     except ArithmeticError:

@@ -47,7 +47,7 @@ SEVERITY: tuple[Verdict, ...] = (
 class ReportedFinding:
     """A finding, and what the catalogue of checks and pytest say about its check.
 
-    ``required`` tells whether the verdict of the run depends on it, ``title`` is the human title
+    ``required`` says whether the verdict of the run depends on it, ``title`` is the human title
     of the check, ``test`` the pytest id that made the finding. ``about`` are the ids of what its
     subject is about.
     """

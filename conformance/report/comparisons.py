@@ -1,4 +1,4 @@
-"""What the pages show of samples beside each other: curves and trees of updates.
+"""What the pages show to compare samples: curves and trees of updates.
 
 Part of :mod:`conformance.report.view`; all strings are as hostile as they were.
 """
@@ -14,7 +14,7 @@ from conformance.report.pictures.trees import KINDS, metric_keys
 from conformance.verdicts import REFUSING, Json
 
 COLUMNS = 6
-"""Metrics that have a column of their own in the table of a tree; report.json has all."""
+"""Metrics that have their own column in the table of a tree; report.json has all."""
 UNFOLDED = 40
 """Rows that a table shows at once; longer ones are folded."""
 

@@ -14,7 +14,7 @@ from typing import Literal
 from conformance.metrics.tolerance import EQUAL
 
 LISTED = 10
-"""At most so many points are named as dominating another: the rest would tell nobody more."""
+"""At most so many points are named as dominating another: more would not help the reader."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Render a report as one HTML page, or as Markdown, from the templates beside this module."""
+"""Render a report as one HTML page, or as Markdown, from the templates next to this module."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _html() -> Environment:
     from markupsafe import Markup
 
     environment = _environment(lambda value: visible(clip(str(value), _HTML_CLIP)))
-    # What the drawers return is an SVG element in which every text has been escaped.
+    # What the drawers return is an SVG element in which every string has been escaped.
     environment.globals["picture"] = lambda *data: Markup(picture(*data))  # noqa: S704
     return environment
 

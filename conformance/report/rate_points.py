@@ -1,7 +1,8 @@
 """The operating points of a model, by metric and vectors, from what its samples were found to be.
 
-A sample is one point, a scalable one a point for each layer. An update or a merge is none: it is
-nothing without what it builds upon. What has no finite value, or no bytes, is none either.
+A sample is one point, a scalable one a point for each layer. An update or a merge is not a point:
+it is nothing without what it builds on. What has no finite value, or no bytes, is not a point
+either.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def _factor(used: int | None, model: Model, size: int) -> float | None:
 
 
 def _is_finite(number: Json) -> TypeGuard[float]:
-    """Whether it is a number: one that is not finite is a text."""
+    """Whether it is a number: one that is not finite is a string."""
     return isinstance(number, int | float) and math.isfinite(number)
 
 

@@ -1,4 +1,4 @@
-"""The table of inference with compressed networks, as texts for the pages.
+"""The table of inference with compressed networks, as strings for the pages.
 
 Part of :mod:`conformance.report.view`; all strings are as hostile as they were.
 """
@@ -14,7 +14,7 @@ from conformance.verdicts import Json
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """A row of the table of inference: texts of run time and of memory, of both forms."""
+    """A row of the table of inference: strings of run time and of memory, of both forms."""
 
     sample: str
     vectors: str

@@ -1,4 +1,4 @@
-"""What a bitstream claims of its network, beside what was measured."""
+"""What a bitstream claims of its network, compared with what was measured."""
 
 from __future__ import annotations
 

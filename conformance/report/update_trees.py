@@ -53,7 +53,7 @@ def kind_of(sample: Sample) -> Kind:
 
 
 def _trees(submission: Submission) -> Mapping[tuple[str, str | None], list[Sample]]:
-    """Return the samples of each tree by its model and root; a sample nobody updates is none."""
+    """Return the samples of each tree by its model and root; one without updates is not a tree."""
     root_of = roots(submission)
     found: dict[tuple[str, str | None], list[Sample]] = defaultdict(list)
     for sample in submission.samples:
@@ -81,7 +81,7 @@ def _step(
 
 
 def _mutations(samples: Iterable[Sample], grouped: Grouped) -> dict[str, int]:
-    """Count the mutations of a tree's samples; what was neither seen nor missed is only planned."""
+    """Count the misapplied updates of a tree; those neither seen nor missed are only planned."""
     seen = Counter(verdict for sample in samples for verdict in grouped.misapplications(sample.id))
     return {
         "planned": seen.total(),

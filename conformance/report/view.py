@@ -79,7 +79,7 @@ class View:
     """Everything a page shows.
 
     ``sample_verdicts`` has the most severe one by sample id, ``with_parameters`` the samples whose
-    parameters were compared, ``kinds`` what a sample is if it is no network by itself,
+    parameters were compared, ``kinds`` what a sample is if it is not a network by itself,
     ``interval_methods`` the metrics whose intervals each method gave.
     """
 

@@ -27,7 +27,7 @@ MEANINGS: Mapping[str, str] = {
     Verdict.MALFORMED: "A file is not what its format says it must be.",
     Verdict.ERROR: "The evaluation died; see what it needs below.",
     Verdict.TIMEOUT: "The evaluation took longer than it is allowed to.",
-    Verdict.UNDECIDED: "The vectors are too few to tell which side of the bound the loss is on.",
+    Verdict.UNDECIDED: "Too few vectors to decide on which side of the bound the loss is.",
     Verdict.UNSUPPORTED: "It may be right, but this tool cannot judge it.",
     Verdict.NOT_RUN: "Not executed. A check that was not run is not a pass.",
     Verdict.WAIVED: "The coordinator accepts the finding for the reason given.",
@@ -149,7 +149,7 @@ def counts(classes: Mapping[str, int] | None, declared: int) -> str:
 
 
 def counted(numbers: Mapping[str, int]) -> str:
-    """Return what a metric counted beside items: ``classes: 10``."""
+    """Return what a metric counted in addition to items: ``classes: 10``."""
     others = {noun: count for noun, count in numbers.items() if noun != "items"}
     return ", ".join(f"{noun}: {number(count)}" for noun, count in others.items())
 

@@ -55,7 +55,7 @@ def write_reports(
 
 
 def append_step_summary(report: Mapping[str, Json]) -> bool:
-    """Append the Markdown form to the file ``$GITHUB_STEP_SUMMARY`` names; tell if it is set."""
+    """Append the Markdown form to ``$GITHUB_STEP_SUMMARY``; return whether that is set."""
     target = os.environ.get("GITHUB_STEP_SUMMARY")
     if not target:
         return False

@@ -25,17 +25,17 @@ Dim: TypeAlias = int | str | None
 """One dimension: a size, the name of a dynamic axis, or None where it is free and unnamed."""
 
 ANY_SHAPE: tuple[Dim, ...] = ("...",)
-"""The shape of a port whose model file tells neither sizes nor their number (TorchScript)."""
+"""The shape of a port whose model file gives neither sizes nor their number (TorchScript)."""
 
 ANY_DTYPE = "any"
-"""The element type of a port whose model file does not tell it."""
+"""The element type of a port whose model file does not give it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
     """The files of one model.
 
-    ``files[0]`` is opened; any other file it refers to has to be among ``files`` and inside
+    ``files[0]`` is opened; any other file it refers to must be among ``files`` and inside
     ``root``. ``display`` names the files in messages, in the same order. ``limit_bytes`` bounds
     what the parameters together, and the graph without them, may take in memory.
     """
@@ -51,7 +51,7 @@ class PortInfo:
     """An input or output of a network.
 
     ``dtype`` is a NumPy name, or ``string``. The shape of an output that the model file does not
-    tell is ``()``. A format that tells nothing of its tensors gives ``ANY_DTYPE`` and
+    give is ``()``. A format that says nothing about its tensors gives ``ANY_DTYPE`` and
     ``ANY_SHAPE``: what the submission declares is then compared with the arrays of its vectors and
     of each run.
     """
@@ -90,7 +90,7 @@ class Unread:
 
     ``file`` is as displayed, ``piece`` says what they are and where. Graph, code and what a
     container needs (headers, directories, alignment) are not among them, and neither are
-    parameters that no output depends on: these have names of their own. ``fix`` says how to remove
+    parameters that no output depends on: these have their own names. ``fix`` says how to remove
     them, where that is no more than a line.
     """
 
@@ -235,7 +235,7 @@ class Network(Protocol):
 
     @property
     def unread(self) -> Sequence[Unread]:
-        """Documentation, metadata, examples, gaps and the like: bytes that nothing reads."""
+        """Documentation, metadata, examples, unaccounted bytes and the like: nothing reads it."""
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -251,7 +251,7 @@ class Network(Protocol):
     def bind(self, replacement: Mapping[str, Array] | None = None) -> Runner:
         """Return a runner with the network's own parameters, or with all of them replaced.
 
-        Scalars are replaced where the replacement has them; topology in it has to be equal.
+        Scalars are replaced where the replacement has them; topology in it must be equal.
 
         Raises ConformanceError if the replacement does not fit, MalformedError for a graph that
         is not valid, UnsupportedError for one that cannot be run or replaced here.
@@ -261,7 +261,7 @@ class Network(Protocol):
         """Return a runner in which every parameter is what ``change`` makes of the network's own.
 
         Whatever else the graph holds stays. Parameters are changed one after the other: memory is
-        needed for those of the runner, and for the largest of them besides.
+        needed for those of the runner, and additionally for the largest of them.
         """
 
     def __enter__(self) -> Self: ...

@@ -70,7 +70,7 @@ class StoringNetwork:
         return tuple(each for each in found if each.bytes > 0)
 
     def _unread(self) -> Iterable[Unread]:
-        """Return what nothing reads besides stored tensors; entries of 0 bytes are left out."""
+        """Return what nothing reads, stored tensors excluded; without entries of 0 bytes."""
         return ()
 
     def check_replaceable(self) -> None:

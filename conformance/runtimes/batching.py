@@ -1,4 +1,4 @@
-"""Running a network batch by batch: split along axis 0, run, put together again.
+"""Running a network batch by batch: split along axis 0, run, combined again.
 
 The batch size is the runner's affair. It never depends on free memory, because the size of a
 batch can change the last bits of an output.
@@ -25,7 +25,7 @@ def run_in_batches(
 
     With ``fixed`` every batch has ``size`` items: the last one is filled up with its last item,
     and what is computed for the filling is cut off. Raises ConformanceError if an input does not
-    hold ``items`` items, UnsupportedError if an output cannot be put together.
+    hold ``items`` items, UnsupportedError if an output cannot be combined.
     """
     _check_items(inputs, items)
     parts: dict[str, list[Array]] = {}
@@ -72,7 +72,7 @@ def _fixed_sizes(inputs: Sequence[PortInfo]) -> set[int]:
 def batches(
     inputs: Mapping[str, Array], items: int, size: int, *, fixed: bool
 ) -> Iterator[tuple[dict[str, Array], int]]:
-    """Yield ``items`` items, ``size`` at a time, and how many of a batch are no filling."""
+    """Yield ``items`` items, ``size`` at a time, and how many of a batch are not filling."""
     for start in range(0, items, size):
         count = min(size, items - start)
         batch = {name: array[start : start + count] for name, array in inputs.items()}
@@ -99,7 +99,7 @@ def _check_items(inputs: Mapping[str, Array], items: int) -> None:
 def _check_output(name: str, array: Array, expected: int, earlier: list[Array] | None) -> None:
     if array.shape[:1] != (expected,):
         raise UnsupportedError(
-            f"axis 0 of output {name!r} does not count items, so batches cannot be put together",
+            f"axis 0 of output {name!r} does not count items, so batches cannot be combined",
             expected=f"{expected} along axis 0 for a batch of {expected}",
             found=f"shape {array.shape}",
             fix=_UNBATCHED,

@@ -11,7 +11,7 @@ from conformance.verdicts import ConformanceError, Location
 
 
 class Feed:
-    """Fits inputs to the ports of one network; remembers which of them had to be cast."""
+    """Fits inputs to the ports of one network; remembers which of them were cast."""
 
     def __init__(self, ports: Sequence[PortInfo], file: str) -> None:
         self._ports = tuple(ports)

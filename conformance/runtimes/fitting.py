@@ -43,7 +43,7 @@ def fit_tensors(
 ) -> dict[str, Fitted]:
     """Return ``convert(tensor, slot)`` of the parameters and scalars of ``replacement``, by name.
 
-    Parameters have to be there, under their name or an alias, unless no output depends on them (the
+    Parameters must be there, under their name or an alias, unless no output depends on them (the
     original's are given then); scalars may be; topology may be, with the values of the original.
     Tensors are read one at a time, and ``convert`` meets none that does not fit. One
     ConformanceError, at ``element`` of the file, names everything that does not fit.

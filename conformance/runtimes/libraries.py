@@ -30,7 +30,7 @@ def versions_of(*distributions: str) -> dict[str, str]:
 
 @functools.cache
 def _version_of(distribution: str) -> str | None:
-    """Return the version; a network is opened often, and to tell it is to parse a file."""
+    """Return the version, cached: a network is opened often, and finding it parses a file."""
     try:
         return version(distribution)
     except PackageNotFoundError:

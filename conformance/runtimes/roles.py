@@ -1,11 +1,11 @@
 """What a stored tensor is to its network, in every format: a parameter, a scalar, or topology.
 
-A sample has to bring what a network has learned, and nothing that an exporter wrote down to make
+A sample must bring what a network has learned, and nothing that an exporter wrote down to make
 the graph compute. The two lie side by side in every format, and where an exporter puts a tensor
 (an initializer, a Constant node, an attribute, a buffer) says nothing about it: what it is follows
 from its element type, its number of elements, and how operators read it.
 
-- A *parameter* has to be in every sample: real or complex numbers, two or more; and integers, two
+- A *parameter* must be in every sample: real or complex numbers, two or more; and integers, two
   or more, that a quantised operator reads as weight, bias or zero point, or that are the rows of an
   embedding. In a network that has none of these, its single numbers are its parameters.
 - A *scalar* may be in a sample, with any value: every other single number of these types (a bias of

@@ -28,7 +28,7 @@ class FunctionRunner:
     """A network whose parameters are settled; see :class:`conformance.runtimes.Runner`.
 
     ``compute`` gets one array for every input, checked and in the input's element type, and returns
-    every output. Whatever its library raises it has to turn into a ConformanceError itself.
+    every output. Whatever its library raises it must turn into a ConformanceError itself.
     ``free_batch`` is the batch size of a network that prescribes none; ``watch`` makes a watch
     where the library does not compute in the types that the file says.
     """

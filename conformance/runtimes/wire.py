@@ -69,7 +69,7 @@ class Field(NamedTuple):
 class WireReader:
     """Reads fields from ``data``; ``file`` names it in messages.
 
-    Where ``data`` is no whole file (``is_file`` false), errors tell no byte offset.
+    Where ``data`` is not a whole file (``is_file`` false), errors have no byte offset.
     """
 
     data: memoryview

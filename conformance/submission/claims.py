@@ -21,8 +21,8 @@ def find_missing_claims(data: Json) -> Iterator[Defect]:
     """Yield a problem for each metric that a sample is judged by, but whose value nobody claims.
 
     It is claimed for the sample and for each of its layers, and declared for the original. A use
-    of what does not exist, or belongs to another model, is a wrong reference and reported as such;
-    so is a claim, which may be the one that is missing.
+    of what does not exist, or belongs to a different model, is a wrong reference and reported as
+    such; so is a claim, which may be the one that is missing.
     """
     metrics = ids_of(data, "metrics")
     owners = {str(each.get("id")): each.get("model") for _, each in entries(data, "vectors")}
@@ -64,8 +64,8 @@ def _defect(whose: str, pointer: Pointer, missing: Pair, claimed: Iterable[Pair]
         message=f"no value of {metric} on {vectors} is {said}",
         expected=f"a value of each metric that {by} is judged by",
         found=listing(sorted(f"{m} on {v}" for m, v in claimed)) or "none",
-        fix="Add the value of your own evaluation; `nnr-conformance measure DIR ID`, with the id "
-        f"of the {owner}, prints what this tool measures.",
+        fix="Add the value that you measured yourself; `nnr-conformance measure DIR ID`, with the "
+        f"id of the {owner}, prints what this tool measures.",
         pointer=pointer,
     )
 

@@ -1,11 +1,12 @@
 """The files of a submission: those that the metadata list, compared with those in the folder.
 
 A path is opened one component at a time, relative to the folder above it and without following
-links, so that no link can lead out of the submission, not even one that is put there meanwhile.
-A file with several names (hard links) is refused: where its other names are cannot be known.
+links, so that no link can lead out of the submission, not even one that is put there in the
+meantime. A file with several names (hard links) is refused: where its other names are cannot be
+known.
 
 Every object with a ``rel_filepath`` lists a file, wherever it stands: a list under a misspelt key
-or in an invalid entry counts as well. A file under another name than the metadata say is one
+or in an invalid entry counts as well. A file with a different name than the metadata give is one
 problem, not two: it is offered as what the listing may have meant, and is not reported as unlisted.
 A folder without any listed file is reported as one.
 """
@@ -92,8 +93,8 @@ def path_fault(path: str) -> tuple[str, str] | None:
         ),
         (
             parts[0] in NOT_PART,
-            f"leads to {parts[0]} of version control, which is no part of a submission",
-            "Copy the file to another place in the folder, and list that.",
+            f"leads to {parts[0]} of version control, which is not part of a submission",
+            "Copy the file to a different place in the folder, and list that.",
         ),
         (any(ord(c) < _CONTROL for c in path), "contains a control character", "Rename the file."),
     )
@@ -440,7 +441,7 @@ def _other_digest(same: list[Listing], facts: FileFacts) -> Defect:
 class FolderFiles:
     """Paths of all files below a folder, links among them; what could not be looked into.
 
-    ``ignored`` are names at the top that are no part of a submission, and were not looked into.
+    ``ignored`` are names at the top that are not part of a submission, and were not looked into.
     """
 
     paths: tuple[str, ...]

@@ -45,7 +45,7 @@ class Loaded:
     ``submission`` is there when the metadata hold together: when they follow the schema, no id is
     used twice and no reference dangles. Files, licences and tolerances may have problems even so.
     ``files`` are the facts of the files that are as listed; ``metadata_sha256`` is the digest of
-    ``submission.json``. ``advice`` is what could be better, and is no part of any verdict.
+    ``submission.json``. ``advice`` is what could be better, and is not part of any verdict.
     ``ignored`` names what version control keeps at the top of the folder.
     """
 

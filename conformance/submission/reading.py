@@ -219,7 +219,7 @@ def _parse(text: str) -> tuple[Json, bool]:
             error.pos,
             f"is not JSON: {error.msg}",
             "JSON (RFC 8259)",
-            "Look at this place for a missing or surplus comma, quotation mark or bracket.",
+            "Look at this place for a missing or extra comma, quotation mark or bracket.",
         ) from error
     except _NumberError as error:
         raise _bad_number(text, str(error)) from error

@@ -1,6 +1,6 @@
 """Whether each id and each measurement is there once, and what refers to an id finds one.
 
-One missing entry that many places refer to is one problem, and so is a vector set of another
+One missing entry that many places refer to is one problem, and so is a vector set of a different
 model: there is one thing to fix.
 """
 
@@ -202,7 +202,7 @@ def _fix(section: str, id: str, meant: str | None) -> str:
 
 
 def _find_foreign_vectors(data: Json) -> Iterator[Defect]:
-    """Yield a problem where a model or sample uses vectors that are those of another model."""
+    """Yield a problem where a model or sample uses vectors that are those of a different model."""
     models, vectors = ids_of(data, "models"), ids_of(data, "vectors")
     owners = {entry.get("id"): entry.get("model") for _, entry in entries(data, "vectors")}
     places: dict[tuple[str, str], list[tuple[Pointer, str]]] = defaultdict(list)
@@ -258,7 +258,7 @@ def _equal_to_itself(pointer: Pointer, vectors: str, model: Json) -> Defect:
         check="SUBMISSION-REFERENCE-001",
         message=f"the vectors {shown(vectors)} are for the same model, which would be compared "
         "with itself",
-        expected="vectors of another model: the same network in another format",
+        expected="vectors of another model: the same network in a different format",
         found=f"{shown(vectors)}, whose model is {shown(model)} as well",
         fix="Name the vectors of the other format, or remove equivalent_to.",
         pointer=pointer,

@@ -1,7 +1,7 @@
 """Fixing what follows from the files in ``submission.json``: sizes, digests, and sums of sizes.
 
 Sizes and digests of listed files, and the claims that are sums of sizes: of samples, of all that an
-update builds upon, and of layers that consist of files. Nobody needs to think about these values.
+update builds on, and of layers that consist of files. Nobody needs to think about these values.
 
 :func:`plan_repairs` only measures; :attr:`Repairs.diff` shows what would change; :func:`apply`
 writes. Nothing but the values concerned changes: not the order of keys, nor the indentation.
@@ -131,7 +131,7 @@ def apply(repairs: Repairs) -> Path:
     target = repairs.root / METADATA
     if read_document(repairs.root).sha256 != repairs.metadata_sha256:
         raise ConformanceError(
-            f"{METADATA} has changed meanwhile",
+            f"{METADATA} was changed in the meantime",
             where=Location(file=METADATA),
             expected=f"sha256 {repairs.metadata_sha256}",
             found="other content",
@@ -225,7 +225,7 @@ def _cumulative_sizes(data: Json, sizes: Mapping[str, int]) -> Iterator[_Field]:
 
 
 def _totals(samples: Sequence[Entry], sizes: Mapping[str, int]) -> Mapping[str, int]:
-    """Return the bytes that lead to each sample, where they are known; to none in a ring."""
+    """Return the bytes that lead to each sample, where they are known; to none in a cycle."""
     times = Counter(_name(sample) for _, sample in samples)
     needs = {
         _name(sample): tuple(name for _, name in needed_samples(at, sample))

@@ -1,7 +1,7 @@
-"""The graph of samples that build upon others: chains of updates, branches, roots, sizes.
+"""The graph of samples that build on others: chains of updates, branches, roots, sizes.
 
 Functions of a submission expect metadata in which SUBMISSION-UPDATE-001 found nothing: no sample
-builds upon itself. All are linear in the number of samples.
+builds on itself. All are linear in the number of samples.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def children(submission: Submission) -> Mapping[str, tuple[Sample, ...]]:
 
 
 def in_order(submission: Submission) -> Iterator[Sample]:
-    """Yield every sample after those that it builds upon."""
+    """Yield every sample after those that it builds on."""
     by_id = {sample.id: sample for sample in submission.samples}
     done: set[str] = set()
     for start in submission.samples:

@@ -1,7 +1,7 @@
-"""The demands of SUBMISSION-UPDATE-001: samples that build upon others, and layers, make sense.
+"""The demands of SUBMISSION-UPDATE-001: samples that build on others, and layers, make sense.
 
 Updates lead back to a whole network or the original, merges join updates with one root, and none
-of them is another kind of sample at once. Ids that do not exist are reported by the references.
+of them is two kinds of sample at once. Ids that do not exist are reported by the references.
 Layers can be distinguished, and are the whole sample.
 """
 
@@ -23,8 +23,8 @@ CHECK = "SUBMISSION-UPDATE-001"
 _KINDS = ("update_of", "merge_of", "layers")
 _RATIOS = ("compression_factor", "compressed_percent")
 _OF_A_BITSTREAM = ("codec", "files", "name_map")
-_MOST_RINGS = 20
-"""Rings that are reported: each sample of a ring may name several of its others."""
+_MOST_CYCLES = 20
+"""Cycles that are reported: each sample of a cycle may name several of its others."""
 
 Entry: TypeAlias = tuple[Pointer, dict[str, Json]]
 """An object of the metadata, and its pointer."""
@@ -48,7 +48,7 @@ def _find_derivation_problems(data: Json) -> Iterator[Defect]:
         yield from _claim_problems(at, entry)
         yield from _update_problems(at, entry)
         yield from _foreign_models(at, entry, samples)
-    cycles = list(islice(_cycles(samples), _MOST_RINGS))
+    cycles = list(islice(_cycles(samples), _MOST_CYCLES))
     yield from cycles
     if not cycles:
         roots = _roots(samples)
@@ -106,7 +106,7 @@ def _claim_problems(at: Pointer, entry: Mapping[str, Json]) -> Iterator[Defect]:
             yield _defect(
                 (*at, "claims", key),
                 f"an update or merge claims a {key}",
-                expected="ratios of whole networks only: an update is none by itself",
+                expected="ratios of whole networks only: an update alone is not a network",
                 found=shown(claims[key]),
                 fix="Remove it; the bytes of the step and cumulative_size say what it costs.",
             )
@@ -164,7 +164,7 @@ def _named(at: Pointer, entry: Mapping[str, Json]) -> Iterator[tuple[Pointer, st
 
 
 def _cycles(samples: Mapping[str, Entry]) -> Iterator[Defect]:
-    """Yield each ring of samples that build upon one another, once."""
+    """Yield each cycle of samples that build on one another, once."""
     done: set[str] = set()
     for start in samples:
         path: dict[str, None] = {}
@@ -174,22 +174,22 @@ def _cycles(samples: Mapping[str, Entry]) -> Iterator[Defect]:
             if pointer == ():
                 done.add(path.popitem()[0])
             elif name in path and pointer is not None:
-                ring = list(path)
-                yield _cycle(ring[ring.index(name) :], pointer)
+                cycle = list(path)
+                yield _cycle(cycle[cycle.index(name) :], pointer)
             elif name in samples and name not in done:
                 path[name] = None
                 waiting.append((name, ()))
                 waiting += [(needed, at) for at, needed in needed_samples(*samples[name])]
 
 
-def _cycle(ring: Sequence[str], pointer: Pointer) -> Defect:
+def _cycle(cycle: Sequence[str], pointer: Pointer) -> Defect:
     return _defect(
         pointer,
-        f"sample {shown(ring[-1])} is an update of itself"
-        if len(ring) == 1
-        else f"{len(ring)} samples are updates of one another in a ring",
+        f"sample {shown(cycle[-1])} is an update of itself"
+        if len(cycle) == 1
+        else f"{len(cycle)} samples are updates of one another in a cycle",
         expected="a chain that begins with a whole network or the original",
-        found=" -> ".join([*ring[:20], ring[0]]),
+        found=" -> ".join([*cycle[:20], cycle[0]]),
         fix="Name the true parent of one of them.",
     )
 
@@ -401,7 +401,7 @@ def _is_integer(value: Json) -> bool:
 
 
 def _defect(pointer: Pointer, message: str, *, expected: str, found: str, fix: str) -> Defect:
-    """Return a problem with what samples build upon, or with their layers."""
+    """Return a problem with what samples build on, or with their layers."""
     return Defect(
         check=CHECK, message=message, expected=expected, found=found, fix=fix, pointer=pointer
     )

@@ -172,7 +172,7 @@ class Counterpart:
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """The vector set of a different model that is the same network in another format.
+    """The vector set of a different model that is the same network in a different format.
 
     Arrays that ``inputs`` and ``outputs`` do not name have the same name and layout there.
     """
@@ -404,7 +404,7 @@ class Sample:
 
     @property
     def is_derived(self) -> bool:
-        """Whether it is no network without another sample or the original."""
+        """Whether it needs another sample or the original to be a network."""
         return self.update_of is not None or bool(self.merge_of)
 
     @property

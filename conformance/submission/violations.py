@@ -180,7 +180,7 @@ def _unknown_key(breach: _Breach, key: str, meant: str | None, free: list[str]) 
         breach,
         f"{shown(key)} is not a key of {breach.owner}" + (f", but {meant!r} is" if meant else ""),
         expected,
-        f"{fix}; keys of your own start with 'x_'.",
+        f"{fix}; your own keys start with 'x_'.",
         f"the key {shown(key)}",
     )
     missing = (meant,) if meant else ()
@@ -220,7 +220,7 @@ def _explain_length(breach: _Breach) -> Iterator[Violation]:
 
 
 def _reason(breach: _Breach) -> str:
-    """Return the reason of a demand that another value makes: it has no type."""
+    """Return the reason of a rule that depends on the value of another field: it has no type."""
     return "" if "type" in breach.schema else f": {breach.description}"
 
 

@@ -25,7 +25,7 @@ class TensorFile(Mapping[str, Array]):
     """The arrays of one file by name, each read when it is asked for and not kept.
 
     Arrays are C-contiguous, in native byte order, and may be read-only views of the file; those
-    already read stay valid after :meth:`close`. ``metadata`` holds the texts stored beside the
+    already read stay valid after :meth:`close`. ``metadata`` holds the strings stored next to the
     arrays, ``metadata_where`` the place of each.
     """
 

@@ -6,7 +6,7 @@ from conformance.verdicts import Location, MalformedError
 
 _BEGINNING = b"version https://git-lfs.github.com/spec/"
 LFS_BYTES = len(_BEGINNING)
-"""How many bytes of a file tell that it is a pointer."""
+"""How many bytes of a file identify it as a pointer."""
 
 
 def refuse_lfs_pointer(first: bytes, display: str) -> None:

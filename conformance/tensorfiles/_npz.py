@@ -1,4 +1,4 @@
-"""Read ``.npz`` files: a ZIP archive of ``NAME.npy`` members, and of texts as ``NAME.json``.
+"""Read ``.npz`` files: a ZIP archive of ``NAME.npy`` members, and of strings as ``NAME.json``.
 
 Sizes in the archive, in the NumPy headers and the limit are compared before memory is allocated;
 a member is never read beyond the bytes its header declares, and its CRC-32 is verified.
@@ -87,7 +87,7 @@ def _members(archive: zipfile.ZipFile, display: str) -> Mapping[str, zipfile.Zip
             raise MalformedError(
                 "the archive has a member that is not an array",
                 where=where,
-                expected="members named NAME.npy, or NAME.json for texts",
+                expected="members named NAME.npy, or NAME.json for strings",
                 found=repr(info.filename[:80]),
                 fix="Remove the member.",
             )
@@ -179,7 +179,7 @@ def _read_texts(
         where = _where(info, display)
         if info.file_size > MAX_TEXT_BYTES:
             raise LimitError(
-                "a text in the archive is too long",
+                "a string in the archive is too long",
                 where=where,
                 expected=f"at most {MAX_TEXT_BYTES} bytes",
                 found=f"{info.file_size} bytes",

@@ -28,8 +28,8 @@ def open_tensors(path: Path, *, display: str, limit_bytes: int) -> TensorFile:
 
     ``display`` is how errors name the file. All arrays together may take ``limit_bytes``; a
     LimitError is raised before memory is allocated for more. A file that its format does not
-    allow is a MalformedError, another kind of file an UnsupportedError. The name of a TensorProto
-    without one is the empty string.
+    allow is a MalformedError, a different kind of file an UnsupportedError. The name of a
+    TensorProto without one is the empty string.
     """
     suffix = path.suffix.lower()
     if suffix not in {".pb", *(f".{known}" for known in FORMATS)}:

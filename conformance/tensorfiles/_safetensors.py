@@ -132,7 +132,7 @@ def _read_metadata(value: Json, display: str) -> Mapping[str, str]:
     if isinstance(value, dict) and all(isinstance(text, str) for text in value.values()):
         return value
     raise MalformedError(
-        "the metadata is not a map of texts",
+        "the metadata is not a map of strings",
         where=Location(file=display, byte_offset=LENGTH_BYTES, element=_METADATA),
         expected="a JSON object whose values are strings",
         found=repr(value)[:80],

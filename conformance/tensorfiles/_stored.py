@@ -116,12 +116,12 @@ def _check_values(array: Array, where: Location) -> None:
         codes = np.ascontiguousarray(array).reshape(-1).view(np.uint32)
         bad = (codes > _LAST_CODE_POINT) | (codes >= _SURROGATES[0]) & (codes <= _SURROGATES[1])
         if bad.any():
-            raise _impossible("text", where, "Unicode characters", hex(codes[bad][0]))
+            raise _impossible("strings", where, "Unicode characters", hex(codes[bad][0]))
 
 
 def _impossible(what: str, where: Location, expected: str, found: str) -> MalformedError:
     return MalformedError(
-        f"an array of {what} holds a value that is none",
+        f"an array of {what} holds an invalid value",
         where=where,
         expected=expected,
         found=found,

@@ -150,7 +150,7 @@ def _text(payload: memoryview | bytes, where: Location) -> str:
         return bytes(payload).decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedError(
-            "a text is not UTF-8",
+            "a string is not UTF-8",
             where=where,
             expected="UTF-8",
             found=str(error),
@@ -189,7 +189,7 @@ def _number_entry(parts: _Parts, name: str) -> Entry:
     expected = _FIELD_OF_TYPE.get(dtype.name, _INT32_DATA)
     if any(item.number != expected for item in parts.typed):
         raise MalformedError(
-            f"the data of {name!r} are in a field for another element type",
+            f"the data of {name!r} are in a field for a different element type",
             where=where,
             expected=f"field {expected} for {dtype.name}",
             found=f"fields {sorted({item.number for item in parts.typed})}",

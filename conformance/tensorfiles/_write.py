@@ -22,7 +22,7 @@ def write_tensors(
 ) -> None:
     """Write ``arrays`` to the ``.safetensors`` or ``.npz`` file at ``path``.
 
-    ``metadata`` are texts: ``__metadata__`` of safetensors; in an ``.npz``, members whose names
+    ``metadata`` are strings: ``__metadata__`` of safetensors; in an ``.npz``, members whose names
     end in ``.json``. A :class:`ValueError` says which array the format cannot hold.
     """
     with path.open("wb") as file:

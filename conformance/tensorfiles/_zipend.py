@@ -25,7 +25,7 @@ def check_end(file: BinaryIO, display: str) -> None:
     end = tail[-_END_BYTES:]
     if len(end) < _END_BYTES or not end.startswith(_END) or end[-2:] != b"\0\0":
         raise MalformedError(
-            "the file does not end as a ZIP archive does",
+            "no end-of-central-directory record at the end of the file",
             where=Location(
                 file=display, byte_offset=max(0, size - _END_BYTES), element="end of archive"
             ),

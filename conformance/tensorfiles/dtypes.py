@@ -53,7 +53,7 @@ _EXTENDED: Mapping[str, type] = {
 def dtype_named(name: str) -> DType:
     """Return the element type with this NumPy or ml_dtypes name ("float32", "bfloat16").
 
-    The name has to be one that this project uses; :class:`KeyError` otherwise.
+    The name must be one that this project uses; :class:`KeyError` otherwise.
     """
     if name in _EXTENDED:
         return np.dtype(_EXTENDED[name])

@@ -1,4 +1,4 @@
-"""The format of a network is told by the name of its file, or asked for."""
+"""The format of a network is implied by the name of its file, or asked for."""
 
 from __future__ import annotations
 

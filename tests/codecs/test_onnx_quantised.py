@@ -95,7 +95,7 @@ def test_truthful_scales_by_channel_may_be_declared(
     assert {"int8", *rule.tools} <= must
     must, may = features(tmp_path, node, w=WEIGHTS, s=np.ones((1, 1), np.float32))
     assert "per-channel" not in must | may
-    # Scales of what a run computes are no property of the weights, but no untruth either.
+    # Scales of what a run computes are not a property of the weights, but not false either.
     must, may = features(tmp_path, node, s=np.ones((1, 4), np.float32))
     assert "per-channel" in may - must
 

@@ -194,7 +194,7 @@ def in_the_container(block: Block, desk: Desk) -> None:
     assert all(f":{mount}" in tested for mount in mounts)
 
 
-MAKE = "builds an environment of several gigabytes; test_docs.py holds the targets against Makefile"
+MAKE = "builds an environment of several gigabytes; test_docs.py compares the targets with Makefile"
 BY_TESTS_BELOW = "run on reports by the tests below, and typed in as compare.py"
 
 PROOFS: Mapping[str, Mapping[tuple[str, str], Proof | str]] = {

@@ -37,7 +37,7 @@ def q8(q8_files: dict[str, str]) -> types.ModuleType:
 
 @pytest.fixture(scope="module")
 def q8_python(q8_files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An interpreter of its own, with this environment's packages and the codec installed."""
+    """A separate interpreter, with this environment's packages and the codec installed."""
     project = tomllib.loads(q8_files["pyproject.toml"])["project"]
     return interpreter_with(
         tmp_path_factory.mktemp("q8"),

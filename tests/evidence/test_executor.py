@@ -426,7 +426,7 @@ def test_file_that_changes_meanwhile_is_an_error(
     error = error_of(executor.of(DECODE))
     assert isinstance(error, EvaluationError)
     assert error.message == "half.safetensors changed while it was evaluated"
-    assert "leave the folder alone" in error.fix
+    assert "without modifying the folder" in error.fix
     assert stored(tmp_path) == ["model linear"]
 
 

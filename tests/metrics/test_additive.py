@@ -1,4 +1,4 @@
-"""What every function of sums over items inherits, shown on a metric of one's own."""
+"""What every function of sums over items inherits, shown on a custom metric."""
 
 import numpy as np
 import pytest

@@ -218,7 +218,7 @@ def test_only_metrics_of_right_and_wrong_are_binary():
 
 
 # Of classes 0, 1, 2 there are 1, 1, 2 true positives, 1, 0, 3 false positives and 2, 2, 0 false
-# negatives; 3 occurs nowhere.
+# negatives; 3 does not occur.
 PREDICTION, TRUE = [0, 0, 1, 2, 2, 2, 2, 2], [0, 1, 1, 2, 2, 0, 0, 1]
 OF_EACH = {
     "precision": [1 / 2, 1, 2 / 5],

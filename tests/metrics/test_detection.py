@@ -190,7 +190,7 @@ def test_a_box_that_is_not_finite_makes_the_value_nan():
 def test_there_is_no_interval_and_the_details_say_why():
     result = found([BOX], [0.9], [0], [BOX], [0])
     assert result.statistics is None
-    assert "no sum over items" in result.details["no_interval"]
+    assert "not a sum over items" in result.details["no_interval"]
     rows = np.ones((30, 1))
     with pytest.raises(TypeError, match="not a function of sums"):
         paired_interval(metric(KIND, {}), rows, rows + np.arange(30)[:, None])

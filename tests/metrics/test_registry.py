@@ -39,7 +39,7 @@ not_a_metric = 3
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch) -> Registry:
-    """A tiny installed distribution that brings kinds of its own."""
+    """A tiny installed distribution that brings its own kinds."""
     (tmp_path / "lab_metrics.py").write_text(BIAS)
     info = tmp_path / "lab_metrics-1.2.dist-info"
     info.mkdir()

@@ -130,13 +130,13 @@ class Change:
         return os.waitpid(child, 0)[1] != 0
 
     def _run(self) -> int:
-        """Return the exit code of the tests, in a process of their own."""
+        """Return the exit code of the tests, in their own process."""
         import pytest
 
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(nowhere, stream)
-        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]  # Workers set longer limits of their own.
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]  # Workers set their own longer limits.
         resource.setrlimit(resource.RLIMIT_CPU, (LONGEST, hard))
         signal.alarm(20 * LONGEST)
         name = f"conformance.{self.module.removesuffix('.py').replace('/', '.')}"

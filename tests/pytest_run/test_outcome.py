@@ -1,4 +1,4 @@
-"""The exit code of a run: what pytest counted and what the reports say have to agree."""
+"""The exit code of a run: what pytest counted and what the reports say must agree."""
 
 from __future__ import annotations
 

@@ -52,9 +52,7 @@ def test_missing_library_is_told_once_with_the_command_that_installs_it() -> Non
 
 
 def test_what_only_waits_for_something_else_is_not_told_again() -> None:
-    waiting = Finding(
-        "MODEL-RUN-001", "tiny/linear", Verdict.NOT_RUN, message="model has to succeed"
-    )
+    waiting = Finding("MODEL-RUN-001", "tiny/linear", Verdict.NOT_RUN, message="model must succeed")
     assert printed(waiting).splitlines()[1].startswith("  reports:")
 
 

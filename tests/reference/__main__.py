@@ -6,10 +6,10 @@
 
 Names are those of submissions, of rejected cases, and ``bitstreams``; patterns as in a shell.
 
-The reference lies beside this file: ``submissions/NAME.json`` has the facts of a bundled submission
-(:mod:`tests.reference.facts` says what a fact is) and the digest of every decoded tensor,
-``rejected/NAME.json`` how the facts of a rejected copy differ from those of the submission that it
-is a copy of, and ``bitstreams.json`` what each bitstream decodes to or why it is refused.
+The reference lies next to this file: ``submissions/NAME.json`` has the facts of a bundled
+submission (:mod:`tests.reference.facts` says what a fact is) and the digest of every decoded
+tensor, ``rejected/NAME.json`` how the facts of a rejected copy differ from those of the submission
+that it is a copy of, and ``bitstreams.json`` what each bitstream decodes to or why it is refused.
 
 Comparison is exact. Verdicts, sizes, digests and the figures of parameters are the same on every
 machine; what a network computes (metrics and all that follows from them, differences of outputs)

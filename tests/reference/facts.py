@@ -9,7 +9,7 @@
 - ``PATH``: everything else. In a path, an object of a list is named by what identifies it
   (``samples fp16 metrics top1@test value``), so that an entry that is added moves no other.
 
-Texts for readers, times, memory, counts of the kernel and the machine are no facts. Whatever a
+Texts for readers, times, memory, counts of the kernel and the machine are not facts. Whatever a
 later report holds in addition is one.
 """
 

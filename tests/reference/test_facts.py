@@ -1,4 +1,4 @@
-"""Facts of reports: their names, what is none, and how two sets of them differ."""
+"""Facts of reports: their names, what is not a fact, and how two sets of them differ."""
 
 import json
 

@@ -47,7 +47,7 @@ def curve(**fields: Any) -> dict[str, Any]:
                 "test": "tensors",
                 "rate_percent": None,
                 "metric_difference": None,
-                "reason": "tensors has 1 point that no other of its own dominates",
+                "reason": "tensors has 1 point that no other of its points dominates",
             },
         ],
         **fields,

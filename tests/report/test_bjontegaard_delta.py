@@ -81,7 +81,7 @@ def test_order_of_points_changes_nothing() -> None:
 def test_one_point_is_no_curve() -> None:
     found = compared(points(*ANCHOR), points((1000, 0.8), (2000, 0.7)))
     assert (found.rate_percent, found.metric_difference) == (None, None)
-    assert found.reason == ("test has 1 point that no other of its own dominates; a curve needs 2")
+    assert found.reason == "test has 1 point that no other of its points dominates; a curve needs 2"
 
 
 def test_curves_that_share_no_range_have_no_delta() -> None:

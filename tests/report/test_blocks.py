@@ -1,4 +1,4 @@
-"""The report of a target: what stands beside what, and how long it takes to gather it."""
+"""The report of a target: what stands next to what, and how long it takes to gather it."""
 
 from __future__ import annotations
 

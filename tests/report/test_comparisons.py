@@ -120,7 +120,7 @@ def test_table_of_steps(text: str) -> None:
 
 
 def test_mutations_are_counted(text: str) -> None:
-    assert "Mutations of the chains: 9 planned, 5 detected, 3 undetected , 1 neither." in text
+    assert "Misapplied updates: 9 planned, 5 detected, 3 undetected , 1 neither." in text
     assert "The format carries no protection there" in text
     mutations = {"planned": 5, "detected": 5, "undetected": 0}
     detected = words_of(Page(render_html(build(updates=[compared.tree(mutations=mutations)]))))

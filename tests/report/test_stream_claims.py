@@ -1,4 +1,4 @@
-"""Claims in a bitstream stand beside the values that were measured."""
+"""Claims in a bitstream stand next to the values that were measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks as exporters write them, small: what their graphs store beside what they have learnt."""
+"""Small networks as exporters write them: what graphs store that was not learnt."""
 
 import functools
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Network:
         return self.add("Add", product, self.weights(f"{name}.bias", columns))
 
     def norm(self, x, name):
-        """LayerNorm written out, with an epsilon and an exponent of its own."""
+        """LayerNorm written out, with its own epsilon and exponent."""
         mean = self.add("ReduceMean", x, axes=[-1])
         centred = self.add("Sub", x, mean)
         square = self.add("Pow", centred, self.number(2))
@@ -104,7 +104,7 @@ def swin():
 
 
 def tf2onnx():
-    """Every operand an initialiser under a name of its own, and many numbers of rank 0."""
+    """Every operand an initializer under its own name, and many numbers of rank 0."""
     n = Network()
     h = n.add("Transpose", "x", perm=[0, 3, 1, 2])
     for layer, (before, after) in enumerate([(3, 8), (8, 16)]):
@@ -174,7 +174,7 @@ def made(kind) -> tuple[Network, ModelProto]:
 
 
 def in_constants(made: ModelProto, typed: bool = False) -> ModelProto:
-    """The model with every initialiser as a Constant node; ``typed``, in lists where there are."""
+    """The model with every initializer as a Constant node; ``typed``, in lists where there are."""
     copy = ModelProto()
     copy.CopyFrom(made)
     nodes = [

@@ -163,7 +163,7 @@ def function_attribute(tensors):
 
 
 def function_with_branch(tensors):
-    """A branch inside a function, with an initializer of its own."""
+    """A branch inside a function, with its own initializer."""
     then = branch_of_function(tensors["mine.Choose.q.then_branch.V"], "a")
     other = branch_of_function(tensors["mine.Choose.q.else_branch.V"], "b")
     node = helper.make_node("If", ["c"], ["q"], then_branch=then, else_branch=other)

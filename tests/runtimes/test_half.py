@@ -90,7 +90,7 @@ MASK = np.array([LOWEST, 0], np.float16)
 SOFTMAX = node("Softmax", ["s"], ["r"])
 READERS = {
     "in float32": [node("Cast", ["s"], ["w"], to=FLOAT), node("Softmax", ["w"], ["r"])],
-    "in another shape": [
+    "in a different shape": [
         node("Unsqueeze", ["s", "axis"], ["u"]),
         node("Transpose", ["u"], ["t"], perm=[0, 2, 1]),
         node("Softmax", ["t"], ["r"]),

@@ -3,7 +3,7 @@
 Each network multiplies its input, 300, by a weight of 300 that is stored as float16, in float16 if
 the format has it: 90000 is infinite there. Caffe has none: its networks are float32 throughout
 (``raw_data_type`` is a type of storage), so that there is nothing to prove. TensorFlow Lite, whose
-models are converted in a process of their own, is in ``tflite/test_run.py``.
+models are converted in their own process, is in ``tflite/test_run.py``.
 """
 
 from __future__ import annotations

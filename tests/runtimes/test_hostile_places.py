@@ -17,7 +17,7 @@ RELAXED = settings(max_examples=250, deadline=None, suppress_health_check=list(H
 
 
 def use(folder, data: bytes) -> None:
-    """Open, describe, read, bind and run; whatever is wrong has to be a finding."""
+    """Open, describe, read, bind and run; whatever is wrong must be a finding."""
     with contextlib.suppress(ConformanceError):
         source = models.save(folder, data)
         runtime("onnx").describe(source.files[0])

@@ -1,4 +1,4 @@
-"""Peak memory of a model whose parameters are all replaced, measured in a process of its own."""
+"""Peak memory of a model whose parameters are all replaced, measured in its own process."""
 
 import subprocess
 import sys

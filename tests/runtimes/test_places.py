@@ -255,7 +255,7 @@ def test_weights_in_words_that_an_operator_gives_are_found(tmp_path, attribute):
 
 
 def resized(scales):
-    """The scales of a Resize, in a Constant node, are no parameters."""
+    """The scales of a Resize, in a Constant node, are not parameters."""
     nodes = [
         helper.make_node("Constant", [], ["scales"], value=places.tensor(scales)),
         helper.make_node("Resize", ["x", "", "scales"], ["y"], mode="nearest"),

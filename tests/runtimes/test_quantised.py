@@ -170,7 +170,7 @@ def product(tensors, zeros=("", "wz")):
 
 
 @pytest.mark.parametrize("value", [127, -128, 100, -1])
-@pytest.mark.parametrize("columns", [8, 40], ids=["within the graph", "beside it"])
+@pytest.mark.parametrize("columns", [8, 40], ids=["within the graph", "next to it"])
 def test_products_of_large_numbers_lose_nothing(tmp_path, value, columns):
     weights = np.full((64, columns), value, I8)
     made = product({"W": weights}, zeros=())

@@ -20,7 +20,7 @@ SCALE = {"scale": np.array(0.5, np.float32)}
 
 
 def role_of(folder, nodes, inputs, tensors, name="T", **more):
-    """The role of a tensor beside a parameter."""
+    """The role of a tensor next to a parameter."""
     nodes = [*nodes, helper.make_node("Neg", ["W"], ["w"])]
     outputs = [models.value("y", None), models.value("w", None)]
     tensors = {"W": models.floats(4), **tensors}

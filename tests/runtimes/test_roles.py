@@ -35,7 +35,7 @@ def tensor(values, *uses, name="it", **facts):
 
 
 def role(values, *uses):
-    """Return the role of a tensor beside a parameter."""
+    """Return the role of a tensor next to a parameter."""
     return roles_of([tensor(WEIGHTS, Use.VALUE, name="weights"), tensor(values, *uses)])["it"]
 
 

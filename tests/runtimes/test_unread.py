@@ -65,7 +65,7 @@ def unknown_field(path: Path) -> None:
 
 
 def stale_outside(path: Path) -> None:
-    """The data of one tensor lie behind 60,000 stale bytes of another file."""
+    """The data of one tensor lie after 60,000 stale bytes of another file."""
     model = onnx.load(path)
     tensor = max(model.graph.initializer, key=lambda each: len(each.raw_data))
     (path.parent / "outside.data").write_bytes(bytes(SIZE) + tensor.raw_data)
@@ -381,7 +381,7 @@ CASES: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "savedmodel gap after the values": (
         "savedmodel",
         appended("variables/variables.data-00000-of-00001"),
-        "belongs to no variable",
+        "of no variable",
     ),
     "keras description of the training": (
         "keras",
@@ -396,7 +396,7 @@ CASES: dict[str, tuple[str, Callable[[Path], None], str]] = {
     ),
     "tflite metadata": ("tflite", in_tflite(metadata_of_tflite), "of no tensor"),
     "tflite names in metadata": ("tflite", in_tflite(named_metadata), "model.metadata"),
-    "tflite appended": ("tflite", appended(), "a gap"),
+    "tflite appended": ("tflite", appended(), "unaccounted bytes"),
     "caffe comments": ("caffe", commented, "comments"),
     "caffe long name": ("caffe", named_network, "long strings"),
     "caffe layers for training": ("caffe", training_layer, "layers of the training phase"),
@@ -419,7 +419,7 @@ def copied(form: str, folder: Path) -> Path:
 def unread(form: str, path: Path) -> dict[str, int]:
     """What nothing reads in the files of a folder, the one at ``path`` opened."""
     files = sorted(file for file in path.parent.rglob("*") if file.is_file())
-    if not path.is_file():  # replaced by a file of another kind
+    if not path.is_file():  # replaced by a file of a different kind
         path = next(file for file in files if file.suffix == ".safetensors")
     if form == "nnef" and (path.parent / "model.tgz") in files:
         path = path.parent / "model.tgz"

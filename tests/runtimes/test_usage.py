@@ -1,4 +1,4 @@
-"""Parameters that no output depends on are no part of the network."""
+"""Parameters that no output depends on are not part of the network."""
 
 import numpy as np
 import pytest

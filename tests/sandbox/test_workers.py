@@ -19,7 +19,7 @@ LIMITS = replace(Limits.for_machine(), memory_bytes=800)
 
 
 class Recording(Worker):
-    """A worker without a process that keeps what it is told."""
+    """A worker without a process that keeps its requests."""
 
     def __init__(self, limits: Limits, program: Any, server: ForkServer) -> None:
         super().__init__(limits)

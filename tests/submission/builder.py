@@ -135,7 +135,7 @@ def valid() -> dict[str, Any]:
 
 
 def second_model(data: dict[str, Any]) -> None:
-    """Add another model with vectors of its own, made of the same files."""
+    """Add a different model with its own vectors, made of the same files."""
     model = copy.deepcopy(data["models"][0])
     model["id"] = "net2"
     model["metric_values"][0]["vectors"] = "test2"

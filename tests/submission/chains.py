@@ -40,7 +40,7 @@ def merge(data: dict[str, Any], id: str, *branches: str, **more: Any) -> dict[st
 
 
 def layer(id: str, mode: str | None = "add", **content: Any) -> dict[str, Any]:
-    """Return a layer of files or units, with what has to be claimed of it."""
+    """Return a layer of files or units, with what must be claimed of it."""
     values = [{"metric": "top1", "vectors": "test", "value": 0.9}]
     claims = {"size": 1, "cumulative_size": 1, "metric_values": values}
     made = {"id": id, "claims": claims, **content}

@@ -1,4 +1,4 @@
-"""Which values have to be claimed, and how widely a claim may be met."""
+"""Which values must be claimed, and how widely a claim may be met."""
 
 import copy
 
@@ -31,7 +31,7 @@ def valid():
 
 
 def judged_by(data, **tolerance):
-    """Let every sample that is judged have this tolerance of its own."""
+    """Let every sample that is judged have its own tolerance of this kind."""
     for sample in data["samples"]:
         for use in sample["metrics"]:
             use["tolerance"] = {"type": "absolute", "inclusive": True, **tolerance}

@@ -380,5 +380,5 @@ def test_a_listed_file_of_version_control_is_refused_unopened(folder, path):
     finding = only(loaded)
     assert finding.check == "SUBMISSION-FILE-001"
     assert "version control" in finding.message
-    assert "Copy the file to another place" in finding.fix
+    assert "Copy the file to a different place" in finding.fix
     assert path not in loaded.files

@@ -46,7 +46,7 @@ POINTERS = [
 
 
 def plan(loaded):
-    """What is sound has to be planned and keyed as well."""
+    """What is sound must be planned and keyed as well."""
     if loaded is not None and loaded.submission is not None:
         (target,) = load_targets([loaded.root], {})
         assert target.planned

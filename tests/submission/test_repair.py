@@ -38,7 +38,7 @@ def test_planning_writes_nothing(changed):
     assert not (changed / "submission.json.bak").exists()
 
 
-def test_size_digest_and_compressed_size_are_mended(changed):
+def test_size_digest_and_compressed_size_are_fixed(changed):
     repairs = plan_repairs(changed)
     assert [(each.pointer, each.old, each.new) for each in repairs.changes][0::2] == [
         ("/samples/0/files/0/size", 4, 11),
@@ -125,7 +125,7 @@ def test_invalid_values_are_replaced(folder):
     assert json.loads(text_of(folder)) == builder.valid()
 
 
-def test_contradicting_entries_are_all_mended(folder):
+def test_contradicting_entries_are_all_fixed(folder):
     data = builder.valid()
     data["associated_files"].append(builder.entry("samples/int8.npz") | {"size": 9})
     builder.write_metadata(folder, data)
@@ -173,7 +173,7 @@ def claims_of(chain: TinyChain) -> list[dict[str, Any]]:
     return [each["claims"] for sample in samples for each in (sample, *sample.get("layers", []))]
 
 
-def test_sums_of_sizes_are_mended(chain: TinyChain) -> None:
+def test_sums_of_sizes_are_fixed(chain: TinyChain) -> None:
     right = json.dumps(chain.metadata, indent=2)
     for claims in claims_of(chain):
         claims.update(dict.fromkeys(claims.keys() & {*SUMS, "compressed_size"}, 1))
@@ -265,7 +265,7 @@ def test_a_repeated_key_is_refused(folder):
 def test_metadata_that_changed_meanwhile_are_not_overwritten(changed):
     repairs = plan_repairs(changed)
     builder.write_metadata(changed, {"new": "work"})
-    with pytest.raises(ConformanceError, match="has changed meanwhile") as caught:
+    with pytest.raises(ConformanceError, match="was changed in the meantime") as caught:
         apply(repairs)
     assert caught.value.fix == "Run the command again."
     assert json.loads(text_of(changed)) == {"new": "work"}

@@ -128,7 +128,7 @@ def test_long_chains_take_no_recursion_and_no_time(folder, order):
     assert listed.index("u998") < listed.index("u999")
 
 
-# --- Random trees, held against the plain recursive definitions
+# --- Random trees, compared with the plain recursive definitions
 
 
 @st.composite

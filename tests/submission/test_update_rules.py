@@ -1,4 +1,4 @@
-"""Updates and merges that cannot be evaluated: each is told at its place, with what fixes it."""
+"""Updates and merges that cannot be evaluated: each is reported with its place and fix."""
 
 import pytest
 from hypothesis import given, settings
@@ -342,7 +342,7 @@ def test_a_parent_in_another_submission_has_to_be_copied(folder):
     assert "copy the other one into it" in finding.fix
 
 
-# --- Rings
+# --- Cycles
 
 
 def ring(data, names):
@@ -357,7 +357,7 @@ def test_a_ring_is_one_finding_that_names_it(folder, length):
     if length == 1:
         assert finding.message == 'sample "s0" is an update of itself'
     else:
-        assert finding.message == f"{length} samples are updates of one another in a ring"
+        assert finding.message == f"{length} samples are updates of one another in a cycle"
     told = finding.found.split(" -> ")
     assert told[0] == told[-1]
     assert set(told) == set(names[:20])
@@ -511,4 +511,4 @@ def test_of_many_rings_the_first_are_told() -> None:
     ]
     problems = list(find_update_problems({"samples": samples}))
     assert len(problems) == 20
-    assert all("in a ring" in each.message for each in problems)
+    assert all("in a cycle" in each.message for each in problems)

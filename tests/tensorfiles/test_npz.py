@@ -133,14 +133,24 @@ def bad_crc() -> bytes:
 
 
 def bomb_of(size: int) -> bytes:
-    """Deflate a long run of zeros behind a header for two floats."""
+    """Deflate a long run of zeros after a header for two floats."""
     return npz_bytes({"a.npy": GOOD + b"\0" * size}, zipfile.ZIP_DEFLATED)
 
 
 MALFORMED = {
-    "empty-file": (b"", "does not end as a ZIP", "end of central directory", "b''"),
-    "cut-off": (npz_bytes({"a.npy": GOOD})[:-1], "does not end as a ZIP", "last 22", ""),
-    "something-added": (npz_bytes({"a.npy": GOOD}) + b"x", "does not end as a ZIP", "last 22", ""),
+    "empty-file": (b"", "no end-of-central-directory record", "end of central directory", "b''"),
+    "cut-off": (
+        npz_bytes({"a.npy": GOOD})[:-1],
+        "no end-of-central-directory record",
+        "last 22",
+        "",
+    ),
+    "something-added": (
+        npz_bytes({"a.npy": GOOD}) + b"x",
+        "no end-of-central-directory record",
+        "last 22",
+        "",
+    ),
     "begins-cut-off": (npz_bytes({"a.npy": GOOD})[60:], "damaged", "ZIP archive", ""),
     "two-members-of-one-name": (twice(), "two members 'a.npy'", "each name once", "byte 0"),
     "stray-member": (npz_bytes({"a.exe": b""}), "not an array", "NAME.npy", "'a.exe'"),
@@ -309,7 +319,7 @@ def test_a_huge_zip64_directory_is_a_limit_error(tmp_path: Path) -> None:
 
 def test_a_text_of_nine_mebibytes_is_a_limit_error(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(npz_bytes({"encodings.json": b" " * (9 * 2**20)}))
-    with pytest.raises(LimitError, match="text"):
+    with pytest.raises(LimitError, match="string"):
         reopened(tmp_path / "a.npz")
 
 

@@ -160,7 +160,7 @@ HOSTILE = {
     ),
     "metadata-not-texts": (
         safetensors_bytes({"__metadata__": {"a": 1}}),
-        "not a map of texts",
+        "not a map of strings",
         "strings",
         "{'a': 1}",
         8,

@@ -152,7 +152,7 @@ MALFORMED = {
     ),
     "integers-of-a-float": (
         FOUR + pb_field(7, b"\1"),
-        "field for another element type",
+        "field for a different element type",
         "field 4 for float32",
         "[7]",
     ),

@@ -1,4 +1,4 @@
-"""The pruning behind a bundled sample."""
+"""The pruning after a bundled sample."""
 
 import numpy as np
 from hypothesis import given

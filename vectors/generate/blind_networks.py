@@ -1,7 +1,7 @@
 """Small networks whose metrics see too little of their parameters, for rejected submissions.
 
 :func:`put_network` puts one in the place of the network of ``digits-cnn``, with vectors, a metric
-and a sample of its own, and everything declared as it is: the only defect left is the metric. Its
+and its own sample, and everything declared as it is: the only defect left is the metric. Its
 weight is 8x8 and positive; ``y`` is the product of input and weight, and ``z`` depends on the
 recipe.
 """

@@ -1,4 +1,4 @@
-"""What a bundled submission is made of: everything about it that files do not tell.
+"""What a bundled submission is made of: everything about it that files do not say.
 
 A script makes a :class:`Bundle` of the other parts and hands it to ``bundle_writer``.
 """

@@ -1,9 +1,9 @@
 """NNC streams that build on one another: what NNCodec is to make, and where its streams are kept.
 
 A submission with such streams lists :class:`Step` values. :func:`make_streams` lets NNCodec 2.1.3
-take them and keeps the result in ``STEM_streams`` beside this script: the streams, and
-``decoded.json`` with the digests of the networks that NNCodec decodes. NNCodec is no dependency of
-this project, so that everything else only reads these files.
+take them and keeps the result in ``STEM_streams`` next to this script: the streams, and
+``decoded.json`` with the digests of the networks that NNCodec decodes. NNCodec is not a dependency
+of this project, so that everything else only reads these files.
 """
 
 from __future__ import annotations

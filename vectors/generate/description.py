@@ -1,4 +1,4 @@
-"""What several submissions say about themselves that no file tells: use cases, data, metrics."""
+"""What several submissions say about themselves that no file says: use cases, data, metrics."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The committed weights have PyTorch's names and layouts: kernels with outputs first, and ``fc1``
 takes the features channel by channel. TensorFlow keeps channels last, so that its ``fc1`` takes
-the same features in another order. A sample holds one of three sets of tensors: ``plain``, with
+the same features in a different order. A sample holds one of three sets of tensors: ``plain``, with
 ``fc1.weight`` in four dimensions, so that every format can be reached by a change of axes;
 ``factors``, with what Caffe stores in addition to mean and variance; and ``folded``, without batch
 normalisation, for TensorFlow Lite.

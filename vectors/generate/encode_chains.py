@@ -13,7 +13,7 @@
   names that they had and a suffix for each step. It has no state.
 
 Streams become ``ID.nnc``. Steps with the same ``peer`` share an encoder and a decoder, which keep
-what they have to from stream to stream; ``settings`` are those of ``nnc_peer.DEFAULTS``.
+what they need to from stream to stream; ``settings`` are those of ``nnc_peer.DEFAULTS``.
 ``results.json`` has the SHA-256 of each tensor of each state. That NNCodec decodes what its encoder
 means, and that a state is as near to its target as ``within`` says, is checked here.
 NNCodec needs packages in versions that this project does not use, so this script imports nothing

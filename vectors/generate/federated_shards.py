@@ -1,7 +1,7 @@
 """How the training scans of the digits are divided in ``digits-federated``, always alike.
 
 The base network is trained on a few scans of every digit. The others lie on three devices, each of
-which has mostly digits of its own: no scan is in two parts, and none is a test scan.
+which has mostly its own digits: no scan is in two parts, and none is a test scan.
 """
 
 from __future__ import annotations

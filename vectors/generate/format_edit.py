@@ -67,7 +67,7 @@ def add_graph_operator(folder: Path, file: str, operator: str) -> None:
 
 
 def set_tflite_operator(folder: Path, file: str, operator: int, code: str = "") -> None:
-    """Give the first operator of a TensorFlow Lite model another number, or a custom code."""
+    """Give the first operator of a TensorFlow Lite model a different number, or a custom code."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 

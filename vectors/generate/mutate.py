@@ -61,7 +61,7 @@ def remove_value(folder: Path, pointer: str) -> None:
 
 
 def copy_value(folder: Path, source: str, pointer: str) -> None:
-    """Copy a value of the metadata to another place."""
+    """Copy a value of the metadata to a different place."""
     _edit(folder, json_edit.duplicate, source, pointer)
 
 

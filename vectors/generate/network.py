@@ -2,7 +2,7 @@
 
     conv1 - bn1 - relu - pool - conv2 - bn2 - relu - flatten - fc1 - relu - fc2 -> logits
 
-:func:`build_model` keeps batch normalisation as nodes of their own; :func:`build_folded_model` is
+:func:`build_model` keeps batch normalisation as separate nodes; :func:`build_folded_model` is
 the same network with each batch normalisation folded into the convolution before it, the usual
 first step of a quantiser, and :func:`build_half_model` computes in float16.
 """

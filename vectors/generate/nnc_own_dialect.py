@@ -1,4 +1,4 @@
-"""Recipes of the dialect of NNCodec 1.0, which only the caller can tell from the first edition."""
+"""Recipes of the dialect of NNCodec 1.0, which callers must distinguish from the first edition."""
 
 from __future__ import annotations
 

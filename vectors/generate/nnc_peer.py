@@ -63,7 +63,7 @@ MAPS = (
 
 @dataclass
 class Encoded:
-    """A stream, what is to be known beside it, and the tensors that its encoder means."""
+    """A stream, what must be known in addition to it, and the tensors that its encoder means."""
 
     stream: bytes
     dimensions: dict[str, Any]
@@ -135,7 +135,7 @@ class Peer:
         return dict(decoded["parameters"])
 
     def outside(self, encoded: Encoded) -> dict[str, Any]:
-        """Return the dimensions that a decoder has to be told."""
+        """Return the dimensions that a decoder must be given."""
         if self._needs_dimensions() and encoded.model is not None:
             blocks = encoded.model["block_identifier"]
             shapes = encoded.model["parameter_dimensions"]

@@ -28,7 +28,7 @@ Row = tuple[str, str, Tensors, dict[str, Any]]
 
 
 def block(members: tuple[str, ...], rows: int = 20) -> tuple[Tensors, dict[str, Any]]:
-    """Return the members of a block of ``rows`` rows beside its weight ``w``, and their types."""
+    """Return the members of a block of ``rows`` rows next to its weight ``w``, and their types."""
     tensors: Tensors = {}
     types = {"w": "weight"}
     if "scaling" in members:

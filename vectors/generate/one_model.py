@@ -1,4 +1,4 @@
-"""Reduce a submission to one of its models: what is left is a valid submission of its own.
+"""Reduce a submission to one of its models: what is left is itself a valid submission.
 
 A defect is easier to see in a submission with one model, and faster to run. Everything that only
 the other models need goes: their vector sets and samples, the metrics, data sets and use cases

@@ -1,4 +1,4 @@
-"""ONNX models of the bundled networks: put together, computed in float64, and without weights."""
+"""ONNX models of the bundled networks: assembled, computed in float64, and without weights."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 INPUT = "image"
 OUTPUT = "reconstruction"
 CHANNELS = (16, 24, 16)
-"""Planes behind the first, second and third convolution; the decoder has them the other way."""
+"""Planes after the first, second and third convolution; the decoder has them the other way."""
 ENCODER = {"enc1": (5, 2), "enc2": (3, 1), "enc3": (3, 1)}
 """Side of the kernel and padding of each convolution."""
 DECODER = ("dec1", "dec2", "dec3")

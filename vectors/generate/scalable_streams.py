@@ -2,7 +2,7 @@
 
 The layers are a coarse form of the whole network, what the weights of that lack in finer steps, and
 what they lack then in still finer ones. In one stream no name is there twice, so that what the
-weights lack has names of its own there.
+weights lack has its own names there.
 """
 
 from __future__ import annotations

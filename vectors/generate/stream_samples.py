@@ -1,6 +1,6 @@
 """The samples that are NNC bitstreams, made by NNCodec 2.1.3 (codec ``nnc``).
 
-NNCodec is no dependency of this project, so that its streams are kept beside this script and
+NNCodec is not a dependency of this project, so that its streams are kept next to this script and
 :func:`stream_samples` only reads them. :func:`encode_streams` makes them again, with the
 interpreter of an environment that holds NNCodec.
 """
@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 STREAMS = HERE / "digits_cnn_streams"
 PROGRAM = HERE / "encode_streams.py"
 LAYERS = {"conv1": "bn1", "conv2": "bn2", "fc1": None, "fc2": None}
-"""Each layer, and the batch normalisation behind it."""
+"""Each layer, and the batch normalisation after it."""
 ROLES = dict(zip(BATCH_NORM, ("bn.gamma", "bn.beta", "bn.mean", "bn.var"), strict=True))
 PRUNED_LAYER = "fc1.weight"
 PRUNED_ROWS = 16

@@ -29,14 +29,14 @@ def drop_tensor(folder: Path, file: str, tensor: str) -> None:
 
 
 def reshape_tensor(folder: Path, file: str, tensor: str, shape: list[int]) -> None:
-    """Give a tensor of a safetensors file another shape of as many elements."""
+    """Give a tensor of a safetensors file a different shape of as many elements."""
     header, data = _read(folder / file)
     header[tensor]["shape"] = shape
     _write(folder / file, header, data)
 
 
 def retype_tensor(folder: Path, file: str, tensor: str, dtype: str) -> None:
-    """Call the bytes of a tensor of a safetensors file elements of another type, as wide."""
+    """Call the bytes of a tensor of a safetensors file elements of a different type, as wide."""
     header, data = _read(folder / file)
     header[tensor]["dtype"] = dtype
     _write(folder / file, header, data)
@@ -104,7 +104,7 @@ def store_outside(folder: Path, file: str, tensor: str, location: str, stale: in
 
 
 def set_operator(folder: Path, file: str, node: str, operator: str, domain: str = "") -> None:
-    """Give a node of an ONNX model another operator type, of a domain of its own if wanted."""
+    """Give a node of an ONNX model another operator type, of its own domain if wanted."""
     import onnx
 
     model = onnx.load(folder / file)

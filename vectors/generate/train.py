@@ -33,7 +33,7 @@ def output(network: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def shuffled(data: tuple[Tensor, Tensor], size: int, epochs: int = 1) -> Iterator[Any]:
-    """Yield inputs and targets in batches of ``size``, in another order in every epoch."""
+    """Yield inputs and targets in batches of ``size``, in a different order in every epoch."""
     inputs, targets = data
     for _ in range(epochs):
         for chosen in torch.randperm(len(inputs)).split(size):

@@ -66,7 +66,7 @@ class Ref:
             return
         raise self.error(
             f"cannot be converted to {dtype.name}",
-            "a floating-point type for another, or a wider type for a whole number",
+            "a different floating-point type, or a wider type for an integer",
             str(self.stored),
         )
 

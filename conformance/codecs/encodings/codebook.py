@@ -45,7 +45,7 @@ def _read_indices(indices: Ref, bits: int | None, count: int) -> Array:
 
 
 def _look_up(table: Ref, indices: Ref, positions: Array, dtype: DType) -> Array:
-    """Return the entries at ``positions``, a piece at a time: indices are widened meanwhile."""
+    """Return the entries at ``positions``, a piece at a time, because indices are widened."""
     entries = convert(table.read(), dtype)
     if positions.size and positions.max() >= entries.size:
         raise indices.error(

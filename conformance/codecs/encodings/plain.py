@@ -1,4 +1,4 @@
-"""Tensors stored as they are (``plain``), or in another element type (``cast``)."""
+"""Tensors stored as they are (``plain``), or in a different element type (``cast``)."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ VARIABLES: Mapping[str, str] = {
 """The variable of the style sheet that each stand-in becomes."""
 
 LABEL_LENGTH = 60
-"""Characters of a text from a submission that a picture shows."""
+"""Characters of a string from a submission that a picture shows."""
 
 MOST = 5000
 """Points or steps beyond so many are not drawn: the picture would be larger than the table."""
@@ -89,13 +89,13 @@ def figure(width: float, height: float) -> Figure:
 
 
 def label(axes: Axes, *, x: str = "", y: str = "") -> None:
-    """Name the axes; the texts may be hostile, and stay text."""
+    """Name the axes; the strings may be hostile, and stay text."""
     axes.set_xlabel(short(x), parse_math=False)
     axes.set_ylabel(short(y), parse_math=False)
 
 
 def number(axes: Axes, places: Iterable[tuple[int, tuple[float, float]]]) -> None:
-    """Write numbers beside places (x, y); those of one place stand together."""
+    """Write numbers next to places (x, y); those of one place stand together."""
     numbers: dict[tuple[float, float], list[str]] = {}
     for each, place in places:
         numbers.setdefault(place, []).append(str(each))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NUMBERED = 40
 """Points beyond so many have no number in the picture; the table has all of them."""
 FAMILIES = 40
-"""Families that have a look of their own; all others are dots."""
+"""Families with their own style; all others are dots."""
 _NARROWEST = 4.0
 """The axis of sizes spans at least this factor, so that it has marks to read."""
 
@@ -163,5 +163,5 @@ def _words(block: Mapping[str, Json]) -> tuple[str, str]:
     lines = len(families(block))
     return title, (
         f"{points} of {short(block['model'])} in {lines} {'family' if lines == 1 else 'families'}; "
-        f"the original has {words.number(block['reference'])}. The table beside has every point."
+        f"the original has {words.number(block['reference'])}. All points are in the table."
     )

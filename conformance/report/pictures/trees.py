@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NUMBERED = 40
 """Steps beyond so many have no number in the picture, and small marks; the table has all."""
 PANELS = 3
-"""Metrics that have a panel of their own; the table has all."""
+"""Metrics that have their own panel; the table has all."""
 AFTER = 0.4
 """How far a merge stands after the updates of its round, in rounds."""
 KINDS: Mapping[str, tuple[str, str, str]] = {
@@ -171,5 +171,5 @@ def _words(tree: Mapping[str, Json]) -> tuple[str, str]:
     last = max((step["round"] for step in tree["steps"]), default=0)
     return f"Updates of {root}: metrics and bytes over rounds", (
         f"{words.count(len(tree['steps']), 'step')} of {short(tree['model'])} in "
-        f"{words.count(last, 'round')}. The table beside has every step."
+        f"{words.count(last, 'round')}. All steps are in the table."
     )

@@ -43,7 +43,7 @@ class CaffeRuntime:
     def describe(self, path: Path) -> Description:
         """Return what the network of the prototxt at ``path`` says about itself.
 
-        Its caffemodel lies beside it: that of the same name, or the only one. Errors as for
+        Its caffemodel lies next to it: that of the same name, or the only one. Errors as for
         ``open``; ConformanceError if there is none, or a choice of several.
         """
         model = _model_beside(path)
@@ -72,7 +72,7 @@ def _model_beside(path: Path) -> Path:
     raise ConformanceError(
         "the caffemodel of the network is not found",
         where=Location(path.name),
-        expected=f"a prototxt, and {named.name} (or one caffemodel) beside it",
+        expected=f"a prototxt, and {named.name} (or one caffemodel) next to it",
         found=", ".join(file.name for file in found) or "no caffemodel",
-        fix="Name the prototxt, and put its caffemodel beside it under the same name.",
+        fix="Name the prototxt, and put its caffemodel next to it under the same name.",
     )

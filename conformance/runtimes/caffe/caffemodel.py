@@ -87,7 +87,7 @@ class _Walk:
             versions.add(entry.number)
             if blobs and (name in found or len(versions) > 1):
                 raise self._reader.malformed(
-                    f"layer {name!r} has blobs twice, or is of another version of Caffe",
+                    f"layer {name!r} has blobs twice, or is of a different version of Caffe",
                     *(entry.start, element, "one layer of each name, all of one version"),
                     "another",
                 )

@@ -61,7 +61,7 @@ class Graph:
 def build_graph(net: Any, file: str, limit_bytes: int) -> Graph:
     """Return the graph of ``net``, every shape worked out.
 
-    Raises MalformedError if it is no network, LimitError if its values together take more than
+    Raises MalformedError if it is not a network, LimitError if its values together take more than
     ``limit_bytes``, UnsupportedError for a layer or an option that cannot be run.
     """
     layers = layers_to_test(net, file)
@@ -195,22 +195,22 @@ class _Builder:
             made.add(name)
 
     def _check_learning(self, node: Node, inferred: Inferred, message: Any) -> None:
-        """Refuse learning layers that a caffemodel could not tell apart, or that share blobs."""
+        """Refuse learning layers that a caffemodel could not distinguish, or that share blobs."""
         if not inferred.weights:
             return
         named = [param.name for param in message.param if param.name]
         shared = set(named)
         node.require(
             bool(node.name) and node.name not in self._learning,
-            *("its name is empty or taken", "a name of its own", repr(node.name)),
+            *("its name is empty or taken", "a unique name", repr(node.name)),
         )
         doubled = {name for name, times in Counter(named).items() if times > 1} | (
             shared & self._shared
         )
         if doubled:
             raise node.unsupported(
-                "it shares learned blobs with another layer, or two of its own are one",
-                *("blobs of its own", f"param name {min(doubled)!r}"),
+                "it shares learned blobs with another layer, or two of its blobs have one name",
+                *("its own blobs", f"param name {min(doubled)!r}"),
                 'Remove "name" from the "param" of the layers: the caffemodel has blobs for each.',
             )
         self._learning.add(node.name)

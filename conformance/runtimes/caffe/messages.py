@@ -36,7 +36,7 @@ def label_of(message: Any, field: str) -> str:
 
 @cache
 def _pool() -> descriptor_pool.DescriptorPool:
-    """Return a pool of its own: another package may have registered Caffe's messages too."""
+    """Return a separate pool: another package may have registered Caffe's messages too."""
     file = FileDescriptorProto(name="caffe.proto", package=_PACKAGE, syntax="proto2")
     for name, values in ENUMS.items():
         # Values are named in the scope around an enumeration, and several share names.

@@ -22,7 +22,7 @@ def check_options(node: Node, kind: Kind, message: Any) -> None:
     """Refuse a wrong number of inputs or outputs, and options that would not be followed.
 
     Raises MalformedError for what contradicts the type of the layer, UnsupportedError for options
-    of another type, or that mean nothing here.
+    of a different type, or that mean nothing here.
     """
     for what, number, (least, most) in (
         ("inputs", len(node.bottoms), kind.bottoms),
@@ -73,7 +73,7 @@ def _check_own(node: Node, kind: Kind) -> None:
 def _not_followed(node: Node, option: str) -> Exception:
     return node.unsupported(
         f"its option {option} cannot be followed",
-        "options of its own type, as BVLC Caffe knows them, for the test phase",
+        "the options of its type, as BVLC Caffe knows them, for the test phase",
         option,
         "Remove the option, if the outputs do not depend on it.",
     )

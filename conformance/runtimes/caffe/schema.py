@@ -1,6 +1,6 @@
 """The messages of ``caffe.proto``, as far as a prototxt names them: one line a message.
 
-A field is ``name:type``, with ``*`` behind the type if it is repeated and ``=value`` for a default
+A field is ``name:type``, with ``*`` after the type if it is repeated and ``=value`` for a default
 that is not zero. Types are those of protocol buffers, a message, or an enumeration of ``ENUMS``.
 The text format knows fields by name, so no field numbers are kept here; those of a caffemodel are
 in :mod:`conformance.runtimes.caffe.caffemodel`. Layer types of common forks (SSD, NVIDIA) have

@@ -20,7 +20,7 @@ ROOM_PER_LAYER = 512
 """Bytes that the options of a layer, and the name of the network, may take in a caffemodel."""
 
 _PIECE = 1 << 20
-_MEND = "Submit the prototxt and the caffemodel of the same network."
+_FIX = "Submit the prototxt and the caffemodel of the same network."
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def place_parameters(
 
 
 def check_content(file: MappedFile, places: Mapping[str, Place]) -> None:
-    """Raise MalformedError for values that are no finite numbers."""
+    """Raise MalformedError for values that are not finite."""
     for name, place in places.items():
         _check_finite(file, name, place.blob)
 
@@ -137,7 +137,7 @@ def _check_finite(file: MappedFile, name: str, blob: StoredBlob) -> None:
         if not finite.all():
             place = int(np.argmin(finite))
             raise MalformedError(
-                f"parameter {name!r} has a value that is no finite number in single precision",
+                f"parameter {name!r} has a value that is not finite in single precision",
                 where=Location(
                     file.display,
                     byte_offset=begin + place * blob.dtype.itemsize,
@@ -168,7 +168,7 @@ def _misfit(layer: Layer, file: str, wanted: str, found: str) -> MalformedError:
         where=Location(file, element=f"layer {layer.name!r} ({layer.node.type})"),
         expected=f"{wanted}, as the prototxt says",
         found=f"{found} in the caffemodel",
-        fix=_MEND,
+        fix=_FIX,
     )
 
 

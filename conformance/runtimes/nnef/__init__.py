@@ -7,9 +7,9 @@ Use it like this::
 
 How it is laid out, from bytes to outputs: ``files`` unpacks an archive, says which file is what
 and checks tensor files; ``text`` reads the graph, hands it to the native parser, and has fragments
-written out in a process of their own; ``quantisation`` and ``variables`` say what tensors mean;
+written out in their own process; ``quantisation`` and ``variables`` say what tensors mean;
 ``supported`` and ``shapes`` check the graph, ``stored`` says what it stores; ``activations`` and
-``mended`` make it one that the interpreter runs as it is written; ``execution`` runs it.
+``operator_fixes`` make it one that the interpreter runs as it is written; ``execution`` runs it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class NnefRuntime:
     def describe(self, path: Path) -> Description:
         """Return what the NNEF model at ``path`` says about itself; errors as for ``open``.
 
-        ``path`` is ``graph.nnef``, whose tensor files are found beside it, or an archive.
+        ``path`` is ``graph.nnef``, whose tensor files are found next to it, or an archive.
         """
         others = () if is_archive(path) else _files_of(path)
         source = ModelSource(

@@ -1,7 +1,7 @@
 """The quantisation of activations, written out as operations of the graph.
 
 The interpreter would quantise what an operation makes where the quantisation file says so, but its
-own way does not work with current NumPy. The same operation, put behind the one that makes the
+own way does not work with current NumPy. The same operation, put after the one that makes the
 tensor, does: an activation is rounded to what its integers stand for, and stays a real number.
 """
 
@@ -21,7 +21,7 @@ _TAKE_SIGNS = {"min_max_linear_quantize", "zero_point_linear_quantize"}
 
 
 def quantised(graph: Any, document: Document, quantisations: Mapping[str, Quantisation]) -> Any:
-    """Return ``graph`` with the quantisation of its activations as operations of their own.
+    """Return ``graph`` with the quantisation of its activations as separate operations.
 
     Raises MalformedError for a tensor that the graph does not have, or whose shape does not fit,
     UnsupportedError for inputs and constants.

@@ -14,7 +14,7 @@ import numpy as np
 from conformance.runtimes._protocol import Array, PortInfo
 from conformance.runtimes.faults import as_error, cannot_run, too_large
 from conformance.runtimes.nnef.libraries import imported
-from conformance.runtimes.nnef.mended import mended_operators
+from conformance.runtimes.nnef.operator_fixes import fixed_operators
 from conformance.runtimes.nnef.supported import DECLARATIONS, interpreter_operators
 from conformance.runtimes.nnef.text.document import Document, outputs_of
 from conformance.verdicts import Location, UnsupportedError
@@ -91,14 +91,14 @@ class Computation:
         return outputs
 
     def _follow(self, done: set[str], name: str, tensor: Any) -> None:
-        """Note that a tensor is made; UnsupportedError if it has another shape than NNEF says.
+        """Note that a tensor is made; UnsupportedError if it has a different shape than NNEF says.
 
         The next operations might broadcast a wrong shape, and nobody would notice.
         """
         wanted = self._shapes.get(name)
         if wanted is not None and tuple(tensor.shape) != wanted:
             raise UnsupportedError(
-                f"the interpreter computes another shape for the tensor {name!r}",
+                f"the interpreter computes a different shape for the tensor {name!r}",
                 where=self._place(done),
                 expected=str(list(wanted)),
                 found=str(list(tensor.shape)),
@@ -111,7 +111,7 @@ class Computation:
         tensors = dict(graph.tensors)
         for name, array in values.items():
             tensors[name] = tensors[name]._replace(data=array)
-        operators = mended_operators(self._torch, interpreter_operators())
+        operators = fixed_operators(self._torch, interpreter_operators())
         interpreter = imported("nnef_tools.interpreter.pytorch")
         module = interpreter.NNEFModule(graph._replace(tensors=tensors), custom_operators=operators)
         for tensor in module._nnef_graph.tensors:
@@ -121,7 +121,7 @@ class Computation:
     def _check(self, port: PortInfo, array: Array) -> None:
         if array.shape != port.shape or array.dtype.name != port.dtype:
             raise UnsupportedError(
-                f"the interpreter computes another shape or type for output {port.name!r}",
+                f"the interpreter computes a different shape or type for output {port.name!r}",
                 where=self._document.file.where(port.name),
                 expected=f"{port.dtype} of shape {list(port.shape)}",
                 found=f"{array.dtype.name} of shape {list(array.shape)}",

@@ -48,7 +48,7 @@ class Quantisation:
     where: Location
 
     def broadcast(self, rank: int) -> dict[str, Array]:
-        """Return the arrays with axes of one element put behind theirs, up to ``rank``."""
+        """Return the arrays with axes of one element put after theirs, up to ``rank``."""
         return {
             name: array.reshape(array.shape + (1,) * max(rank - array.ndim, 0))
             for name, array in self.arrays.items()
@@ -169,7 +169,7 @@ def _array(name: str, value: Value, kind: type, where: Location) -> Array:
     right = array.dtype.kind == "i" if kind is int else array.dtype.kind in "if"
     if not right or not array.size or array.ndim > MAX_RANK:
         raise _wrong(
-            f"{name} is no number and no list of numbers",
+            f"{name} is neither a number nor a list of numbers",
             *(where, "a number, or lists of numbers of one length", repr(value)[:80]),
         )
     return array.astype(np.int32 if kind is int else np.float32)

@@ -103,7 +103,7 @@ def _confined(label: object, where: Location) -> str:
     leaves = path.is_absolute() or ".." in path.parts or "\\" in label or ":" in label
     if leaves or path.as_posix() != label or not path.name:
         raise _wrong(
-            "the label of a variable leads out of the model's folder, or is no path",
+            "the label of a variable leads out of the model's folder, or is not a path",
             *(where, "a relative path with forward slashes and without '..'", repr(label[:120])),
         )
     return label
@@ -113,7 +113,7 @@ def _check(variable: Variable, operation: Any, where: Location) -> None:
     file, shape = variable.file, tuple(operation.attribs["shape"])
     if file.shape != shape:
         raise _wrong(
-            f"the tensor file of {variable.label!r} has another shape than the graph declares",
+            f"the tensor file of {variable.label!r} has a different shape than the graph declares",
             *(where, list(shape), f"{list(file.shape)} in {file.file.shown}"),
         )
     kind = operation.dtype
@@ -129,7 +129,7 @@ def _check(variable: Variable, operation: Any, where: Location) -> None:
         )
     elif file.dtype.kind not in _KINDS[kind]:
         raise _wrong(
-            f"the tensor file of {variable.label!r} holds another type than the graph declares",
+            f"the tensor file of {variable.label!r} holds a different type than the graph declares",
             *(where, f"items of type {_TYPES[kind]} for variable<{kind}>", file.item_name),
         )
 
@@ -191,7 +191,7 @@ def _undeclared(label: str, files: ModelFiles, where: Location) -> ConformanceEr
         where=where,
         expected=name,
         found=", ".join(f"{each}{TENSOR}" for each in list(files.tensors)[:10]) or "none",
-        fix=f"Put {name} beside the graph, and list it under the model's files.",
+        fix=f"Put {name} next to the graph, and list it under the model's files.",
     )
 
 

@@ -49,7 +49,7 @@ class OnnxRuntime:
     def describe(self, path: Path) -> Description:
         """Return what the ONNX model at ``path`` says about itself; errors as for ``open``.
 
-        External data files are found beside the model; they need not be declared.
+        External data files are found next to the model; they need not be declared.
         """
         mapped = MappedFile(path, path.name)
         layout = read_layout(mapped, _NO_LIMIT)

@@ -19,7 +19,7 @@ _TENSOR = 4
 _CONSTANT = bytes([_OP_TYPE << 3 | LENGTH, 8]) + b"Constant"
 _STANDARD = ("", "ai.onnx")
 _ATTRIBUTE_BYTES = 16
-"""Bytes of an attribute besides its tensor: its name, ``value``, its type, and headers."""
+"""Bytes of an attribute in addition to its tensor: its name, ``value``, its type, and headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ConstantNode:
 def read_constant(
     reader: WireReader, file: MappedFile, span: Span, element: str
 ) -> ConstantNode | None:
-    """Return the tensor of the node in ``span``; None if it is no Constant with a tensor.
+    """Return the tensor of the node in ``span``; None if it is not a Constant with a tensor.
 
     Nodes that say anything twice, or hold their numbers in another way, are None too. Errors as
     for :func:`read_record`.

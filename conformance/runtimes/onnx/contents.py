@@ -1,4 +1,4 @@
-"""What a parsed graph holds beside the tensors that were found in its file."""
+"""What a parsed graph holds next to the tensors that were found in its file."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Contents:
         return [self._tensor(record, values) for record in records]
 
     def data(self, given: Mapping[str, Buffer], own: Mapping[str, Array]) -> dict[str, Buffer]:
-        """Return what has to be written into the graph: what is given, unfolded or fetched."""
+        """Return what must be written into the graph: what is given, unfolded or fetched."""
         data: dict[str, Buffer] = {}
         for tensor in self.embedded:
             record = tensor.record

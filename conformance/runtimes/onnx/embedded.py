@@ -1,4 +1,4 @@
-"""Tensors that are stored beside the main graph's initializers, as records that can be replaced.
+"""Tensors that are stored next to the main graph's initializers, as records that can be replaced.
 
 They are small as a rule, and stay in the parsed graph; a replacement is written into a copy of it
 before ONNX Runtime sees it, so that nothing of the original can be left.
@@ -114,7 +114,7 @@ def check_embedded(
             raise MalformedError(
                 f"two stored tensors are called {record.name!r}",
                 where=Location(file=file, element=record.element),
-                expected="a name of its own for each tensor",
+                expected="a unique name for each tensor",
                 found=f"the name of {seen[record.name].element} again",
                 fix="Rename one of them, or the node whose output their names begin with.",
             )
@@ -132,7 +132,7 @@ def _nodes_of(model: ModelProto) -> Iterator[NodeProto]:
 def write_embedded(model: ModelProto, data: Mapping[str, Buffer]) -> None:
     """Write ``data``, as ONNX stores it, to the sites of ``model`` of these names.
 
-    Every sparse tensor has to be among them: whole tensors take their places.
+    Every sparse tensor must be among them: whole tensors take their places.
     """
     if not data:
         return

@@ -1,7 +1,7 @@
 """External data: tensors that a model file keeps in another file, held inside the submission.
 
 The location is untrusted. It is taken as a path with forward slashes relative to the folder of
-the model file, and has to lead to one of the model's own declared files. Format:
+the model file, and must lead to one of the model's own declared files. Format:
 https://github.com/onnx/onnx/blob/main/docs/ExternalData.md.
 """
 
@@ -50,7 +50,7 @@ def confined_location(record: TensorRecord, display: str) -> str:
             where=_where(record, display),
             expected="a relative path with forward slashes and without '..'",
             found=repr(location),
-            fix="Store the data beside the model file, and name it by a relative path.",
+            fix="Store the data next to the model file, and name it by a relative path.",
         )
     return location
 
@@ -100,7 +100,7 @@ def check_overlaps(places: Iterable[tuple[TensorRecord, str, Span]], model: str)
             raise MalformedError(
                 f"the external data of two tensors overlap: {other.name!r} and {record.name!r}",
                 where=_where(record, model),
-                expected=f"bytes of its own in {display}",
+                expected=f"its own bytes in {display}",
                 found=f"bytes {span.begin} to {span.end}, and {around.begin} to {around.end}",
                 fix="Store a tensor that is used twice once, under one name.",
             )

@@ -76,7 +76,7 @@ def check_functions(model: ModelProto, file: str) -> None:
             raise MalformedError(
                 f"the local function {title(key)} is defined twice",
                 where=Location(file=file, element=f"function {function.name}"),
-                expected="a domain, name and overload of its own for each function",
+                expected="a unique domain, name and overload for each function",
                 found="another function of the same domain, name and overload",
                 fix="Rename one of them, or remove it.",
             )
@@ -84,7 +84,7 @@ def check_functions(model: ModelProto, file: str) -> None:
             raise UnsupportedError(
                 f"a local function takes the name of the operator {function.name}",
                 where=Location(file=file, element=f"function {function.name}"),
-                expected="local functions in a domain of their own",
+                expected="local functions in their own domain",
                 found=f"domain {function.domain or 'ai.onnx'}",
                 fix="Put the function into another domain.",
             )

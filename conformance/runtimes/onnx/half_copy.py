@@ -89,7 +89,7 @@ class Probe:
 class HalfCopy:
     """The copy: ``output`` has a magnitude for each probe, 0 where nothing overflows.
 
-    ``inputs`` are the names in the copy of inputs that it takes under another name.
+    ``inputs`` are the names in the copy of inputs that it takes under a different name.
     ``unreached`` says in words which tensors have no probe.
     """
 
@@ -170,7 +170,7 @@ def unknown_types(model: ModelProto) -> tuple[str, ...]:
 
 
 def _types(graph: GraphProto) -> dict[str, int]:
-    """Return the element types of values; 0 for what is no tensor."""
+    """Return the element types of values; 0 for what is not a tensor."""
     values = (*graph.input, *graph.output, *graph.value_info)
     found = {
         value.name: value.type.tensor_type.elem_type

@@ -93,7 +93,7 @@ class HalfWatch:
             start += count
 
     def _search(self, copy: HalfCopy, batch: Mapping[str, Array], count: int, start: int) -> None:
-        """Run the items of a batch one by one, each in a batch of its own."""
+        """Run the items of a batch one by one, each in its own batch."""
         repeats = self._size if self._fixed else 1
         for item in range(count):
             alone = {

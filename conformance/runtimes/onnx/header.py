@@ -47,7 +47,7 @@ def read_record(
 ) -> TensorRecord:
     """Return the record of the TensorProto in ``span``; ``element`` names it in messages.
 
-    ``constant`` is the name of a tensor that is no initializer; its own name says nothing then.
+    ``constant`` is the name of a tensor that is not an initializer; its own name says nothing then.
 
     Raises MalformedError if it contradicts itself, UnsupportedError for an unknown element type.
     """

@@ -126,7 +126,7 @@ def _check_names(reader: WireReader, records: list[TensorRecord]) -> None:
         if record.name in seen:
             raise reader.malformed(
                 f"two stored tensors are called {record.name!r}",
-                *(record.span.begin, record.element, "a name of its own for each tensor"),
+                *(record.span.begin, record.element, "a unique name for each tensor"),
                 f"the name of {seen[record.name].element} again",
             )
         seen[record.name] = record

@@ -2,8 +2,8 @@
 
 A mask adds the lowest number of a type in the place of minus infinity: softmax gives 0 for both.
 Where the sum of a mask and a score becomes infinite in 16 bits, nothing is lost therefore, as long
-as the sum goes nowhere else: whoever takes the mask away again finds infinity in the place of the
-score.
+as nothing else uses the sum: an operator that removes the mask again finds infinity in the place of
+the score.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What operators read from each of their inputs: weights, rows to look up, operands, elements.
 
 Domains are those of ONNX and the contributed operators of ONNX Runtime, which have some operators
-in common; a domain of its own has local functions, which are followed instead.
+in common; a custom domain has local functions, which are followed instead.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ QUANTISED: dict[str, tuple[int, ...]] = {
     "QOrderedAttention": (17, 19),
     "QOrderedLongformerAttention": (7, 12),
 }
-"""Quantised operators, and those of their inputs that are no weight, bias or zero point."""
+"""Quantised operators, and those of their inputs that are not a weight, bias or zero point."""
 
 
 DYNAMIC = frozenset(
@@ -98,7 +98,7 @@ DYNAMIC = frozenset(
     }
 )
 """Operators that quantise activations by the range that they have in the batch, or their second
-half: without a batch of its own an item would depend on those next to it."""
+half: without its own batch an item would depend on those next to it."""
 
 
 def use_of(node: NodeProto, position: int) -> Use | None:

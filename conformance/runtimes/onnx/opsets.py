@@ -1,4 +1,4 @@
-"""The operator sets that a model imports: every node's domain has to be among them, and known."""
+"""The operator sets that a model imports: every node's domain must be among them, and known."""
 
 from __future__ import annotations
 

@@ -45,5 +45,5 @@ def _drawing(nodes: Iterable[NodeProto], place: str) -> Iterator[tuple[str, Node
 
 
 def _drops(node: NodeProto) -> bool:
-    """Return whether a Dropout may be told to train; without that input it copies."""
+    """Return whether a Dropout may be set to training; without that input it copies."""
     return node.op_type == "Dropout" and any(node.input[_TRAINING_MODE:])

@@ -34,7 +34,7 @@ SETTINGS: Mapping[str, str] = {
 
 
 def open_session(skeleton: Skeleton, *, optimised: bool = True) -> onnxruntime.InferenceSession:
-    """Return a session that runs ``skeleton``; its buffers have to outlive it.
+    """Return a session that runs ``skeleton``; its buffers must outlive it.
 
     One that is not ``optimised`` runs the graph node by node, as it is.
 

@@ -1,4 +1,4 @@
-"""Where a model stores tensors beside the main graph's initializers, and how to write there.
+"""Where a model stores tensors next to the main graph's initializers, and how to write there.
 
 Every site has a name that a sample can use for it: names of values are those of the graph; in a
 branch or loop body the node's first output and the attribute come before it, in a local function
@@ -192,7 +192,7 @@ def _list_field(attribute: AttributeProto, node: NodeProto) -> str:
 
 
 def _holders(attribute: AttributeProto) -> Iterator[tuple[str, TensorProto | SparseTensorProto]]:
-    """Yield the tensors in an attribute, with a suffix that tells several apart."""
+    """Yield the tensors in an attribute, with a suffix that distinguishes several."""
     if attribute.HasField("t") and _is(attribute, _KIND.TENSOR):
         yield "", attribute.t
     if attribute.HasField("sparse_tensor") and _is(attribute, _KIND.SPARSE_TENSOR):

@@ -1,4 +1,4 @@
-"""The model that ONNX Runtime is given: the graph in a few kilobytes, its parameters beside it.
+"""The model that ONNX Runtime is given: the graph in a few kilobytes, its parameters next to it.
 
 Large initializers are marked as external data, and their bytes handed over in memory, before any
 optimisation and without a copy. (``SessionOptions.add_initializer`` would not do: optimisations

@@ -70,7 +70,7 @@ def sparse_record(
 def is_mostly_zero(sparse: SparseTensorProto, dtype: DType) -> bool:
     """Return whether the whole tensor takes far more than its stored values do.
 
-    It is no parameter then: the bytes of parameters bound what a model's files may hold, and a
+    It is not a parameter then: the bytes of parameters bound what a model's files may hold, and a
     handful of values could pretend to any number of bytes.
     """
     stored = math.prod(sparse.values.dims) * (dtype.itemsize + _INDEX_BYTES)

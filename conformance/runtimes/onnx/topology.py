@@ -48,7 +48,7 @@ def _check_sources(model: ModelProto, records: tuple[TensorRecord, ...], file: s
             raise MalformedError(
                 f"two things in the graph are called {record.name!r}",
                 where=Location(file=file, byte_offset=record.byte_offset, element=record.element),
-                expected="a name of its own for each stored tensor",
+                expected="a unique name for each stored tensor",
                 found="the output of a node" if again else "an input",
-                fix="Correct the graph: one of them has to be renamed.",
+                fix="Correct the graph: one of them must be renamed.",
             )

@@ -1,6 +1,6 @@
 """Integer products of unsigned activations and signed weights, made exact on every CPU.
 
-Without instructions of its own for them, an x86 CPU adds two such products in 16 bits, and what
+Without dedicated instructions, an x86 CPU adds two such products in 16 bits, and what
 does not fit is lost: outputs of one network would differ widely between two machines. Products of
 unsigned numbers lose nothing. So int8 weights w with zero point z are given to ONNX Runtime as
 uint8 weights w + 128 with zero point z + 128, which is the same network.

@@ -1,4 +1,4 @@
-"""Which stored tensors the outputs of a model depend on; the others are no part of the network."""
+"""Which stored tensors the outputs of a model depend on; the others are not part of the network."""
 
 from __future__ import annotations
 

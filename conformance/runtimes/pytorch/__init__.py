@@ -1,4 +1,4 @@
-"""Models of PyTorch: TorchScript, exported programs, and state dicts beside an ONNX graph.
+"""Models of PyTorch: TorchScript, exported programs, and state dicts next to an ONNX graph.
 
 Use it like this::
 
@@ -8,12 +8,12 @@ Use it like this::
 PyTorch loads none of the submitted files. ``archive`` and ``zip_directory`` read their ZIP archive,
 ``pickled`` the pickles in it without running them; both refuse what PyTorch does not write.
 
-- ``torchscript``: the code is checked (``script_code``), objects and tensors are put together
+- ``torchscript``: the code is checked (``script_code``), objects and tensors are assembled
   (``script_tree``, ``stored``), and PyTorch gets a clean copy with zeros for parameters
   (``script_archive``). ``script_graph`` decides whether the compiled graph may be run.
 - ``torch-export``: the graph is JSON (``export_schema``, ``export_program``) and is computed
   operator by operator (``export_run``), without ``torch.export.load``.
-- ``torch-state-dict``: the tensors (``state_dict``) become the initialisers of an ONNX graph
+- ``torch-state-dict``: the tensors (``state_dict``) become the initializers of an ONNX graph
   (``state_network``), which ONNX Runtime runs; PyTorch need not be installed.
 """
 
@@ -41,7 +41,7 @@ class TorchScriptRuntime:
         """Read and check a TorchScript archive, and compile its code.
 
         Raises MalformedError or LimitError for a broken file, UnsupportedError for a network that
-        is not run here, ConformanceError for members that are no part of it, NotRunError without
+        is not run here, ConformanceError for members that are not part of it, NotRunError without
         PyTorch.
         """
         from conformance.runtimes.pytorch.script_network import TorchScriptNetwork
@@ -67,7 +67,7 @@ class ExportedProgramRuntime:
         """Read and check an exported program.
 
         Raises MalformedError or LimitError for a broken file, UnsupportedError for a program that
-        is not run here, ConformanceError for members that are no part of it, NotRunError without
+        is not run here, ConformanceError for members that are not part of it, NotRunError without
         PyTorch.
         """
         from conformance.runtimes.pytorch.export_network import ExportedNetwork
@@ -101,9 +101,9 @@ class StateDictRuntime:
         return StateDictNetwork(source)
 
     def describe(self, path: Path) -> Description:
-        """Return what the state dict at ``path`` and the graph beside it say; errors as for open.
+        """Return what the state dict at ``path`` and the graph next to it say; errors as for open.
 
-        The graph is the file of the same name that ends in ``.onnx``, or else the only one beside
+        The graph is the file of the same name that ends in ``.onnx``, or else the only one next to
         it that ends so.
         """
         graph = _graph_beside(path)

@@ -15,7 +15,7 @@ _AS_BITS = {1: np.int8, 2: np.int16}
 
 
 def to_tensor(torch: Any, array: Array) -> Any:
-    """Return a tensor of its own memory with the values of ``array``."""
+    """Return a tensor with its own memory and the values of ``array``."""
     tensor = torch.empty(array.shape, dtype=getattr(torch, array.dtype.name))
     fill(torch, tensor, array)
     return tensor

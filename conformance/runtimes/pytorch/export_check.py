@@ -28,7 +28,7 @@ from conformance.verdicts import Location, UnsupportedError
 def check_graph(torch: Any, graph: Graph, file: str) -> None:
     """Raise UnsupportedError for an operator that is not run here.
 
-    That is one that is none of PyTorch's own, draws random numbers, trains, touches files or
+    That is one that is not PyTorch's own, draws random numbers, trains, touches files or
     prints.
     """
     writes = any(_mutates(torch, node) for node in graph.walk())
@@ -37,7 +37,7 @@ def check_graph(torch: Any, graph: Graph, file: str) -> None:
             continue
         name = operator_name(node.target)
         if name is None:
-            _refuse(node, "it is none of PyTorch's operators on tensors", file)
+            _refuse(node, "it is not one of PyTorch's operators on tensors", file)
         reason = refusal(torch, name[0])
         if writes and name[0] in HIDING:
             reason = "it hides what another operator writes to a tensor"
@@ -78,7 +78,7 @@ def needed_names(torch: Any, graph: Graph) -> frozenset[str]:
 
 
 def literals_in(graph: Graph) -> list[StoredTensor]:
-    """Return the values written into the graph that are no messages; all sizes together."""
+    """Return the values written into the graph that are not messages; all sizes together."""
     found: list[StoredTensor] = []
     sizes: list[int] = []
     for node in graph.walk():

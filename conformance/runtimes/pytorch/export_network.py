@@ -131,7 +131,7 @@ class ExportedNetwork(ParameterNetwork):
         for name, wanted in (("archive_format", b"pt2"), ("byteorder", b"little")):
             if name in archive and archive.read(name, _MAX_SMALL) != wanted:
                 raise UnsupportedError(
-                    f"the member {name!r} says that this is another kind of archive",
+                    f"the member {name!r} says that this is a different kind of archive",
                     where=archive.where(name),
                     expected=repr(wanted),
                     found=ascii(archive.read(name, _MAX_SMALL)[:40]),
@@ -146,7 +146,7 @@ class ExportedNetwork(ParameterNetwork):
             objects = re.match(r"data/constants/(custom|opaque)_obj_", name)
             if pickled or objects or name.startswith("data/aotinductor/"):
                 raise UnsupportedError(
-                    f"the member {name!r} would have to be unpickled, or run, to be read",
+                    f"the member {name!r} can only be read by unpickling or running it",
                     where=self._archive.where(name),
                     expected="tensors as plain bytes, as PyTorch writes them since version 2.8",
                     found="a pickle, an object of a library, or compiled code",

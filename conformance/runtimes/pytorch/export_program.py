@@ -110,7 +110,7 @@ def check_meta(name: str, tensor: Tensor, meta: View) -> None:
 def _check_version(major: View) -> None:
     if major.integer() != VERSION:
         raise UnsupportedError(
-            "the program is written in another version of the format",
+            "the program is written in a different version of the format",
             where=major.where,
             expected=f"version {VERSION}",
             found=str(major.integer()),
@@ -218,7 +218,7 @@ def _range(symbol: str, view: View) -> tuple[str, tuple[int, int | None]]:
 
 
 def _tensor(meta: View, path: str, nbytes: int) -> Tensor:
-    """Return a stored tensor, whose elements have to lie in the bytes of its member."""
+    """Return a stored tensor, whose elements must lie in the bytes of its member."""
     dtype = _dtype(meta.at("dtype"))
     shape = tuple(_size(each) for each in meta.at("sizes").elements())
     strides = tuple(_size(each) for each in meta.at("strides").elements())

@@ -90,12 +90,12 @@ def _call(
         return _call_graph(node, list(arguments.values()), partial(_inner, torch, faults))
     name = operator_name(node.target)
     if name is None:
-        raise ValueError(f"{node.target} is no operator")
+        raise ValueError(f"{node.target} is not an operator")
     return getattr(getattr(torch.ops.aten, name[0]), name[1])(**arguments)
 
 
 def _call_graph(node: Node, arguments: list[Any], run: Any) -> Any:
-    """Return what an operator gives that runs graphs of its own."""
+    """Return what an operator that runs its own graphs gives."""
     if node.target == CONDITION:
         choice, yes, no, operands = arguments
         return run(yes if bool(choice) else no, operands)

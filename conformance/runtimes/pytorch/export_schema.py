@@ -131,7 +131,7 @@ def read_argument(view: View, depth: int = 0) -> Argument:
         return read_graph(value.at("graph"), depth + 1)
     if kind in _UNKNOWN:
         raise UnsupportedError(
-            "an operator takes something that is no tensor, number, text or graph",
+            "an operator takes something that is not a tensor, number, string or graph",
             where=view.where,
             expected=", ".join(sorted(_READERS)),
             found=kind,

@@ -19,7 +19,7 @@ CONDITION = "torch.ops.higher_order.cond"
 LOOP = "torch.ops.higher_order.while_loop"
 WITHOUT_GRADIENTS = "torch.ops.higher_order.wrap_with_set_grad_enabled"
 HIGHER_ORDER = frozenset({CONDITION, LOOP, WITHOUT_GRADIENTS})
-"""Operators that run a graph of their own."""
+"""Operators that run their own graph."""
 
 
 def operator_name(target: str) -> tuple[str, str] | None:
@@ -37,10 +37,10 @@ def compute(target: str, arguments: list[Any]) -> Any:
     """Return the result of arithmetic on numbers.
 
     Raises ValueError for a number that would not fit into 64 bits, TypeError for arguments that
-    are no numbers (Python multiplies texts and lists too), and what Python raises for others.
+    are not numbers (Python multiplies strings and lists too), and what Python raises for others.
     """
     if not all(map(_is_number, _numbers_in(target, arguments))):
-        raise TypeError(f"{target} is given something that is no number")
+        raise TypeError(f"{target} is given something that is not a number")
     result = _ARITHMETIC[target](*arguments)
     if isinstance(result, int) and result.bit_length() > _BITS:
         raise ValueError(f"{target} gives a number that does not fit into 64 bits")
@@ -48,7 +48,7 @@ def compute(target: str, arguments: list[Any]) -> Any:
 
 
 def _numbers_in(target: str, arguments: list[Any]) -> list[Any]:
-    """Return the arguments that have to be numbers: all but the list that is looked into."""
+    """Return the arguments that must be numbers: all but the list that is looked into."""
     if arguments and isinstance(arguments[0], list | tuple):
         if target == "_operator.getitem":
             return arguments[1:]

@@ -39,7 +39,7 @@ _STRIP = (
 
 
 def unread_in_program(text: str, file: str, member: str) -> Iterator[Unread]:
-    """Yield what the document ``text`` holds besides the graph, and long notes within it."""
+    """Yield what the document ``text`` holds in addition to the graph, and long notes within it."""
     root = json.loads(text)
     blanks = len(text) - json_length(root)
     yield Unread(file, f"{member}: blanks and repeated keys", blanks)

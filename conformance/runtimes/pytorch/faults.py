@@ -57,7 +57,7 @@ _PLACES = re.compile(r'File "[^"]*", line \d+[^\n]*|/\S*torch\S*')
 
 
 def faults_of_scripts(torch: Any) -> tuple[type[Exception], ...]:
-    """Return what TorchScript raises: its ``raise`` and ``assert`` have a class of their own."""
+    """Return what TorchScript raises: its ``raise`` and ``assert`` have their own class."""
     return (*FAULTS, torch.jit.Error)
 
 

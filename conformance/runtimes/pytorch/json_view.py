@@ -28,7 +28,7 @@ class View:
 
     @classmethod
     def of(cls, text: str, file: str, member: str) -> View:
-        """Parse a document; MalformedError if it is none, LimitError if it is nested too deeply."""
+        """Parse a document; MalformedError if it is invalid, LimitError if nested too deeply."""
         where = Location(file, element=member)
         try:
             value = json.loads(text, object_pairs_hook=distinct)
@@ -90,7 +90,7 @@ class View:
             self.broken("an object")
         for key, value in self.value.items():
             if _UNPAIRED.search(key):
-                self.broken("keys that are texts")
+                self.broken("keys that are strings")
             yield key, self._child(value, key)
 
     def elements(self) -> Iterator[View]:
@@ -101,9 +101,9 @@ class View:
             yield self._child(value, str(index))
 
     def text(self) -> str:
-        """Return a text."""
+        """Return a string."""
         if not isinstance(self.value, str) or _UNPAIRED.search(self.value):
-            self.broken("a text")
+            self.broken("a string")
         return self.value
 
     def integer(self) -> int:
@@ -113,7 +113,7 @@ class View:
         return self.value
 
     def number(self) -> float:
-        """Return a floating-point number; infinities and NaN are written as texts."""
+        """Return a floating-point number; infinities and NaN are written as strings."""
         if isinstance(self.value, str) and self.value in _INFINITE:
             return _INFINITE[self.value]
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):

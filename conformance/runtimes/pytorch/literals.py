@@ -1,6 +1,6 @@
 """Plain values in code, attributes and arguments of operators: those that can stand for parameters.
 
-A graph needs some: sizes, axes, messages. Short texts are taken for such; small integers and short
+A graph needs some: sizes, axes, messages. Short strings are taken as such; small integers and short
 lists of them count together, in their order: layers repeat the settings of others, weights do not.
 What is left is counted one by one as content that a sample cannot replace.
 """
@@ -19,7 +19,7 @@ MAX_LISTED = 8
 """Elements of a list that can be a shape; longer ones can hold parameters."""
 
 MAX_TEXT = 256
-"""Characters of a text that can be a message; longer ones can hold parameters."""
+"""Characters of a string that can be a message; longer ones can hold parameters."""
 
 MAX_SIZE = 1 << 16
 """Integers that can be a size or an index; larger ones can hold parameters."""
@@ -50,7 +50,7 @@ def sizes_among(values: Iterable[object]) -> list[int]:
 def loose(place: str, values: Sequence[object]) -> StoredTensor:
     """Return plain values as what the graph holds at ``place``, and no sample can bring.
 
-    Values that are no numbers count as one element each, a text on its own as its characters.
+    Values that are not numbers count as one element each, a single string as its characters.
     """
     array = _array(values)
     return StoredTensor(place, place, array.dtype, array.shape, lambda: array)

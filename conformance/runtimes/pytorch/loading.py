@@ -107,7 +107,7 @@ def check_examples(archive: Archive, allowed: Collection[str]) -> None:
 def check_beside(archive: Archive, names: Iterable[str], allowed: Collection[str]) -> None:
     """Raise ConformanceError if one of the members ``names`` is a pickle that holds code.
 
-    Members that are no pickle, or a damaged one, are nobody's business: nothing loads them.
+    Members that are not pickles, or a damaged one, do not matter: nothing loads them.
     """
     known = {*allowed, *map(str, BUILDERS)}
     for name in names:
@@ -122,7 +122,7 @@ def _check_nested(archive: Archive, name: str, known: Collection[str]) -> None:
     try:
         inner = archive.nested(name)
     except ConformanceError:
-        return  # another kind of ZIP archive
+        return  # a different kind of ZIP archive
     for each in filter(lambda member: member.endswith("pkl"), inner.members):
         place = Place(archive.display, f"{name}: {each}")
         _check_pickle(inner.read(each, MAX_BYTES), place, known)
@@ -235,7 +235,7 @@ def _imported(node: dict[str, Json]) -> str | None:
 
 
 def _document_in(text: str) -> Json:
-    """Return what a context holds: mostly JSON of its own, else a name."""
+    """Return what a context holds: mostly its own JSON, else a name."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

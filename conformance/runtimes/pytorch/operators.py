@@ -45,7 +45,7 @@ _FORBIDDEN: Mapping[str, str] = {
         "it hides what is written to a tensor",
     ),
     "batch_norm_gather_stats_with_counts": "it hides what is written to a tensor",
-    **dict.fromkeys(("wait", "record_stream", "set_"), "it is no computation of a network"),
+    **dict.fromkeys(("wait", "record_stream", "set_"), "it is not a computation of a network"),
     **dict.fromkeys(
         ("manual_seed", "seed", "initial_seed"),
         "it draws random numbers",

@@ -78,7 +78,7 @@ class Machine:
         self.stack.append(value)
 
     def pop(self) -> Value:
-        """Take the last value off the stack; it has to be there, above the last mark."""
+        """Take the last value off the stack; it must be there, above the last mark."""
         if not self.stack or (self.marks and len(self.stack) == self.marks[-1]):
             self.broken("a value to work on", "an empty stack")
         return self.stack.pop()
@@ -134,7 +134,7 @@ class Machine:
     def refuse(self, name: Value) -> NoReturn:
         """Raise UnsupportedError for a name that the pickle refers to."""
         raise UnsupportedError(
-            f"a pickle refers to {shown(name)}, which is no part of a stored network",
+            f"a pickle refers to {shown(name)}, which is not part of a stored network",
             where=self.place.at(self.offset),
             expected="tensors, and the dictionaries, lists and plain values around them",
             found=shown(name),
@@ -180,7 +180,7 @@ def _mark(reader: Machine, argument: Any) -> None:
 def _tuple(reader: Machine, argument: Any) -> None:
     del argument
     values = tuple(reader.pop_to_mark())
-    # Python has one empty tuple only: its identity tells nothing.
+    # Python has one empty tuple only: its identity says nothing.
     reader.push(reader.nested(values, values) if values else values)
 
 
@@ -262,7 +262,7 @@ def _build(reader: Machine, argument: Any) -> None:
         reader.broken("an object without a state", type(target).__name__)
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
         raise UnsupportedError(
-            f"an object of {target.kind} is stored in a form of its own",
+            f"an object of {target.kind} is stored in its own form",
             where=reader.place.at(reader.offset),
             expected="attributes by name",
             found="what a __getstate__ returned: loading it would run its __setstate__",

@@ -20,10 +20,10 @@ from conformance.verdicts import ConformanceError, LimitError, MalformedError
 __all__ = ["MAX_BYTES", "Place", "check_globals", "is_pickle", "read_pickle"]
 
 MAX_BYTES = 64 << 20
-"""Bytes of one pickle: tensors are no part of it, only their places are."""
+"""Bytes of one pickle: tensors are not part of it, only their places are."""
 
 MAX_OPCODES = 2_000_000
-"""Opcodes of one pickle: a tensor takes about thirty, and each may make a value of its own."""
+"""Opcodes of one pickle: a tensor takes about thirty, and each may make its own value."""
 
 _NAMING = frozenset({"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"})
 
@@ -53,7 +53,7 @@ def read_pickle(data: bytes, place: Place) -> Value:
 def check_globals(data: bytes, place: Place, allowed: Collection[str], fix: str) -> None:
     """Raise ConformanceError if a pickle names a global that is not ``allowed``: it is code.
 
-    A pickle runs nothing but what it names. The form it names things in has to be that of the
+    A pickle runs nothing but what it names. The form it names things in must be that of the
     protocol that PyTorch writes: others take the name from the stack, or from a table.
     MalformedError and LimitError as for :func:`read_pickle`.
     """

@@ -112,7 +112,7 @@ def _with_gradient(tensor: Tensor, wanted: Value) -> Tensor:
 def _parameter(data: Value, requires_grad: Value, hooks: Value) -> Tensor:
     del requires_grad
     if not isinstance(data, Tensor) or hooks:
-        raise Misfit("a parameter that is no tensor, or has hooks")
+        raise Misfit("a parameter that is not a tensor, or has hooks")
     return data
 
 
@@ -127,7 +127,7 @@ def _list(values: Value) -> list[Value]:
 
 
 def _tagged(value: Value, type_name: Value) -> Value:
-    """Return a container as it is: its type, such as ``Dict[str, int]``, is written beside it."""
+    """Return a container as it is: its type, such as ``Dict[str, int]``, is written next to it."""
     if not isinstance(type_name, str) or not isinstance(value, list | dict):
         raise Misfit("no list or dictionary with the name of its type")
     return value
@@ -141,7 +141,7 @@ def _device(name: Value) -> str:
 
 def _size(value: Value) -> int:
     if type(value) is not int or not 0 <= value < _MAX_SIZE:
-        raise Misfit(f"{shown(value)}, which is no size")
+        raise Misfit(f"{shown(value)}, which is not a size")
     return value
 
 

@@ -68,8 +68,8 @@ class ScriptArchive:
     def clean_copy(self, given: Mapping[str, Array]) -> bytes:
         """Return an archive with the same network, but with zeros for parameters and buffers.
 
-        So is what lies in a storage beside its tensors: ``as_strided`` would reach it. Of the other
-        tensors those in ``given`` have its values, the rest their own.
+        So is what lies in a storage next to its tensors: ``as_strided`` would reach it. Of the
+        other tensors those in ``given`` have its values, the rest their own.
         """
         kept = self._kept(given)
         out = io.BytesIO()
@@ -99,7 +99,7 @@ class ScriptArchive:
         self._archive.close()
 
     def _kept(self, given: Mapping[str, Array]) -> dict[str, list[_Kept]]:
-        """Return, for each member, the tensors in it that are no parameters or buffers."""
+        """Return, for each member, the tensors in it that are not parameters or buffers."""
         filled = {tensor.place for tensor in self.objects.registered.values()}
         kept: dict[str, list[_Kept]] = {}
         for name, tensor in (*self.objects.kept.items(), *self.objects.constants.items()):
@@ -134,7 +134,7 @@ class ScriptArchive:
                 archive.read(name, MAX_BYTES if name.endswith(".pkl") else _MAX_SMALL)
         if "byteorder" in archive and archive.read("byteorder", _MAX_SMALL) != b"little":
             raise UnsupportedError(
-                "the numbers are stored with the most significant byte first",
+                "the numbers are big-endian",
                 where=archive.where("byteorder"),
                 expected="little",
                 found="big",
@@ -143,7 +143,7 @@ class ScriptArchive:
         member = archive.version_member
         if not re.fullmatch(rb"\d{1,3}\n?", archive.read(member, _MAX_SMALL)):
             raise MalformedError(
-                "the version of the archive is no number",
+                "the version of the archive is not a number",
                 where=archive.where(member),
                 expected="a number",
                 found=ascii(archive.read(member, _MAX_SMALL)[:20]),

@@ -1,6 +1,6 @@
 """The code of a TorchScript archive, read before PyTorch compiles any of it.
 
-TorchScript is a language of its own, but what PyTorch writes of it is also Python, and is parsed as
+TorchScript is its own language, but what PyTorch writes of it is also Python, and is parsed as
 such: parsed, never run. Compiling it would run the default values of arguments, constants of
 classes and ``__setstate__``; so these may be plain values only, or not be there at all. What is
 left runs when the network runs, and by then its operators were checked in the compiled graph.
@@ -147,7 +147,7 @@ def _check_assignment(source: Source, statement: ast.Assign, name: str, code: Co
 
 
 def _annotated(target: ast.expr) -> str | None:
-    """Return the attribute of ``__annotations__["0"] = …``, whose name is no identifier.
+    """Return the attribute of ``__annotations__["0"] = …``, whose name is not an identifier.
 
     What it is set to is a type, and computes nothing.
     """
@@ -234,7 +234,7 @@ def _path_of(node: ast.expr) -> tuple[str, ...]:
 
 
 def _literals_in(source: Source, tree: ast.Module, sizes: list[int]) -> Iterator[StoredTensor]:
-    """Yield the values in the code that are no shapes or messages, those of a list together.
+    """Yield the values in the code that are not shapes or messages, those of a list together.
 
     What may be a size is added to ``sizes``.
     """
@@ -265,7 +265,7 @@ def _names_attributes(node: ast.AST) -> bool:
 
 
 def _leaves(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what a list holds that is no list itself."""
+    """Yield what a list holds that is not a list itself."""
     waiting = [node]
     while waiting:
         each = waiting.pop()
@@ -287,7 +287,7 @@ def _is_literal(node: ast.AST) -> bool:
 
 
 def _value(node: ast.AST) -> object:
-    """Return a literal, or else what tells an expression from others."""
+    """Return a literal, or else what distinguishes an expression from others."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.UnaryOp) and _is_literal(node):

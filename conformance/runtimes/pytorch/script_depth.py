@@ -1,7 +1,7 @@
 """How deep TorchScript code goes before PyTorch compiles it: calls of calls, tuples of tuples.
 
 PyTorch compiles what a function calls while it compiles the function, on the stack of the process,
-and writes out the type of a tuple with all that is in it: neither has a bound of its own.
+and writes out the type of a tuple with all that is in it: neither has its own bound.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MAX_DEPTH = 2000
 """Levels of code, all functions together that wait for each other while they are compiled."""
 
 MAX_TUPLE = 1024
-"""Values in a tuple, those in its tuples included; and texts that a text is put together from."""
+"""Values in a tuple, those in its tuples included; and strings that a string is built from."""
 
 _GROWING = frozenset(
     ("rjust", "ljust", "center", "zfill", "expandtabs", "replace", "join", "count", "percentFormat")
 )
-"""Operators that make a text of any length from a number, or take any time; all are for texts."""
+"""String operators that make any length from a number, or take any time."""
 
 _DIVIDING = frozenset({"remainder", "divmod"})
 _JOINING = frozenset({"add", "format"})
@@ -39,14 +39,14 @@ _Named = dict[str, tuple[Source, _Definition]]
 
 
 def check_tuples(source: Source, tree: ast.Module) -> None:
-    """Raise LimitError for a tuple of tuples, or a text of texts, that holds too many values.
+    """Raise LimitError for a tuple of tuples, or a string of strings, that holds too many values.
 
     A value that a name may have counts as the largest that is ever given to it.
     """
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef):
             _check_growth(source, function, _size, "a tuple of tuples")
-            _check_growth(source, function, _texts, "a text of texts")
+            _check_growth(source, function, _texts, "a string of strings")
 
 
 def _check_growth(
@@ -87,14 +87,14 @@ def _pairs(node: ast.Assign) -> Iterator[tuple[str, ast.expr, int]]:
 def check_folding(source: Source, tree: ast.Module) -> None:
     """Raise UnsupportedError for what PyTorch would compute while it compiles, without bound.
 
-    LimitError for a text that is put together from too many. PyTorch folds constants: texts that a
+    LimitError for a string that is built from too many. PyTorch folds constants: strings that a
     number makes long, and divisions by zero, which end the process.
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp):
             _refuse(source, node, "an operator between two values, which PyTorch does not write")
         elif isinstance(node, ast.Call) and _called(node) in _GROWING:
-            _refuse(source, node, f"{_called(node)}: it computes with texts")
+            _refuse(source, node, f"{_called(node)}: it computes with strings")
         elif isinstance(node, ast.Call) and _divides_by_nothing(node):
             _refuse(source, node, f"{_called(node)}: a division by 0 or -1")
 
@@ -109,7 +109,7 @@ def _refuse(source: Source, node: ast.expr, found: str) -> NoReturn:
         "the network uses an operator that is not run here",
         node.lineno,
         found,
-        "Export the network without computing with texts, and without divisions by zero.",
+        "Export the network without computing with strings, and without divisions by zero.",
     )
 
 
@@ -120,7 +120,7 @@ def _called(node: ast.Call) -> str:
 
 
 def _texts(node: ast.AST, sizes: dict[str, int]) -> int:
-    """Return how many constant texts what an expression gives may be put together from."""
+    """Return how many constant strings the value of an expression may be built from."""
     if isinstance(node, ast.Constant):
         return int(isinstance(node.value, str))
     if isinstance(node, ast.Name):
@@ -197,7 +197,7 @@ def _height(node: ast.AST) -> int:
 
 
 def _in_order(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all parts in the order of the text."""
+    """Yield all parts in the order of the source."""
     waiting = [node]
     while waiting:
         part = waiting.pop()

@@ -176,7 +176,7 @@ class Graph:
     def _check_hidden_writes(self) -> None:
         """Refuse operators that hide writes, if there are any: a run would not see them.
 
-        Nor would the passes that remove dead code: they take a write behind one for dead.
+        Nor would the passes that remove dead code: they take a write after one for dead.
         """
         nodes = list(nodes_of(self._graph))
         if any("!" in node.schema() for node in nodes):

@@ -1,4 +1,4 @@
-"""Inputs and outputs of a TorchScript module: names from its forward method, types nowhere.
+"""Inputs and outputs of a TorchScript module: names from its forward method, without types.
 
 TorchScript records neither element types nor shapes of tensors; what a submission declares of them
 is compared with its vectors and with what the network returns.
@@ -20,7 +20,7 @@ ONE = "output"
 def input_ports(schema: Any, file: str) -> tuple[PortInfo, ...]:
     """Return the tensors among the arguments of forward.
 
-    An argument with a default value keeps it, and is no input. UnsupportedError for any other
+    An argument with a default value keeps it, and is not an input. UnsupportedError for any other
     argument that is not a tensor.
     """
     ports = []

@@ -1,7 +1,7 @@
 """The text of TorchScript code as a syntax tree; what could be read in two ways is refused.
 
-PyTorch has a parser of its own. What it and Python's might understand differently (comments,
-prefixes of texts, odd characters) does not occur in what PyTorch writes, and is not accepted.
+PyTorch has its own parser. What it and Python's might understand differently (comments,
+prefixes of strings, odd characters) does not occur in what PyTorch writes, and is not accepted.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _check_tokens(source: Source, text: str) -> None:
                 raise source.malformed(
                     "code holds something that PyTorch does not write",
                     token.start[0],
-                    "no comments, no semicolons, and texts in plain quotes",
+                    "no comments, no semicolons, and strings in plain quotes",
                     token.string[:40],
                 )
     except (tokenize.TokenError, SyntaxError) as error:

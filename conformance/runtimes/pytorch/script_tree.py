@@ -22,7 +22,7 @@ class Objects:
     ``registered`` are the tensors of a state dict by their name in it, ``kept`` all others of
     ``data.pkl``, ``constants`` those of the code, by the names that it has for them. ``places`` are
     all tensors of ``data.pkl``, a shared one at each of its places. ``literals`` are the numbers
-    and texts in attributes, lists and dictionaries that are no sizes or messages.
+    and strings in attributes, lists and dictionaries that are not sizes or messages.
     """
 
     registered: dict[str, Tensor] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Objects:
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """A value that is no container; ``owner`` is the object that it is an attribute of.
+    """A value that is not a container; ``owner`` is the object that it is an attribute of.
 
     ``attribute`` leads to the attribute that it is, or is inside of.
     """
@@ -61,7 +61,7 @@ class _Leaf:
 def read_objects(root: Value, constants: Value, code: Code, file: str) -> Objects:
     """Return what ``data.pkl`` and ``constants.pkl`` hold.
 
-    Raises UnsupportedError for a root that is no module and for values that are no data,
+    Raises UnsupportedError for a root that is not a module and for values that are not data,
     MalformedError for an attribute that its class lacks or does not declare, LimitError for too
     many objects.
     """
@@ -96,7 +96,7 @@ def read_objects(root: Value, constants: Value, code: Code, file: str) -> Object
 
 
 def _literals(path: _Path, values: list[object]) -> Iterator[StoredTensor]:
-    """Yield what of the plain values of one attribute is no size or message."""
+    """Yield what of the plain values of one attribute is neither a size nor a message."""
     place = ".".join(path)
     numbers = [value for value in values if isinstance(value, bool | int | float | complex)]
     if len(numbers) > MAX_LISTED:
@@ -110,7 +110,7 @@ def _in_folder(folder: str, tensor: Tensor) -> Tensor:
 
 
 def _leaves(root: Value, code: Code, file: str) -> Iterator[_Leaf]:
-    """Yield every value that is no container.
+    """Yield every value that is not a container.
 
     Nothing holds itself (the reader of pickles sees to it), but objects may be shared.
     """
@@ -181,7 +181,7 @@ def _not_data(element: str, found: str, file: str) -> UnsupportedError:
     return UnsupportedError(
         "the archive does not hold a module with plain attributes",
         where=Location(file, element=element),
-        expected="a module whose attributes are tensors, modules, numbers, texts and lists of them",
+        expected="a module of tensors, modules, numbers, strings and lists of them",
         found=found,
         fix="Save the module itself with torch.jit.save.",
     )

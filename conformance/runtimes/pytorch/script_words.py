@@ -1,7 +1,7 @@
 """Texts that a TorchScript graph computes: they are computed while the graph is inspected.
 
-PyTorch folds constants, texts among them, and takes what time and memory that takes. What networks
-compute texts for, messages and equations, needs few operators and little room.
+PyTorch folds constants, strings among them, and takes what time and memory that takes. What
+networks compute strings for, messages and equations, needs few operators and little space.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _UNDEFINED = (0, -1)
 
 
 def check_words(graph: Any, file: str) -> None:
-    """Raise UnsupportedError for an operator on texts that no network needs.
+    """Raise UnsupportedError for an operator on strings that no network needs.
 
-    LimitError for a text that would be too long; MalformedError is left to PyTorch. Divisions of
+    LimitError for a string that would be too long; MalformedError is left to PyTorch. Divisions of
     integers by 0 and by -1, which end the process, are refused as well.
     """
     lengths: dict[str, int] = {}
@@ -49,7 +49,7 @@ def check_words(graph: Any, file: str) -> None:
             lengths[output.debugName()] = sum(given)
             if sum(given) > MAX_TEXT:
                 raise LimitError(
-                    "the network computes a text that is too long",
+                    "the network computes a string that is too long",
                     where=Location(file, element=f"forward: {node.kind()}"),
                     expected=f"at most {MAX_TEXT} characters",
                     found="more",
@@ -89,7 +89,7 @@ def _refused(kind: str, file: str) -> UnsupportedError:
     return UnsupportedError(
         f"the network uses an operator that is not run here: {kind}",
         where=Location(file, element=f"forward: {kind}"),
-        expected="texts for messages and equations, and nothing computed from them",
-        found=f"{kind}: it computes with texts",
-        fix="Export the network without computing with texts.",
+        expected="strings for messages and equations, and nothing computed from them",
+        found=f"{kind}: it computes with strings",
+        fix="Export the network without computing with strings.",
     )

@@ -1,7 +1,7 @@
 """PyTorch as verdicts are computed with it: one thread, no kernels that depend on the processor.
 
 PyTorch chooses kernels by what the processor can do, and two libraries under it, MKL and oneDNN, do
-so again. The first two are told by the environment, which they read once, when they first compute:
+so again. The first two are set by the environment, which they read once, when they first compute:
 ``ATEN_CPU_CAPABILITY`` and ``MKL_CBWR``. The worker sets them before anything is imported. oneDNN
 and NNPACK are left out altogether.
 """
@@ -46,7 +46,7 @@ def safe_globals(torch: Any) -> frozenset[str]:
 def known_types(torch: Any) -> frozenset[str]:
     """Return the types that PyTorch has for the trees of a program's inputs and outputs.
 
-    A tuple with names is not one of them, though its kind is: its own name has to be registered.
+    A tuple with names is not one of them, though its kind is: its own name must be registered.
     """
     return frozenset(torch.utils._pytree.SERIALIZED_TYPE_TO_PYTHON_TYPE) - {_NAMED_TUPLE}
 

@@ -51,7 +51,7 @@ def read_state_dict(path: Path, display: str, limit_bytes: int) -> StateDict:
     """Return the tensors of a file.
 
     Raises MalformedError or LimitError for a broken file, UnsupportedError for a pickle with more
-    than tensors in it, ConformanceError for members that are no part of a state dict.
+    than tensors in it, ConformanceError for members that are not part of a state dict.
     """
     if path.suffix.lower() == SAFETENSORS:
         return _from_safetensors(path, display, limit_bytes)
@@ -112,7 +112,7 @@ def _check_members(archive: Archive) -> None:
         archive.read(name, MAX_BYTES if name == "data.pkl" else _MAX_SMALL)
     if "byteorder" in archive and archive.read("byteorder", _MAX_SMALL) != b"little":
         raise UnsupportedError(
-            "the numbers are stored with the most significant byte first",
+            "the numbers are big-endian",
             where=archive.where("byteorder"),
             expected="little",
             found="big",

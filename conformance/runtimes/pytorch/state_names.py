@@ -1,4 +1,4 @@
-"""Which tensor of a state dict is which parameter of the ONNX graph beside it."""
+"""Which tensor of a state dict is which parameter of the ONNX graph next to it."""
 
 from __future__ import annotations
 

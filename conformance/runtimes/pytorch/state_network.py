@@ -131,7 +131,7 @@ def _twice(tensor: StoredTensor, file: str) -> MalformedError:
     return MalformedError(
         f"two stored tensors are called {tensor.name!r}",
         where=Location(file, element=tensor.name),
-        expected="a name of its own for each tensor of the state dict and the graph",
+        expected="a unique name for each tensor of the state dict and the graph",
         found=f"the name of {tensor.place} again",
         fix="Rename one of them, or the node whose output their names begin with.",
     )
@@ -156,5 +156,5 @@ def _check_files(source: ModelSource) -> None:
             expected="two files: the state dict, then the graph as .onnx",
             found=", ".join(source.display),
             fix="List the ONNX graph of the network as the second file of the model; for init, "
-            f"put it beside the weights as {source.files[0].with_suffix('.onnx').name}.",
+            f"put it next to the weights as {source.files[0].with_suffix('.onnx').name}.",
         )

@@ -1,7 +1,7 @@
-"""The ONNX graph beside a state dict: its parameters have names, types and shapes, but no values.
+"""The ONNX graph next to a state dict: its parameters have names, types and shapes, but no values.
 
 What the state dict has a tensor for, and what the graph has no values for, is filled from the state
-dict: initialisers of the main graph and inputs. Whatever values the file holds for them are not
+dict: initializers of the main graph and inputs. Whatever values the file holds for them are not
 read. Everything else that the graph stores is its own.
 """
 
@@ -140,7 +140,7 @@ class Topology:
         return tuple(port_of(value, self.file) for value in values)
 
     def _take_inputs(self, names: AbstractSet[str]) -> list[TensorRecord]:
-        """Turn the inputs that are parameters into initialisers without values."""
+        """Turn the inputs that are parameters into initializers without values."""
         graph = self._topology.graph
         taken = [each for each in graph.input if names & set(_bare(each.name))]
         kept = [each for each in graph.input if not names & set(_bare(each.name))]
@@ -157,7 +157,7 @@ class Topology:
                 raise UnsupportedError(
                     f"the constant {record.name!r} of the graph is stored in another file",
                     where=Location(self.file, element=record.element),
-                    expected="lists of integers and texts in the graph itself",
+                    expected="lists of integers and strings in the graph itself",
                     found="external data",
                     fix="Keep small tensors in the file when exporting external data.",
                 )

@@ -119,7 +119,7 @@ def _check_limit(tensors: Mapping[str, Tensor], file: str, limit_bytes: int) -> 
 def unread_storage(tensors: Iterable[tuple[str, Tensor]], file: str) -> Iterator[Unread]:
     """Yield the bytes of storages that are in none of the tensors.
 
-    ``tensors`` come with what tells their storage from others. PyTorch stores all of a tensor of
+    ``tensors`` come with what identifies their storage. PyTorch stores all of a tensor of
     which a network keeps a part.
     """
     sizes: dict[str, int] = {}

@@ -36,7 +36,7 @@ _LARGEST = 1 << 48
 
 
 def shown(value: Value) -> str:
-    """Return a text for a message.
+    """Return a string for a message.
 
     A list, tuple or dictionary is named only: one that holds itself many times over, by way of the
     memo, would be written out each time.

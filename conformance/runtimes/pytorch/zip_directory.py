@@ -1,7 +1,7 @@
 """The directory of a ZIP archive, read so strictly that no other reader can see another archive.
 
 PyTorch writes member after member without a gap, then the directory, then its end, and nothing
-behind it. Exactly that is accepted: every byte of the file belongs to one member or to the
+after it. Exactly that is accepted: every byte of the file belongs to one member or to the
 directory, and whatever is said twice is said alike. The structures are those of PKWARE's
 APPNOTE.TXT, sections 4.3.7 (local header), 4.3.9 (descriptor), 4.3.12 (directory), 4.3.14 to
 4.3.16 (its end), 4.5.3 (64-bit sizes).
@@ -103,7 +103,7 @@ def _find_directory(view: memoryview, broken: _Broken) -> tuple[int, int, int]:
     if fields[0] != b"PK\5\6" or fields[7] != 0:
         broken.at(
             max(place, 0),
-            "the file does not end as a ZIP archive does",
+            "no end-of-central-directory record at the end of the file",
             "an end of central directory record, without a comment, as the last 22 bytes",
             repr(bytes(view[max(place, 0) :][:4])),
             "end of archive",
@@ -127,7 +127,7 @@ def _find_directory(view: memoryview, broken: _Broken) -> tuple[int, int, int]:
 def _read_end64(
     view: memoryview, record: int, fields: tuple[int, ...], broken: _Broken
 ) -> tuple[int, int, int]:
-    """Return size, start and count of the 64-bit end record, which has to agree with the old."""
+    """Return size, start and count of the 64-bit end record, which must agree with the old."""
     _, disk, offset, disks = _LOCATOR.unpack_from(view, record + _END64.size)
     found = _END64.unpack_from(view, record)
     count, size, start = found[7], found[8], found[9]
@@ -145,7 +145,7 @@ def _read_end64(
             record,
             "the two end records of the archive contradict each other",
             "one directory",
-            "another size, place or number of entries in the 64-bit record",
+            "a different size, place or number of entries in the 64-bit record",
             "end of archive",
         )
     return size, start, count
@@ -252,7 +252,7 @@ def _check_names(entries: list[Entry], broken: _Broken) -> None:
 def _located(
     view: memoryview, entries: list[Entry], directory: int, broken: _Broken
 ) -> Iterator[Entry]:
-    """Yield the entries with the place of their data; they have to fill the file without a gap."""
+    """Yield the entries with the place of their data; they must fill the file without a gap."""
     position = 0
     for entry, limit in zip(entries, [e.header for e in entries[1:]] + [directory], strict=True):
         if entry.header != position or limit > directory:

@@ -34,7 +34,7 @@ _REFUSED = Fault(
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A computation: its ports, and the tensors of the graph (``node:0``) behind them, by port."""
+    """A computation: its ports, and the tensors of the graph (``node:0``), by port."""
 
     name: str
     inputs: tuple[PortInfo, ...]
@@ -97,7 +97,7 @@ class LoadedGraph:
         return value, self._tf.raw_ops.AssignVariableOp(resource=handle, value=value)
 
     def _tensors(self, names: Mapping[str, str], ports: tuple[PortInfo, ...]) -> dict[str, Any]:
-        """Return the tensors of ports; MalformedError if one has another type than declared.
+        """Return the tensors of ports; MalformedError if one has a different type than declared.
 
         An input that no output depends on is not in the graph, and left out.
         """
@@ -109,7 +109,7 @@ class LoadedGraph:
             if tensor.dtype.name != port.dtype:
                 raise damaged(
                     self._file,
-                    f"{port.name!r} has another type than the signature says",
+                    f"{port.name!r} has a different type than the signature says",
                     element=port.name,
                     expected=port.dtype,
                     found=tensor.dtype.name,
@@ -136,7 +136,7 @@ def _groups(values: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
 
 
 def _plain(array: Array) -> Array:
-    """Return an output as an array; texts as strings."""
+    """Return an output as an array; strings as Python objects."""
     array = np.asarray(array)
     if array.dtype != object:
         return array

@@ -11,7 +11,7 @@ from conformance.runtimes.dtypes import DType
 from conformance.verdicts import Location, UnsupportedError
 
 STRING, RESOURCE, VARIANT = 7, 20, 21
-"""Members of tensorflow.DataType that are no numbers."""
+"""Members of tensorflow.DataType that are not numbers."""
 
 _DTYPES: dict[int, DType] = {
     1: np.dtype(np.float32),
@@ -57,7 +57,7 @@ def dtype_of(number: int, where: Location) -> DType:
 
 
 def named_dtype(name: str, where: Location) -> DType:
-    """Return the type of that name; UnsupportedError if it is none of numbers or booleans."""
+    """Return the type of that name; UnsupportedError if it is not of numbers or booleans."""
     for dtype in _DTYPES.values():
         if dtype.name == name:
             return dtype
@@ -66,5 +66,5 @@ def named_dtype(name: str, where: Location) -> DType:
         where=where,
         expected="a type of numbers or booleans that NumPy or ml_dtypes has",
         found=name[:80],
-        fix="Give the layer another dtype, such as float32.",
+        fix="Give the layer a different dtype, such as float32.",
     )

@@ -50,7 +50,7 @@ def keras_for(format: str) -> Any:
             "Keras runs on another library than TensorFlow in this process",
             expected="the backend tensorflow",
             found=f"the backend {found}",
-            fix="Judge in a process of its own: nnr-conformance run.",
+            fix="Judge in its own process: nnr-conformance run.",
         )
     return keras
 

@@ -32,7 +32,7 @@ class Reach:
     functions: Mapping[str, Any]
 
     def places(self) -> Iterator[tuple[str, Any]]:
-        """Yield every node with the words that tell where it is."""
+        """Yield every node with the words that say where it is."""
         return _places(self.nodes.values(), self.functions.values())
 
 
@@ -98,7 +98,7 @@ def check_operators(places: Iterable[tuple[str, Any]], allowed: Collection[str],
                 f"the graph holds an operator that reaches out of the network: {node.op}",
                 where=where,
                 expected="operators that compute tensors from tensors",
-                found=f"{node.op}, which has to do with files, Python, the log or other processes",
+                found=f"{node.op}, which accesses files, Python, the log or other processes",
                 fix="Export the network without it: only what computes the outputs.",
             )
         raise UnsupportedError(
@@ -189,7 +189,7 @@ def check_names(graph: Any, file: str) -> None:
                     file,
                     f"the name of a {kind} is taken",
                     element=f"{kind} {name}",
-                    expected="a name of its own for each node and function",
+                    expected="a unique name for each node and function",
                     found=f"{name!r} again" if name in seen else "the name of an operator",
                 )
             seen.add(name)

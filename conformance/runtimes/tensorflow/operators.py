@@ -93,7 +93,7 @@ _BESIDE = """
     TruncatedNormal
 """
 IDLE = COMPUTING | frozenset(_BESIDE.split())
-"""What may lie in a file beside the network, in functions that are never loaded or run."""
+"""What may lie in a file next to the network, in functions that are never loaded or run."""
 
 _SAVING = """
     MergeV2Checkpoints RestoreV2 SaveV2 ShardedFilename ShardedFilespec StaticRegexFullMatch

@@ -42,7 +42,7 @@ _PASSED: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("Split", "Fill"), (1,)),
     **dict.fromkeys(("Pack", "Concat", "ConcatV2"), ()),
 }
-"""Inputs whose elements are in the outputs, in another order, shape or type; () stands for all."""
+"""Inputs whose elements are in the outputs, in any order, shape or type; () stands for all."""
 
 _TABLES = frozenset({"Gather", "GatherV2", "GatherNd", "ResourceGather", "ResourceGatherNd"})
 """Operators that look up rows of input 0 by the indices in input 1."""
@@ -128,7 +128,7 @@ class _Scope:
     def value(self, reference: str) -> str:
         """Return the key of what an input refers to.
 
-        The outputs of calls are told apart, those of other nodes are one: they share elements.
+        The outputs of calls are distinguished, those of other nodes are not: they share elements.
         """
         name = node_of(reference)
         output = reference.partition(":")[2].rpartition(":")[2]

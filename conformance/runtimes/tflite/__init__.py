@@ -6,10 +6,10 @@ Use it like this::
         outputs = network.bind(decoded).run({"image": image})
 
 How it is laid out, from bytes to outputs: ``schema`` and ``flatbuffer`` walk the mapped file,
-``model`` makes values of it; ``graph``, ``tensors`` say what cannot be judged, ``surplus``
-what nothing reads;
-``stored`` and ``sparse`` find the tensors, ``uses`` how operators read them, ``hidden`` what is in
-no tensor; ``image`` puts others in their place, and ``interpreter`` runs the result.
+``model`` makes values of it; ``graph``, ``tensors`` say what cannot be judged, ``unread`` what
+nothing reads; ``stored`` and ``sparse`` find the tensors, ``uses`` how operators read them,
+``hidden`` what is in no tensor; ``image`` puts others in their place, and ``interpreter`` runs the
+result.
 """
 
 from __future__ import annotations

@@ -59,11 +59,11 @@ class Table:
     places: dict[str, int] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
-        """Return a whole number or flag; 0 if it is left out."""
+        """Return an integer or flag; 0 if it is left out."""
         return int(self.values.get(name, 0))
 
     def text(self, name: str) -> str:
-        """Return a text; an empty one if it is left out."""
+        """Return a string; an empty one if it is left out."""
         return str(self.values.get(name, ""))
 
     def table(self, name: str) -> Table | None:
@@ -86,7 +86,7 @@ class Reader:
     """Reads tables from ``data``; ``file`` names it in messages.
 
     ``claimed`` are the ranges of bytes that have been walked: what for, and the element there.
-    ``padding`` are the bytes that tables may have behind their last field, by where it ends.
+    ``padding`` are the bytes that tables may have after their last field, by where it ends.
     """
 
     def __init__(self, data: memoryview, file: str) -> None:
@@ -106,7 +106,7 @@ class Reader:
         found = bytes(self.data[_HEADER:_FEWEST_BYTES])
         if found != identifier:
             raise self.malformed(
-                "the file does not begin as a TFLite model does",
+                "not a TFLite model (bad magic)",
                 *(_HEADER, "identifier", f"{identifier!r} as bytes 4 to 7"),
                 f"{found!r}" if found else f"a file of {len(self.data)} bytes",
             )
@@ -114,7 +114,7 @@ class Reader:
         return self._table(kind, self._number("I", 0, "header"), "model")
 
     def integers(self, table: Table, name: str) -> tuple[int, ...] | None:
-        """Return a vector of whole numbers; None if it is left out."""
+        """Return a vector of integers; None if it is left out."""
         vector = table.vector(name)
         if vector is None:
             return None
@@ -124,7 +124,7 @@ class Reader:
     def malformed(
         self, message: str, offset: int, element: str, expected: str, found: str
     ) -> MalformedError:
-        """Return the error for damage at an offset; one before the file is told as its start."""
+        """Return the error for damage at an offset; one before the file counts as its start."""
         return MalformedError(
             message,
             where=Location(file=self.file, byte_offset=max(0, offset), element=element),
@@ -158,7 +158,7 @@ class Reader:
         """Claim a table up to the end of its last field.
 
         A vtable says how long the table is that it was written for, with the bytes that align what
-        is behind. Builders share it between tables with the same fields, which may have fewer.
+        is after. Builders share it between tables with the same fields, which may have fewer.
         """
         self.claim(position, end, element, kind)
         self.padding[end] = min(max(padded - end, 0), _MOST_PADDING)
@@ -170,7 +170,7 @@ class Reader:
         size = self._number("H", vtable + _SLOT, element)
         if length < _HEADER or length % _SLOT or size < _OFFSET:
             raise self.malformed(
-                "a table does not say where its fields are",
+                "invalid vtable",
                 *(vtable, element, "a vtable of at least 4 bytes, an even number"),
                 f"{length} bytes, for a table of {size} bytes",
             )
@@ -233,11 +233,11 @@ class Reader:
         except UnicodeDecodeError as error:
             place = begin + error.start
             raise self.malformed(
-                "a text is not UTF-8", place, element, "UTF-8", f"byte {self.data[place]:#04x}"
+                "a string is not UTF-8", place, element, "UTF-8", f"byte {self.data[place]:#04x}"
             ) from error
 
     def _vector(self, target: int, width: int, element: str, use: str) -> tuple[int, int]:
-        """Return begin and count of a vector; a byte of zero follows a text."""
+        """Return begin and count of a vector; a zero byte follows a string."""
         closing = int(use == _TEXT)
         count = self._number("I", target, element)
         begin = target + _OFFSET
@@ -250,7 +250,7 @@ class Reader:
             )
         if any(self.data[end - closing : end]):
             raise self.malformed(
-                "a text does not end with a zero byte",
+                "a string does not end with a zero byte",
                 *(end - closing, element, "0", str(self.data[end - closing])),
             )
         self.claim(target, end, element, use)

@@ -158,7 +158,7 @@ def _check_inputs(operator: Operator, where: Location) -> None:
                 "an operator lacks an input that it needs",
                 where=where,
                 expected=f"a tensor as input {position} of {operator.name}",
-                found=f"inputs {list(operator.inputs[:50])}, where -1 is none",
+                found=f"inputs {list(operator.inputs[:50])}, where -1 means no tensor",
                 fix="Convert the model again: its graph is damaged.",
             )
 

@@ -1,7 +1,7 @@
 """A private copy of a model file with other data in its tensors.
 
 What has the length of the old data is put in its place. A tensor that shares its data with another
-one, as converters let equal constants do, gets data of its own, at the end of the copy: a new list
+one, as converters let equal constants do, gets its own data, at the end of the copy: a new list
 of buffers is there, in which old ones are named by their position in the file (the schema's
 ``offset`` and ``size``, meant for large models). So does a sparse tensor, whose places may not be
 those of another tensor's zeros: in the copy it is one whose every level is dense, and `DENSIFY`
@@ -34,7 +34,7 @@ _VTABLE_BYTES = 16
 _SPARSITY = struct.Struct("<5H2x4Hi2I")
 """The vtables of SparsityParameters (without a block map) and of a dense level; then the former."""
 _SPARSITY_TABLE = 20
-"""Where the table begins behind its vtables."""
+"""Where the table begins after its vtables."""
 _LEVEL = struct.Struct("<2i")
 """A dense level: how far back its vtable is, and its size."""
 _NUMBER = struct.Struct("<I")

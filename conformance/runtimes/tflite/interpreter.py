@@ -65,7 +65,7 @@ class Session:
             raise failed_run(error, self._model, self._file) from error
 
     def _shape(self, inputs: Mapping[str, Array]) -> None:
-        """Plan memory for inputs of these shapes, if the run before had others."""
+        """Plan memory for inputs of these shapes, if the run before had different ones."""
         shapes = {name: array.shape for name, array in inputs.items()}
         if shapes == self._shapes:
             return

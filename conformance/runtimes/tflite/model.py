@@ -111,13 +111,13 @@ class Model:
 def read_model(reader: Reader) -> Model:
     """Return the model of a file.
 
-    Raises MalformedError for damage and for indices that lead nowhere, LimitError for far too many
+    Raises MalformedError for damage and for indices out of range, LimitError for far too many
     tables, UnsupportedError for a newer schema or data in other files.
     """
     table = reader.root("Model", IDENTIFIER)
     if table.number("version") != _VERSION:
         raise reader.malformed(
-            "the model has another version of the schema",
+            "the model has a different version of the schema",
             *(table.position, "model.version", str(_VERSION), str(table.number("version"))),
         )
     if table.tables("external_buffers"):
@@ -239,7 +239,7 @@ def _check_distinct(reader: Reader, subgraphs: tuple[Subgraph, ...]) -> None:
             earlier = seen.setdefault(tensor.table.position, place)
             if earlier != place:
                 raise reader.malformed(
-                    "two tensors are one",
+                    "two tensors share one table",
                     *(tensor.table.position, place, "a table for each tensor", earlier),
                 )
 
@@ -269,7 +269,7 @@ def _calls(
 ) -> tuple[int, ...]:
     """Return the subgraphs that an operator runs.
 
-    Without options of its own kind, native code would let it run the graph that it is part of.
+    Without the options of its type, native code would let it run the graph that it is part of.
     """
     if name not in CALLS:
         return ()
@@ -316,7 +316,7 @@ def _indices(
 def _index(reader: Reader, table: Table, name: str, number: int, end: int) -> int:
     if not 0 <= number < end:
         raise reader.malformed(
-            "an index leads nowhere",
+            "index out of range",
             *(table.places.get(name, table.position), f"{table.element}.{name}"),
             f"a number from 0 to {end - 1}" if end else "no index: there is nothing to refer to",
             str(number),

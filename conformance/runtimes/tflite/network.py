@@ -19,8 +19,8 @@ from conformance.runtimes.tflite.interpreter import SETTINGS, Session
 from conformance.runtimes.tflite.model import read_model
 from conformance.runtimes.tflite.ports import read_ports
 from conformance.runtimes.tflite.stored import as_tensors, stored_tensors
-from conformance.runtimes.tflite.surplus import unread_in
 from conformance.runtimes.tflite.tensors import check_tensors
+from conformance.runtimes.tflite.unread import unread_in
 from conformance.runtimes.tflite.uses import uses_of
 from conformance.tensorfiles import LFS_BYTES, map_file, refuse_lfs_pointer
 from conformance.verdicts import LimitError, Location, UnsupportedError
@@ -65,7 +65,7 @@ class TfliteNetwork(ParameterNetwork):
             raise UnsupportedError(
                 "tensors of a large model share their data, or are sparse",
                 where=Location(file=self.file, element="model.buffers"),
-                expected="dense data of its own for each tensor of a model beyond 2 GiB",
+                expected="separate dense data for each tensor of a model beyond 2 GiB",
                 found="buffers that several tensors refer to, or sparse tensors",
                 fix="Convert the model without sparsity, and without sharing equal constants.",
             )

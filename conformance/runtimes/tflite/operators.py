@@ -53,7 +53,7 @@ RESOURCES = frozenset(
         *("HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE"),
     }
 )
-"""Operators on resources, whose content outlives a run and is no tensor of the file."""
+"""Operators on resources, whose content outlives a run and is not a tensor of the file."""
 
 FOREIGN = frozenset({CUSTOM, "DELEGATE", "STABLEHLO_CUSTOM_CALL"})
 """Operators whose code is not part of the runtime."""
@@ -129,8 +129,8 @@ PASSED: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("FILL", "SPLIT"), (1,)),
     **dict.fromkeys(("CONCATENATION", "PACK", "STABLEHLO_CONCATENATE"), ()),
 }
-"""Which inputs of an operator have their elements in its outputs, in another order, shape or type;
-an empty tuple stands for all."""
+"""Which inputs of an operator have their elements in its outputs, in a different order, shape or
+type; an empty tuple stands for all."""
 
 TABLES: Mapping[str, int] = {
     **dict.fromkeys(("GATHER", "GATHER_ND"), 0),

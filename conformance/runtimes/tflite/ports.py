@@ -49,7 +49,7 @@ def _ports(
     found = [each.name for each in infos]
     if len(set(found)) < len(found) or "" in found:
         raise MalformedError(
-            f"the {side} of the network do not have names of their own",
+            f"the {side} of the network do not have unique names",
             where=Location(file=file, element=f"model.subgraphs[{MAIN}].{side}"),
             expected="a name for each, all different",
             found=", ".join(map(repr, found)),

@@ -1,8 +1,8 @@
 """The schema of TFLite model files: the fields of every table, in the order of their slots.
 
 It is version 3 of the schema, as LiteRT 2.3 has it. A field is written ``name:type``. Types are a
-character of :mod:`struct` for a number, ``s`` for a text, the name of a table, ``<Union>`` for one
-of several tables (the field before it says which), and any of the first three in brackets for a
+character of :mod:`struct` for a number, ``s`` for a string, the name of a table, ``<Union>`` for
+one of several tables (the field before it says which), and any of the first three in brackets for a
 vector. ``-`` is a slot that no file uses any more.
 """
 
@@ -261,4 +261,4 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
 """The fields of each table."""
 
 UNIONS: Mapping[str, tuple[str, ...]] = {name: ("", *words) for name, words in _entries(_UNIONS)}
-"""The tables of each union by their number; number 0 is none."""
+"""The tables of each union by their number; number 0 means no table."""

@@ -98,11 +98,11 @@ def stored_tensors(
     uses: Mapping[Place, frozenset[Use]],
     needed: frozenset[Place],
 ) -> tuple[Stored, ...]:
-    """Return the stored tensors in the order of the file, each with a name of its own.
+    """Return the stored tensors in the order of the file, each with its own name.
 
     Left out is a tensor that nothing uses if one in use shares its data: as the graph of another
     signature has it. Raises MalformedError for data of the wrong length, UnsupportedError for
-    tensors that cannot be replaced (sparse ones, or those of texts).
+    tensors that cannot be replaced (sparse ones, or those of strings).
     """
     places = {
         (number, index): tensor
@@ -152,7 +152,7 @@ def _stored(
 
 
 def _names(places: Mapping[Place, Tensor]) -> dict[Place, str]:
-    """Return a name for each tensor: its own, or with its place where it is none or taken."""
+    """Return a name for each tensor: its own, or with its place where that is empty or taken."""
     names: dict[Place, str] = {}
     taken: set[str] = set()
     for place, tensor in places.items():
@@ -174,5 +174,5 @@ def _unreadable(reader: Reader, tensor: Tensor) -> UnsupportedError:
         ),
         expected="a tensor of numbers",
         found=f"a tensor of {type_name(tensor.code)}",
-        fix="Convert the model again, without tensors of texts.",
+        fix="Convert the model again, without tensors of strings.",
     )

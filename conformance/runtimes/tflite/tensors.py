@@ -1,4 +1,4 @@
-"""Tensors in use that cannot be judged: of texts, sparse ones, or quantised in unusual ways."""
+"""Tensors in use that cannot be judged: of strings, sparse ones, or quantised in unusual ways."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DENSIFY = "DENSIFY"
 
 
 def check_tensors(reader: Reader, model: Model, graphs: Sequence[int], limit_bytes: int) -> None:
-    """Check every tensor of the graphs in use; what it says of itself has to be consistent.
+    """Check every tensor of the graphs in use; what it says of itself must be consistent.
 
     Raises MalformedError if not, LimitError for one beyond ``limit_bytes``, UnsupportedError for
     kinds of tensors that cannot be judged.
@@ -68,7 +68,7 @@ def _check_quantisation(reader: Reader, tensor: Tensor, table: Table) -> None:
     """Check what kernels index without looking: one scale for all, or one for each slice."""
     if table.number("details_type"):
         raise _unsupported(
-            reader, tensor, "quantisation by tensor or by axis", "blocks, or a format of its own"
+            reader, tensor, "quantisation by tensor or by axis", "blocks, or its own format"
         )
     points = table.vector("zero_point")
     count = points.length if points else 0
@@ -91,7 +91,7 @@ def _unsupported(reader: Reader, tensor: Tensor, expected: str, found: str) -> U
         ),
         expected=expected,
         found=found,
-        fix="Convert the model again, without texts, sparsity and quantisation by blocks.",
+        fix="Convert the model again, without strings, sparsity and quantisation by blocks.",
     )
 
 

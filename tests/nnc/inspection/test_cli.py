@@ -109,7 +109,7 @@ def test_inspect_what_is_not_known(call: Call) -> None:
         (["inspect", "good.nnc", "--json", "--tree"], "choose one"),
         (["inspect", "good.nnc", "--dialect", "other"], "nncodec-1.0"),
         (["inspect", "good.nnc", "--dimensions", "good.nnc"], "not JSON"),
-        (["inspect", "good.nnc", "--dimensions", "list.json"], "has to be of the form"),
+        (["inspect", "good.nnc", "--dimensions", "list.json"], "must be of the form"),
         (["inspect", "good.nnc", "--after", "broken.nnc"], "given with --after"),
         (["inspect", "good.nnc", "--after", "missing.nnc"], "missing.nnc"),
         (["decode", "good.nnc", "--output", "out.txt"], ".npz"),

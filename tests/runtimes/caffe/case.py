@@ -1,4 +1,4 @@
-"""A network of one layer, and what it has to compute."""
+"""A network of one layer, and what it must compute."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

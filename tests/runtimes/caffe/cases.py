@@ -1,4 +1,4 @@
-"""One network of one layer for every type of layer and option, with what it has to compute."""
+"""One network of one layer for every type of layer and option, with what it must compute."""
 
 from tests.runtimes.caffe.cases_order import ARRANGEMENTS
 from tests.runtimes.caffe.cases_scaling import SCALINGS, SUMS

@@ -69,7 +69,7 @@ ARRANGEMENTS = [
         lambda x: x.reshape(2, 2, 2, 7, 6),
     ),
     simple(
-        "reshape behind the last axis",
+        "reshape after the last axis",
         "Reshape",
         "reshape_param { shape { dim: 1 } axis: -1 }",
         lambda x: x.reshape(2, 4, 7, 6, 1),

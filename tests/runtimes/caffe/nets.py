@@ -87,7 +87,7 @@ NETWORKS = {
 
 
 def weights(shapes, seed=0):
-    """Learned arrays by layer; all of them positive, as variances have to be."""
+    """Learned arrays by layer; all of them positive, as variances must be."""
     rng = np.random.default_rng(seed)
     return {
         layer: [rng.uniform(0.1, 0.9, size=shape).astype(np.float32) for shape in of_layer]
@@ -124,7 +124,7 @@ def opened(folder, text, model=b"\x0a\x03net", *more, **how):
 
 
 def stored(network):
-    """All blobs by name: those of one number are scalars, beside others."""
+    """All blobs by name: those of one number are scalars, next to others."""
     return {**network.parameters, **network.scalars}
 
 

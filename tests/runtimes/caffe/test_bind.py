@@ -195,7 +195,7 @@ HIDDEN = 16
 
 
 def mixed(coefficients):
-    """A bias behind sums of channels, with coefficients that are a matrix."""
+    """A bias after sums of channels, with coefficients that are a matrix."""
     channels = "".join(f' top: "c{i}"' for i in range(coefficients.shape[1]))
     text = files.inputs(x=(1, coefficients.shape[1], 2, 2))
     text += f'\nlayer {{ name: "s" type: "Slice" bottom: "x" {channels} }}\n'

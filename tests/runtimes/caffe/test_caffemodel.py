@@ -51,18 +51,18 @@ CASES = {
     "infinity": (
         caffemodel({"fc": [WEIGHT, np.float32([1, np.inf, 0])]}),
         MalformedError,
-        "no finite number",
+        "not finite",
     ),
     "beyond-single-precision": (
         caffemodel({"fc": [np.full((3, 4), 1e300), BIAS]}),
         MalformedError,
-        "no finite number",
+        "not finite",
     ),
     "two-layers-of-one-name": (GOOD + GOOD, MalformedError, "twice"),
     "two-versions": (
         GOOD + files.old_layer("m", [blob(BIAS)]),
         MalformedError,
-        "another version",
+        "a different version",
     ),
     "values-too-short": (
         stored("fc", [sizes((3, 4)) + field(5, VALUES[:-4]), blob(BIAS)]),

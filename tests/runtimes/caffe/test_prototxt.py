@@ -36,7 +36,7 @@ CASES = {
     "python": (
         X + layer("Python", 'python_param { module: "os" layer: "system" }'),
         UnsupportedError,
-        "runs code of its own",
+        "runs its own code",
     ),
     "writes-a-file": (
         X + layer("HDF5Output", 'hdf5_output_param { file_name: "/tmp/x" }'),
@@ -200,7 +200,7 @@ def test_blobs_of_one_layer_that_are_one_are_unsupported(tmp_path):
         nets.opened(tmp_path, X + layer("Scale", shared)),
     ):
         pass
-    assert "two of its own are one" in str(caught.value)
+    assert "two of its blobs have one name" in str(caught.value)
     assert caught.value.found == "param name 'w'"
 
 

@@ -94,7 +94,7 @@ def opened(made: ModelSource) -> Network:
 
 
 def check(error: ConformanceError, *files: str) -> None:
-    """An error has to say where it is, in one of ``files``, and how to fix it."""
+    """An error must say where it is, in one of ``files``, and how to fix it."""
     assert error.where is not None
     assert error.where.file in files
     assert error.fix

@@ -30,8 +30,8 @@ def number(value):
 
 BROKEN = {
     "empty": (b"", "empty", 0),
-    "magic": (patched(0, b"PK"), "does not begin", 0),
-    "version": (patched(2, b"\x02"), "another version", 2),
+    "magic": (patched(0, b"PK"), "bad magic", 0),
+    "version": (patched(2, b"\x02"), "a different version", 2),
     "header-cut": (GOOD[:100], "header is cut short", 100),
     "data-cut": (GOOD[:-1], "does not end where", len(GOOD) - 1),
     "more-behind": (GOOD + b"x", "does not end where", len(GOOD)),
@@ -78,7 +78,7 @@ def test_item_types_that_cannot_be_run(tmp_path, data, said):
 def test_another_shape_than_the_graph_declares(tmp_path):
     with pytest.raises(MalformedError) as caught:
         m.opened(source(tmp_path, GOOD, (2, 4)))
-    assert "another shape" in caught.value.message
+    assert "a different shape" in caught.value.message
     assert caught.value.expected == "[2, 4]"
     assert caught.value.found == "[2, 3] in w.dat"
     assert (caught.value.where.file, caught.value.where.line) == ("graph.nnef", 6)
@@ -92,7 +92,7 @@ def test_another_shape_than_the_graph_declares(tmp_path):
 def test_another_type_than_the_graph_declares(tmp_path, array, kind):
     body = f"{m.variable('w', 'w', (2, 3), kind)}\ny = copy(x);"
     made = m.save(tmp_path, m.graph(body, {"x": (1, 2)}), {"w": array})
-    with pytest.raises(MalformedError, match="another type"):
+    with pytest.raises(MalformedError, match="a different type"):
         m.opened(made)
 
 
@@ -113,7 +113,7 @@ SEARCH = settings(
 
 
 def runs_or_is_refused(made):
-    """The outputs, or None where it is refused with all that an error has to say."""
+    """The outputs, or None where it is refused with all that an error must say."""
     try:
         with m.opened(made) as network:
             return network.bind().run({"x": X})["y"]

@@ -1,4 +1,4 @@
-"""Folders of files, what ``init`` is told of them, and libraries that are not there."""
+"""Folders of files, what ``init`` gets to know of them, and libraries that are not there."""
 
 import os
 import sys

@@ -110,10 +110,10 @@ UNSUPPORTED = {
         "sample",
         (7, 9),
     ),
-    "next-version": ("version 2.0;\ngraph net(x) -> (y) {}", "another version", (1, 9)),
+    "next-version": ("version 2.0;\ngraph net(x) -> (y) {}", "the version of NNEF", (1, 9)),
     "unknown-extension": (
         plain("y = mul(x, w);", head="extension KHR_custom_operators;"),
-        "another extension",
+        "the extension of NNEF",
         (2, 11),
     ),
     "open-input": (plain("y = relu(x);", inputs={"x": (0, 3)}), "left open", (5, 9)),

@@ -103,11 +103,11 @@ LINES = {
     "no-bits": ('"w": linear_quantize(min = 0.0, max = 1.0, bits = 0);', "number of bits"),
     "many-bits": ('"w": linear_quantize(min = 0.0, max = 1.0, bits = 64);', "number of bits"),
     "flag-is-no-flag": (f'"w": zero_point_linear_quantize({ONE[:-4]}1);', "signed or symmetric"),
-    "nan": ('"w": linear_quantize(min = nan, max = 1.0, bits = 8);', "min is no number"),
+    "nan": ('"w": linear_quantize(min = nan, max = 1.0, bits = 8);', "min is neither a number"),
     "infinite": ('"w": linear_quantize(min = 1e999, max = 1.0, bits = 8);', "too large"),
     "ragged-list": (
         '"w": linear_quantize(min = [[1.0], [1.0, 2.0]], max = 1.0, bits = 8);',
-        "min is no number",
+        "min is neither a number",
     ),
     "two-entries": (f'"w": {PER_ROW};\n"w": {PER_ROW};', "two entries"),
     "unknown-tensor": (

@@ -1,4 +1,4 @@
-"""What networks compute, held against PyTorch and NumPy."""
+"""What networks compute, compared with PyTorch and NumPy."""
 
 import numpy as np
 import pytest
@@ -281,7 +281,7 @@ BIASED = {
 @pytest.mark.parametrize("items", [1, 2, 3])
 @pytest.mark.parametrize("operation", BIASED)
 def test_a_bias_of_one_axis_is_one_of_channels(tmp_path, operation, items):
-    """Whether there is one item, another number than of channels, or as many."""
+    """Whether there is one item, a different number than of channels, or as many."""
     call, shape, filters = BIASED[operation]
     x = m.floats(items, *shape, seed=6)
     tensors = {name: m.floats(*size, seed=7) for name, size in filters.items()}

@@ -260,7 +260,7 @@ class Branching(nn.Module):
 
 
 class Conditional(nn.Module):
-    """Looks rows up in a branch, which is a graph of its own in an exported program."""
+    """Looks rows up in a branch, which is its own graph in an exported program."""
 
     def __init__(self):
         super().__init__()
@@ -298,7 +298,7 @@ class SharedConstants(nn.Module):
 
 
 class TiedAttribute(nn.Module):
-    """A weight that is an attribute as well, under another name."""
+    """A weight that is an attribute as well, under a different name."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Small networks of PyTorch, each with one property that a runtime has to handle or refuse."""
+"""Small networks of PyTorch, each with one property that a runtime must handle or refuse."""
 
 import hashlib
 
@@ -86,7 +86,7 @@ class Writer(Base):
 
 
 class HiddenWriter(Writer):
-    """The same, behind the back of the version counter."""
+    """The same, without the version counter noticing."""
 
     def forward(self, x: Tensor) -> Tensor:
         self.seen.data.add_(1.0)
@@ -105,7 +105,7 @@ class Hidden(Base):
 
 
 class LooseWriter(Hidden):
-    """Adds to a tensor that is no buffer whenever it runs."""
+    """Adds to a tensor that is not a buffer whenever it runs."""
 
     def __init__(self):
         super().__init__(size=4)
@@ -126,7 +126,7 @@ class ConstantWriter(Base):
 
 
 class Collector(Base):
-    """Keeps what it saw in a list of its own."""
+    """Keeps what it saw in its own list."""
 
     def __init__(self):
         super().__init__()
@@ -159,7 +159,7 @@ class Defaults(Base):
 
 
 class Many(Base):
-    """Gives a list, whose length no file tells."""
+    """Gives a list, whose length no file gives."""
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return [self.fc(x), x]
@@ -262,7 +262,7 @@ class Text(Base):
 
 
 class Integers(Base):
-    """Keeps its weights as integers, which are no parameters."""
+    """Keeps its weights as integers, which are not parameters."""
 
     def __init__(self):
         super().__init__()
@@ -321,7 +321,7 @@ class Slice(Base):
 
 
 class BesideSlice(Base):
-    """Reads what lies beside a small tensor, in the memory that both are stored in."""
+    """Reads what lies next to a small tensor, in the memory that both are stored in."""
 
     def __init__(self):
         super().__init__()
@@ -347,7 +347,7 @@ FOUR = torch.arange(4.0)
 
 
 class WithConstant(nn.Module):
-    """Traced, it has a constant of the code beside the list."""
+    """Traced, it has a constant of the code next to the list."""
 
     def __init__(self):
         super().__init__()

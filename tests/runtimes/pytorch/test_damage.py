@@ -45,7 +45,7 @@ def whole(tmp_path_factory, saved):
 
 
 def survives(path, form):
-    """Say whether the network opens and runs; what is wrong is a ConformanceError with advice."""
+    """Return whether the network opens and runs; an error is a ConformanceError with advice."""
     names = [path.name, "net.onnx"] if form == "torch-state-dict" else [path.name]
     inputs = nets.inputs("cnn", 1) if form == "torch-state-dict" else X
     try:

@@ -1,6 +1,6 @@
 """Parts of an archive that nothing here needs, but that run where it is opened with PyTorch.
 
-Every payload is shown to be live first: PyTorch's own loader runs it, in a process of its own. The
+Every payload is shown to be live first: PyTorch's own loader runs it, in its own process. The
 last part lists what its loader does not run; a pickle in there is refused all the same.
 """
 
@@ -285,7 +285,7 @@ def test_honest_examples_are_accepted(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["namedtuple", "dataclass"])
 def test_a_class_in_examples_is_code_and_in_a_tree_is_none(tmp_path, kind):
-    """PyTorch imports a class that a pickle names; one that a tree names has to be registered."""
+    """PyTorch imports a class that a pickle names; one that a tree names must be registered."""
     example = (torch.ones(2, 4), Pair(*_two()) if kind == "namedtuple" else Couple(*_two()))
     name = type(example[1]).__name__
     error = refused(saved(tmp_path / "with", Sum(), example), "torch-export")

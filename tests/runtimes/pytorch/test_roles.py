@@ -1,4 +1,4 @@
-"""What tensors are to a network of PyTorch, wherever they are kept, and what has to be replaceable.
+"""What tensors are to a network of PyTorch, wherever they are kept, and what must be replaceable.
 
 State dicts have their graph in ONNX: ``test_state_dict`` is theirs.
 """

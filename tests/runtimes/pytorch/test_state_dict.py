@@ -1,4 +1,4 @@
-"""State dicts beside a graph: which tensor is which parameter, and what does not fit."""
+"""State dicts next to a graph: which tensor is which parameter, and what does not fit."""
 
 from dataclasses import astuple
 
@@ -118,7 +118,7 @@ def test_a_state_dict_that_does_not_fit_is_refused(tmp_path, change, found):
 
 
 def test_an_input_that_the_state_dict_lacks_is_an_input(tmp_path):
-    """Nothing tells a parameter without values from an input but its name."""
+    """Only its name distinguishes a parameter without values from an input."""
     given = state()
     given.pop("fc.bias")
     with opened(tmp_path, linear(), given) as network:
@@ -138,7 +138,7 @@ def test_a_parameter_without_a_type_or_a_size_is_refused(tmp_path, elem_type, sh
 
 
 def test_values_in_the_graph_are_never_used(tmp_path):
-    """A graph that brings values of its own (few): the state dict's count."""
+    """A graph that brings its own values (few): the state dict's count."""
     own, other = nets.tensors("cnn"), nets.tensors("cnn", 1)
     torch.save(tensors(other), tmp_path / "net.pt")
     (tmp_path / "net.onnx").write_bytes(graphs.with_values("cnn", own).SerializeToString())
@@ -173,7 +173,7 @@ def test_values_in_another_file_are_not_asked_for(tmp_path, location):
 
 @pytest.mark.parametrize("kind", ["Constant", "initializer"])
 def test_weights_that_the_graph_stores_are_parameters_too(tmp_path, kind):
-    """A buffer that is no part of a state dict ends up there."""
+    """A buffer that is not part of a state dict ends up there."""
     scale = models.floats(40, seed=1)
     more = [
         helper.make_node("ReduceSum", ["k"], ["s"], keepdims=0),
@@ -228,9 +228,9 @@ def test_a_tensor_of_the_graph_under_a_name_of_the_state_dict_is_malformed(tmp_p
         ([torch.ones(2)], "holds something else than tensors"),
         (torch.ones(2), "holds something else than tensors"),
         ({3: torch.ones(2)}, "holds something else than tensors"),
-        ({"w": torch.ones(2).to_sparse()}, "no part of a stored network"),
-        ({"w": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}, "no part of a"),
-        ({"w": torch.empty(2, device="meta")}, "no part of a stored network"),
+        ({"w": torch.ones(2).to_sparse()}, "not part of a stored network"),
+        ({"w": torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)}, "not part of a"),
+        ({"w": torch.empty(2, device="meta")}, "not part of a stored network"),
     ],
     ids=["checkpoint", "number", "list", "tensor", "index", "sparse", "quantised", "meta"],
 )
@@ -487,7 +487,7 @@ def test_describe_takes_the_only_graph_beside_the_weights(tmp_path):
     assert "net.onnx" in caught.value.fix
 
 
-# The same network as an ONNX model, and as a state dict beside its graph
+# The same network as an ONNX model, and as a state dict next to its graph
 
 
 def without_values(made, names):

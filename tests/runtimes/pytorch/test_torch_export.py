@@ -198,7 +198,7 @@ def test_arithmetic_is_on_numbers_only(base, arguments):
         node = {**nodes(found)[0], "target": "_operator.mul", "inputs": inputs}
         nodes(found).insert(0, {**node, "outputs": [{"as_sym_int": {"as_name": "n"}}]})
 
-    assert "is no number" in refused(with_json(base, change), ConformanceError).found
+    assert "is not a number" in refused(with_json(base, change), ConformanceError).found
 
 
 def test_graphs_are_nested_in_inputs_and_outputs_as_little_as_elsewhere(base):
@@ -300,12 +300,16 @@ SPECS = ("graph_module", "signature")
         (_rename("torch.ops.aten.linear.default", "os.system"), UnsupportedError, "not run here"),
         (_rename("torch.ops.aten.linear.default", "torch.hub.load"), UnsupportedError, "not run"),
         (_rename("linear", "from_file"), UnsupportedError, "not run here"),
-        (_argument({"as_custom_obj": {}}), UnsupportedError, "takes something that is no tensor"),
+        (
+            _argument({"as_custom_obj": {}}),
+            UnsupportedError,
+            "takes something that is not a tensor",
+        ),
         (_argument({"as_nothing": 1}), MalformedError, "not as PyTorch writes it"),
         (_argument({"as_tensor": {"name": "later"}}), ConformanceError, "cannot be run"),
         (_argument({"as_int": 1 << 70}), MalformedError, "not as PyTorch writes it"),
         (_argument({"as_int": 1}), ConformanceError, "cannot be run"),
-        (_at("schema_version", "major", value=9), UnsupportedError, "another version"),
+        (_at("schema_version", "major", value=9), UnsupportedError, "a different version"),
         (_at("schema_version", value=[]), MalformedError, "not as PyTorch writes it"),
         (_at(*GRAPH, "nodes", value={}), MalformedError, "not as PyTorch writes it"),
         (_at(*GRAPH, "tensor_values", value={}), MalformedError, "not as PyTorch writes it"),
@@ -444,4 +448,4 @@ def test_weights_among_the_arguments_are_found(base):
 
 @pytest.mark.parametrize(("name", "data"), [("archive_format", b"zip"), ("byteorder", b"big")])
 def test_another_kind_of_archive_is_refused(base, name, data):
-    assert "another kind" in refused(files.changed(base, members={name: data})).message
+    assert "a different kind" in refused(files.changed(base, members={name: data})).message

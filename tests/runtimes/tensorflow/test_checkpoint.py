@@ -74,7 +74,7 @@ def test_variables_beyond_the_limit_are_refused(savedmodel):
 
 
 def test_values_of_a_variable_of_another_shape_are_malformed(saved, savedmodel):
-    """The values of one network beside the graph of another."""
+    """The values of one network next to the graph of another."""
     other = nets.Cnn(1)
     other.bias = nets.tf.Variable(np.ones(1, np.float32), name="net/bias")
     folder = nets.save(savedmodel.parent.parent / "other", other).parent
@@ -141,7 +141,7 @@ def test_the_checksum_is_that_of_the_rfc():
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 200_000), st.integers(0, 1 << 32))
 def test_long_data_have_the_checksum_of_tensorflow(size, seed):
-    """The fast way against the table, byte by byte: pieces put together."""
+    """The fast way against the table, byte by byte: pieces combined."""
     from tests.runtimes.tensorflow.slow_crc32c import slow_crc32c
 
     data = np.random.default_rng(seed).integers(0, 256, min(size, 70_000)).astype(np.uint8)

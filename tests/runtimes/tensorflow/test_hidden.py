@@ -1,4 +1,4 @@
-"""Values that a graph holds where nobody looks for parameters: a replacement has to be refused."""
+"""Values that a graph holds where nobody looks for parameters: a replacement must be refused."""
 
 from __future__ import annotations
 

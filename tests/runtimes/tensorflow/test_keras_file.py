@@ -371,10 +371,10 @@ def another_type(weights):
 
 
 FILES = {
-    "external-link": (external_link, ConformanceError, "another file"),
-    "soft-link": (soft_link, ConformanceError, "another place"),
-    "external-storage": (external_storage, ConformanceError, "another file"),
-    "virtual": (virtual, ConformanceError, "another file"),
+    "external-link": (external_link, ConformanceError, "a different place or file"),
+    "soft-link": (soft_link, ConformanceError, "a different place"),
+    "external-storage": (external_storage, ConformanceError, "a different place or file"),
+    "virtual": (virtual, ConformanceError, "a different place or file"),
     "compressed": (compressed, UnsupportedError, "chunked"),
     "unallocated": (unallocated, ConformanceError, "chunked"),
     "ring": (ring, MalformedError, "rings"),
@@ -398,7 +398,7 @@ def test_weights_are_refused_with_the_place(keras_file, name):
 def test_padding_behind_the_weights_is_refused(keras_file):
     contents = members(keras_file)
     contents[WEIGHTS] += bytes(400_000)
-    assert "besides arrays" in str(refused(rewritten(keras_file, contents)))
+    assert "in addition to arrays" in str(refused(rewritten(keras_file, contents)))
 
 
 def test_an_array_that_no_layer_asks_for_is_unused(keras_file):

@@ -31,7 +31,7 @@ def refused(path):
 
 
 def saving_nodes(folder):
-    """Nodes that write a checkpoint to a place of their own: fit for saving, not for loading."""
+    """Nodes that write a checkpoint to their own place: fit for saving, not for loading."""
     with tf.Graph().as_default() as graph:
         tf.raw_ops.SaveV2(
             prefix=tf.constant(str(folder / "written"), name="planted_prefix"),

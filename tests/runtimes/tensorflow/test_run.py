@@ -240,7 +240,7 @@ def test_without_tensorflow_the_verdict_is_not_run(saved, kind, monkeypatch):
 
 
 def test_a_worker_computes_on_one_thread(saved):
-    """Threads can be set before the first computation only, so in a process of its own."""
+    """Threads can be set before the first computation only, so in its own process."""
     program = """if True:
         import sys
         from pathlib import Path

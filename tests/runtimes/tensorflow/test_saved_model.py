@@ -126,7 +126,7 @@ def test_an_operator_that_reaches_out_is_named(savedmodel, op):
 
 
 class Asserting(tf.Module):
-    """A network that asserts of its input, and of what it computes, in a way of its own."""
+    """A network that asserts of its input, and of what it computes, in its own way."""
 
     def __init__(self, way):
         super().__init__("net")
@@ -277,8 +277,8 @@ CHANGES = {
     "no-outputs": (no_outputs, UnsupportedError, "no outputs"),
     "sparse-output": (sparse_output, UnsupportedError, "not a plain tensor"),
     "lost-output": (lost_output, MalformedError, "nowhere"),
-    "input-that-is-none": (input_that_is_none, MalformedError, "no input of the graph"),
-    "another-type": (another_type, MalformedError, "another type"),
+    "input-that-is-none": (input_that_is_none, MalformedError, "not an input of the graph"),
+    "another-type": (another_type, MalformedError, "a different type"),
     "training-graph": (training_graph, UnsupportedError, "train"),
 }
 

@@ -1,6 +1,6 @@
 """Writes real TFLite models with TensorFlow's converter, and what Keras computes with them.
 
-It is run as a program, in a process of its own, so that no test process holds TensorFlow::
+It is run as a program, in its own process, so that no test process holds TensorFlow::
 
     python converted.py FOLDER
 """
@@ -58,7 +58,7 @@ def of_function(function: object, *shapes: tuple[int, ...]) -> bytes:
 
 
 def lstm() -> tuple[bytes, bytes, np.ndarray]:
-    """An LSTM as a loop, as one operator with a state of its own, and its output."""
+    """An LSTM as a loop, as one operator with its own state, and its output."""
     tf.keras.utils.set_random_seed(3)
     layers = tf.keras.layers
     model = tf.keras.Sequential([tf.keras.Input((6, 4)), layers.LSTM(5), layers.Dense(2)])

@@ -176,14 +176,14 @@ CHANGES = {
     "buffer-index": (
         set_on_tensor("dense_1/MatMul", buffer=4000),
         MalformedError,
-        "leads nowhere",
+        "index out of range",
     ),
-    "input-index": (on_graph(inputs=[700]), MalformedError, "leads nowhere"),
-    "output-index": (on_graph(outputs=[-2]), MalformedError, "leads nowhere"),
-    "tensor-index": (on_operator(1, inputs=[12, 90, 3]), MalformedError, "leads nowhere"),
-    "operator-index": (on_operator(1, opcodeIndex=60), MalformedError, "leads nowhere"),
+    "input-index": (on_graph(inputs=[700]), MalformedError, "index out of range"),
+    "output-index": (on_graph(outputs=[-2]), MalformedError, "index out of range"),
+    "tensor-index": (on_operator(1, inputs=[12, 90, 3]), MalformedError, "index out of range"),
+    "operator-index": (on_operator(1, opcodeIndex=60), MalformedError, "index out of range"),
     "no-graph": (lambda model: setattr(model, "subgraphs", []), MalformedError, "no graph"),
-    "version": (lambda model: setattr(model, "version", 4), MalformedError, "another version"),
+    "version": (lambda model: setattr(model, "version", 4), MalformedError, "a different version"),
     "order": (swapped_operators, MalformedError, "nothing has written"),
     "written-twice": (written_twice, MalformedError, "two places"),
     "sparse": (sparse, UnsupportedError, "sparse"),
@@ -193,7 +193,7 @@ CHANGES = {
     "stored-variable": (stored_variable, MalformedError, "stored content"),
     "buffer-outside": (outside, MalformedError, "outside the file"),
     "buffer-in-two-places": (two_places, MalformedError, "two places"),
-    "no-names": (no_names, MalformedError, "names of their own"),
+    "no-names": (no_names, MalformedError, "unique names"),
 }
 
 
@@ -292,14 +292,14 @@ def test_one_table_that_stands_for_two_tensors_is_malformed(converted, tmp_path)
     struct.pack_into("<I", content, last, first - last)
     error = refused(tmp_path, bytes(content))
     assert type(error) is MalformedError
-    assert "two tensors are one" in str(error)
+    assert "two tensors share one table" in str(error)
 
 
 @pytest.mark.parametrize("more", [4, 7, 60])
 def test_tables_that_share_a_vtable_may_have_less_padding_than_it_says(
     converted, tmp_path, expected, more
 ):
-    """A vtable says how long one table is, padding included; what is behind another one's last
+    """A vtable says how long one table is, padding included; what follows another one's last
     field may be the next part already."""
     content = (converted / "cnn.tflite").read_bytes()
     reader = Reader(memoryview(content), "cnn.tflite")
@@ -376,7 +376,7 @@ def test_other_bytes_anywhere_are_a_finding_or_another_network(cnn, tmp_path, da
 
 @pytest.mark.parametrize("name", ["cnn", "int8", "lstm", "lstm-loop", "loop", "shared"])
 def test_flipped_bits_never_crash_the_interpreter(converted, name):
-    """In a process of its own: LiteRT is native code."""
+    """In its own process: LiteRT is native code."""
     script = Path(__file__).with_name("flip.py")
     done = subprocess.run(
         [sys.executable, str(script), str(converted / f"{name}.tflite"), "100"],

@@ -1,4 +1,4 @@
-"""What of a TFLite model is a parameter, and what a sample has to bring."""
+"""What of a TFLite model is a parameter, and what a sample must bring."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_replacement_that_does_not_fit_is_refused(converted, spoil, said):
 
 
 def test_values_in_a_list_of_integers_cannot_hide(converted, tmp_path):
-    """A table of integers is no parameter: with too many of them, no sample can be judged."""
+    """A table of integers is not a parameter: with too many of them, no sample can be judged."""
 
     def change(model):
         listed = m.tensor(model, "Reshape/shape/1")

@@ -33,7 +33,7 @@ def test_honest_networks_can_be_replaced(converted, name):
 
 @pytest.mark.parametrize("way", ["half", "dynamic", "int8"])
 def test_the_way_of_quantising_changes_no_role(converted, way):
-    """Scales and zero points are no tensors; DEQUANTIZE hands the elements on."""
+    """Scales and zero points are not tensors; DEQUANTIZE hands the elements on."""
     found = []
     for name in ("cnn", way):
         with m.opened(converted / f"{name}.tflite") as network:

@@ -31,7 +31,7 @@ _LOSS = (
     "it compares outputs with labels",
     "Submit the deployment prototxt, without losses and accuracies: metrics are measured here.",
 )
-_CODE = ("it runs code of its own", "Replace it by layers of Caffe.")
+_CODE = ("it runs its own code", "Replace it by layers of Caffe.")
 
 REFUSED: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(

@@ -21,7 +21,7 @@ FLOAT_BYTES = 4
 MAX_RANK = 32
 """The most axes of a blob, as in Caffe."""
 
-_MEND = "Correct the layer in the prototxt."
+_FIX = "Correct the layer in the prototxt."
 _MOST_TEXT = 300
 
 
@@ -83,7 +83,7 @@ class Node:
                 where=self.where,
                 expected=expected,
                 found=_short(found),
-                fix=_MEND,
+                fix=_FIX,
             )
 
     def unsupported(self, message: str, expected: str, found: object, fix: str) -> Exception:
@@ -116,7 +116,7 @@ class Node:
         return first
 
     def rank(self, rank: int, bottom: int = 0) -> Shape:
-        """Return the shape of an input, which has to have ``rank`` axes."""
+        """Return the shape of an input, which must have ``rank`` axes."""
         shape = self.bottoms[bottom]
         self.require(
             len(shape) == rank, f"input {bottom} has the wrong rank", f"{rank} axes", list(shape)
@@ -124,7 +124,7 @@ class Node:
         return shape
 
     def positive(self, field: str) -> int:
-        """Return an option that has to be a positive number."""
+        """Return an option that must be a positive number."""
         value = int(getattr(self.options, field))
         self.require(value > 0, f"{field} is missing or not positive", "at least 1", value)
         return value

@@ -47,7 +47,7 @@ def slice_points(node: Node) -> Sequence[int]:
 
 
 def flattened_axes(node: Node) -> tuple[int, int]:
-    """Return the first axis that a Flatten layer joins, and the one behind the last."""
+    """Return the first axis that a Flatten layer joins, and the one after the last."""
     rank = len(node.bottoms[0])
     start = node.axis(node.options.axis, rank)
     end = node.axis(node.options.end_axis, rank, "end_axis")
@@ -73,7 +73,7 @@ def _concat(node: Node) -> Inferred:
     fits = all(len(shape) == len(first) for shape in node.bottoms) and len(set(rest)) == 1
     node.require(
         fits,
-        f"its inputs differ along another axis than {axis}",
+        f"its inputs differ along an axis other than {axis}",
         str(list(first)),
         [list(shape) for shape in node.bottoms[1:]],
     )

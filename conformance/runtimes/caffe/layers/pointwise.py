@@ -90,7 +90,7 @@ def _batch_norm(node: Node) -> Inferred:
     if node.options.scale_bias:
         raise node.unsupported(
             "its scale and bias cannot be run",
-            *("no scale_bias", "true", "Put a Scale layer behind it."),
+            *("no scale_bias", "true", "Put a Scale layer after it."),
         )
     channels = shape[1] if len(shape) > 1 else 1
     learned = (("mean", channels), ("variance", channels), ("scale_factor", 1))

@@ -12,22 +12,26 @@ from conformance.runtimes.caffe.layers._window import (
     convolution_window,
     pooling_window,
 )
-from conformance.runtimes.caffe.translation._sheet import Sheet
+from conformance.runtimes.caffe.translation._builder import GraphBuilder
 
 
-def convolution(sheet: Sheet, layer: Layer, names: Sequence[str], _: Sequence[Shape]) -> list[str]:
+def convolution(
+    graph: GraphBuilder, layer: Layer, names: Sequence[str], _: Sequence[Shape]
+) -> list[str]:
     """Translate a Convolution."""
-    return [_convolved("Conv", sheet, layer, names)]
+    return [_convolved("Conv", graph, layer, names)]
 
 
 def deconvolution(
-    sheet: Sheet, layer: Layer, names: Sequence[str], _: Sequence[Shape]
+    graph: GraphBuilder, layer: Layer, names: Sequence[str], _: Sequence[Shape]
 ) -> list[str]:
     """Translate a Deconvolution."""
-    return [_convolved("ConvTranspose", sheet, layer, names)]
+    return [_convolved("ConvTranspose", graph, layer, names)]
 
 
-def pooling(sheet: Sheet, layer: Layer, names: Sequence[str], tops: Sequence[Shape]) -> list[str]:
+def pooling(
+    graph: GraphBuilder, layer: Layer, names: Sequence[str], tops: Sequence[Shape]
+) -> list[str]:
     """Translate a Pooling: the last window may reach beyond the input.
 
     An average counts the padding, but nothing beyond it.
@@ -35,46 +39,46 @@ def pooling(sheet: Sheet, layer: Layer, names: Sequence[str], tops: Sequence[Sha
     window, plane = pooling_window(layer.node), layer.node.bottoms[0][2:]
     if layer.node.label("pool") == "MAX":
         pads = [*window.pad, *_beyond(window, plane, tops[0][2:], window.pad)]
-        return [sheet.add("MaxPool", names[0], **_strides(window), pads=pads)]
+        return [graph.add("MaxPool", names[0], **_strides(window), pads=pads)]
     value = names[0]
     if any(window.pad):
-        around = sheet.integers([0, 0, *window.pad, 0, 0, *window.pad])
-        value = sheet.add("Pad", value, around, sheet.number(0))
+        around = graph.integers([0, 0, *window.pad, 0, 0, *window.pad])
+        value = graph.add("Pad", value, around, graph.number(0))
     padded = tuple(size + 2 * pad for size, pad in zip(plane, window.pad, strict=True))
     pads = [0, 0, *_beyond(window, padded, tops[0][2:], (0, 0))]
-    return [sheet.add("AveragePool", value, **_strides(window), pads=pads, count_include_pad=0)]
+    return [graph.add("AveragePool", value, **_strides(window), pads=pads, count_include_pad=0)]
 
 
-def lrn(sheet: Sheet, layer: Layer, names: Sequence[str], _: Sequence[Shape]) -> list[str]:
+def lrn(graph: GraphBuilder, layer: Layer, names: Sequence[str], _: Sequence[Shape]) -> list[str]:
     """Translate an LRN; within a channel k does not count."""
     own = layer.node.options
     if layer.node.label("norm_region") == "ACROSS_CHANNELS":
         return [
-            sheet.add(
+            graph.add(
                 "LRN", names[0], size=own.local_size, alpha=own.alpha, beta=own.beta, bias=own.k
             )
         ]
     pad, kernel = own.local_size // 2, [own.local_size] * 2
-    squares = sheet.add("Mul", names[0], names[0])
-    mean = sheet.add(
+    squares = graph.add("Mul", names[0], names[0])
+    mean = graph.add(
         "AveragePool", squares, kernel_shape=kernel, pads=[pad] * 4, count_include_pad=1
     )
-    scaled = sheet.add("Mul", mean, sheet.number(own.alpha))
-    base = sheet.add("Add", scaled, sheet.number(1))
-    return [sheet.add("Mul", names[0], sheet.add("Pow", base, sheet.number(-own.beta)))]
+    scaled = graph.add("Mul", mean, graph.number(own.alpha))
+    base = graph.add("Add", scaled, graph.number(1))
+    return [graph.add("Mul", names[0], graph.add("Pow", base, graph.number(-own.beta)))]
 
 
-def crop(sheet: Sheet, layer: Layer, names: Sequence[str], _: Sequence[Shape]) -> list[str]:
+def crop(graph: GraphBuilder, layer: Layer, names: Sequence[str], _: Sequence[Shape]) -> list[str]:
     """Translate a Crop."""
     offsets, sizes = spatial.crop_offsets(layer.node)
     ends = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
-    return [sheet.add("Slice", names[0], sheet.integers(offsets), sheet.integers(ends))]
+    return [graph.add("Slice", names[0], graph.integers(offsets), graph.integers(ends))]
 
 
-def _convolved(op: str, sheet: Sheet, layer: Layer, names: Sequence[str]) -> str:
+def _convolved(op: str, graph: GraphBuilder, layer: Layer, names: Sequence[str]) -> str:
     window = convolution_window(layer.node)
-    learned = [sheet.parameter(f"{layer.name}/{w.name}", w.shape) for w in layer.weights]
-    return sheet.add(
+    learned = [graph.parameter(f"{layer.name}/{w.name}", w.shape) for w in layer.weights]
+    return graph.add(
         op,
         names[0],
         *learned,

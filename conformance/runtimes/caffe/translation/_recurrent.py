@@ -14,21 +14,23 @@ from onnx import GraphProto, TensorProto, helper
 from conformance.runtimes.caffe.graph import Layer
 from conformance.runtimes.caffe.layers import Shape
 from conformance.runtimes.caffe.layers.recurrent import Recurrence, recurrence
-from conformance.runtimes.caffe.translation._sheet import Sheet
+from conformance.runtimes.caffe.translation._builder import GraphBuilder
 
 _FLOAT = TensorProto.FLOAT
 
 
-def recurrent(sheet: Sheet, layer: Layer, names: Sequence[str], tops: Sequence[Shape]) -> list[str]:
+def recurrent(
+    graph: GraphBuilder, layer: Layer, names: Sequence[str], tops: Sequence[Shape]
+) -> list[str]:
     """Translate an LSTM or RNN; a state that is not handed in starts as zero in every run."""
     about = recurrence(layer.node)
-    learned = {w.name: sheet.parameter(f"{layer.name}/{w.name}", w.shape) for w in layer.weights}
+    learned = {w.name: graph.parameter(f"{layer.name}/{w.name}", w.shape) for w in layer.weights}
     x, cont, *rest = names
-    driven = _driven(sheet, about, learned, x, rest)
-    marks = sheet.reshaped(cont, (about.steps, about.streams, 1))
-    states = _states(sheet, about, rest[about.static is not None :])
-    body = _BODIES[layer.node.type](sheet, about, learned)
-    made = sheet.add_many(
+    driven = _driven(graph, about, learned, x, rest)
+    marks = graph.reshaped(cont, (about.steps, about.streams, 1))
+    states = _states(graph, about, rest[about.static is not None :])
+    body = _BODIES[layer.node.type](graph, about, learned)
+    made = graph.add_many(
         "Scan",
         [*states, driven, marks],
         about.states + 1,
@@ -36,39 +38,39 @@ def recurrent(sheet: Sheet, layer: Layer, names: Sequence[str], tops: Sequence[S
         num_scan_inputs=2,
     )
     *last, outputs = made
-    ends = [sheet.reshaped(state, shape) for state, shape in zip(last, tops[1:], strict=False)]
+    ends = [graph.reshaped(state, shape) for state, shape in zip(last, tops[1:], strict=False)]
     return [outputs, *ends]
 
 
 def _driven(
-    sheet: Sheet, about: Recurrence, learned: dict[str, str], x: str, rest: Sequence[str]
+    graph: GraphBuilder, about: Recurrence, learned: dict[str, str], x: str, rest: Sequence[str]
 ) -> str:
     """Return what the inputs alone contribute to every step: (time, streams, gates of units)."""
     rows = about.gates * about.hidden
-    flat = sheet.reshaped(x, (about.steps * about.streams, about.width))
-    made = sheet.add("Gemm", flat, learned["weight_x"], learned["bias"], transB=1)
-    driven = sheet.reshaped(made, (about.steps, about.streams, rows))
+    flat = graph.reshaped(x, (about.steps * about.streams, about.width))
+    made = graph.add("Gemm", flat, learned["weight_x"], learned["bias"], transB=1)
+    driven = graph.reshaped(made, (about.steps, about.streams, rows))
     if about.static is None:
         return driven
-    still = sheet.reshaped(rest[0], (about.streams, about.static))
-    product = sheet.add("Gemm", still, learned["weight_static"], transB=1)
-    return sheet.add("Add", driven, sheet.reshaped(product, (1, about.streams, rows)))
+    still = graph.reshaped(rest[0], (about.streams, about.static))
+    product = graph.add("Gemm", still, learned["weight_static"], transB=1)
+    return graph.add("Add", driven, graph.reshaped(product, (1, about.streams, rows)))
 
 
-def _states(sheet: Sheet, about: Recurrence, given: Sequence[str]) -> list[str]:
+def _states(graph: GraphBuilder, about: Recurrence, given: Sequence[str]) -> list[str]:
     shape = (about.streams, about.hidden)
     if about.exposed:
-        return [sheet.reshaped(name, shape) for name in given]
-    zero = sheet.add("Expand", sheet.number(0), sheet.integers(shape))
+        return [graph.reshaped(name, shape) for name in given]
+    zero = graph.add("Expand", graph.number(0), graph.integers(shape))
     return [zero] * about.states
 
 
 class _Step:
     """The body of a Scan; names of the surrounding graph may be used in it."""
 
-    def __init__(self, sheet: Sheet, about: Recurrence, states: int) -> None:
-        self._sheet = sheet
-        self._inner = Sheet()
+    def __init__(self, graph: GraphBuilder, about: Recurrence, states: int) -> None:
+        self._builder = graph
+        self._inner = GraphBuilder()
         self.states = [self._input((about.streams, about.hidden)) for _ in range(states)]
         self.driven = self._input((about.streams, about.gates * about.hidden))
         self.mark = self._input((about.streams, 1))
@@ -79,24 +81,24 @@ class _Step:
     def add_many(
         self, op: str, inputs: Sequence[str], outputs: int, **attributes: Any
     ) -> list[str]:
-        names = [self._sheet.new() for _ in range(outputs)]
+        names = [self._builder.new() for _ in range(outputs)]
         self._inner.nodes.append(helper.make_node(op, list(inputs), names, **attributes))
         return names
 
     def body(self, *outputs: str) -> GraphProto:
-        """Return the graph of the step; every output gets a value of its own."""
+        """Return the graph of the step; every output gets its own value."""
         ends = [self.add("Identity", name) for name in outputs]
         infos = [helper.make_tensor_value_info(name, _FLOAT, None) for name in ends]
         return helper.make_graph(self._inner.nodes, "step", self._inner.inputs, infos)
 
     def _input(self, shape: Shape) -> str:
-        name = self._sheet.new()
+        name = self._builder.new()
         self._inner.inputs.append(helper.make_tensor_value_info(name, _FLOAT, shape))
         return name
 
 
-def _lstm_step(sheet: Sheet, about: Recurrence, learned: dict[str, str]) -> GraphProto:
-    step = _Step(sheet, about, 2)
+def _lstm_step(graph: GraphBuilder, about: Recurrence, learned: dict[str, str]) -> GraphProto:
+    step = _Step(graph, about, 2)
     before, cell = step.states
     gates = step.add(
         "Gemm", step.add("Mul", before, step.mark), learned["weight_h"], step.driven, transB=1
@@ -110,15 +112,15 @@ def _lstm_step(sheet: Sheet, about: Recurrence, learned: dict[str, str]) -> Grap
     return step.body(after, cell, after)
 
 
-def _rnn_step(sheet: Sheet, about: Recurrence, learned: dict[str, str]) -> GraphProto:
-    step = _Step(sheet, about, 1)
+def _rnn_step(graph: GraphBuilder, about: Recurrence, learned: dict[str, str]) -> GraphProto:
+    step = _Step(graph, about, 1)
     marked = step.add("Mul", step.states[0], step.mark)
     after = step.add("Tanh", step.add("Gemm", marked, learned["weight_h"], step.driven, transB=1))
     made = step.add("Gemm", after, learned["weight_o"], learned["bias_o"], transB=1)
     return step.body(after, step.add("Tanh", made))
 
 
-_BODIES: dict[str, Callable[[Sheet, Recurrence, dict[str, str]], GraphProto]] = {
+_BODIES: dict[str, Callable[[GraphBuilder, Recurrence, dict[str, str]], GraphProto]] = {
     "LSTM": _lstm_step,
     "RNN": _rnn_step,
 }

@@ -11,8 +11,8 @@ import onnxruntime
 from conformance.runtimes._protocol import Array
 from conformance.runtimes.batching import Run
 from conformance.runtimes.caffe.graph import Graph
+from conformance.runtimes.caffe.translation._builder import GraphBuilder
 from conformance.runtimes.caffe.translation._operators import TRANSLATORS
-from conformance.runtimes.caffe.translation._sheet import Sheet
 from conformance.runtimes.onnx.buffers import buffer_of
 from conformance.runtimes.onnx.faults import FAULTS, failed_run, refused_model
 from conformance.runtimes.onnx.session import SETTINGS as ONNX_SETTINGS
@@ -31,18 +31,18 @@ class OnnxEngine:
 
     def __init__(self, graph: Graph) -> None:
         self._file = graph.file
-        self._sheet = Sheet()
+        self._builder = GraphBuilder()
         self._names: dict[int, str] = {}
         for number in graph.inputs:
-            self._names[number] = self._sheet.input(graph.values[number].shape)
+            self._names[number] = self._builder.input(graph.values[number].shape)
         for layer in graph.layers:
             shapes = [graph.values[number].shape for number in layer.tops]
             bottoms = [self._names[number] for number in layer.bottoms]
-            made = TRANSLATORS[layer.node.type](self._sheet, layer, bottoms, shapes)
+            made = TRANSLATORS[layer.node.type](self._builder, layer, bottoms, shapes)
             self._names |= dict(zip(layer.tops, made, strict=True))
         self._inputs = {graph.values[n].name: self._names[n] for n in graph.inputs}
         self._outputs = {
-            graph.values[n].name: self._sheet.output(self._names[n], graph.values[n].shape)
+            graph.values[n].name: self._builder.output(self._names[n], graph.values[n].shape)
             for n in graph.outputs
         }
 
@@ -56,11 +56,11 @@ class OnnxEngine:
 
         Values of other floating-point types are rounded to float32, in which Caffe computes.
         """
-        model = self._sheet.model()
+        model = self._builder.model()
         float32 = np.dtype(np.float32)
-        used = [parameter for parameter, _ in self._sheet.parameters.values()]
+        used = [parameter for parameter, _ in self._builder.parameters.values()]
         buffers = tuple(buffer_of(tensors[name], float32) for name in used)
-        skeleton = Skeleton(model.SerializeToString(), tuple(self._sheet.parameters), buffers)
+        skeleton = Skeleton(model.SerializeToString(), tuple(self._builder.parameters), buffers)
         try:
             session = open_session(skeleton)
         except FAULTS as error:

@@ -37,7 +37,7 @@ _WIDTHS = {
     _BOOL: (1, 8),
 }
 _SIGNED_FLAG = b"\x01" + bytes(75)
-_MEND = "Write the tensor again with nnef.write_tensor (nnef 1.0.3 or newer)."
+_FIX = "Write the tensor again with nnef.write_tensor (nnef 1.0.3 or newer)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +120,13 @@ class _Header:
     def _check_magic(self, data: bytes) -> None:
         if data[:2] != _MAGIC:
             raise self._wrong(
-                "the file does not begin as a tensor file does",
+                "not an NNEF tensor file (bad magic)",
                 *("magic", 0, "4e ef"),
                 data[:2].hex(" "),
             )
         if data[2:4] != b"\x01\x00":
             raise self._wrong(
-                "the tensor file has another version than 1.0",
+                "the tensor file has a different version than 1.0",
                 *("version", 2, "01 00"),
                 data[2:4].hex(" "),
             )
@@ -182,7 +182,7 @@ class _Header:
             where=self._file.where("item type", offset=_ITEM_TYPE),
             expected=", ".join(f"{code} ({name})" for code, name in enumerate(_TYPE_NAMES)),
             found=f"{self._type:#x}",
-            fix=f"{_MEND} Quantisation is told by graph.quant.",
+            fix=f"{_FIX} Quantisation is declared in graph.quant.",
         )
 
     def _wrong(
@@ -193,5 +193,5 @@ class _Header:
             where=self._file.where(element, offset=offset),
             expected=str(expected),
             found=str(found),
-            fix=_MEND,
+            fix=_FIX,
         )

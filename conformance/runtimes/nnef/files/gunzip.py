@@ -16,7 +16,7 @@ _CHUNK = 1 << 16
 _FHCRC, _FNAME = 0x02, 0x08
 
 
-MEND = "Make the archive again: tar czf model.tgz -C FOLDER ."
+FIX = "Make the archive again: tar czf model.tgz -C FOLDER ."
 
 
 class Unzipped:
@@ -79,7 +79,7 @@ class Unzipped:
         named = flags & _FNAME and b"\0" not in start[10:]
         if start[:2] != b"\x1f\x8b" or flags & ~(_FHCRC | _FNAME) or named:
             raise self._wrong(
-                "the archive does not begin as a gzip file does",
+                "bad gzip header (magic or flags)",
                 *("1f 8b, and no extra field or comment", start[:4].hex(" ") or "no bytes"),
             )
         self._file.seek(0)
@@ -90,4 +90,4 @@ class Unzipped:
         return Location(file=self.display, element=", ".join(parts))
 
     def _wrong(self, message: str, expected: str, found: str) -> MalformedError:
-        return MalformedError(message, where=self.where(), expected=expected, found=found, fix=MEND)
+        return MalformedError(message, where=self.where(), expected=expected, found=found, fix=FIX)

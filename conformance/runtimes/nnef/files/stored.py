@@ -68,7 +68,7 @@ class StoredFile:
         return data
 
     def check_start(self, data: bytes) -> None:
-        """Raise MalformedError if ``data``, the file's first bytes, are none or an LFS pointer."""
+        """Raise MalformedError if ``data``, the start of the file, is empty or an LFS pointer."""
         if not data:
             raise MalformedError(
                 "the file is empty",

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from conformance.runtimes.nnef.files.gunzip import MEND, Unzipped
+from conformance.runtimes.nnef.files.gunzip import FIX, Unzipped
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
 
 MAX_MEMBERS = 1 << 15
@@ -90,14 +90,16 @@ class _Unpacker:
                 where=self._stream.where(name[:80]),
                 expected="regular files and folders",
                 found=_LINKS.get(kind, f"a member of type {kind!r}"),
-                fix=MEND,
+                fix=FIX,
             )
         return _Notes()
 
     def _write(self, parts: tuple[str, ...], size: int) -> None:
         name = "/".join(parts)
         if not parts or name in self._files:
-            raise self._wrong("a file of the archive has no name of its own", "other names", name)
+            raise self._wrong(
+                "the name of a file in the archive is empty or not unique", "unique names", name
+            )
         if size > self._left:
             raise self._too_large(f"at most {self._limit} bytes in all", f"{size} bytes in {name}")
         self._left -= size
@@ -164,13 +166,13 @@ class _Unpacker:
             raise self._wrong("a header of the archive is damaged", "its checksum", str(wanted))
 
     def _check_packing(self) -> None:
-        """Refuse what counts as the size of the model, but is no part of its files."""
+        """Refuse what counts as the size of the model, but is not part of its files."""
         size, unpacked = self._stream.size, self._stream.offset
         around = unpacked - (self._limit - self._left)
         allowed = MAX_AROUND * (len(self._files) + MANY_FOLDERS)
         if around > allowed:
             raise self._wrong(
-                "the archive holds too much besides its files",
+                "the archive holds too much in addition to its files",
                 *(f"headers and folders of at most {allowed} bytes", f"{around} bytes"),
             )
         # Compressed data that are longer than what they unpack to were padded.
@@ -201,7 +203,7 @@ class _Unpacker:
 
     def _wrong(self, message: str, expected: str, found: str) -> MalformedError:
         where = self._stream.where()
-        return MalformedError(message, where=where, expected=expected, found=found, fix=MEND)
+        return MalformedError(message, where=where, expected=expected, found=found, fix=FIX)
 
     def _too_large(self, expected: str, found: str) -> LimitError:
         return LimitError(
@@ -218,5 +220,5 @@ class _Unpacker:
             where=self._stream.where(name),
             expected="names that do not clash, and room for the unpacked files",
             found=error.strerror or type(error).__name__,
-            fix=MEND,
+            fix=FIX,
         )

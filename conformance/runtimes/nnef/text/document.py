@@ -25,7 +25,7 @@ from conformance.verdicts import Location, MalformedError
 class Document:
     """A graph as it is written, and where its statements are.
 
-    ``has_lines`` is false for a graph that had to be made flat: its text is not that of the file.
+    ``has_lines`` is false for a graph that was flattened: its text is not that of the file.
     """
 
     file: StoredFile
@@ -46,7 +46,7 @@ def read_document(file: StoredFile) -> Document:
     """Return the graph in ``file``, made flat where it has fragments or expressions.
 
     Raises MalformedError if it is broken, LimitError if it is too large, UnsupportedError for
-    another version or extension of NNEF.
+    a different version or extension of NNEF.
     """
     source = Source(read_text(file), file)
     reader = Reader(source)

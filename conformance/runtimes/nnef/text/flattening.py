@@ -1,8 +1,8 @@
 """Graphs with fragments and operator expressions, made flat by the native parser.
 
-That parser divides by zero, recurses without end and reads behind its lists on hostile fragments,
-and it ends the process when it does. So it works in a process of its own, with little memory and
-time; what it returns is text, which is read as any other.
+That parser divides by zero, recurses without end and reads past the end of its lists on hostile
+fragments, and it ends the process when it does. So it works in its own process, with little memory
+and time; what it returns is text, which is read as any other.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ SECONDS = 10
 
 _OPENING, _CLOSING = {"(", "["}, {")", "]"}
 _ENDS = {",", ")", "]", ";", ":", "else", ""}
-_MEND = (
-    "Write the graph in flat NNEF: nnef.save_graph(nnef.load_graph(folder, lowered=[...]), new)."
-)
+_FIX = "Write the graph in flat NNEF: nnef.save_graph(nnef.load_graph(folder, lowered=[...]), new)."
 
 
 def flattened(source: Source) -> str:
@@ -63,7 +61,7 @@ def flattened(source: Source) -> str:
 
 
 def _text_of(code: int, said: bytes, file: StoredFile) -> str:
-    """Return the text that the process answered with."""
+    """Return the document that the process answered with."""
     if code == flatten_process.REFUSED:
         raise _refused(file, said.decode("utf-8", "replace"))
     if code == flatten_process.TOO_LONG:
@@ -99,7 +97,7 @@ def _check_signs(source: Source) -> None:
 
 
 def _operand_end(tokens: Sequence[Token], place: int) -> int:
-    """Return the place behind the operand at ``place``: a word or brackets, then more brackets."""
+    """Return the place after the operand at ``place``: a word or brackets, then more brackets."""
     if tokens[place].text not in _OPENING:
         place += 1
     while tokens[place].text in _OPENING:
@@ -118,7 +116,7 @@ def _refused(file: StoredFile, found: str) -> MalformedError:
         where=file.at_line(*place) if place else file.where("graph"),
         expected="NNEF 1.0 that its parser reads",
         found=text,
-        fix=f"Correct the text. {_MEND}",
+        fix=f"Correct the syntax. {_FIX}",
     )
 
 
@@ -128,5 +126,5 @@ def _too_long(file: StoredFile, found: str) -> LimitError:
         where=file.where("graph"),
         expected=f"at most {MAX_TEXT} bytes, in at most {SECONDS} seconds",
         found=found,
-        fix=_MEND,
+        fix=_FIX,
     )

@@ -9,7 +9,7 @@ _MOST_TEXT = 400
 
 
 def place_of(text: str) -> tuple[tuple[int, int] | None, str]:
-    """Return line and column, if the parser names a place in the text it was given, and the rest.
+    """Return line and column, if the parser names a place in its input, and the rest.
 
     Both count from 1; the rest is cut to a length that a message can hold.
     """

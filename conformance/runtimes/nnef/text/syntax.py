@@ -82,26 +82,26 @@ class Reader:
         return self.source.tokens[self._place]
 
     def take(self) -> Token:
-        """Return the next token and go on behind it."""
+        """Return the next token and go on after it."""
         token = self.token
         if token.kind != "end":
             self._place += 1
         return token
 
     def skip(self, text: str) -> bool:
-        """Go on behind the next token if it is ``text``, and say whether it was."""
+        """Go on after the next token if it is ``text``, and return whether it was."""
         found = self.token.text == text and self.token.kind in {"sign", "name"}
         if found:
             self.take()
         return found
 
     def need(self, text: str) -> None:
-        """Go on behind the next token, which has to be ``text``."""
+        """Go on after the next token, which must be ``text``."""
         if not self.skip(text):
             self.refuse(repr(text))
 
     def name(self, what: str) -> str:
-        """Return the next token, which has to be a name."""
+        """Return the next token, which must be a name."""
         if self.token.kind != "name" or self.token.is_keyword:
             self.refuse(what)
         return self.take().text
@@ -168,7 +168,7 @@ class Reader:
             return self.take().text == "true"
         if sign > 0 and token.kind == "name" and not token.is_keyword:
             return Name(self.take().text)
-        return self.refuse("a number, a text, true, false, the name of a tensor, or a list")
+        return self.refuse("a number, a string, true, false, the name of a tensor, or a list")
 
     def _items(self, closing: str, depth: int) -> tuple[Value, ...]:
         items: list[Value] = []
@@ -198,9 +198,9 @@ def read_text(file: StoredFile) -> str:
 
 
 def read_header(reader: Reader) -> tuple[str, ...]:
-    """Return the extensions of a document, and go on behind them.
+    """Return the extensions of a document, and go on after them.
 
-    Raises UnsupportedError for another version than 1.0, or an extension that is not known.
+    Raises UnsupportedError for a different version than 1.0, or an extension that is not known.
     """
     reader.need("version")
     if reader.token.kind != "number":
@@ -236,7 +236,7 @@ def read_graph(reader: Reader) -> FlatGraph:
         statements.append(Statement(tuple(targets), reader.call()))
         reader.need(";")
     if reader.token.kind != "end":
-        reader.refuse("nothing behind the graph")
+        reader.refuse("nothing after the graph")
     return FlatGraph(inputs, outputs, tuple(statements), reader.source.clean)
 
 
@@ -251,7 +251,7 @@ def _names(reader: Reader) -> tuple[str, ...]:
 
 def _unknown(reader: Reader, what: str, expected: str) -> UnsupportedError:
     return UnsupportedError(
-        f"the graph needs another {what} of NNEF than is known here",
+        f"the {what} of NNEF that the graph needs is not supported",
         where=reader.where(what),
         expected=expected,
         found=reader.token.shown,

@@ -25,7 +25,7 @@ KEYWORDS = frozenset({
 })  # fmt: skip
 
 MAX_NAME = 1024
-"""The most characters of a name or a text in quotes."""
+"""The most characters of a name or a quoted string."""
 
 _USUAL_NAME = 64
 _MAX_INTEGER = (1 << 31) - 1
@@ -84,7 +84,7 @@ class Source:
             where=self.file.at_line(*self.position(offset)),
             expected=expected,
             found=found,
-            fix="Correct the text, or export the model again.",
+            fix="Correct the syntax, or export the model again.",
         )
 
     def _cut(self, clean: list[str]) -> Iterator[Token]:
@@ -132,7 +132,7 @@ class Source:
         if character in "'\"":
             self.refuse(
                 offset,
-                "a text in quotes is not closed, or holds what it may not",
+                "a quoted string is not closed, or has characters that are not allowed",
                 "printable ASCII characters other than quotes, on one line",
                 repr(self._text[offset : offset + 40]),
             )

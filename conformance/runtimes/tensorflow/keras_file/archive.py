@@ -21,8 +21,8 @@ from conformance.verdicts import ConformanceError, LimitError, Location, Unsuppo
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = frozenset({CONFIG, WEIGHTS, "metadata.json"})
-MOST_SLACK = 64 << 10
-"""Bytes of the file that are no member's data: headers, the directory, and no room for more."""
+MOST_OVERHEAD = 64 << 10
+"""Bytes of the file that are not a member's data: headers, the directory, and nothing else."""
 
 _MOST_TEXT = 64 << 20
 _MOST_HEADERS, _MOST_METADATA = 1 << 10, 256
@@ -65,7 +65,9 @@ class KerasArchive:
         """Yield what is in no member, and what the members hold that no layer is made of."""
         sizes = {name: info.compress_size for name, info in self._members.items()}
         between = self._file.size - sum(sizes.values())
-        yield Unread(self.display, "headers and gaps of the archive", between - _MOST_HEADERS)
+        yield Unread(
+            self.display, "headers and unaccounted bytes of the archive", between - _MOST_HEADERS
+        )
         dates = sizes["metadata.json"] - _MOST_METADATA
         yield Unread(self.display, "member metadata.json", dates)
         yield from unread_in_config(self.read(CONFIG).tobytes(), self.display)
@@ -103,16 +105,16 @@ class KerasArchive:
         if fields[0] != b"PK\5\6" or fields[7] != 0:
             self._refuse(
                 max(0, begin),
-                "the file does not end as a .keras file does",
+                "no end-of-central-directory record at the end of the file",
                 "the end of a ZIP archive, without a comment",
                 repr(tail[:4]),
                 "end of archive",
             )
-        if fields[5] > MOST_SLACK:
+        if fields[5] > MOST_OVERHEAD:
             self._refuse(
                 begin,
                 "the directory of the archive is too long",
-                f"at most {MOST_SLACK} bytes for {len(MEMBERS)} members",
+                f"at most {MOST_OVERHEAD} bytes for {len(MEMBERS)} members",
                 f"{fields[5]} bytes",
                 "end of archive",
             )
@@ -152,18 +154,18 @@ class KerasArchive:
                     found=f"{info.file_size} bytes",
                     fix="Submit a smaller network, or judge it with a higher memory limit.",
                 )
-        slack = self._file.size - sum(info.compress_size for info in self._members.values())
-        if not 0 <= slack <= MOST_SLACK:
+        overhead = self._file.size - sum(info.compress_size for info in self._members.values())
+        if not 0 <= overhead <= MOST_OVERHEAD:
             self._refuse(
                 0,
                 "the archive holds bytes that belong to no member",
-                f"at most {MOST_SLACK} bytes besides the members",
-                f"{slack} bytes",
+                f"at most {MOST_OVERHEAD} bytes in addition to the members",
+                f"{overhead} bytes",
                 "archive",
             )
 
     def _span(self, info: zipfile.ZipInfo) -> Span:
-        """Return where the data of a member lie: behind its own header."""
+        """Return where the data of a member lie: after its own header."""
         start = info.header_offset
         if start < 0 or start + _LOCAL > self._file.size:
             self._refuse(start, "a member begins outside the file", "", "", info.filename)
@@ -174,7 +176,7 @@ class KerasArchive:
             self._refuse(
                 start,
                 f"the member {info.filename!r} is not where the directory says",
-                f"a header, and {info.compress_size} bytes behind it",
+                f"a header, and {info.compress_size} bytes after it",
                 f"{header[:4]!r} in a file of {self._file.size} bytes",
                 info.filename,
             )

@@ -31,8 +31,8 @@ _DENSE = frozenset({"sparse", "ragged"})
 def read_config(data: npt.NDArray[np.uint8], file: str) -> Json:
     """Return the configuration of the model, without what only training needs.
 
-    Raises MalformedError for what is no configuration, ConformanceError for one that carries code,
-    UnsupportedError for classes and settings that are not judged here.
+    Raises MalformedError for what is not a configuration, ConformanceError for one that carries
+    code, UnsupportedError for classes and settings that are not judged here.
     """
     try:
         config = json.loads(data.tobytes())

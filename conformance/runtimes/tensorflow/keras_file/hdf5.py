@@ -142,7 +142,7 @@ class Weights:
         """Refuse a file of which much belongs to no array: its bytes would count as weights."""
         free, allowed = self._free(), _MOST_GAP + self._kept()
         if not 0 <= free <= allowed:
-            self._refuse("", f"at most {allowed} bytes besides arrays", f"{free}")
+            self._refuse("", f"at most {allowed} bytes in addition to arrays", f"{free}")
 
     def _free(self) -> int:
         return int(self._size - sum(dataset.nbytes for dataset in self.datasets.values()))
@@ -153,7 +153,7 @@ class Weights:
 
     def _elsewhere(self, path: str, found: str) -> ConformanceError:
         return ConformanceError(
-            "the weights refer to another place or another file",
+            "the weights refer to a different place or file",
             where=self.where(path),
             expected="arrays that are stored in this file",
             found=found,

@@ -95,7 +95,7 @@ class KerasModel:
         return dict(zip(names, self._keras.tree.flatten(outputs), strict=True))
 
     def _output_names(self, outputs: Any) -> list[str]:
-        """Return the keys of a dictionary of outputs, else the names of the layers behind them."""
+        """Return the keys of a dictionary of outputs, else the names of their layers."""
         flat = self._keras.tree.flatten(outputs)
         if isinstance(outputs, dict) and len(outputs) == len(flat):
             return sorted(outputs)
@@ -152,7 +152,7 @@ class KerasModel:
         return Slot(variable.path, dtype, tuple(variable.shape), stored)
 
     def _check_slots(self, weights: Weights) -> None:
-        """Refuse a variable without a value, two with one, and a value of another type."""
+        """Refuse a variable without a value, two with one, and a value of a different type."""
         users: dict[str, str] = {}
         for slot in self.slots:
             if slot.stored is None:

@@ -67,7 +67,7 @@ class KerasNetwork(ParameterNetwork):
         yield self._weights.unread()
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
-        """Return the function of a session of its own, with its own variables."""
+        """Return the function of its own session, with its own variables."""
         given = tensors or {}
         names = {
             handle: name

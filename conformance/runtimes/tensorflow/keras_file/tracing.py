@@ -66,7 +66,7 @@ def _signature(
 ) -> Signature:
     if concrete.captured_inputs:
         raise UnsupportedError(
-            "the model computes with values that are no weights of it",
+            "the model computes with values that are not weights of it",
             where=Location(file, element=CONFIG),
             expected="every parameter in a weight of a layer",
             found=f"{len(concrete.captured_inputs)} tensors in the configuration of layers",

@@ -41,7 +41,7 @@ class SavedModelRuntime:
     def describe(self, path: Path) -> Description:
         """Return what the saved_model.pb at ``path`` says about itself; errors as for ``open``.
 
-        The values of its variables are looked for beside it; they need not be declared.
+        The values of its variables are looked for next to it; they need not be declared.
         """
         beside = files_beside(path)
         source = ModelSource(

@@ -199,7 +199,7 @@ class Checkpoint:
 
 
 def _gap(shard: MappedFile, begin: int, end: int) -> Unread:
-    piece = f"a gap that belongs to no variable: bytes {begin} to {end}"
+    piece = f"unaccounted bytes {begin} to {end}, of no variable"
     return Unread(shard.display, piece, max(0, end - begin))
 
 
@@ -208,7 +208,7 @@ def _message(name: str, format: str) -> Any:
 
 
 def _data_names(header: Any, file: str) -> Sequence[str]:
-    """Return the names of the data files that the header tells of."""
+    """Return the names of the data files that the header implies."""
     most = 1000
     if header.endianness != 0 or not 1 <= header.num_shards <= most:
         raise damaged(
@@ -227,7 +227,7 @@ def _opened(name: str, files: Mapping[str, tuple[Path, str]], index: str) -> Map
         raise ConformanceError(
             "a data file of the variables is not declared",
             where=Location(index, element=name),
-            expected=f"{name} beside the index, among the model's files",
+            expected=f"{name} next to the index, among the model's files",
             found=", ".join(sorted(files)) or "none",
             fix="List every file of the folder `variables` under the model's files.",
         )

@@ -34,7 +34,7 @@ class Files:
 
 
 def files_of(source: ModelSource) -> Files:
-    """Return the listed files by their places beside the first one, which is the graph.
+    """Return the listed files by their places next to the first one, which is the graph.
 
     Nothing outside ``source.root`` is taken, and no file that is not listed is looked for. Raises
     ConformanceError if the first file is not a saved_model.pb or if two files are one.

@@ -2,7 +2,7 @@
 
 ``tf.saved_model.load`` runs the operators that initialise the model, makes the resources of its
 objects by functions of the graph, and looks for assets by the names that the graph gives. Keras 2
-also builds layers from a description of its own, and a Lambda layer in there is Python code. None
+also builds layers from its own description, and a Lambda layer in there is Python code. None
 of that is done here; each part must be harmless all the same.
 """
 

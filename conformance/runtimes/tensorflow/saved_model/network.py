@@ -108,7 +108,7 @@ class SavedModelNetwork(ParameterNetwork):
         yield from self._checkpoint.unread
 
     def _compute_with(self, tensors: Mapping[str, Array] | None) -> Run:
-        """Return the function of a session of its own, with its own variables."""
+        """Return the function of its own session, with its own variables."""
         given = tensors or {}
         names = {k: t.name for k, t in self._constants.items() if t.name in given}
         variables = {handle: each for each in self._variables for handle in each.handles}
@@ -165,7 +165,7 @@ class SavedModelNetwork(ParameterNetwork):
 
 
 def _named_constants(constants: Constants, taken: set[str]) -> dict[str, StoredTensor]:
-    """Return the constants of the graph by key, each under a name of its own."""
+    """Return the constants of the graph by key, each under its own name."""
     named: dict[str, StoredTensor] = {}
     names = set(taken)
     for key, tensor in constants.tensors.items():
@@ -197,7 +197,7 @@ def _read_graph(files: Files, limit_bytes: int) -> Any:
             where=Location(file),
             expected=f"at most {limit_bytes} bytes",
             found=f"{mapped.size} bytes",
-            fix="Keep the parameters in variables: they are stored in files of their own.",
+            fix="Keep the parameters in variables: they are stored in separate files.",
         )
     kind = message("protobuf.saved_model", "SavedModel", FORMAT)
     data = bytes(mapped.view())

@@ -35,7 +35,7 @@ def serving_graph(saved_model: Any, file: str) -> Any:
 
 
 def serving_signature(meta_graph: Any, file: str) -> Signature:
-    """Return ``serving_default``, or the only signature if it has another name.
+    """Return ``serving_default``, or the only signature if it has a different name.
 
     Raises UnsupportedError if there is neither, or if a port is not a plain tensor.
     """
@@ -91,7 +91,7 @@ def _check_fed(port: str, tensor: str, nodes: Mapping[str, Any], file: str) -> N
     if node is None or node.op not in _PLACEHOLDERS or not tensor.endswith(":0"):
         raise damaged(
             file,
-            f"input {port!r} of the signature is no input of the graph",
+            f"input {port!r} of the signature is not an input of the graph",
             element=port,
             expected="the tensor of a Placeholder",
             found=f"{tensor} ({node.op if node is not None else 'no such node'})",

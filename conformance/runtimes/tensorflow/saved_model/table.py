@@ -65,7 +65,7 @@ class _Table:
         if len(self.data) < _FOOTER or magic != _MAGIC:
             self._refuse(
                 max(0, len(self.data) - 8),
-                "the file does not end as an index of variables does",
+                "not an index of variables (bad magic in its footer)",
                 f"the number {_MAGIC:#018x}",
                 f"{magic:#018x}",
             )
@@ -77,7 +77,7 @@ class _Table:
         return self._handle(self.data, Span(position, footer.end), footer.begin)[0]
 
     def _handle(self, data: bytes, within: Span, offset: int) -> tuple[Span, int]:
-        """Return the block that two numbers in ``data`` tell, and the position after them."""
+        """Return the block that two numbers in ``data`` give, and the position after them."""
         begin, position = self._varint(data, within, offset)
         size, position = self._varint(data, Span(position, within.end), offset)
         if begin + size + _TRAILER > len(self.data) - _FOOTER:

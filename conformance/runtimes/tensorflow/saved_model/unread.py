@@ -36,7 +36,7 @@ def unread_in_files(files: Files) -> Iterator[Unread]:
 def unread_in_graph(
     meta_graph: Any, outputs: Iterable[str], size: int, file: str
 ) -> Iterator[Unread]:
-    """Yield what a file of ``size`` bytes holds besides what the ``outputs`` depend on.
+    """Yield what a file of ``size`` bytes holds in addition to what the ``outputs`` depend on.
 
     ``meta_graph`` is the graph for serving, as it was parsed.
     """
@@ -83,7 +83,7 @@ def _idle(meta_graph: Any, nodes: Collection[str]) -> Iterator[tuple[str, int]]:
     functions = {function.signature.name for function in graph.library.function}
     for name, about in meta_graph.meta_info_def.function_aliases.items():
         if name not in functions:
-            yield f"alias of {name[:80]}, which is no function", len(name) + len(about)
+            yield f"alias of {name[:80]}, which is not a function", len(name) + len(about)
     yield "assets", sum(asset.ByteSize() for asset in meta_graph.asset_file_def)
     found = _belonging(objects)
     lost = sum(each.ByteSize() for index, each in enumerate(objects) if index not in found)

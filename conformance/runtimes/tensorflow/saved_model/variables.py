@@ -40,7 +40,7 @@ class Variable:
 def variables_of(
     meta_graph: Any, reached: Reach, checkpoint: Checkpoint, file: str, format: str
 ) -> tuple[Variable, ...]:
-    """Return the variables that ``reached`` uses, each under a name of its own.
+    """Return the variables that ``reached`` uses, each under its own name.
 
     Raises MalformedError for one without a stored value, UnsupportedError for one that is not an
     argument of the signature's function.

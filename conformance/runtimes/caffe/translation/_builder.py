@@ -25,7 +25,7 @@ _FLOAT = TensorProto.FLOAT
 
 
 @dataclass(slots=True)
-class Sheet:
+class GraphBuilder:
     """Nodes, constants and parameters of an ONNX graph.
 
     ``parameters`` are names of initializers, the parameter whose values they take, and their
@@ -51,7 +51,7 @@ class Sheet:
         return name
 
     def output(self, value: str, shape: Shape) -> str:
-        """Add an output of its own for ``value``, and return its name."""
+        """Add a separate output for ``value``, and return its name."""
         name = self.add("Identity", value)
         self.outputs.append(helper.make_tensor_value_info(name, _FLOAT, shape))
         return name
@@ -89,7 +89,7 @@ class Sheet:
         return name
 
     def reshaped(self, value: str, shape: Shape) -> str:
-        """Return the name of ``value`` in another shape."""
+        """Return the name of ``value`` in a different shape."""
         return self.add("Reshape", value, self.integers(shape))
 
     def model(self) -> ModelProto:

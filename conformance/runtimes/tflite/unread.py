@@ -1,4 +1,4 @@
-"""Bytes of a model file that are no part of the network: they would count as its original size."""
+"""Bytes of a model file that are not part of the network: they would count as its original size."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _LENGTH_BYTES = 4
 
 
 def unread_in(reader: Reader, model: Model, tensors: Sequence[Stored]) -> tuple[Unread, ...]:
-    """Return gaps, metadata, buffers of no tensor, and what strings and tables have in excess.
+    """Return unaccounted bytes, metadata, unused buffers, and excess in strings and tables.
 
     Raises MalformedError if parts of the file overlap: to replace one would change the other too.
     """
     data = {each.data for each in tensors}
     sparse = {each.element for each in tensors if each.positions is not None}
-    pieces = (*_surplus(reader, model, data, sparse), *_gaps(reader))
+    pieces = (*_excess(reader, model, data, sparse), *_unaccounted(reader))
     return tuple(Unread(reader.file, place, size) for size, place in pieces)
 
 
-def _surplus(
+def _excess(
     reader: Reader, model: Model, data: Collection[Range], sparse: Collection[str]
 ) -> Iterator[tuple[int, str]]:
     """Yield the bytes that are too much in one place, and the place."""
@@ -49,7 +49,7 @@ def _surplus(
     yield metadata, "model.metadata"
 
 
-def _gaps(reader: Reader) -> Iterator[tuple[int, str]]:
+def _unaccounted(reader: Reader) -> Iterator[tuple[int, str]]:
     """Yield the bytes that nothing leads to; MalformedError where parts of the file overlap."""
     after = 0
     for (begin, end), (use, element) in sorted(reader.claimed.items()):
@@ -66,7 +66,7 @@ def _gaps(reader: Reader) -> Iterator[tuple[int, str]]:
 
 def _gap(reader: Reader, begin: int, end: int) -> tuple[int, str]:
     size = end - begin - reader.padding.get(begin, 0)
-    return max(0, size), f"a gap: bytes {begin} to {end}"
+    return max(0, size), f"unaccounted bytes {begin} to {end}"
 
 
 def _held(begin: int, end: int) -> tuple[Range, Range]:

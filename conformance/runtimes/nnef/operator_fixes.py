@@ -11,7 +11,7 @@ from typing import Any
 Operator = Callable[..., Any]
 
 
-def mended_operators(torch: Any, operators: Mapping[str, Operator]) -> dict[str, Operator]:
+def fixed_operators(torch: Any, operators: Mapping[str, Operator]) -> dict[str, Operator]:
     """Return operations by name; ``operators`` are the interpreter's."""
 
     def softmax(x: Any, axes: Sequence[int]) -> Any:
@@ -117,5 +117,5 @@ def _per_channel(bias: Any) -> Any:
 
 
 def _aligned(tensor: Any, rank: int) -> Any:
-    """Return a tensor with axes of one element put behind its own, as NNEF broadcasts."""
+    """Return a tensor with axes of one element put after its own, as NNEF broadcasts."""
     return tensor.reshape(tuple(tensor.shape) + (1,) * (rank - tensor.ndim))
