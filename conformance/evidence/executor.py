@@ -63,10 +63,12 @@ class Executor:
     def warm_up(self) -> None:
         """Start the first workers if they will be needed: they import while the caller goes on."""
         submission = self._submission()
-        first = OpenModel(submission, submission.models[0].id)
+        model = submission.models[0]
+        first = OpenModel(submission, model.id)
         if not self.reuse or not self.store.folder(self.key(first)).is_dir():
             self._workers.prepare(
-                submission.models[0].format,
+                model.format,
+                model.id,
                 codecs={each.codec for each in submission.samples if not is_network(each)},
                 metrics={metric.kind for metric in submission.metrics},
             )
@@ -227,7 +229,7 @@ class Executor:
         would be stored under the digests of files that it does not speak of.
         """
         try:
-            return self._workers.ask(job.stage, job.format, message)
+            return self._workers.ask(job.stage, job.format, job.network, message)
         finally:
             for path in self._files(job).values():
                 self._refuse_changed(path)

@@ -132,6 +132,11 @@ class Job:
         return ""
 
     @property
+    def network(self) -> str:
+        """The original whose files, or those of a sample of it, the worker opens; empty if none."""
+        return ""
+
+    @property
     def passing(self) -> bool:
         """Whether what it gives is kept for one run only."""
         return False
@@ -187,6 +192,10 @@ class _OfModel(Job):
     @property
     def format(self) -> str:
         return self.original.format if self.stage in ("open", "run") else ""
+
+    @property
+    def network(self) -> str:
+        return self.model if self.stage in ("open", "run") else ""
 
     def named_parts(self) -> Iterator[tuple[str, object]]:
         yield "model", self.original
@@ -262,6 +271,10 @@ class OpenSample(_OfSample):
     @property
     def format(self) -> str:
         return self.compressed.codec
+
+    @property
+    def network(self) -> str:
+        return self.compressed.model
 
     def named_parts(self) -> Iterator[tuple[str, object]]:
         yield "sample", self.compressed

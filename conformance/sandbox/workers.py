@@ -1,9 +1,10 @@
-"""The workers of one run: one for each stage and family of runtimes, reused from job to job.
+"""The workers of one submission: one for each stage and original network, reused from job to job.
 
-Formats that share a module of the registry share a worker of their stage, so that each runtime is
-imported once for it, and no process holds two of the large frameworks. Workers are forked by
-servers, which outlive a submission; what has nothing to do is kept while all of it together is
-small beside the memory limit.
+A process that has opened a foreign network opens no other: what that may have done to it is of no
+consequence to another's verdict. Samples that are networks themselves are opened where their
+original was, if one runtime opens both. Workers are forked by servers, which outlive a submission,
+so that a large framework is imported once; what has nothing to do is kept while all of it together
+is small beside the memory limit.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class ForkServers:
 
 
 class Workers:
-    """Workers by stage and family of the format they serve, the one used last at the end.
+    """Workers by stage, module of the runtime and network, the one used last at the end.
 
     Servers that are given are not ended with the workers.
     """
@@ -67,18 +68,24 @@ class Workers:
         self.limits = limits
         self._servers = servers or ForkServers()
         self._owned = servers is None
-        self._serving: dict[tuple[str, str], Worker] = {}
+        self._serving: dict[tuple[str, str, str], Worker] = {}
 
-    def prepare(self, format: str, codecs: Iterable[str], metrics: Iterable[str]) -> None:
-        """Let the workers of ``format`` import what they will need, while the caller goes on."""
+    def prepare(
+        self, format: str, network: str, codecs: Iterable[str], metrics: Iterable[str]
+    ) -> None:
+        """Let the workers of a network import what they will need, while the caller goes on."""
         for stage in ("open", "run"):
-            self._of(stage, format).prepare(stage=stage, formats=[format])
-        self._of("decode", "").prepare(stage="decode", codecs=sorted(codecs))
-        self._of("measure", "").prepare(stage="measure", metrics=sorted(metrics))
+            self._of(stage, format, network).prepare(stage=stage, formats=[format])
+        self._of("decode").prepare(stage="decode", codecs=sorted(codecs))
+        self._of("measure").prepare(stage="measure", metrics=sorted(metrics))
 
-    def ask(self, stage: str, format: str, request: Json) -> Json:
-        """Return the result of ``request`` by the worker of this stage; see :meth:`Worker.ask`."""
-        return self._of(stage, format).ask(request)
+    def ask(self, stage: str, format: str, network: str, request: Json) -> Json:
+        """Return the result of ``request`` by the worker of its own; see :meth:`Worker.ask`.
+
+        ``network`` is the id of the original that it opens files of, in ``format``; both are empty
+        for a stage that opens none.
+        """
+        return self._of(stage, format, network).ask(request)
 
     def stop(self) -> None:
         """End all of them."""
@@ -88,21 +95,21 @@ class Workers:
         if self._owned:
             self._servers.stop()
 
-    def _of(self, stage: str, format: str) -> Worker:
-        family = stage, RUNTIMES.module(format) or format
-        worker = self._serving.pop(family, None)
+    def _of(self, stage: str, format: str = "", network: str = "") -> Worker:
+        own = stage, RUNTIMES.module(format) or format, network
+        worker = self._serving.pop(own, None)
         if worker is None:
             worker = Worker(self.limits, PROGRAM, self._servers.of(format))
         self._retire()
-        self._serving[family] = worker
+        self._serving[own] = worker
         return worker
 
     def _retire(self) -> None:
         """Stop the idle processes, those used longest ago, that there is no room for."""
         room = self.limits.memory_bytes // IDLE_SHARE
-        for family, worker in reversed(list(self._serving.items())):
+        for own, worker in reversed(list(self._serving.items())):
             room -= worker.resident_bytes()
             if room < 0:
                 worker.stop()
-                del self._serving[family]
+                del self._serving[own]
         self._servers.retire(room)

@@ -62,7 +62,7 @@ class OneWorker(Workers):
         super().__init__(worker.limits)
         self._one = worker
 
-    def _of(self, stage: str, format: str) -> Worker:
+    def _of(self, stage: str, format: str = "", network: str = "") -> Worker:
         return self._one
 
 

@@ -53,11 +53,11 @@ class WatchedWorkers(Workers):
         super().__init__(LIMITS)
         self.folder = folder
 
-    def _of(self, stage: str, format: str) -> Worker:
-        if (stage, "") not in self._serving:
-            worker = Worker(LIMITS, ["-c", PROGRAM, str(self.folder / stage)])
-            self._serving[stage, ""] = worker
-        return self._serving[stage, ""]
+    def _of(self, stage: str, format: str = "", network: str = "") -> Worker:
+        own = stage, "", ""
+        if own not in self._serving:
+            self._serving[own] = Worker(LIMITS, ["-c", PROGRAM, str(self.folder / stage)])
+        return self._serving[own]
 
     def answered(self, stage: str) -> tuple[set[str], set[str]]:
         """Return the kinds of requests that a stage has answered, and what it has imported."""

@@ -51,8 +51,14 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     return Workers(LIMITS)
 
 
-def ask(workers: Workers, format: str, stage: str = "run") -> Any:
-    return workers.ask(stage, format, {"format": format})
+def ask(workers: Workers, format: str, stage: str = "run", network: str = "net") -> Any:
+    return workers.ask(stage, format, network, {"format": format})
+
+
+def test_no_process_serves_two_networks(workers: Workers) -> None:
+    first = ask(workers, "a1")
+    assert ask(workers, "a1", network="other") is not first
+    assert ask(workers, "a1") is first
 
 
 def test_formats_of_one_family_share_a_worker(workers: Workers) -> None:
@@ -96,11 +102,11 @@ def test_no_process_serves_two_stages(workers: Workers) -> None:
 
 
 def test_workers_are_prepared_for_one_format(workers: Workers) -> None:
-    workers.prepare("b", {"nnc"}, {"top1"})
+    workers.prepare("b", "net", {"nnc"}, {"top1"})
     assert ask(workers, "b").told[0] == {"stage": "run", "formats": ["b"]}
     assert ask(workers, "b", "open").told[0] == {"stage": "open", "formats": ["b"]}
-    assert ask(workers, "", "decode").told[0] == {"stage": "decode", "codecs": ["nnc"]}
-    assert ask(workers, "", "measure").told[0] == {"stage": "measure", "metrics": ["top1"]}
+    assert ask(workers, "", "decode", "").told[0] == {"stage": "decode", "codecs": ["nnc"]}
+    assert ask(workers, "", "measure", "").told[0] == {"stage": "measure", "metrics": ["top1"]}
 
 
 def test_small_workers_all_stay(workers: Workers) -> None:
