@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from conformance.jobs.compare import OutputComparison, same_arrays
 from conformance.jobs.context import METADATA, TaskContext
-from conformance.jobs.measuring import Measuring, metrics_of, row_of
+from conformance.jobs.measuring import Measuring, metrics_of
 from conformance.jobs.stored_arrays import stored_outputs
 from conformance.jobs.vectors import ShardArrays, ports_of, read_shards
 from conformance.plan.requests import AgreementRequest, VectorsSpec
+from conformance.plan.results import AgreementResult, MetricRow, Outcome
 from conformance.submission.values import Counterpart
 from conformance.tensorfiles import Array
-from conformance.verdicts import ConformanceError, Json, Location
+from conformance.verdicts import ConformanceError, Location
 
 
-def compare_formats(task: TaskContext[AgreementRequest]) -> Json:
+def compare_formats(task: TaskContext[AgreementRequest]) -> AgreementResult:
     """Return how far the outputs lie from those of the same network elsewhere.
 
     So do metrics that compare with the original's outputs: measured on this format's outputs, with
@@ -38,11 +40,17 @@ def compare_formats(task: TaskContext[AgreementRequest]) -> Json:
             if array.shape == theirs[of].shape:
                 theirs_here[name] = theirs[of].transpose(np.argsort(axes))
         measuring.add(ours, here.targets, theirs_here)
-    return {
-        "items": asked.vectors.items,
-        "outputs": comparison.to_json(),
-        "metrics": {name: row_of(outcome) for name, _, outcome in measuring.results()},
-    }
+    return AgreementResult(
+        items=asked.vectors.items,
+        outputs=comparison.rows(),
+        metrics={
+            name: Outcome(None, outcome)
+            if isinstance(outcome, ConformanceError)
+            # No least number is asked for: nothing is estimated from the items.
+            else Outcome(replace(MetricRow(*outcome.row_fields), least={}))
+            for name, outcome in measuring.results()
+        },
+    )
 
 
 def _shards(

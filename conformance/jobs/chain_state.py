@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from conformance.codecs import Memory
 from conformance.jobs.context import TaskContext
 from conformance.jobs.stored_network import StoredNetwork
-from conformance.jobs.tensor_stats import Facts, original_tensor, tensor_facts
+from conformance.jobs.tensor_stats import tensor_facts
+from conformance.plan.requests import typed
+from conformance.plan.results import TensorFacts
 from conformance.sandbox.limits import Limits
 from conformance.tensorfiles import (
     SAFETENSORS_CODES,
@@ -35,25 +37,24 @@ class State:
     """Parameters by the names of the model, facts about each, and the memory of the decoder."""
 
     parameters: Mapping[str, Array]
-    facts: Mapping[str, Facts]
+    facts: Mapping[str, TensorFacts]
     memory: Memory = field(default_factory=Memory)
 
     @property
     def digest(self) -> str:
         """The one digest of all parameters."""
         return network_digest(
-            {name: each["sha256"] for name, each in self.facts.items() if "optional" not in each}
+            {name: each.sha256 for name, each in self.facts.items() if not each.optional}
         )
 
 
 def state_of(parameters: Mapping[str, Array], memory: Memory, original: StoredNetwork) -> State:
     """Return the state with these parameters, and all facts about them."""
+    optional = {*original.scalars, *original.constants}
     facts = {
-        name: tensor_facts(array, original_tensor(original, name))
+        name: replace(tensor_facts(array, original.everything.get(name)), optional=name in optional)
         for name, array in parameters.items()
     }
-    for name in facts.keys() & {*original.scalars, *original.constants}:
-        facts[name]["optional"] = True
     return State(parameters, facts, memory)
 
 
@@ -97,7 +98,10 @@ def stored_state(task: TaskContext[Any], role: str) -> State:
     carried = {name: arrays[str(k)].copy() for k, name in enumerate(texts["arrays"])}
     return State(
         parameters=stored_parameters(folder, limits),
-        facts=task.result(role)["tensors"],
+        facts={
+            name: typed(each, TensorFacts, defaults=True)
+            for name, each in task.result(role)["tensors"].items()
+        },
         memory=Memory(carried, texts["facts"], texts["nodes"]),
     )
 

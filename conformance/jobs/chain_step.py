@@ -23,13 +23,13 @@ from conformance.jobs.chain_state import (
 )
 from conformance.jobs.compare import equal_numbers
 from conformance.jobs.context import TaskContext
-from conformance.jobs.coverage import coverage_of, problem, some
-from conformance.jobs.inspecting import inspected
+from conformance.jobs.coverage import coverage_of, some, survey_of
+from conformance.jobs.decoding import inspected
 from conformance.jobs.name_map import FittedTensors, fitted_tensors
 from conformance.jobs.stored_network import StoredNetwork, require_replaceable, stored_network
-from conformance.jobs.tensor_stats import Survey
 from conformance.plan.requests import PartSpec, StateRequest
-from conformance.runtimes.fitting import holds
+from conformance.plan.results import TensorProblem
+from conformance.runtimes.dtypes import holds
 from conformance.submission.values import Mode
 from conformance.tensorfiles import Array, tensor_digest
 from conformance.verdicts import ConformanceError, Json, Location, UnsupportedError
@@ -74,7 +74,7 @@ def _differing(before: State | None, after: State | None) -> int | None:
     differing = (
         name
         for name, facts in after.facts.items()
-        if name not in before.facts or before.facts[name]["sha256"] != facts["sha256"]
+        if name not in before.facts or before.facts[name].sha256 != facts.sha256
     )
     return sum(
         not _same_numbers(before.parameters.get(name), after.parameters[name]) for name in differing
@@ -88,7 +88,7 @@ def _same_numbers(before: Array | None, after: Array) -> bool:
 
 
 def _digests(state: State) -> dict[str, str]:
-    return {name: facts["sha256"] for name, facts in state.facts.items()}
+    return {name: facts.sha256 for name, facts in state.facts.items()}
 
 
 def _memory_digests(state: State | None) -> dict[str, str]:
@@ -124,7 +124,7 @@ class Stepped:
 
     state: State | None
     identity: Identity
-    coverage: list[Json]
+    coverage: list[TensorProblem]
     facts: dict[str, Json]
 
 
@@ -215,20 +215,19 @@ def _mapped(
     entries = part.name_map
     if not whole:
         entries = tuple(e for e in entries if any(name in tensors for name in e.sample))
-    return fitted_tensors(task, part, tensors, original, entries)
+    pointer, limit = task.name_map(part), task.limits.tensor_bytes
+    return fitted_tensors(part, tensors, original, pointer, limit, entries)
 
 
 def _whole(
     task: TaskContext[Any], original: StoredNetwork, mapped: FittedTensors, step: Step, file: str
-) -> tuple[State | None, list[Json]]:
+) -> tuple[State | None, list[TensorProblem]]:
     """Return a whole network as a state, in the types of the original's parameters.
 
     Scalars that it does not bring are the original's; topology that it brings is bound as well.
     """
     require_replaceable(task.result("parameters"), task.id("model"))
-    survey = Survey(mapped, original, {})
-    survey.look_at(step.tensors, with_errors=False)
-    coverage = list(coverage_of(survey, original, file))
+    coverage = list(coverage_of(survey_of(mapped, original), original, file))
     if coverage:
         return None, coverage
     own = {**original.parameters, **original.scalars}
@@ -287,7 +286,7 @@ def misfits(
     *,
     mode: Mode = "add",
     owner: str = "update",
-) -> Iterator[dict[str, Json]]:
+) -> Iterator[TensorProblem]:
     """Yield what keeps tensors from being joined: unknown names, other shapes, other types.
 
     ``owner`` is what they are part of, for people: an update or a layer.
@@ -296,7 +295,7 @@ def misfits(
     written, joins = ("difference", "be added in") if mode == "add" else ("tensor", "be held by")
     for name in sorted(tensors):
         if name not in before:
-            yield problem(
+            yield TensorProblem(
                 name,
                 file,
                 f"the {owner} holds a tensor {name!r} that its base lacks",
@@ -307,7 +306,7 @@ def misfits(
             continue
         array, base = tensors[name], before[name]
         if array.shape != base.shape:
-            yield problem(
+            yield TensorProblem(
                 name,
                 file,
                 f"tensor {name!r} of the {owner} has another shape than in its base",
@@ -316,7 +315,7 @@ def misfits(
                 fix=f"write the {written} in the layout of the base, or map it with name_map",
             )
         elif base.dtype.kind in "bUSO" or not _fits(base, array):
-            yield problem(
+            yield TensorProblem(
                 name,
                 file,
                 f"tensor {name!r} of the {owner} cannot {joins} the type of its base",

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from conformance.plan.results import OutputRow
 from conformance.submission.tolerances import WIDEST
 from conformance.submission.values import OutputTolerance
 from conformance.tensorfiles import Array
-from conformance.verdicts import ConformanceError, Json, Location, json_number
+from conformance.verdicts import ConformanceError, Location, json_number
 
 _INTEGERS = "biu"
 ATOL_OF_ZEROS = 1e-5
@@ -79,17 +80,17 @@ class OutputComparison:
         within = np.isfinite(difference) & (difference <= allowed)
         return difference, ~same & ~within
 
-    def to_json(self) -> dict[str, Json]:
+    def rows(self) -> dict[str, OutputRow]:
         """Return what was found, by output name."""
         return {
-            name: {
-                "file": known.file,
-                "values": known.values,
-                "violations": known.violations,
-                "max_abs": json_number(known.max_abs),
-                "scale": known.scale,
-                "worst": known.worst,
-            }
+            name: OutputRow(
+                file=known.file,
+                values=known.values,
+                violations=known.violations,
+                max_abs=json_number(known.max_abs),
+                scale=known.scale,
+                worst=known.worst,
+            )
             for name, known in self._by_name.items()
         }
 

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from conformance.codecs import Codec, DecodedModel, DecodedTensors, Source, codec
 from conformance.evidence.store import EVIDENCE
-from conformance.plan.requests import FileRef, NetworkSpec, PartSpec, Request, token
+from conformance.plan.requests import FileRef, NetworkSpec, PartSpec, Request, Tokens
 from conformance.registry import CODECS
 from conformance.runtimes import ModelSource, Network, runtime
 from conformance.sandbox.limits import Limits
@@ -51,7 +51,7 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskContext(Generic[Asked]):
+class TaskContext(Tokens, Generic[Asked]):
     """One request, and the means to answer it.
 
     ``files`` are by role; ``results`` are the folders of evidence that the request builds upon.
@@ -59,28 +59,11 @@ class TaskContext(Generic[Asked]):
     """
 
     asked: Asked
-    key: str
     files: Mapping[str, Path]
     results: Mapping[str, Path]
     out: Path
     limits: Limits
     networks: Networks
-
-    def id(self, role: str) -> str:
-        """Return what stands for the id of a model, sample, metric or vector set."""
-        return token(self.key, f"id.{role}")
-
-    def at(self, role: str) -> str:
-        """Return what stands for the JSON pointer to it."""
-        return token(self.key, f"at.{role}")
-
-    def display(self, file: FileRef) -> str:
-        """Return what stands for the path of a file."""
-        return token(self.key, f"file.{file.role}")
-
-    def name_map(self, part: PartSpec) -> str:
-        """Return what stands for the JSON pointer to the name map of a part."""
-        return token(self.key, f"map.{part.role}")
 
     def path(self, file: FileRef) -> Path:
         """Return where a file lies."""

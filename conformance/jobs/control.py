@@ -11,45 +11,50 @@ outputs of one run.
 from __future__ import annotations
 
 from conformance.jobs.context import TaskContext
-from conformance.jobs.measuring import measured, metrics_of, row_of
+from conformance.jobs.measuring import measured, metrics_of
 from conformance.plan.requests import MeasureRequest
-from conformance.verdicts import ConformanceError, Json
+from conformance.plan.results import ControlResult, ControlRow, ControlValue, Outcome
+from conformance.verdicts import ConformanceError, json_number
 
 SHUFFLED = ("shuffled-1", "shuffled-2", "shuffled-3")
 
 
-def measure_controls(task: TaskContext[MeasureRequest]) -> Json:
-    """Return, by metric, ``value`` or ``error`` of every control: zeros, and one for each seed.
+def measure_controls(task: TaskContext[MeasureRequest]) -> ControlResult:
+    """Return what every metric says of the controls: zeros, and one network for each seed.
 
     There are no shuffled networks if no permutation changes anything.
     """
-    zeros = _rows(task, "zeros")
-    shuffles = [rows for seed in SHUFFLED if (rows := _rows(task, seed)) is not None]
-    return {
-        "items": task.asked.vectors.items,
-        "metrics": {
-            name: {
-                "zeros": zeros[name] if zeros is not None else None,
-                "shuffled": [rows[name] for rows in shuffles],
-            }
-            for name in metrics_of(task)
+    zeros = _values(task, "zeros")
+    shuffles = [_values(task, seed) for seed in SHUFFLED if _is_changed(task, seed)]
+    return ControlResult(
+        items=task.asked.vectors.items,
+        metrics={
+            name: ControlRow(each, tuple(values[name] for values in shuffles))
+            for name, each in zeros.items()
         },
-    }
+    )
 
 
-def _rows(task: TaskContext[MeasureRequest], change: str) -> dict[str, Json] | None:
-    """Return what every metric says of the network with changed parameters; its values or errors.
+def _is_changed(task: TaskContext[MeasureRequest], change: str) -> bool:
+    """Return whether the parameters were changed, as far as that network could be run."""
+    try:
+        return task.result(change)["items"] is not None
+    except ConformanceError:
+        return True
 
-    A network that could not be run has no values; None is one that was not changed by it.
+
+def _values(task: TaskContext[MeasureRequest], change: str) -> dict[str, Outcome[ControlValue]]:
+    """Return what every metric says of the network with changed parameters.
+
+    It is the error in the place of each value for a network that could not be run.
     """
     try:
-        if task.result(change)["items"] is None:
-            return None
+        task.result(change)
     except ConformanceError as error:
-        return {name: {"error": error.to_json()} for name in metrics_of(task)}
-    results = measured(task, change).results()
-    return {name: _value_of(row_of(outcome)) for name, _, outcome in results}
-
-
-def _value_of(row: dict[str, Json]) -> Json:
-    return {part: row[part] for part in ("value", "error") if part in row}
+        return {name: Outcome(None, error) for name in metrics_of(task)}
+    return {
+        name: Outcome(None, outcome)
+        if isinstance(outcome, ConformanceError)
+        else Outcome(ControlValue(json_number(outcome.measurement.value)))
+        for name, outcome in measured(task, change).results()
+    }

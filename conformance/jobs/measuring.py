@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,33 +12,48 @@ import numpy as np
 from conformance.jobs.context import TaskContext
 from conformance.jobs.stored_arrays import stored_outputs
 from conformance.jobs.vectors import read_shards
-from conformance.metrics import Measurement
+from conformance.metrics import Measurement, NoInterval
 from conformance.metrics import Metric as MetricKind
 from conformance.metrics import metric as metric_kind
 from conformance.plan.requests import MeasureRequest, MetricSpec
+from conformance.plan.results import (
+    MeasuredInterval,
+    MeasureResult,
+    MissingInterval,
+    OriginalRow,
+    Outcome,
+    RunConditions,
+    result_from_json,
+)
 from conformance.sandbox.limits import Limits
 from conformance.tensorfiles import Array, open_tensors, write_tensors
-from conformance.verdicts import ConformanceError, Json, json_number
+from conformance.verdicts import ConformanceError, Json, JsonNumber, json_number
 
 STATISTICS = "statistics.safetensors"
 
 Asked = TypeVar("Asked", bound=MeasureRequest)
 
 
-def measure_run(task: TaskContext[MeasureRequest]) -> Json:
+def measure_run(task: TaskContext[MeasureRequest]) -> MeasureResult:
     """Return a row for each metric on the outputs of a run; per-item statistics are kept."""
     measuring = measured(task, "run")
     results = list(measuring.results())
     tables = {
         name: outcome.statistics
-        for name, _, outcome in results
-        if isinstance(outcome, Measurement) and outcome.statistics is not None
+        for name, outcome in results
+        if isinstance(outcome, Measured) and outcome.statistics is not None
     }
     write_tensors(task.out / STATISTICS, tables)
-    return {
-        "metrics": {name: _original_row(outcome, kind) for name, kind, outcome in results},
-        "readers": measuring.readers(),
-    }
+    return MeasureResult(
+        metrics={name: _original_row(outcome) for name, outcome in results},
+        readers=measuring.readers(),
+    )
+
+
+def conditions_of(run: Mapping[str, Json]) -> RunConditions:
+    """Return the conditions that a result of running a network has, next to other things."""
+    conditions = {each.name: run[each.name] for each in fields(RunConditions)}
+    return result_from_json(RunConditions, conditions)
 
 
 def measured(task: TaskContext[Asked], run: str) -> Measuring:
@@ -66,11 +81,10 @@ def statistics_in(folder: Path, limits: Limits) -> dict[str, Array]:
         return {name: tables[name] for name in tables}
 
 
-def _original_row(
-    outcome: Measurement | ConformanceError, kind: MetricKind | None
-) -> dict[str, Json]:
-    row = row_of(outcome, kind)
-    return row if kind is None or "error" in row else row | {"better": kind.about.better}
+def _original_row(outcome: Measured | ConformanceError) -> Outcome[OriginalRow]:
+    if isinstance(outcome, ConformanceError):
+        return Outcome(None, outcome)
+    return Outcome(OriginalRow(*outcome.row_fields, better=outcome.kind.about.better))
 
 
 @dataclass(slots=True)
@@ -90,6 +104,68 @@ class _Gauge:
                 action()
             except ConformanceError as error:
                 self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement, and the metric that took it."""
+
+    kind: MetricKind
+    measurement: Measurement
+
+    @property
+    def statistics(self) -> Array | None:
+        """A row for each item, where the metric is a function of their sum: (items, k)."""
+        return self.measurement.statistics
+
+    @property
+    def row_fields(
+        self,
+    ) -> tuple[JsonNumber, int, dict[str, Json], dict[str, int], dict[str, int]]:
+        """The fields of a :class:`~conformance.plan.results.MetricRow`, in their order."""
+        found = self.measurement
+        return (
+            json_number(found.value),
+            found.items,
+            dict(found.details),
+            {"items": found.items, **found.counted},
+            {count.noun: count.least for count in self.kind.counts},
+        )
+
+    def interval(
+        self, reference: Array | None, level: float, first: Array
+    ) -> MeasuredInterval | MissingInterval | None:
+        """Return the interval of the difference from the original, whose statistics are given.
+
+        None where either has none. ``first`` has for each item the first one identical with it.
+        """
+        if reference is None or self.statistics is None:
+            return None
+        from conformance.metrics.uncertainty import paired_interval
+
+        if reference.shape != self.statistics.shape:
+            raise ConformanceError(
+                "the original and the reconstructed network were not measured on the same items",
+                expected=f"statistics of shape {reference.shape}",
+                found=f"{self.statistics.shape}",
+                fix="submit a network whose outputs have the original's shape",
+            )
+        found = paired_interval(self.kind, reference, self.statistics, level, first)
+        if isinstance(found, NoInterval):
+            return MissingInterval(
+                found.reason, found.items, found.distinct_items, found.items_needed
+            )
+        return MeasuredInterval(
+            level=found.level,
+            low=json_number(found.low),
+            high=json_number(found.high),
+            method=found.method,
+            items=found.items,
+            distinct_items=found.distinct_items,
+            p_value=found.p_value,
+            gained=found.gained,
+            lost=found.lost,
+        )
 
 
 class Measuring:
@@ -116,50 +192,29 @@ class Measuring:
             against = original if gauge.declared.against == "original" else targets
             gauge.attempt(lambda gauge=gauge, against=against: _update(gauge, outputs, against))  # type: ignore[misc]
 
-    def readers(self) -> dict[str, list[str]]:
+    def readers(self) -> dict[str, tuple[str, ...]]:
         """Return, by the name of an output, the names of the metrics that have read it."""
-        found: dict[str, list[str]] = {}
-        for gauge in self._gauges:
-            for name in sorted(gauge.read):
-                found.setdefault(name, []).append(gauge.name)
-        return found
+        names = sorted({name for gauge in self._gauges for name in gauge.read})
+        return {n: tuple(gauge.name for gauge in self._gauges if n in gauge.read) for n in names}
 
-    def results(self) -> Iterator[tuple[str, MetricKind | None, Measurement | ConformanceError]]:
-        """Yield the name of every metric with its measurement, or with what went wrong."""
+    def results(self) -> Iterator[tuple[str, Measured | ConformanceError]]:
+        """Yield the name of every metric with what it measured, or with what went wrong."""
         for gauge in self._gauges:
-            measured: list[Measurement] = []
+            found: list[Measured] = []
             if gauge.kind is not None:
-                gauge.attempt(lambda kind=gauge.kind, to=measured: to.append(kind.result()))  # type: ignore[misc]
-            outcome = gauge.error or self._by_item(gauge, measured.pop())
-            yield gauge.name, gauge.kind, outcome
+                gauge.attempt(lambda kind=gauge.kind: found.append(Measured(kind, kind.result())))  # type: ignore[misc]  # noqa: B023 - called at once
+            yield gauge.name, gauge.error or self._by_item(gauge, found.pop())
 
-    def _by_item(self, gauge: _Gauge, measured: Measurement) -> Measurement:
-        statistics = measured.statistics
+    def _by_item(self, gauge: _Gauge, found: Measured) -> Measured:
+        statistics = found.statistics
         if self._batched or statistics is None or sum(gauge.rows) != len(statistics):
-            return measured
+            return found
         begins = np.cumsum([0, *gauge.rows[:-1]])
-        return replace(measured, statistics=np.add.reduceat(statistics, begins, axis=0))
+        by_item = np.add.reduceat(statistics, begins, axis=0)
+        return Measured(found.kind, replace(found.measurement, statistics=by_item))
 
 
 _TARGETS = "targets of the vectors"
-
-
-def row_of(
-    outcome: Measurement | ConformanceError, kind: MetricKind | None = None
-) -> dict[str, Json]:
-    """Return a measurement, or the error in its place, as JSON.
-
-    ``counted`` is what was really counted, ``least`` the least numbers that ``kind`` states.
-    """
-    if isinstance(outcome, ConformanceError):
-        return {"error": outcome.to_json()}
-    return {
-        "value": json_number(outcome.value),
-        "items": outcome.items,
-        "details": dict(outcome.details),
-        "counted": {"items": outcome.items, **outcome.counted},
-        "least": {count.noun: count.least for count in (kind.counts if kind else ())},
-    }
 
 
 def _configure(gauge: _Gauge) -> None:

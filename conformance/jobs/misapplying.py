@@ -38,7 +38,7 @@ def apply_steps(task: TaskContext[MisapplicationRequest]) -> Json:
             return _noticed(by, step, "it names another parent", wrong.expected, wrong.found)
         if stepped.state is None:
             first = stepped.coverage[0]
-            return _noticed("structure", step, first["message"], first["expected"], first["found"])
+            return _noticed("structure", step, first.message, first.expected, first.found)
         state = stepped.state
     return {"detected_by": None, "same_tensors": state.digest == task.result("instead")["digest"]}
 

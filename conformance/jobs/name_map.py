@@ -8,18 +8,15 @@ its files and not in the metadata.
 
 from __future__ import annotations
 
-import itertools
-import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
-from conformance.jobs.context import TaskContext
 from conformance.jobs.stored_network import StoredNetwork
 from conformance.plan.requests import PartSpec
 from conformance.runtimes import Network
@@ -37,28 +34,32 @@ _SHOWN = 20
 
 
 def fitted_tensors(
-    task: TaskContext[Any],
     part: PartSpec,
     tensors: Mapping[str, Array],
     network: Network | StoredNetwork,
+    pointer: str,
+    limit_bytes: int,
     entries: Sequence[NameMapping] | None = None,
 ) -> FittedTensors:
     """Return the tensors of a part under the names of the model, rounded as it declares.
 
-    ``entries`` are those of its name map that are used, all if None. Errors as FittedTensors.
+    ``entries`` are those of its name map, at ``pointer``, that are used, all if None. Errors as
+    FittedTensors.
     """
     rounded: dict[str, DType] = {}
     if part.dtype is not None:
         learned = {**network.parameters, **network.scalars}
         rounded = {n: a.dtype for n, a in learned.items() if a.dtype.name == part.dtype}
     used = part.name_map if entries is None else entries
-    limit, pointer = task.limits.tensor_bytes, task.name_map(part)
-    return FittedTensors(tensors, used, pointer, limit, network.aliases, rounded)
+    return FittedTensors(tensors, used, pointer, limit_bytes, network.aliases, rounded)
 
 
 @final
 class FittedTensors(Mapping[str, Array]):
     """The tensors of a sample as parameters; each made anew when it is asked for.
+
+    ``sources`` are the tensors of the sample that each parameter is made of, and ``renamed`` the
+    parameters that are one tensor, as it is but for its name.
 
     ``pointer`` is the place of the name map. A tied parameter that comes under one of its
     ``aliases`` alone is given under its first name. Numbers for the parameters in ``rounded`` are
@@ -90,12 +91,17 @@ class FittedTensors(Mapping[str, Array]):
             return name if known in given else known
 
         self._own = {first(name): name for name in own}
-        self._name_of = {tensor: name for name, tensor in self._own.items()}
         self._entries = {first(e.model): (index, e) for index, e in enumerate(entries)}
+        self.sources: Mapping[str, tuple[str, ...]] = {
+            **{name: (source,) for name, source in self._own.items()},
+            **{name: entry.sample for name, (_, entry) in self._entries.items()},
+        }
+        renaming = {name for name, (_, entry) in self._entries.items() if entry.is_renaming}
+        self.renamed = frozenset({*self._own, *renaming} - rounded.keys())
 
     def __getitem__(self, name: str) -> Array:
         if name in self._entries:
-            return self._arranged(name, lambda source: self._tensors[source])
+            return self._arranged(name)
         return self._as_declared(name, self._tensors[self._own[name]])
 
     def __iter__(self) -> Iterator[str]:
@@ -108,32 +114,6 @@ class FittedTensors(Mapping[str, Array]):
     def __contains__(self, name: object) -> bool:
         return name in self._own or name in self._entries
 
-    def sources(self, name: str) -> tuple[str, ...]:
-        """Return the tensors of the sample that the parameter ``name`` is made of."""
-        return self._entries[name][1].sample if name in self._entries else (self._own[name],)
-
-    def is_renamed(self, name: str) -> bool:
-        """Return whether the parameter ``name`` is one tensor, as it is but for its name."""
-        if name in self._rounded:
-            return False
-        return name in self._own or self._entries[name][1].is_renaming
-
-    def made_of(self, source: str) -> tuple[str, ...]:
-        """Return the parameters that are made of the tensor ``source`` and of no other."""
-        if source in self._name_of:
-            return (self._name_of[source],)
-        return tuple(name for name, (_, e) in self._entries.items() if e.sample == (source,))
-
-    def made_of_several(self) -> tuple[str, ...]:
-        """Return the parameters that several tensors are combined to."""
-        return tuple(name for name, (_, e) in self._entries.items() if len(e.sample) > 1)
-
-    def from_array(self, name: str, array: Array) -> Array:
-        """Return the parameter ``name`` if ``array`` is the tensor that it is made of."""
-        if name in self._entries:
-            return self._arranged(name, lambda _: array)
-        return self._as_declared(name, array)
-
     def _as_declared(self, name: str, array: Array) -> Array:
         wanted = self._rounded.get(name)
         if wanted is None or array.dtype == wanted or not is_floating(array.dtype):
@@ -142,10 +122,11 @@ class FittedTensors(Mapping[str, Array]):
             rounded: Array = array.astype(wanted)
         return rounded
 
-    def _arranged(self, name: str, read: Callable[[str], Array]) -> Array:
+    def _arranged(self, name: str) -> Array:
         index, entry = self._entries[name]
         try:
-            made = arranged(entry, [read(source) for source in entry.sample], self._limit_bytes)
+            arrays = [self._tensors[source] for source in entry.sample]
+            made = arranged(entry, arrays, self._limit_bytes)
             return self._as_declared(name, made)
         except MisfitError as misfit:
             raise ConformanceError(
@@ -335,66 +316,3 @@ def overused(entries: Sequence[NameMapping]) -> tuple[str, float] | None:
 
 def _uses_in(entries: Iterable[NameMapping]) -> Iterable[tuple[str, Slice | None]]:
     return ((name, entry.slice) for entry in entries for name in entry.sample)
-
-
-_USUAL = (
-    (1, 0),
-    (3, 2, 0, 1),
-    (2, 3, 1, 0),
-    (0, 3, 1, 2),
-    (0, 2, 3, 1),
-    (2, 1, 0),
-    (4, 3, 0, 1, 2),
-)
-"""Orders of axes that frameworks differ by; the first that fits is named."""
-
-_MOST_AXES = 6
-_MOST_CANDIDATES = 200
-
-
-def entry_that_fits(
-    sample: str, model: str, given: Sequence[int], wanted: Sequence[int]
-) -> str | None:
-    """Return the JSON of a name_map entry from shape ``given`` to ``wanted``; None if none would.
-
-    Shapes cannot tell one order of equal axes, or of rows, from another: it is a suggestion.
-    """
-    entry: dict[str, object] = {"sample": sample, "model": model}
-    if list(given) != list(wanted):
-        order = _order(tuple(given), tuple(wanted))
-        if order is not None:
-            entry["transpose"] = list(order)
-        elif math.prod(given) == math.prod(wanted):
-            entry["reshape"] = list(wanted)
-        else:
-            return None
-    return json.dumps(entry, ensure_ascii=False)
-
-
-def tensor_that_fits(
-    model: str, wanted: Sequence[int], spare: Mapping[str, Sequence[int]], taken: Collection[str]
-) -> str | None:
-    """Return the entry for a parameter that no tensor of the sample is named after.
-
-    It is that of the only tensor in ``spare`` (names and shapes) that has as many values, names in
-    ``taken`` left out; None if there is none, or more than one.
-    """
-    size = math.prod(wanted)
-    names = itertools.islice(
-        (name for name, shape in spare.items() if math.prod(shape) == size and name not in taken),
-        _MOST_CANDIDATES,
-    )
-    found = list(names)
-    if len(found) != 1:
-        return None
-    return entry_that_fits(found[0], model, spare[found[0]], wanted)
-
-
-def _order(given: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...] | None:
-    if sorted(given) != sorted(wanted) or len(given) > _MOST_AXES:
-        return None
-    usual = (order for order in _USUAL if len(order) == len(given))
-    for order in itertools.chain(usual, itertools.permutations(range(len(given)))):
-        if tuple(given[axis] for axis in order) == wanted:
-            return order
-    return None

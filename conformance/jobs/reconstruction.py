@@ -1,78 +1,60 @@
-"""The metrics of a sample on a vector set, beside the original's."""
+"""The metrics of a sample on a vector set, next to the original's."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from conformance.jobs.context import TaskContext
-from conformance.jobs.measuring import measured, row_of, statistics_in
+from conformance.jobs.measuring import conditions_of, measured, statistics_in
 from conformance.jobs.vectors import first_of_identical
-from conformance.metrics import Measurement, NoInterval
-from conformance.metrics import Metric as MetricKind
-from conformance.plan.requests import ReconstructionRequest, token
-from conformance.tensorfiles import Array
-from conformance.verdicts import ConformanceError, Json, NotRunError, json_number
+from conformance.plan.requests import ReconstructionRequest, Tokens
+from conformance.plan.results import (
+    MeasuredInterval,
+    MeasureResult,
+    MissingInterval,
+    Outcome,
+    ReconstructedRow,
+    ReconstructionResult,
+    result_from_json,
+)
+from conformance.verdicts import ConformanceError, NotRunError
 
 
-def measure_sample(task: TaskContext[ReconstructionRequest]) -> Json:
+def measure_sample(task: TaskContext[ReconstructionRequest]) -> ReconstructionResult:
     """Return the metric values of the sample, and the intervals of their differences."""
-    run = task.result("run")
-    return {
-        "items": run["items"],
-        "batch_size": run["batch_size"],
-        "settings": run["settings"],
-        "casts": run["casts"],
-        "half": run["half"],
-        "metrics": _compared(task),
-    }
-
-
-def _compared(task: TaskContext[ReconstructionRequest]) -> dict[str, Json]:
-    """Return a row for each metric: the sample's value, the original's, and the interval."""
-    references = task.result("measured")["metrics"]
+    run, levels = task.result("run"), task.asked.levels
+    # Both requests have the same metrics in the same order.
+    tokens = Tokens(task.asked.results["measured"])
+    there = [tokens.id(f"metric.{place}") for place in range(len(levels))]
+    references = result_from_json(MeasureResult, task.result("measured")).metrics
+    first = first_of_identical(task)
     statistics = statistics_in(task.results["measured"], task.limits)
-    first, rows = first_of_identical(task), {}
-    for place, (name, kind, outcome) in enumerate(measured(task, "run").results()):
-        # Both requests have the same metrics in the same order.
-        there = token(task.asked.results["measured"], f"id.metric.{place}")
-        reference, level = references[there], task.asked.levels[place]
-        if "error" in reference:
-            rows[name] = row_of(_not_measured(name))
+    conditions = conditions_of(run)
+    metrics: dict[str, Outcome[ReconstructedRow]] = {}
+    results = measured(task, "run").results()
+    for (name, outcome), of, level in zip(results, there, levels, strict=True):
+        try:
+            if references[of].error is not None:
+                raise _not_measured(name)
+            if isinstance(outcome, ConformanceError):
+                raise outcome
+            found = outcome.interval(statistics.get(of), level, first)
+        except ConformanceError as error:
+            metrics[name] = Outcome(None, error)
             continue
-        row = row_of(outcome, kind)
-        if isinstance(outcome, Measurement) and kind is not None:
-            row["reference"] = reference["value"]
-            try:
-                row |= _interval(kind, statistics.get(there), outcome, level, first)
-            except ConformanceError as error:
-                row = row_of(error)
-        rows[name] = row
-    return rows
-
-
-def _interval(
-    kind: MetricKind, reference: Array | None, outcome: Measurement, level: float, first: Array
-) -> dict[str, Json]:
-    """Return the interval of the difference, or None and why there is none."""
-    if reference is None or outcome.statistics is None:
-        return {"interval": None, "no_interval": None}
-    from conformance.metrics.uncertainty import paired_interval
-
-    if reference.shape != outcome.statistics.shape:
-        raise ConformanceError(
-            "the original and the reconstructed network were not measured on the same items",
-            expected=f"statistics of shape {reference.shape}",
-            found=f"{outcome.statistics.shape}",
-            fix="submit a network whose outputs have the original's shape",
+        row = ReconstructedRow(
+            *outcome.row_fields,
+            reference=references[of].row.value,
+            interval=found if isinstance(found, MeasuredInterval) else None,
+            no_interval=found if isinstance(found, MissingInterval) else None,
         )
-    interval = paired_interval(kind, reference, outcome.statistics, level, first)
-    if isinstance(interval, NoInterval):
-        return {"interval": None, "no_interval": asdict(interval)}
-    said = {
-        name: json_number(value) if isinstance(value, float) else value
-        for name, value in asdict(interval).items()
-    }
-    return {"interval": said, "no_interval": None}
+        metrics[name] = Outcome(row)
+    return ReconstructionResult(
+        items=conditions.items,
+        batch_size=conditions.batch_size,
+        settings=conditions.settings,
+        half=conditions.half,
+        casts=run["casts"],
+        metrics=metrics,
+    )
 
 
 def _not_measured(metric: str) -> NotRunError:

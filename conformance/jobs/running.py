@@ -70,4 +70,5 @@ def _decoded(task: TaskContext[RunRequest], network: Network) -> Mapping[str, Ar
     if task.asked.part is None:
         return None
     tensors = stored_arrays(task.results["tensors"], TENSORS, task.limits)
-    return fitted_tensors(task, task.asked.part, tensors, network)
+    part, limit = task.asked.part, task.limits.tensor_bytes
+    return fitted_tensors(part, tensors, network, task.name_map(part), limit)

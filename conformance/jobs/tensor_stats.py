@@ -1,54 +1,58 @@
-"""What is found out about each tensor: facts, likeness and error against the original's."""
+"""What is measured of each tensor: facts, likeness and error against the original's."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import final
 
 import numpy as np
 
-from conformance.jobs.name_map import FittedTensors
 from conformance.jobs.stored_network import StoredNetwork
-from conformance.runtimes.fitting import holds, same_values
+from conformance.plan.results import (
+    Difference,
+    Likeness,
+    Lossless,
+    ParameterError,
+    TensorFacts,
+    UnlikeParameter,
+)
 from conformance.tensorfiles import Array, tensor_digest
-from conformance.verdicts import Json, json_number
-
-Facts = dict[str, Json]
+from conformance.verdicts import JsonNumber, json_number
 
 _ALWAYS_FINITE = "biuUSO"
 _FINITE, _INFINITE, _NEGATIVE, _NO_NUMBER = range(4)
 
 
-def tensor_facts(array: Array, original: Array | None) -> Facts:
+def tensor_facts(array: Array, original: Array | None) -> TensorFacts:
     """Return type, shape, digest, and the number of NaN and infinities the original lacks.
 
     One that the original has at the same place is not counted: a mask, a lower bound of -inf.
     """
-    return {
-        "dtype": array.dtype.name,
-        "shape": list(array.shape),
-        "sha256": tensor_digest(array),
-        "non_finite": _non_finite(array, original),
-    }
+    return TensorFacts(
+        dtype=array.dtype.name,
+        shape=array.shape,
+        sha256=tensor_digest(array),
+        non_finite=_non_finite(array, original),
+    )
 
 
-def original_tensor(original: StoredNetwork, name: str) -> Array | None:
-    """Return the stored tensor of the original with this name, None without one."""
-    return original.everything.get(name)
+def all_finite(tensors: Mapping[str, TensorFacts]) -> bool:
+    """Return whether no tensor has NaN or infinities that the original lacks."""
+    return not any(facts.non_finite for facts in tensors.values())
 
 
-def tensor_text(facts: Mapping[str, Json]) -> str:
+def tensor_text(facts: TensorFacts) -> str:
     """Return type and shape as people write them: ``float32[16, 1, 3, 3]``."""
-    return f"{facts['dtype']}{facts['shape']}"
+    return f"{facts.dtype}{list(facts.shape)}"
 
 
 def lossless_comparison(
-    tensors: Mapping[str, Facts],
+    tensors: Mapping[str, TensorFacts],
     *originals: Mapping[str, Array],
     converted: Mapping[str, str] = MappingProxyType({}),
-) -> dict[str, Json]:
+) -> Lossless:
     """Return every tensor that differs from the original's of its name in shape or any bit.
 
     ``originals`` are its parameters and scalars. A tensor that came in a different type is compared
@@ -59,18 +63,18 @@ def lossless_comparison(
     differences = []
     found = {name: held for held in originals for name in tensors.keys() & held.keys()}
     for name, held in sorted(found.items(), key=lambda item: item[0]):
-        original = tensor_facts(held[name], None)
-        if original["sha256"] != converted.get(name, tensors[name]["sha256"]):
-            difference = {
-                "tensor": name,
-                "expected": f"{tensor_text(original)}, sha256 {original['sha256']}",
-                "found": f"{tensor_text(tensors[name])}, sha256 {tensors[name]['sha256']}",
-            }
+        original, given = tensor_facts(held[name], None), tensors[name]
+        if original.sha256 != converted.get(name, given.sha256):
+            difference = Difference(
+                tensor=name,
+                expected=f"{tensor_text(original)}, sha256 {original.sha256}",
+                found=f"{tensor_text(given)}, sha256 {given.sha256}",
+            )
             differences.append(difference)
-    return {"tensors": len(tensors), "differences": differences}
+    return Lossless(len(tensors), tuple(differences))
 
 
-def model_facts(network: StoredNetwork, original: StoredNetwork) -> dict[str, Facts]:
+def model_facts(network: StoredNetwork, original: StoredNetwork) -> dict[str, TensorFacts]:
     """Return the facts of every stored tensor of a sample that is itself a network.
 
     Those that are no parameters are ``optional``: their digests need not be claimed. Those of
@@ -78,19 +82,17 @@ def model_facts(network: StoredNetwork, original: StoredNetwork) -> dict[str, Fa
     Its tools may have given a mask another name than the original's: one that has the shape, and
     the same NaN and infinities at the same places, as a tensor of the original is not counted.
     """
-    own = network.everything
-    facts = {name: tensor_facts(own[name], original_tensor(original, name)) for name in sorted(own)}
-    for name in facts.keys() - network.parameters.keys():
-        facts[name]["optional"] = True
-    for name in network.scalars:
-        facts[name]["scalar"] = True
-    renamed = [name for name, each in facts.items() if each["non_finite"]]
-    if renamed:
-        masks = _masks(original)
-        for name in renamed:
-            if _mask(own[name]) in masks:
-                facts[name]["non_finite"] = 0
-    return facts
+    own, masks = network.everything, _masks(original)
+    facts = {name: tensor_facts(own[name], original.everything.get(name)) for name in sorted(own)}
+    return {
+        name: replace(
+            each,
+            non_finite=0 if each.non_finite and _mask(own[name]) in masks else each.non_finite,
+            optional=name not in network.parameters,
+            scalar=name in network.scalars,
+        )
+        for name, each in facts.items()
+    }
 
 
 def _masks(original: StoredNetwork) -> set[str | None]:
@@ -129,95 +131,6 @@ def _kinds(array: Array) -> Array:
     return kinds
 
 
-@final
-class Survey:
-    """Facts about the tensors of a sample, about the parameters made of them, and their errors.
-
-    ``tensors`` are by the sample's names; ``fitted``, ``errors`` and ``likeness`` by the model's.
-    Errors are of parameters that the network has; ``other_types`` names those in whose type they do
-    not fit, and ``other_values`` the topology that differs from the original's. ``converted`` has
-    the digests of those that came in a different type, in the type of their parameter.
-    """
-
-    def __init__(
-        self,
-        mapped: FittedTensors,
-        network: StoredNetwork,
-        stored_bits: Mapping[str, int],
-    ) -> None:
-        self._mapped = mapped
-        self._stored = network.everything
-        self._constants = network.constants
-        self._stored_bits = stored_bits
-        self._with_errors = False
-        self.tensors: dict[str, Facts] = {}
-        self.fitted: dict[str, Facts] = {}
-        self.errors: dict[str, Json] = {}
-        self.likeness: dict[str, dict[str, float]] = {}
-        self.converted: dict[str, str] = {}
-        self.other_types: set[str] = set()
-        self.other_values: set[str] = set()
-
-    def look_at(self, decoded: Mapping[str, Array], *, with_errors: bool) -> None:
-        """Decode every tensor; those that are combined are decoded twice."""
-        self._with_errors = with_errors
-        for name in sorted(decoded):
-            self._look_at_tensor(name, decoded[name])
-        for name in self._mapped.made_of_several():
-            self._keep(name, self._mapped[name])
-        self._blame()
-
-    def _look_at_tensor(self, name: str, array: Array) -> None:
-        made = self._mapped.made_of(name)
-        for parameter in made:
-            self._keep(parameter, self._mapped.from_array(parameter, array))
-        if len(made) == 1 and self._mapped.is_renamed(made[0]):
-            self.tensors[name] = self.fitted[made[0]]
-        else:
-            self.tensors[name] = tensor_facts(array, None)
-
-    def _blame(self) -> None:
-        """Count values that are not finite in the sample's tensors as in the parameters they make.
-
-        Where the original is not finite either is only known in the original's layout. Of several
-        tensors those are blamed that are not finite themselves; all of them, if only their sum is
-        not.
-        """
-        own = {name: facts["non_finite"] for name, facts in self.tensors.items()}
-        counted: dict[str, int] = {}
-        for parameter, facts in self.fitted.items():
-            sources = dict.fromkeys(self._mapped.sources(parameter))
-            for name in [each for each in sources if own[each]] or sources:
-                counted[name] = counted.get(name, 0) + facts["non_finite"]
-        for name, count in counted.items():
-            self.tensors[name] = {**self.tensors[name], "non_finite": count}
-
-    def _keep(self, parameter: str, array: Array) -> None:
-        if parameter in self._constants:
-            original = self._constants[parameter]
-            self.fitted[parameter] = tensor_facts(array, original)
-            if original.shape == array.shape and not same_values(original, array):
-                self.other_values.add(parameter)
-            return
-        own = self._stored.get(parameter)
-        self.fitted[parameter] = tensor_facts(array, own)
-        if own is None:
-            return
-        if not holds(own.dtype, array):
-            self.other_types.add(parameter)
-        elif not self._with_errors and own.dtype != array.dtype and own.size == array.size:
-            self.converted[parameter] = tensor_digest(array.astype(own.dtype).reshape(own.shape))
-        if self._with_errors:
-            self.errors[parameter] = tensor_error(array, own, self._bits_of(parameter))
-            if (found := likeness(array, own)) is not None:
-                self.likeness[parameter] = found
-
-    def _bits_of(self, parameter: str) -> int | None:
-        bits = [self._stored_bits.get(name) for name in self._mapped.sources(parameter)]
-        known = [each for each in bits if each is not None]
-        return sum(known) if len(known) == len(bits) else None
-
-
 _RUN = 1 << 20
 _NUMERIC = "biufcV"
 _REAL = "iufV"
@@ -225,33 +138,37 @@ _FEWEST, _MOST = 64, 1 << 16
 """Values by which two parameters are compared."""
 
 
-def tensor_error(decoded: Array, original: Array, stored_bits: int | None) -> dict[str, Json]:
+def tensor_error(decoded: Array, original: Array, stored_bits: int | None) -> ParameterError:
     """Return the error of one parameter against the original's, and what it costs.
 
-    ``max_abs_error`` and ``rms_error`` are in units of the parameter, ``relative_error`` is the
-    root of the quotient of the sums of squares of error and original; all are computed in float64.
-    ``zeros`` counts values that are exactly zero, here and in the original. ``bits_per_parameter``
-    is None where the codec does not tell what a tensor was decoded from. Errors are None for
-    another shape and for texts.
+    Errors are None for a different shape and for strings.
     """
-    facts: dict[str, Json] = {
-        "values": int(decoded.size),
-        "max_abs_error": None,
-        "rms_error": None,
-        "relative_error": None,
-        "zeros": None,
-        "zeros_in_original": None,
-        "bits_per_parameter": _bits(stored_bits, decoded.size),
-    }
+    zeros, theirs, distances = None, None, _Distances(None, None, None)
     if decoded.dtype.kind in _NUMERIC:
-        facts["zeros"] = int(decoded.size - np.count_nonzero(decoded))
+        zeros = int(decoded.size - np.count_nonzero(decoded))
     if decoded.shape == original.shape and {decoded.dtype.kind, original.dtype.kind} <= {*_NUMERIC}:
-        facts["zeros_in_original"] = int(original.size - np.count_nonzero(original))
-        facts |= _distances(decoded, original)
-    return facts
+        theirs = int(original.size - np.count_nonzero(original))
+        distances = _distances(decoded, original)
+    return ParameterError(
+        values=int(decoded.size),
+        max_abs_error=distances.max_abs,
+        rms_error=distances.rms,
+        relative_error=distances.relative,
+        zeros=zeros,
+        zeros_in_original=theirs,
+        bits_per_parameter=_bits(stored_bits, decoded.size),
+    )
 
 
-def likeness(decoded: Array, original: Array) -> dict[str, float] | None:
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """Pearson's correlation of two tensors, and three standard deviations of shuffled values'."""
+
+    correlation: float
+    shuffled: float
+
+
+def likeness(decoded: Array, original: Array) -> Correlation | None:
     """Return how much a parameter rises and falls with the original's, None if nobody can say.
 
     ``correlation`` is Pearson's. That of values in random order has mean 0 and a standard deviation
@@ -264,22 +181,17 @@ def likeness(decoded: Array, original: Array) -> dict[str, float] | None:
     ours, theirs = _deviations(decoded), _deviations(original)
     if ours is None or theirs is None:
         return None
-    return {
-        "correlation": float(ours @ theirs),
-        "shuffled": 3 / math.sqrt(ours.size - 1),
-    }
+    return Correlation(float(ours @ theirs), 3 / math.sqrt(ours.size - 1))
 
 
-def likeness_block(parameters: Mapping[str, Mapping[str, float]]) -> dict[str, Json]:
+def likeness_of(parameters: Mapping[str, Correlation]) -> Likeness:
     """Return how many parameters were compared, and those that are like shuffled ones."""
-    return {
-        "compared": len(parameters),
-        "unlike": [
-            {"tensor": name, **found}
-            for name, found in sorted(parameters.items())
-            if found["correlation"] <= found["shuffled"]
-        ],
-    }
+    unlike = (
+        UnlikeParameter(name, found.correlation, found.shuffled)
+        for name, found in sorted(parameters.items())
+        if found.correlation <= found.shuffled
+    )
+    return Likeness(len(parameters), tuple(unlike))
 
 
 def _deviations(array: Array) -> Array | None:
@@ -295,7 +207,14 @@ def _deviations(array: Array) -> Array | None:
     return deviations / length if length else None
 
 
-def _distances(decoded: Array, original: Array) -> dict[str, Json]:
+@dataclass(frozen=True, slots=True)
+class _Distances:
+    max_abs: JsonNumber | None
+    rms: JsonNumber | None
+    relative: JsonNumber | None
+
+
+def _distances(decoded: Array, original: Array) -> _Distances:
     largest, squares, scale = 0.0, 0.0, 0.0
     ours, theirs = decoded.reshape(-1), original.reshape(-1)
     for begin in range(0, ours.size, _RUN):
@@ -309,11 +228,11 @@ def _distances(decoded: Array, original: Array) -> dict[str, Json]:
             squares += float(np.sum(error * error))
             finite = reference[np.isfinite(reference)]
             scale += float(np.sum(np.abs(finite) ** 2))
-    return {
-        "max_abs_error": json_number(largest),
-        "rms_error": json_number(math.sqrt(squares / max(ours.size, 1))),
-        "relative_error": json_number(_relative(squares, scale)),
-    }
+    return _Distances(
+        json_number(largest),
+        json_number(math.sqrt(squares / max(ours.size, 1))),
+        json_number(_relative(squares, scale)),
+    )
 
 
 def _wide(array: Array) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 from conformance.jobs.context import METADATA, TaskContext
 from conformance.jobs.repeats import Repeats
 from conformance.plan.requests import FileRef, ShardSpec, VectorsRequest, VectorsSpec
+from conformance.plan.results import VectorsResult
 from conformance.runtimes import ANY_DTYPE, ANY_SHAPE, PortInfo
 from conformance.submission.values import Port
 from conformance.tensorfiles import Array, open_tensors, write_tensors
@@ -35,7 +36,7 @@ class ShardArrays:
     sources: Mapping[str, str]
 
 
-def read_vectors(task: TaskContext[VectorsRequest]) -> Json:
+def read_vectors(task: TaskContext[VectorsRequest]) -> VectorsResult:
     """Read every array of a vector set; return how many items differ, and what is declared.
 
     Which items are identical is kept. Raises ConformanceError where arrays are not as declared.
@@ -52,7 +53,7 @@ def read_vectors(task: TaskContext[VectorsRequest]) -> Json:
         repeats.add(shard.inputs, shard.items)
     first = repeats.first()
     write_tensors(task.out / ITEMS, {FIRST: first})
-    return {"distinct_items": len(set(first.tolist())), "outputs": declared or []}
+    return VectorsResult(len(set(first.tolist())), tuple(declared or ()))
 
 
 def first_of_identical(task: Task) -> Array:

@@ -347,6 +347,29 @@ def token(key: str, name: str) -> str:
     return f"@{key[:_KEY_DIGITS]}:{name}@"
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a worker writes where a result has to name something: ``key`` is that of its request."""
+
+    key: str
+
+    def id(self, role: str) -> str:
+        """Return what stands for the id of a model, sample, metric or vector set."""
+        return token(self.key, f"id.{role}")
+
+    def at(self, role: str) -> str:
+        """Return what stands for the JSON pointer to it."""
+        return token(self.key, f"at.{role}")
+
+    def display(self, file: FileRef) -> str:
+        """Return what stands for the path of a file."""
+        return token(self.key, f"file.{file.role}")
+
+    def name_map(self, part: PartSpec) -> str:
+        """Return what stands for the JSON pointer to the name map of a part."""
+        return token(self.key, f"map.{part.role}")
+
+
 def spelled(value: Json, name_of: Callable[[str, str], str | None]) -> Json:
     """Return JSON with names in the place of tokens, in the keys of objects as well.
 

@@ -11,8 +11,8 @@ Sizes are in bytes, times in seconds, shapes in elements, one number for each ax
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeAlias, TypeVar, final
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 
 from conformance.plan.requests import typed, untyped
 from conformance.submission.values import Port
@@ -33,8 +33,18 @@ class Result:
 
     def to_json(self) -> dict[str, Json]:
         """Return a JSON object with every field."""
-        made: dict[str, Json] = untyped(self)
-        return made
+        return {each.name: written(getattr(self, each.name)) for each in fields(self)}
+
+
+def written(value: Any) -> Json:
+    """Return what a job has measured as JSON: by its own ``to_json`` what has one."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if is_dataclass(value):
+        return {each.name: written(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: written(each) for name, each in value.items()}
+    return [written(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 R = TypeVar("R", bound=Result)
@@ -146,7 +156,7 @@ class Outcome(Generic[Row]):
     def to_json(self) -> dict[str, Json]:
         """Return the row, or ``error``, as JSON."""
         made: dict[str, Json] = (
-            untyped(self._row) if self.error is None else {"error": self.error.to_json()}
+            written(self._row) if self.error is None else {"error": self.error.to_json()}
         )
         return made
 
@@ -159,6 +169,14 @@ class Outcome(Generic[Row]):
 
 
 # --- Originals
+
+
+@dataclass(frozen=True, slots=True)
+class VectorsResult(Result):
+    """How many items of a vector set differ, and the outputs that it declares."""
+
+    distinct_items: int
+    outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,6 +410,10 @@ class TensorFacts:
     optional: bool = False
     scalar: bool = False
 
+    def to_json(self) -> dict[str, Json]:
+        """Return every field; of the two marks those that are set."""
+        return {name: each for name, each in untyped(self).items() if each is not False}
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -412,6 +434,13 @@ class Lossless:
     tensors: int = 0
     differences: tuple[Difference, ...] = ()
     error: ConformanceError | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """Return what was compared, or why nothing was; nothing of a lossy sample."""
+        if self.error is not None:
+            return {"error": self.error.to_json()}
+        made: dict[str, Json] = untyped(self) if self.tensors else {}
+        return {name: each for name, each in made.items() if name != "error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,6 +508,19 @@ class StreamInspection:
     violations: tuple[BrokenRule, ...]
     warnings: tuple[BrokenRule, ...]
     unlisted: int
+
+
+@dataclass(frozen=True, slots=True)
+class TensorsResult(Result):
+    """What the decoder of a part has found, apart from the tensors.
+
+    ``stored_bits`` are those that each tensor was decoded from. ``stream`` is None for parts that
+    are not a bitstream.
+    """
+
+    features: tuple[str, ...]
+    stored_bits: Mapping[str, int]
+    stream: StreamInspection | None
 
 
 _NOT_USABLE = "tensors that are missing, of another shape or type, or not finite"

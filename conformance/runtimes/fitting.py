@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from conformance.runtimes._protocol import Array
-from conformance.runtimes.dtypes import DType, is_floating, widens
+from conformance.runtimes.dtypes import DType, holds, same_values
 from conformance.runtimes.roles import Inventory, Role
 from conformance.verdicts import ConformanceError, Location
 
@@ -89,39 +89,6 @@ def missing_names(given: Mapping[str, object], inventory: Inventory) -> list[str
 def fits_shape(given: tuple[int, ...], wanted: tuple[int, ...], role: Role) -> bool:
     """Return whether a tensor of shape ``given`` can take the place of one of ``wanted``."""
     return given == wanted or (role is Role.SCALAR and math.prod(given) == 1)
-
-
-def holds(wanted: DType, array: Array) -> bool:
-    """Return whether type ``wanted`` holds every value of ``array`` exactly."""
-    given = array.dtype
-    if given.kind in "USO" or wanted.kind in "USO" or given.name == wanted.name:
-        return given.name == wanted.name
-    if is_floating(given) and is_floating(wanted) and widens(given, wanted):
-        return True
-    return (given.kind == "c") <= (wanted.kind == "c") and _is_exact(array, wanted)
-
-
-def same_values(wanted: Array, array: Array) -> bool:
-    """Return whether two arrays of one shape hold the same values, whatever their types."""
-    return holds(wanted.dtype, array) and _equal(array.astype(wanted.dtype), wanted)
-
-
-def _is_exact(array: Array, wanted: DType) -> bool:
-    with np.errstate(all="ignore"):
-        narrow = array.astype(wanted)
-        if array.dtype.kind in "iu" and is_floating(wanted):
-            # Rounded up to a power of two, the largest integers leave the range of their type.
-            limit = 2.0 ** (array.dtype.itemsize * 8 - (array.dtype.kind == "i"))
-            if array.size and float(narrow.astype(np.float64).max()) >= limit:
-                return False
-        # Integers that wrap round come back, but not with their sign.
-        return _equal(narrow.astype(array.dtype), array) and _equal(narrow < 0, array < 0)
-
-
-def _equal(one: Array, other: Array) -> bool:
-    if is_floating(one.dtype) and one.dtype.kind != "f":
-        one, other = one.astype(np.float64), other.astype(np.float64)
-    return np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
 
 
 def _mismatch(name: str, array: Array, inventory: Inventory) -> str | None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from conformance.jobs import measuring as measuring_module
-from conformance.jobs.measuring import Measuring, row_of, statistics_in
+from conformance.jobs.measuring import Measured, Measuring, statistics_in
 from conformance.metrics import Measurement, Roles, metric
 from conformance.plan.requests import MetricSpec
+from conformance.plan.results import MetricRow
 from conformance.verdicts import ConformanceError, UnsupportedError
 from tests.jobs.bench import LIMITS
 from tests.jobs.in_process import Evaluation
@@ -29,20 +30,20 @@ def declared(kind: str = "top-k-accuracy", **more: Any) -> MetricSpec:
 
 def measure(
     outputs=None, targets=None, original=None, **metrics: MetricSpec
-) -> dict[str, Measurement | ConformanceError]:
+) -> dict[str, Measured | ConformanceError]:
     measuring = Measuring(metrics)
     measuring.add(
         {"logits": LOGITS} if outputs is None else outputs,
         {"label": LABEL} if targets is None else targets,
         {"logits": LOGITS} if original is None else original,
     )
-    return {name: outcome for name, _, outcome in measuring.results()}
+    return dict(measuring.results())
 
 
 def value(metric: MetricSpec, **arrays: Any) -> float:
     outcome = measure(m=metric, **arrays)["m"]
-    assert isinstance(outcome, Measurement), outcome
-    return outcome.value
+    assert isinstance(outcome, Measured), outcome
+    return outcome.measurement.value
 
 
 def error(metric: MetricSpec, **arrays: Any) -> ConformanceError:
@@ -143,9 +144,9 @@ def statistics(metric: MetricSpec, **more: Any) -> list[Any] | None:
     measuring = Measuring({"m": metric}, **more)
     for rows in SHARDS:
         measuring.add({"y": VALUES[rows]}, {"t": np.zeros_like(VALUES[rows])}, {})
-    ((_, _, outcome),) = measuring.results()
-    assert isinstance(outcome, Measurement), outcome
-    assert (outcome.value, outcome.items) == (10.5, 6)
+    ((_, outcome),) = measuring.results()
+    assert isinstance(outcome, Measured), outcome
+    assert (outcome.measurement.value, outcome.measurement.items) == (10.5, 6)
     return None if outcome.statistics is None else outcome.statistics.tolist()
 
 
@@ -194,68 +195,69 @@ def test_outputs_are_listed_with_the_metrics_that_read_them() -> None:
     )
     outputs = {"a": LOGITS, "b": OTHER, "c": OTHER}
     measuring.add(outputs, {"label": LABEL, "b": LABEL}, outputs)
-    assert measuring.readers() == {"a": ["label", "far", "across"], "b": ["across"]}
+    assert measuring.readers() == {"a": ("label", "far", "across"), "b": ("across",)}
 
 
 def test_shards_are_measured_together() -> None:
     measuring = Measuring({"m": declared()})
     for rows in (slice(0, 1), slice(1, 4)):
         measuring.add({"y": LOGITS[rows]}, {"t": LABEL[rows]}, {})
-    ((_, _, outcome),) = measuring.results()
-    assert isinstance(outcome, Measurement)
-    assert (outcome.value, outcome.items) == (0.75, 4)
+    ((_, outcome),) = measuring.results()
+    assert isinstance(outcome, Measured)
+    assert (outcome.measurement.value, outcome.measurement.items) == (0.75, 4)
 
 
 def test_unknown_kind_is_the_trouble_of_that_metric_alone() -> None:
     outcomes = measure(odd=declared("nobody-has-it"), top1=declared())
     assert isinstance(outcomes["odd"], UnsupportedError)
     assert "nobody-has-it" in outcomes["odd"].message
-    assert isinstance(outcomes["top1"], Measurement)
+    assert isinstance(outcomes["top1"], Measured)
 
 
 def test_wrong_argument_is_the_trouble_of_that_metric_alone() -> None:
     outcomes = measure(odd=declared(args={"k": "one"}), top1=declared())
     assert isinstance(outcomes["odd"], ConformanceError)
     assert "'k'" in outcomes["odd"].message
-    assert isinstance(outcomes["top1"], Measurement)
+    assert isinstance(outcomes["top1"], Measured)
 
 
 def test_arrays_that_do_not_fit_are_the_trouble_of_that_metric_alone() -> None:
     outcomes = measure(odd=declared("mae"), top1=declared())
     assert isinstance(outcomes["odd"], ConformanceError)
     assert "same shape" in outcomes["odd"].message
-    assert isinstance(outcomes["top1"], Measurement)
+    assert isinstance(outcomes["top1"], Measured)
 
 
 def test_first_trouble_is_the_one_that_is_told() -> None:
     measuring = Measuring({"m": declared()})
     measuring.add({}, {"label": LABEL}, {})
     measuring.add({"logits": LOGITS}, {}, {})
-    ((_, _, outcome),) = measuring.results()
+    ((_, outcome),) = measuring.results()
     assert isinstance(outcome, ConformanceError)
     assert "'prediction'" in outcome.message
 
 
 def test_metric_over_nothing_has_no_value() -> None:
-    ((_, _, outcome),) = Measuring({"m": declared()}).results()
+    ((_, outcome),) = Measuring({"m": declared()}).results()
     assert isinstance(outcome, ConformanceError)
     assert outcome.found == "0 items"
 
 
-def test_rows_hold_the_value_or_the_error() -> None:
+def test_a_row_has_the_value_and_what_was_counted() -> None:
     found = Measurement(0.5, 2, details={"a": 1}, counted={"classes": 1})
-    assert row_of(found, metric("top-k-accuracy", {})) == {
-        "value": 0.5,
-        "items": 2,
-        "details": {"a": 1},
-        "counted": {"items": 2, "classes": 1},
-        "least": {"classes": 2},
-    }
-    assert row_of(ConformanceError("odd"))["error"]["message"] == "odd"
+    row = MetricRow(*Measured(metric("top-k-accuracy", {}), found).row_fields)
+    assert row == MetricRow(
+        value=0.5,
+        items=2,
+        details={"a": 1},
+        counted={"items": 2, "classes": 1},
+        least={"classes": 2},
+    )
 
 
 @pytest.mark.parametrize(
     ("number", "text"), [(float("nan"), "nan"), (float("inf"), "inf"), (-float("inf"), "-inf")]
 )
 def test_value_that_is_not_finite_is_written_as_text(number: float, text: str) -> None:
-    assert row_of(Measurement(number, 1))["value"] == text
+    found = Measured(metric("top-k-accuracy", {}), Measurement(number, 1))
+    assert MetricRow(*found.row_fields).value == text

@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.jobs.name_map import (
-    MisfitError,
-    arranged,
-    entry_that_fits,
-    overused,
-    tensor_that_fits,
-)
+from conformance.jobs.coverage import entry_that_fits, tensor_that_fits
+from conformance.jobs.name_map import MisfitError, arranged, overused
 from conformance.submission.building import name_mapping
 from conformance.verdicts import ConformanceError
 from tests import tiny_submission

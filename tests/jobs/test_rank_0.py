@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from conformance.jobs.measuring import Measuring
+from conformance.jobs.measuring import Measured, Measuring
 from conformance.jobs.replacing import shuffled
 from conformance.metrics import Measurement
 from conformance.plan.requests import MetricSpec
@@ -58,9 +58,9 @@ def measured(kind: str, args: dict, values: np.ndarray, shape: tuple[int, ...]) 
     for pair in values.T:
         prediction, target = (np.asarray(each).reshape(shape) for each in pair.tolist())
         measuring.add({"y": prediction}, {"t": target}, {})
-    ((_, _, outcome),) = measuring.results()
-    assert isinstance(outcome, Measurement), outcome
-    return outcome
+    ((_, outcome),) = measuring.results()
+    assert isinstance(outcome, Measured), outcome
+    return outcome.measurement
 
 
 @pytest.mark.parametrize(("kind", "args", "values"), METRICS, ids=[each[0] for each in METRICS])

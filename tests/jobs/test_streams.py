@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.jobs import inspecting
+from conformance.jobs import decoding
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import MalformedError
 from tests import tiny_submission
@@ -63,7 +63,7 @@ def test_broken_rule_leaves_the_sample_usable(tiny: Path) -> None:
 def test_many_violations_are_counted_beyond_the_first(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspecting, "MOST_VIOLATIONS", 1)
+    monkeypatch.setattr(decoding, "MOST_VIOLATIONS", 1)
     stream = tiny_with(tiny, raw_stream(WEIGHTS, RESERVED, first_tensor_dimension_shift=9))[
         "stream"
     ]

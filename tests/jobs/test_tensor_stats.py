@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from conformance.jobs.tensor_stats import (
+    Correlation,
     likeness,
-    likeness_block,
+    likeness_of,
     lossless_comparison,
     tensor_error,
     tensor_facts,
     tensor_text,
 )
+from conformance.plan.results import Lossless, ParameterError
 
 # --- Facts
 
@@ -40,13 +42,13 @@ def test_facts_name_type_and_shape() -> None:
     ids=["float64", "int64", "bool", "bfloat16", "int4", "scalar"],
 )
 def test_values_that_are_not_finite_are_counted(array: np.ndarray, count: int) -> None:
-    assert tensor_facts(np.asarray(array), None)["non_finite"] == count
+    assert tensor_facts(np.asarray(array), None).non_finite == count
 
 
 def test_infinity_of_the_original_is_not_held_against_the_sample() -> None:
     mask = np.array([0.0, -np.inf])
-    assert tensor_facts(mask, mask)["non_finite"] == 0
-    assert tensor_facts(np.array([np.nan, -np.inf]), mask)["non_finite"] == 1
+    assert tensor_facts(mask, mask).non_finite == 0
+    assert tensor_facts(np.array([np.nan, -np.inf]), mask).non_finite == 1
 
 
 @pytest.mark.parametrize(
@@ -62,17 +64,17 @@ def test_infinity_of_the_original_is_not_held_against_the_sample() -> None:
 def test_lossless_sees_every_difference(decoded: np.ndarray) -> None:
     original = {"w": np.array([1.0, 0.0], np.float32)}
     found = lossless_comparison({"w": tensor_facts(decoded, None)}, original)
-    assert [difference["tensor"] for difference in found["differences"]] == ["w"]
-    assert "float32[2]" in found["differences"][0]["expected"]
+    assert [difference.tensor for difference in found.differences] == ["w"]
+    assert "float32[2]" in found.differences[0].expected
 
 
 def test_lossless_keeps_nan_payloads() -> None:
     bits = np.array([0x7FC00001, 0x7FC00002], np.uint32)
     original = {"w": bits.view(np.float32)}
     same = lossless_comparison({"w": tensor_facts(original["w"].copy(), None)}, original)
-    assert same == {"tensors": 1, "differences": []}
+    assert same == Lossless(tensors=1)
     swapped = lossless_comparison({"w": tensor_facts(bits[::-1].view(np.float32), None)}, original)
-    assert len(swapped["differences"]) == 1
+    assert len(swapped.differences) == 1
 
 
 # --- Errors and likeness
@@ -80,55 +82,55 @@ def test_lossless_keeps_nan_payloads() -> None:
 
 def test_an_equal_tensor_has_no_error() -> None:
     array = np.array([1.0, 0.0, -2.0], np.float32)
-    assert tensor_error(array, array, 48) == {
-        "values": 3,
-        "max_abs_error": 0.0,
-        "rms_error": 0.0,
-        "relative_error": 0.0,
-        "zeros": 1,
-        "zeros_in_original": 1,
-        "bits_per_parameter": 16.0,
-    }
+    assert tensor_error(array, array, 48) == ParameterError(
+        values=3,
+        max_abs_error=0.0,
+        rms_error=0.0,
+        relative_error=0.0,
+        zeros=1,
+        zeros_in_original=1,
+        bits_per_parameter=16.0,
+    )
 
 
 def test_the_errors_by_hand() -> None:
     facts = tensor_error(np.float32([0, 4]), np.float32([3, 4]), None)
-    assert facts["max_abs_error"] == 3.0
-    assert facts["rms_error"] == pytest.approx(3 / math.sqrt(2))
-    assert facts["relative_error"] == pytest.approx(0.6)
-    assert (facts["zeros"], facts["zeros_in_original"]) == (1, 0)
-    assert facts["bits_per_parameter"] is None
+    assert facts.max_abs_error == 3.0
+    assert facts.rms_error == pytest.approx(3 / math.sqrt(2))
+    assert facts.relative_error == pytest.approx(0.6)
+    assert (facts.zeros, facts.zeros_in_original) == (1, 0)
+    assert facts.bits_per_parameter is None
 
 
 def test_an_error_against_nothing_but_zeros_is_infinite_relative_to_them() -> None:
-    assert tensor_error(np.ones(2), np.zeros(2), 0)["relative_error"] == "inf"
+    assert tensor_error(np.ones(2), np.zeros(2), 0).relative_error == "inf"
 
 
 def test_a_value_that_is_not_a_number_shows() -> None:
     facts = tensor_error(np.array([np.nan, 1.0]), np.array([0.0, 1.0]), 8)
-    assert (facts["max_abs_error"], facts["rms_error"]) == ("nan", "nan")
+    assert (facts.max_abs_error, facts.rms_error) == ("nan", "nan")
 
 
 def test_infinities_in_the_same_places_are_no_error() -> None:
     mask = np.array([0.0, -np.inf])
     facts = tensor_error(mask, mask, 8)
-    assert (facts["max_abs_error"], facts["relative_error"]) == (0.0, 0.0)
+    assert (facts.max_abs_error, facts.relative_error) == (0.0, 0.0)
 
 
 def test_another_shape_has_no_error_but_is_counted() -> None:
     facts = tensor_error(np.zeros((2, 3)), np.zeros((3, 2)), 12)
-    assert facts["max_abs_error"] is facts["rms_error"] is facts["relative_error"] is None
-    assert (facts["values"], facts["zeros"], facts["bits_per_parameter"]) == (6, 6, 2.0)
+    assert facts.max_abs_error is facts.rms_error is facts.relative_error is None
+    assert (facts.values, facts.zeros, facts.bits_per_parameter) == (6, 6, 2.0)
 
 
 def test_narrow_types_are_compared_by_value() -> None:
     rounded = np.float32([1.0, 2.5]).astype(ml_dtypes.bfloat16)
-    assert tensor_error(rounded, np.float32([1.0, 2.5]), 32)["max_abs_error"] == 0.0
+    assert tensor_error(rounded, np.float32([1.0, 2.5]), 32).max_abs_error == 0.0
 
 
 def test_an_empty_tensor_is_no_division_by_zero() -> None:
     facts = tensor_error(np.zeros(0), np.zeros(0), 0)
-    assert (facts["rms_error"], facts["bits_per_parameter"]) == (0.0, None)
+    assert (facts.rms_error, facts.bits_per_parameter) == (0.0, None)
 
 
 def test_long_tensors_are_taken_in_runs() -> None:
@@ -136,8 +138,8 @@ def test_long_tensors_are_taken_in_runs() -> None:
     decoded = original.copy()
     decoded[-1], decoded[5] = 2.0, -1.0
     facts = tensor_error(decoded, original, None)
-    assert facts["max_abs_error"] == 2.0
-    assert facts["rms_error"] == pytest.approx(math.sqrt(5 / original.size))
+    assert facts.max_abs_error == 2.0
+    assert facts.rms_error == pytest.approx(math.sqrt(5 / original.size))
 
 
 finite = arrays.arrays(np.float32, 9, elements=st.floats(-1e6, 1e6, width=32))
@@ -146,8 +148,8 @@ finite = arrays.arrays(np.float32, 9, elements=st.floats(-1e6, 1e6, width=32))
 @given(finite, finite)
 def test_rms_never_exceeds_the_greatest_error(decoded, original) -> None:
     facts = tensor_error(decoded, original, 9)
-    assert facts["rms_error"] <= facts["max_abs_error"] * (1 + 1e-12)
-    assert facts["max_abs_error"] == np.abs(decoded.astype(float) - original.astype(float)).max()
+    assert facts.rms_error <= facts.max_abs_error * (1 + 1e-12)
+    assert facts.max_abs_error == np.abs(decoded.astype(float) - original.astype(float)).max()
 
 
 # --- what a parameter has in common with the original's
@@ -168,7 +170,7 @@ def low_rank(rank: int) -> np.ndarray:
 def named(decoded: np.ndarray, original: np.ndarray = ORIGINAL) -> bool:
     found = likeness(decoded, original)
     assert found is not None
-    return bool(likeness_block({"w": found})["unlike"])
+    return bool(likeness_of({"w": found}).unlike)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_other_values_are_like_shuffled_ones(seed: int, size: int) -> None:
 
 def test_values_and_those_of_shuffled_ones_are_by_hand() -> None:
     ramp = np.arange(101.0)
-    assert likeness(ramp, 3 * ramp - 7) == {"correlation": pytest.approx(1.0), "shuffled": 0.3}
+    assert likeness(ramp, 3 * ramp - 7) == Correlation(pytest.approx(1.0), 0.3)
 
 
 @pytest.mark.parametrize(
@@ -229,10 +231,10 @@ def test_what_cannot_be_compared_is_not_named(decoded: np.ndarray, original: np.
 
 def test_block_counts_what_was_compared_and_names_what_is_unlike() -> None:
     found = {
-        "b": {"correlation": 0.1, "shuffled": 0.1},
-        "a": {"correlation": -0.9, "shuffled": 0.1},
-        "c": {"correlation": 0.2, "shuffled": 0.1},
+        "b": Correlation(0.1, 0.1),
+        "a": Correlation(-0.9, 0.1),
+        "c": Correlation(0.2, 0.1),
     }
-    block = likeness_block(found)
-    assert block["compared"] == 3
-    assert [each["tensor"] for each in block["unlike"]] == ["a", "b"]
+    block = likeness_of(found)
+    assert block.compared == 3
+    assert [each.tensor for each in block.unlike] == ["a", "b"]

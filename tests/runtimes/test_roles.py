@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.runtimes.dtypes import packed_bytes
-from conformance.runtimes.fitting import holds, same_values
+from conformance.runtimes.dtypes import holds, packed_bytes, same_values
 from conformance.runtimes.roles import (
     Inventory,
     Role,
