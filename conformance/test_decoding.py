@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable
 from conformance.judging.causes import Cause
 from conformance.judging.judge import Judge
 from conformance.judging.sizes import size_claims
-from conformance.plan.results import DecodeResult
-from conformance.plan.subjects import Subject
+from conformance.plan.subjects import SampleSubject
 from conformance.verdicts import EvaluationError, Json, Location, Problem
 
 METADATA = "submission.json"
@@ -20,10 +19,9 @@ MEANINGS = {
 """What a ratio divides by what, for those who had it the other way round."""
 
 
-def test_sample_decodes(subject: Subject, judge: Judge) -> None:
+def test_sample_decodes(subject: SampleSubject, judge: Judge) -> None:
     """The codec decodes the whole sample."""
-    assert subject.sample is not None
-    measured = judge.result(DecodeResult)
+    measured = judge.result(subject.decode)
     evidence: dict[str, Json] = {
         "tensors": len(measured.tensors),
         "features": list(measured.features),
@@ -36,9 +34,9 @@ def test_sample_decodes(subject: Subject, judge: Judge) -> None:
     )
 
 
-def test_stream_keeps_the_rules(judge: Judge) -> None:
+def test_stream_keeps_the_rules(subject: SampleSubject, judge: Judge) -> None:
     """The bitstream keeps every rule of its format; what is only unusual is shown as evidence."""
-    stream = judge.result(DecodeResult).stream
+    stream = judge.result(subject.decode).stream
     if stream is None:
         raise EvaluationError(
             "the sample was decoded as a bitstream and not inspected as one",
@@ -64,15 +62,15 @@ def test_stream_keeps_the_rules(judge: Judge) -> None:
     )
 
 
-def test_tensors_complete(judge: Judge) -> None:
+def test_tensors_complete(subject: SampleSubject, judge: Judge) -> None:
     """Every parameter of the network comes from the sample, as it has to be, and nothing else."""
-    judge.require_fitting(judge.result(DecodeResult).coverage)
+    judge.require_fitting(judge.result(subject.decode).coverage)
     judge.passed("the sample holds the whole network")
 
 
-def test_tensors_finite(judge: Judge) -> None:
+def test_tensors_finite(subject: SampleSubject, judge: Judge) -> None:
     """No decoded tensor holds NaN or infinity where the original's has none."""
-    tensors = judge.result(DecodeResult).tensors
+    tensors = judge.result(subject.decode).tensors
     bad = {name: facts.non_finite for name, facts in tensors.items() if facts.non_finite}
     shown = ", ".join(f"{name}: {count}" for name, count in sorted(bad.items())[:SHOWN])
     judge.require(
@@ -80,20 +78,19 @@ def test_tensors_finite(judge: Judge) -> None:
         f"{len(bad)} decoded tensors hold values that are not finite",
         expected="finite values where the original's are finite",
         found=shown,
-        where=judge.place_in_sample(min(bad, default=None)),
+        where=subject.place_in_sample(min(bad, default=None)),
         fix="look for a division by zero, an overflow to infinity or a damaged scale in the "
         "encoder",
     )
     judge.passed("every decoded value is finite where the original's is")
 
 
-def test_tensor_digests(subject: Subject, judge: Judge) -> None:
+def test_tensor_digests(subject: SampleSubject, judge: Judge) -> None:
     """Decoded tensors have the digests claimed for them, and none is missing or left unclaimed."""
-    assert subject.sample is not None
     claimed = subject.sample.claims.tensor_digests
     measured = {
         name: facts.sha256
-        for name, facts in judge.result(DecodeResult).tensors.items()
+        for name, facts in judge.result(subject.decode).tensors.items()
         if name in claimed or not facts.optional
     }
     if measured and not claimed:
@@ -130,10 +127,8 @@ def test_tensor_digests(subject: Subject, judge: Judge) -> None:
     judge.passed(f"all {len(measured)} digests are as claimed")
 
 
-def test_claimed_size(subject: Subject, judge: Judge) -> None:
+def test_claimed_size(subject: SampleSubject, judge: Judge) -> None:
     """Claimed size, factor and percentage are those of the bytes on disk."""
-    assert subject.sample is not None
-    assert subject.model is not None
     for claim in size_claims(subject.model, subject.sample):
         judge.require(
             claim.holds,
@@ -147,10 +142,9 @@ def test_claimed_size(subject: Subject, judge: Judge) -> None:
     judge.passed(f"{subject.sample.size} bytes, as claimed")
 
 
-def test_declared_features(subject: Subject, judge: Judge) -> None:
+def test_declared_features(subject: SampleSubject, judge: Judge) -> None:
     """The features declared are in the file, and those in the file are declared."""
-    assert subject.sample is not None
-    measured = judge.result(DecodeResult)
+    measured = judge.result(subject.decode)
     declared, derived = set(subject.sample.features), set(measured.features)
     absent = declared - derived.union(measured.implied_features)
     undeclared = derived - declared
@@ -175,9 +169,9 @@ def test_declared_features(subject: Subject, judge: Judge) -> None:
     judge.passed("declared and derived features agree", found=", ".join(sorted(derived)))
 
 
-def test_lossless_is_bit_exact(judge: Judge) -> None:
+def test_lossless_is_bit_exact(subject: SampleSubject, judge: Judge) -> None:
     """Names, types, shapes and every bit of a lossless sample equal the original's."""
-    compared = judge.result(DecodeResult).lossless
+    compared = judge.result(subject.decode).lossless
     if compared.error is not None:
         raise compared.error
     judge.require_none(
@@ -187,7 +181,7 @@ def test_lossless_is_bit_exact(judge: Judge) -> None:
                 message=f"tensor {difference.tensor!r} is not the original's",
                 expected=difference.expected,
                 found=difference.found,
-                where=judge.place_in_sample(difference.tensor),
+                where=subject.place_in_sample(difference.tensor),
                 fix='declare the sample as "lossless": false, or find where bits were lost',
             ),
         )
@@ -196,9 +190,9 @@ def test_lossless_is_bit_exact(judge: Judge) -> None:
     judge.passed(f"all {compared.tensors} tensors equal the original's bit by bit")
 
 
-def test_parameters_come_from_the_original(judge: Judge) -> None:
+def test_parameters_come_from_the_original(subject: SampleSubject, judge: Judge) -> None:
     """Each parameter is more like the original's than shuffled values would be."""
-    likeness = judge.result(DecodeResult).likeness
+    likeness = judge.result(subject.decode).likeness
     unlike = likeness.unlike
     more = [f"and {len(unlike) - SHOWN} more"] if len(unlike) > SHOWN else []
     judge.require(
@@ -215,7 +209,7 @@ def test_parameters_come_from_the_original(judge: Judge) -> None:
             ]
             + more
         ),
-        where=judge.place_in_sample(unlike[0].tensor if unlike else None),
+        where=subject.place_in_sample(unlike[0].tensor if unlike else None),
         fix="submit a sample of this network; if it was trained further, declare "
         '"retraining": true, and if its parameters were put in a different order, say so in '
         "method/parameter_reduction. This is advice",

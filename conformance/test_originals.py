@@ -13,12 +13,16 @@ from conformance.judging.judge import Judge
 from conformance.judging.ports import port_differences
 from conformance.plan.requests import untyped
 from conformance.plan.results import (
-    AgreementResult,
-    ControlResult,
     ModelResult,
     OriginalResult,
 )
-from conformance.plan.subjects import Subject
+from conformance.plan.subjects import (
+    AgreementSubject,
+    DeclaredValueSubject,
+    MeasureSubject,
+    ModelSubject,
+    VectorsSubject,
+)
 from conformance.verdicts import Location, NotRunError, Problem, Verdict
 
 METADATA = "submission.json"
@@ -31,9 +35,9 @@ UNREAD_BYTES = 4 << 10
 UNREAD_PERCENT = 1
 
 
-def test_model_opens(judge: Judge) -> None:
+def test_model_opens(subject: ModelSubject, judge: Judge) -> None:
     """The original network can be opened by the runtime of its format."""
-    measured = judge.result(ModelResult)
+    measured = judge.result(subject.opened)
     judge.passed(
         f"opened as {measured.format}",
         expected="a network that its runtime accepts",
@@ -45,9 +49,9 @@ def test_model_opens(judge: Judge) -> None:
     )
 
 
-def test_model_files(subject: Subject, judge: Judge) -> None:
+def test_model_files(subject: ModelSubject, judge: Judge) -> None:
     """The network uses every file and parameter whose bytes count as its size."""
-    measured = judge.result(ModelResult)
+    measured = judge.result(subject.opened)
     for file in measured.unused_files:
         judge.fail(
             Problem(
@@ -67,10 +71,9 @@ def test_model_files(subject: Subject, judge: Judge) -> None:
     )
 
 
-def test_model_loads_with_its_library_alone(subject: Subject, judge: Judge) -> None:
+def test_model_loads_with_its_library_alone(subject: ModelSubject, judge: Judge) -> None:
     """Whoever opens the network with the library of its format needs no code besides."""
-    assert subject.model is not None
-    classes = judge.result(ModelResult).foreign_classes
+    classes = judge.result(subject.opened).foreign_classes
     judge.require(
         not classes,
         "the network names classes that the library of its format does not have",
@@ -83,8 +86,7 @@ def test_model_loads_with_its_library_alone(subject: Subject, judge: Judge) -> N
     judge.passed("the network names nothing that its library does not have")
 
 
-def _require_used_parameters(subject: Subject, judge: Judge, measured: ModelResult) -> None:
-    assert subject.model is not None
+def _require_used_parameters(subject: ModelSubject, judge: Judge, measured: ModelResult) -> None:
     unused = measured.unused_parameters
     more = [f"and {len(unused) - MOST_NAMED} more"] if len(unused) > MOST_NAMED else []
     judge.require(
@@ -98,8 +100,9 @@ def _require_used_parameters(subject: Subject, judge: Judge, measured: ModelResu
     )
 
 
-def _require_parameters_fill_files(subject: Subject, judge: Judge, measured: ModelResult) -> None:
-    assert subject.model is not None
+def _require_parameters_fill_files(
+    subject: ModelSubject, judge: Judge, measured: ModelResult
+) -> None:
     size, used = subject.model.size, measured.used_parameter_bytes
     topology = measured.topology_bytes
     most = BYTES_PER_PARAMETER_BYTE * used + topology + ROOM_BYTES
@@ -141,10 +144,9 @@ def _require_bytes_are_read(judge: Judge, measured: ModelResult) -> None:
     )
 
 
-def test_parameters_have_an_effect(subject: Subject, judge: Judge) -> None:
+def test_parameters_have_an_effect(subject: VectorsSubject, judge: Judge) -> None:
     """No tensor that holds much of the parameters can be changed without changing an output."""
-    assert subject.model is not None
-    effect = judge.result(OriginalResult).effect
+    effect = judge.result(subject.original).effect
     without = effect.without_effect
     shown = [f"{each.name} ({each.bytes} bytes)" for each in without[:MOST_NAMED]]
     more = [f"and {len(without) - MOST_NAMED} more"] if len(without) > MOST_NAMED else []
@@ -169,9 +171,9 @@ def test_parameters_have_an_effect(subject: Subject, judge: Judge) -> None:
     )
 
 
-def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
+def test_inputs_and_outputs(subject: ModelSubject, judge: Judge) -> None:
     """Names, types and shapes of inputs and outputs are as declared."""
-    measured = judge.result(ModelResult)
+    measured = judge.result(subject.opened)
     for side in ("inputs", "outputs"):
         for difference in port_differences(getattr(subject.model, side), getattr(measured, side)):
             judge.fail(
@@ -186,13 +188,12 @@ def test_inputs_and_outputs(subject: Subject, judge: Judge) -> None:
     judge.passed("inputs and outputs are as declared")
 
 
-def test_parameter_count(subject: Subject, judge: Judge) -> None:
+def test_parameter_count(subject: ModelSubject, judge: Judge) -> None:
     """The network has as many parameters as declared.
 
     Frameworks count differently: scalars and topology may be counted as well.
     """
-    assert subject.model is not None
-    declared, measured = subject.model.parameter_count, judge.result(ModelResult)
+    declared, measured = subject.model.parameter_count, judge.result(subject.opened)
     counts = measured.counts
     parameters, stored = counts.parameters, counts.stored
     found = (
@@ -222,9 +223,9 @@ def test_parameter_count(subject: Subject, judge: Judge) -> None:
     )
 
 
-def test_parameters_replaceable(judge: Judge) -> None:
+def test_parameters_replaceable(subject: ModelSubject, judge: Judge) -> None:
     """A sample leaves nothing in place that the network has learned."""
-    measured = judge.result(ModelResult)
+    measured = judge.result(subject.opened)
     if measured.unreplaceable is not None:
         raise measured.unreplaceable
     counts = measured.counts
@@ -235,10 +236,9 @@ def test_parameters_replaceable(judge: Judge) -> None:
     )
 
 
-def test_original_runs(subject: Subject, judge: Judge) -> None:
+def test_original_runs(subject: VectorsSubject, judge: Judge) -> None:
     """The original runs on every item of the vector set, and every metric can be computed."""
-    assert subject.vectors is not None
-    measured = judge.result(OriginalResult)
+    measured = judge.result(subject.original)
     judge.require(
         measured.items == subject.vectors.items,
         "not every item was run",
@@ -258,11 +258,10 @@ def test_original_runs(subject: Subject, judge: Judge) -> None:
     )
 
 
-def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
+def test_outputs_reproduced(subject: VectorsSubject, judge: Judge) -> None:
     """The original's outputs equal the declared ones within the declared output tolerance."""
-    assert subject.vectors is not None
     allowed = subject.vectors.output_tolerance
-    measured = judge.result(OriginalResult)
+    measured = judge.result(subject.original)
     compared = measured.outputs
     for name, output in sorted(compared.items()):
         judge.require(
@@ -274,7 +273,7 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
             where=Location(output.file, element=f"{name}{output.worst}"),
             fix="submit the outputs of this very network on these inputs, or declare an "
             "output_tolerance that holds between laboratories"
-            + unlike_defaults(judge.format_that_runs),
+            + unlike_defaults(subject.format_that_runs),
         )
         widest = measured.widest_atol[name]
         if widest is None:
@@ -292,7 +291,9 @@ def test_outputs_reproduced(subject: Subject, judge: Judge) -> None:
     judge.passed("the declared outputs were reproduced", evidence={"outputs": untyped(compared)})
 
 
-def _require_declared_outputs(subject: Subject, judge: Judge, measured: OriginalResult) -> None:
+def _require_declared_outputs(
+    subject: VectorsSubject, judge: Judge, measured: OriginalResult
+) -> None:
     undeclared = measured.undeclared
     named = [
         f"{name} (read by {', '.join(judge.in_order(readers))})"
@@ -320,12 +321,10 @@ def _require_declared_outputs(subject: Subject, judge: Judge, measured: Original
     )
 
 
-def test_formats_agree(subject: Subject, judge: Judge) -> None:
+def test_formats_agree(subject: AgreementSubject, judge: Judge) -> None:
     """The network gives the outputs it gives in another format, within the output tolerance."""
-    assert subject.vectors is not None
     allowed = subject.vectors.output_tolerance
-    (other,) = subject.others
-    compared = judge.result(AgreementResult)
+    compared = judge.result(subject.agreement)
     if not compared.outputs:
         judge.fail(
             Problem(
@@ -340,7 +339,7 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
     for name, output in sorted(compared.outputs.items()):
         judge.require(
             output.violations == 0,
-            f"output {name!r} is not what {other.id} gives",
+            f"output {name!r} is not what {subject.other.id} gives",
             expected=f"|difference| <= {allowed.atol:g} + {allowed.rtol:g}·|output there|",
             found=f"{output.violations} of {output.values} values differ by more, "
             f"the largest difference is {float(output.max_abs):.6g}",
@@ -352,9 +351,9 @@ def test_formats_agree(subject: Subject, judge: Judge) -> None:
     judge.passed(f"the outputs differ by at most {spread:.3g}", evidence=compared.to_json())
 
 
-def test_items_differ(subject: Subject, judge: Judge) -> None:
+def test_items_differ(subject: VectorsSubject, judge: Judge) -> None:
     """The items of a vector set are not one item, repeated."""
-    measured = judge.result(OriginalResult)
+    measured = judge.result(subject.original)
     judge.require(
         measured.items == 1 or measured.distinct_items > 1,
         f"all {measured.items} items of the vectors are the same; this is advice: the metrics "
@@ -367,15 +366,15 @@ def test_items_differ(subject: Subject, judge: Judge) -> None:
     judge.passed(f"{measured.distinct_items} of {measured.items} items are distinct")
 
 
-def test_metric_measured(judge: Judge) -> None:
+def test_metric_measured(subject: MeasureSubject, judge: Judge) -> None:
     """A metric can be measured on the original, is finite, and its direction is the right one."""
-    row = judge.original_row()
+    row = judge.original_row(subject)
     judge.require(
-        row.better == judge.metric.direction,
-        f"the declared direction of {judge.metric.id!r} contradicts its kind",
-        expected=f"{row.better} values of {judge.metric.kind} are better",
-        found=f"{judge.metric.direction}, as declared",
-        where=Location(METADATA, pointer=f"{judge.subject.pointer}/direction"),
+        row.better == subject.metric.direction,
+        f"the declared direction of {subject.metric.id!r} contradicts its kind",
+        expected=f"{row.better} values of {subject.metric.kind} are better",
+        found=f"{subject.metric.direction}, as declared",
+        where=Location(METADATA, pointer=f"{subject.pointer}/direction"),
         fix=f'declare "direction": "{row.better}"',
     )
     counted = counts_in_words(row.counted)
@@ -383,11 +382,11 @@ def test_metric_measured(judge: Judge) -> None:
     if not finite and (short := shortage_of(row)) is not None:
         judge.fail(
             Problem(
-                message=f"metric {judge.metric.id!r} of the original has no value: "
+                message=f"metric {subject.metric.id!r} of the original has no value: "
                 f"{short.explanation}",
                 expected=short.expected,
                 found=counted,
-                where=Location(METADATA, pointer=judge.subject.pointer),
+                where=Location(METADATA, pointer=subject.pointer),
                 fix=short.fix,
             ),
             verdict=Verdict.UNDECIDED,
@@ -395,22 +394,22 @@ def test_metric_measured(judge: Judge) -> None:
         return
     judge.require(
         finite,
-        f"metric {judge.metric.id!r} of the original is not a finite number",
+        f"metric {subject.metric.id!r} of the original is not a finite number",
         expected="a finite value to compare with",
         found=str(row.value),
-        where=Location(METADATA, pointer=judge.subject.pointer),
+        where=Location(METADATA, pointer=subject.pointer),
         fix="choose a metric that is finite for the original, or correct targets and bindings",
     )
     judge.passed(
-        f"{judge.metric.id} is {row.value}",
+        f"{subject.metric.id} is {row.value}",
         found=counted,
         evidence={"details": dict(row.details), "counted": dict(row.counted)},
     )
 
 
-def test_tolerances_notice_controls(judge: Judge) -> None:
+def test_tolerances_notice_controls(subject: MeasureSubject, judge: Judge) -> None:
     """No tolerance accepts, or comes near to, a network that has lost what it had learned."""
-    row, metric = judge.original_row(), judge.metric
+    row, metric = judge.original_row(subject), subject.metric
     if not math.isfinite(float(row.value)):
         raise NotRunError(
             f"{metric.id!r} of the original is not a finite number",
@@ -418,13 +417,13 @@ def test_tolerances_notice_controls(judge: Judge) -> None:
             found=str(row.value),
             fix="fix the finding of METRIC-MEASURE-001 first",
         )
-    measured = judge.result(ControlResult)
+    measured = judge.result(subject.control)
     controls = controls_of(
         float(row.value), row.better, measured.items, measured.metrics[metric.id]
     )
-    blind = list(controls.blind(metric.id, judge.subject.tolerances))
+    blind = list(controls.blind(metric.id, subject.tolerances))
     for problem in blind:
-        where = Location(METADATA, pointer=judge.subject.pointer)
+        where = Location(METADATA, pointer=subject.pointer)
         judge.fail(replace(problem, where=where))
     failure = controls.failure
     judge.require(
@@ -433,8 +432,7 @@ def test_tolerances_notice_controls(judge: Judge) -> None:
         expected="values of the metric for a network of zeros and for shuffled ones, one of them "
         "finite",
         found=failure.message if failure else "",
-        where=(failure.where if failure else None)
-        or Location(METADATA, pointer=judge.subject.pointer),
+        where=(failure.where if failure else None) or Location(METADATA, pointer=subject.pointer),
         fix="let the network run with any values of its parameters; or waive this check, and say "
         "in the reason why the tolerances are strict enough",
         verdict=Verdict.UNDECIDED,
@@ -442,6 +440,6 @@ def test_tolerances_notice_controls(judge: Judge) -> None:
     judge.passed(f"{metric.id} notices both controls", found=controls.said)
 
 
-def test_metric_value_reproduced(judge: Judge) -> None:
+def test_metric_value_reproduced(subject: DeclaredValueSubject, judge: Judge) -> None:
     """A metric value declared for the original is the measured one, within its tolerance."""
-    judge.require_declared_value(judge.original_row())
+    judge.require_declared_value(subject, judge.original_row(subject))

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from conformance.judging.equality import differing_tensors
 from conformance.judging.judge import Judge
-from conformance.plan.results import DecodeResult, MisapplicationResult, StateResult
-from conformance.plan.subjects import Subject
+from conformance.plan.subjects import (
+    DerivedSubject,
+    EqualSubject,
+    MisappliedSubject,
+    PartSubject,
+    SampleSubject,
+)
 from conformance.verdicts import Location, Problem
 
 METADATA = "submission.json"
@@ -13,9 +18,9 @@ SHOWN = 20
 END_OF_CHAIN = "the chain ends earlier: the digests declared for its last state tell"
 
 
-def test_parent_is_the_one_named(judge: Judge) -> None:
+def test_parent_is_the_one_named(subject: PartSubject, judge: Judge) -> None:
     """Ids, depth and hashes by which the bitstream names its parent are those of its parent."""
-    identity = judge.result(StateResult).identity
+    identity = judge.result(subject.state).identity
     for wrong in identity.wrong[:SHOWN]:
         judge.fail(
             Problem(
@@ -39,9 +44,9 @@ def test_parent_is_the_one_named(judge: Judge) -> None:
     )
 
 
-def test_update_applies(judge: Judge) -> None:
+def test_update_applies(subject: PartSubject, judge: Judge) -> None:
     """Every tensor of the update is one of its base, of the same shape, in a type that fits."""
-    measured = judge.result(StateResult)
+    measured = judge.result(subject.state)
     judge.require_identity(measured)
     judge.require_fitting(measured.coverage)
     changed = measured.changed
@@ -51,25 +56,24 @@ def test_update_applies(judge: Judge) -> None:
     )
 
 
-def test_base_is_left_alone(judge: Judge) -> None:
+def test_base_is_left_alone(subject: PartSubject, judge: Judge) -> None:
     """Parameters and decoder state of the base are the same before and after."""
-    measured = judge.result(StateResult)
+    measured = judge.result(subject.state)
     judge.require_identity(measured)
     judge.require(
         not measured.altered,
         "decoding the update altered its base",
         expected="the same digest of every tensor before and after",
         found=", ".join(measured.altered[:SHOWN]),
-        where=judge.place_in_sample(),
+        where=subject.place_in_sample(),
         fix="report this to the authors of the codec: other updates start from the same base",
     )
     judge.passed(f"{measured.base_tensors} tensors of the base are as they were")
 
 
-def test_branches_merge(subject: Subject, judge: Judge) -> None:
+def test_branches_merge(subject: SampleSubject, judge: Judge) -> None:
     """The weighted mean of the branches can be formed."""
-    assert subject.sample is not None
-    measured = judge.result(StateResult)
+    measured = judge.result(subject.state)
     for misfit in measured.coverage:
         judge.fail(
             Problem(
@@ -88,9 +92,8 @@ def test_branches_merge(subject: Subject, judge: Judge) -> None:
     judge.passed(f"{len(branches)} branches are merged", evidence={"shares": shares})
 
 
-def test_cumulative_size(subject: Subject, judge: Judge) -> None:
+def test_cumulative_size(subject: DerivedSubject, judge: Judge) -> None:
     """The bytes of all files from the root of the chain are as claimed, each counted once."""
-    assert subject.sample is not None
     measured, claimed = subject.leading_bytes, subject.sample.claims.cumulative_size
     judge.require(
         measured == claimed,
@@ -106,12 +109,10 @@ def test_cumulative_size(subject: Subject, judge: Judge) -> None:
     )
 
 
-def test_equal_to_direct_decoding(subject: Subject, judge: Judge) -> None:
+def test_equal_to_direct_decoding(subject: EqualSubject, judge: Judge) -> None:
     """Every tensor equals that of the other sample bit by bit."""
-    (other,) = subject.others
-    assert subject.sample is not None
-    assert other.sample is not None
-    ours, theirs = judge.result(DecodeResult), judge.result_of_other(DecodeResult)
+    other = subject.other
+    ours, theirs = judge.result(subject.decode), judge.result_of_other(other.decode)
     for difference in differing_tensors(subject.sample, ours, other.sample, theirs):
         judge.fail(
             Problem(
@@ -128,12 +129,10 @@ def test_equal_to_direct_decoding(subject: Subject, judge: Judge) -> None:
     judge.passed(f"all tensors equal those of {other.sample.id!r} bit by bit")
 
 
-def test_misapplied_update_is_noticed(subject: Subject, judge: Judge) -> None:
+def test_misapplied_update_is_noticed(subject: MisappliedSubject, judge: Judge) -> None:
     """A bitstream that is applied where it does not belong says so, by a parent or by its form."""
     mutation = subject.mutation
-    assert mutation is not None
-    assert subject.sample is not None
-    measured = judge.result(MisapplicationResult)
+    measured = judge.result(subject.misapplied)
     declared = subject.sample.claims.tensor_digests
     ends = bool(declared) and not mutation.steps and not measured.same_tensors
     by = "declared digests" if ends else measured.detected_by
@@ -149,7 +148,7 @@ def test_misapplied_update_is_noticed(subject: Subject, judge: Judge) -> None:
         f"notices; {harm}",
         expected="a parent mismatch, a digest mismatch or a bitstream that cannot be decoded",
         found="tensors, as if all were well",
-        where=judge.place_in_sample(),
+        where=subject.place_in_sample(),
         fix="let each update name its parent: by node id and depth or by a hash in NNC, by "
         "nnr_parent in tensors",
         evidence=evidence,

@@ -79,14 +79,12 @@ def documents() -> dict[str, Mapping[str, Any]]:
 def measured(name: str) -> dict[tuple[str, str], float]:
     """Run the submission ``name`` and return its differences."""
     from conformance.cli.inquiry import inquiry, result_of, valid
-    from conformance.plan.results import AgreementResult
-    from conformance.plan.subjects import job_of, subjects
+    from conformance.plan.subjects import Plan
 
     found: dict[tuple[str, str], float] = {}
     with inquiry(SUBMISSIONS / name) as (loaded, executor):
-        for subject in subjects(loaded.id, valid(loaded)).get("agreement", ()):
-            job = job_of("agreement", subject, valid(loaded))
-            outputs = result_of(executor, job, AgreementResult).outputs.values()
+        for subject in Plan(loaded.id, valid(loaded)).agreements:
+            outputs = result_of(executor, subject.agreement).outputs.values()
             parts = [float(output.max_abs) / float(output.scale) for output in outputs]
             found[name, subject.model.id] = rounded_up(max(parts))
     return found

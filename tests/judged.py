@@ -3,7 +3,7 @@
     finding = only("METRIC-CLAIM-001", subject, {"reconstruction": RUN})
 
 Evidence is given by the kind of its job, as far as a test needs it (:mod:`tests.results`);
-``"decode of tiny/direct"`` is that of one subject alone.
+``"decode direct"``, the name of a job, is that of this job alone.
 An error in its place is that of a case that failed. A test that does not know how evidence is made
 shows what a check makes of it; that it is made so is shown by whole evaluations.
 """
@@ -21,13 +21,14 @@ import pytest
 from conformance.checks import BY_ID
 from conformance.evidence.evidence import Evidence
 from conformance.judging.judge import Judge
+from conformance.plan.jobs import Job
 from conformance.plan.results import Result
 from conformance.plan.subjects import Subject
 from conformance.submission.values import Metric
 from conformance.verdicts import ConformanceError, Finding, Verdict
 from tests.results import result_of
 
-Found = Mapping[str, Any] | Callable[[Subject, str], Any]
+Found = Mapping[str, Any] | Callable[[Job], Any]
 
 PARTIAL = frozenset({"message", "fix"})
 """Texts of which a case gives a part."""
@@ -42,15 +43,12 @@ def judge_of(
 ) -> Judge:
     """Return the judge of a check, with evidence as ``found`` has it."""
 
-    def look_up(about: Subject, kind: str) -> Evidence:
-        if callable(found):
-            result = found(about, kind)
-        else:
-            result = found.get(f"{kind} of {about.id}") or found[kind]
+    def look_up(job: Job) -> Evidence:
+        result = found(job) if callable(found) else found.get(job.name) or found[job.kind]
         if isinstance(result, ConformanceError):
-            return Evidence(kind, "", Path(), None, result)
-        made = result if isinstance(result, Result) else result_of(kind, result)
-        return Evidence(kind, "", Path(), made, None)
+            return Evidence(job.name, "", Path(), None, result)
+        made = result if isinstance(result, Result) else result_of(job.kind, result)
+        return Evidence(job.name, "", Path(), made, None)
 
     return Judge(BY_ID[check], subject, problems, {m.id: m for m in metrics}, look_up)
 

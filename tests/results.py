@@ -14,12 +14,12 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from conformance.plan.jobs import KIND_OF
+from conformance.plan.jobs import Measuring
 from conformance.plan.requests import typed, untyped
 from conformance.plan.results import Outcome, R, Result, result_from_json
 from conformance.verdicts import ConformanceError
 
-CLASS_OF: Mapping[str, type[Result]] = {kind: result for result, kind in KIND_OF.items()}
+CLASS_OF: Mapping[str, type[Result]] = {job.kind: job.Result for job in Measuring.__subclasses__()}
 
 Given = Mapping[str, Any]
 

@@ -8,8 +8,14 @@ from pathlib import Path
 from conformance.cli.inquiry import inquiry, valid
 from conformance.evidence.executor import Executor
 from conformance.judging.noise import metrics_in, spread_of, value_in
-from conformance.plan.results import AgreementResult, OutputRow
-from conformance.plan.subjects import Subject, formats_of, job_of, kind_in_format, subjects
+from conformance.plan.results import OutputRow
+from conformance.plan.subjects import (
+    AgreementSubject,
+    NoiseSubject,
+    Plan,
+    formats_of,
+    job_in_format,
+)
 from conformance.sandbox.limits import Limits
 from conformance.submission.values import Submission
 from conformance.text import one_line
@@ -26,9 +32,10 @@ def compare_runtimes(folder: Path, limits: Limits | None = None) -> tuple[str, i
     """
     with inquiry(folder, limits) as (loaded, executor):
         submission = valid(loaded)
-        listed = subjects(loaded.id, submission)
-        rows = [_compared(executor, submission, subject) for subject in listed["agreement"]]
-        lines = [*_agreement_table(rows), *_metric_tables(executor, submission, listed["noise"])]
+        plan = Plan(loaded.id, submission)
+        rows = [_compared(executor, subject) for subject in plan.agreements]
+        noisy = tuple(plan.noisy())
+        lines = [*_agreement_table(rows), *_metric_tables(executor, submission, noisy)]
     codes = {code for code, _ in rows}
     worst = next((c for c in (ExitCode.FAIL, ExitCode.INCOMPLETE) if c in codes), ExitCode.PASS)
     if not rows:
@@ -36,23 +43,19 @@ def compare_runtimes(folder: Path, limits: Limits | None = None) -> tuple[str, i
     return "\n".join(lines), worst
 
 
-def _compared(
-    executor: Executor, submission: Submission, subject: Subject
-) -> tuple[int, list[list[str]]]:
-    evidence = executor.evidence(job_of("agreement", subject, submission))
-    (other,) = subject.others
-    models = [each.model for each in (subject, other) if each.model is not None]
-    names = [models[0].id, models[0].format, models[1].id]
+def _compared(executor: Executor, subject: AgreementSubject) -> tuple[int, list[list[str]]]:
+    evidence = executor.evidence(subject.agreement)
+    names = [subject.model.id, subject.model.format, subject.other.model.id]
     if evidence.error is not None:
         # Material that is wrong is a disagreement; what could not be run leaves it open.
         wrong = evidence.error.verdict not in (Verdict.NOT_RUN, Verdict.UNSUPPORTED)
         code = ExitCode.FAIL if wrong else ExitCode.INCOMPLETE
         said = f"{evidence.error.verdict}: {evidence.error.message}. {evidence.error.fix}"
         return code, [[*names, "", "", "", "", said]]
-    bound = submission.vector_set(subject.vectors.id if subject.vectors else "").output_tolerance
+    bound = subject.vectors.output_tolerance
     rows: list[list[str]] = []
     code = ExitCode.PASS
-    for name, output in evidence.result_of(AgreementResult).outputs.items():
+    for name, output in evidence.measured_by(subject.agreement).outputs.items():
         agrees = output.violations == 0
         code = code if agrees else ExitCode.FAIL
         rows.append([*names, *_output_cells(name, output), f"{bound.atol:g} + {bound.rtol:g}·|x|"])
@@ -71,33 +74,33 @@ def _agreement_table(compared: Sequence[tuple[int, list[list[str]]]]) -> Iterato
 
 
 def _metric_tables(
-    executor: Executor, submission: Submission, judged: Sequence[Subject]
+    executor: Executor, submission: Submission, judged: Sequence[NoiseSubject]
 ) -> Iterator[str]:
     """Yield, for each network, the values of every metric in every format, and the tolerances."""
     done: set[tuple[str, ...]] = set()
     for subject in judged:
-        group = formats_of(subject.vectors.id, submission) if subject.vectors else ()
+        group = formats_of(subject.vectors.id, submission)
         if group in done:
             continue
         done.add(group)
         rows = list(_metric_rows(executor, submission, subject, judged))
-        formats = [other.model.format for other in subject.others if other.model]
+        formats = [other.model.format for other in subject.formats]
         yield ""
         yield from _table(["metric", *formats, "noise floor", "tolerances"], rows)
 
 
 def _metric_rows(
-    executor: Executor, submission: Submission, first: Subject, judged: Sequence[Subject]
+    executor: Executor, submission: Submission, first: NoiseSubject, judged: Sequence[NoiseSubject]
 ) -> Iterator[Row]:
     for declared in submission.metrics:
         metric = declared.id
-        jobs = [job_of(kind_in_format(declared, o), o, submission) for o in first.others]
+        jobs = [job_in_format(declared, other) for other in first.formats]
         results = [executor.evidence(job).result for job in jobs]
         if not any(metric in metrics_in(result) for result in results):
             continue
         cells = [value_in(result, metric) for result in results]
         known = [cell for cell in cells if cell is not None]
-        uses = (s.use for s in judged if s.others == first.others and s.use is not None)
+        uses = (each.use for each in judged if each.formats == first.formats)
         bounds = {f"{u.tolerance.bound:g} {u.tolerance.type}" for u in uses if u.metric == metric}
         shown = ["" if cell is None else f"{cell:.10g}" for cell in cells]
         floor = f"{spread_of(known):.3g}" if known else ""

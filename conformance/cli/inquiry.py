@@ -8,9 +8,8 @@ from pathlib import Path
 
 from conformance.evidence.executor import Executor
 from conformance.evidence.location import evidence_store
-from conformance.plan.jobs import Job
-from conformance.plan.results import R
-from conformance.plan.subjects import Subject, subjects
+from conformance.plan.jobs import Measuring, R_co
+from conformance.plan.subjects import Plan, SampleSubject
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded, load
 from conformance.submission.values import Submission
@@ -28,9 +27,9 @@ def inquiry(folder: Path, limits: Limits | None = None) -> Iterator[tuple[Loaded
         executor.close()
 
 
-def result_of(executor: Executor, job: Job, kind: type[R]) -> R:
-    """Return what ``job`` measured, of class ``kind``; the error in its place is raised."""
-    return executor.evidence(job).result_of(kind)
+def result_of(executor: Executor, job: Measuring[R_co]) -> R_co:
+    """Return what ``job`` measured; the error in its place is raised."""
+    return executor.evidence(job).measured_by(job)
 
 
 def valid(loaded: Loaded) -> Submission:
@@ -45,13 +44,14 @@ def valid(loaded: Loaded) -> Submission:
     return loaded.submission
 
 
-def sample_subject(loaded: Loaded, sample: str) -> Subject:
+def sample_subject(loaded: Loaded, sample: str) -> SampleSubject:
     """Return the sample with this id as a subject; ConformanceError if there is none."""
-    known = subjects(loaded.id, loaded.submission).get("sample", ())
+    submission = loaded.submission
+    known = Plan(loaded.id, submission).samples if submission is not None else ()
     for subject in known:
-        if subject.sample is not None and subject.sample.id == sample:
+        if subject.sample.id == sample:
             return subject
-    names = ", ".join(subject.sample.id for subject in known if subject.sample)
+    names = ", ".join(subject.sample.id for subject in known)
     raise ConformanceError(
         f"there is no sample {sample!r} to measure",
         expected=f"one of {names}" if names else "metadata that hold together",

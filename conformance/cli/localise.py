@@ -10,13 +10,7 @@ from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.cli.localising import Localisation, Part, Tell, localise
 from conformance.evidence.executor import Executor
 from conformance.plan.jobs import Original, Swapped
-from conformance.plan.results import (
-    DecodeResult,
-    MeasureResult,
-    OriginalResult,
-    ParameterError,
-)
-from conformance.plan.subjects import job_of
+from conformance.plan.results import ParameterError
 from conformance.sandbox.limits import Limits
 from conformance.submission.values import MetricUse, Sample, Submission
 from conformance.text import one_line
@@ -45,7 +39,7 @@ def localise_loss(
         submission = valid(loaded)
         chosen = submission.sample(sample)
         use = _use(chosen, metric)
-        errors = result_of(executor, job_of("decode", subject, submission), DecodeResult).parameters
+        errors = result_of(executor, subject.decode).parameters
         names = _names(chosen, errors)
         loss = _LossOf(executor, submission, chosen, use)
         found = localise(names, loss, seconds=seconds, tell=tell)
@@ -63,12 +57,12 @@ class _LossOf:
         self._use = use
         self._where = submission, sample.model, use.vectors
         self._sign = 1 if submission.metric(use.metric).direction == "higher" else -1
-        original = result_of(executor, Original(*self._where), OriginalResult)
+        original = result_of(executor, Original(*self._where))
         self._reference = float(original.metrics[use.metric].row.value)
 
     def __call__(self, swapped: tuple[str, ...]) -> float:
         job = Swapped(*self._where, self._sample, swapped)
-        measured = result_of(self._executor, job, MeasureResult)
+        measured = result_of(self._executor, job)
         value = float(measured.metrics[self._use.metric].row.value)
         return self._sign * (self._reference - value)
 

@@ -5,29 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
 
-from conformance.checks import Over
 from conformance.cli.inquiry import inquiry, result_of, sample_subject, valid
 from conformance.evidence.executor import Executor
 from conformance.judging.causes import by_cause, cause_of
 from conformance.judging.sizes import compressed_percent, compression_factor
-from conformance.plan.jobs import KIND_OF
 from conformance.plan.results import (
-    DecodeResult,
-    OriginalResult,
     OriginalRow,
     Outcome,
-    R,
     ReconstructedRow,
-    ReconstructionResult,
-    StateResult,
     TensorFacts,
     TensorProblem,
 )
-from conformance.plan.subjects import Subject, job_of, subjects
+from conformance.plan.subjects import (
+    LayerRunSubject,
+    Plan,
+    RunSubject,
+    SampleSubject,
+    VectorsSubject,
+)
 from conformance.sandbox.limits import Limits
 from conformance.submission import Loaded
 from conformance.submission.tolerances import widest_of_value
@@ -36,8 +33,6 @@ from conformance.submission.values import VALUE_TOLERANCE, File, MetricUse
 from conformance.verdicts import ConformanceError, Json, JsonNumber, Location
 
 METADATA = "submission.json"
-Listed: TypeAlias = Mapping[Over, tuple[Subject, ...]]
-"""All subjects of a submission, by what they are about."""
 DIGITS = 4
 """Decimals of the two ratios; a claim is compared within half a percent."""
 
@@ -52,43 +47,42 @@ def true_claims(folder: Path, name: str, limits: Limits | None = None) -> str:
     ``name`` is not in them, or it cannot be evaluated.
     """
     with inquiry(folder, limits) as (loaded, executor):
-        listed = subjects(loaded.id, loaded.submission)
-        samples = {each.sample.id for each in listed.get("sample", ()) if each.sample}
-        runs = [each for each in listed.get("vectors", ()) if each.model and each.model.id == name]
-        if runs and name not in samples:
-            values = [row for run in runs for row in _original_values(executor, listed, run)]
-            made: Json = {"metric_values": values}
-        else:
-            made = _measure(executor, loaded, sample_subject(loaded, name))
+        made = _of_original(executor, loaded, name) or _measure(
+            executor, loaded, sample_subject(loaded, name)
+        )
         return json.dumps(made, indent=2)
 
 
-def _result(executor: Executor, subject: Subject, kind: type[R]) -> R:
-    return result_of(executor, job_of(KIND_OF[kind], subject, valid(executor.loaded)), kind)
+def _of_original(executor: Executor, loaded: Loaded, name: str) -> dict[str, Json]:
+    """Return the values of a model with vectors, unless a sample has its id; nothing otherwise."""
+    if loaded.submission is None:
+        return {}
+    plan = Plan(loaded.id, loaded.submission)
+    runs = [each for each in plan.vectors if each.model.id == name]
+    if not runs or name in {each.sample.id for each in plan.samples}:
+        return {}
+    values = [row for run in runs for row in _original_values(executor, plan, run)]
+    return {"metric_values": values}
 
 
-def _original_values(executor: Executor, listed: Listed, run: Subject) -> Iterator[Json]:
+def _original_values(executor: Executor, plan: Plan, run: VectorsSubject) -> Iterator[Json]:
     """Yield the value of every metric that is measured on the original, on one vector set."""
-    if run.vectors is None:
-        raise ValueError(f"{run.id} is about no vectors")
-    for metric, outcome in _result(executor, run, OriginalResult).metrics.items():
+    for metric, outcome in result_of(executor, run.original).metrics.items():
         value = _measured(metric, outcome)
-        yield _value(listed, metric, run.vectors.id, value, value)
+        yield _value(plan, metric, run.vectors.id, value, value)
 
 
-def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
-    sample = subject.sample
-    if sample is None:
-        raise ValueError(f"{subject.id} is not a sample")
-    decoded = _result(executor, subject, DecodeResult)
+def _measure(executor: Executor, loaded: Loaded, subject: SampleSubject) -> dict[str, Json]:
+    sample, plan = subject.sample, Plan(loaded.id, valid(loaded))
+    decoded = result_of(executor, subject.decode)
     _require_whole(decoded.coverage, sample.id)
     _require_finite(decoded.tensors, sample.id, sample.files)
-    layers = {"layers": list(_layers(executor, loaded, subject))} if sample.layers else {}
+    layers = {"layers": list(_layers(executor, plan, subject))} if sample.layers else {}
     return {
         "features": list(decoded.features),
         "claims": {
-            **_sizes(loaded, subject),
-            "metric_values": list(_metric_values(executor, loaded, subject)),
+            **_sizes(subject),
+            "metric_values": list(_metric_values(executor, plan, subject)),
             "tensor_digests": {
                 name: facts.sha256
                 for name, facts in decoded.tensors.items()
@@ -99,13 +93,11 @@ def _measure(executor: Executor, loaded: Loaded, subject: Subject) -> Json:
     }
 
 
-def _sizes(loaded: Loaded, subject: Subject) -> dict[str, Json]:
+def _sizes(subject: SampleSubject) -> dict[str, Json]:
     """Return the size, and the ratios of a whole network or what leads to an update."""
     model, sample = subject.model, subject.sample
-    if model is None or sample is None:
-        raise ValueError(f"{subject.id} is not a sample")
     if sample.is_derived:
-        total = cumulative_sizes(valid(loaded))[sample.id]
+        total = cumulative_sizes(subject.submission)[sample.id]
         return {"compressed_size": sample.size, "cumulative_size": total}
     return {
         "compressed_size": sample.size,
@@ -114,25 +106,19 @@ def _sizes(loaded: Loaded, subject: Subject) -> dict[str, Json]:
     }
 
 
-def _layers(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Json]:
+def _layers(executor: Executor, plan: Plan, subject: SampleSubject) -> Iterator[Json]:
     """Yield the claims of every layer, for each metric that the sample is judged by."""
-    runs = subjects(loaded.id, loaded.submission)
     total = 0
-    for layer in (each for each in runs["layer"] if each.sample == subject.sample):
-        if layer.sample is None or layer.part is None:
-            raise ValueError(f"{layer.id} is not a layer")
-        state = _result(executor, layer, StateResult)
+    uses = [each for each in plan.deltas if each.sample == subject.sample]
+    for layer in (each for each in plan.layers if each.sample == subject.sample):
+        state = result_of(executor, layer.state)
         _require_whole(state.coverage, layer.id)
-        _require_finite(state.tensors, layer.id, layer.sample.parts[layer.part].files)
+        _require_finite(state.tensors, layer.id, layer.files)
         total += state.size
-        uses = (each for each in runs["delta"] if each.sample == subject.sample)
-        values = [
-            _row(executor, runs, replace(layer, vectors=each.vectors), each.use)
-            for each in uses
-            if each.use
-        ]
+        runs = ((layer.narrowed(LayerRunSubject, vectors=each.vectors), each.use) for each in uses)
+        values = [_row(executor, plan, run, use) for run, use in runs]
         claims = {"size": state.size, "cumulative_size": total, "metric_values": values}
-        yield {"id": layer.layer, "claims": claims}
+        yield {"id": layer.layer.id, "claims": claims}
 
 
 def _require_whole(coverage: Sequence[TensorProblem], sample: str) -> None:
@@ -164,21 +150,20 @@ def _require_finite(tensors: Mapping[str, TensorFacts], sample: str, files: Sequ
             )
 
 
-def _metric_values(executor: Executor, loaded: Loaded, subject: Subject) -> Iterator[Json]:
+def _metric_values(executor: Executor, plan: Plan, subject: SampleSubject) -> Iterator[Json]:
     """Yield the value of every metric the sample is judged by."""
-    listed = subjects(loaded.id, loaded.submission)
-    for run in listed["delta"]:
-        if run.sample == subject.sample and run.use is not None:
-            yield _row(executor, listed, run, run.use)
+    for run in plan.deltas:
+        if run.sample == subject.sample:
+            yield _row(executor, plan, run, run.use)
 
 
-def _row(executor: Executor, listed: Listed, run: Subject, use: MetricUse) -> Json:
+def _row(executor: Executor, plan: Plan, run: RunSubject, use: MetricUse) -> Json:
     """Return the value of one metric on the vectors of ``run``."""
     # What is wrong with the original is reported by its own case; the sample's would point there.
-    original = _result(executor, run, OriginalResult).metrics[use.metric]
+    original = result_of(executor, run.original).metrics[use.metric]
     reference = _measured(use.metric, original)
-    sample = _result(executor, run, ReconstructionResult).metrics[use.metric]
-    return _value(listed, use.metric, use.vectors, _measured(use.metric, sample), reference)
+    sample = result_of(executor, run.reconstruction).metrics[use.metric]
+    return _value(plan, use.metric, use.vectors, _measured(use.metric, sample), reference)
 
 
 def _measured(metric: str, outcome: Outcome[OriginalRow] | Outcome[ReconstructedRow]) -> JsonNumber:
@@ -190,11 +175,9 @@ def _measured(metric: str, outcome: Outcome[OriginalRow] | Outcome[Reconstructed
         raise
 
 
-def _value(
-    listed: Listed, metric: str, vectors: str, value: JsonNumber, reference: JsonNumber
-) -> Json:
+def _value(plan: Plan, metric: str, vectors: str, value: JsonNumber, reference: JsonNumber) -> Json:
     """Return a claim of a value, with a tolerance that SUBMISSION-TOLERANCE-001 accepts."""
-    uses = [run.use for run in listed["delta"] if run.use is not None]
+    uses = [run.use for run in plan.deltas]
     tolerances = [u.tolerance for u in uses if (u.metric, u.vectors) == (metric, vectors)]
     original = abs(float(reference))
     losses = [t.bound * (original if t.type == "relative" else 1.0) for t in tolerances]

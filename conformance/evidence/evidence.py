@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
-from conformance.plan.jobs import Job
+from conformance.plan.jobs import Job, Measuring, R_co
 from conformance.plan.keys import Keys
 from conformance.plan.requests import untyped
 from conformance.plan.results import R, Result, result_from_json
@@ -66,6 +67,10 @@ class Evidence:
         if not isinstance(self.result, kind):
             raise TypeError(f"{self.job} has no {kind.__name__}")
         return self.result
+
+    def measured_by(self, job: Measuring[R_co]) -> R_co:
+        """Return the result of ``job``; the ConformanceError in its place is raised."""
+        return cast("R_co", self.result_of(job.Result))
 
     def to_json(self) -> dict[str, Json]:
         """Return what is stored; ``folder`` and ``reused`` belong to the reader."""

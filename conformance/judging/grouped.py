@@ -28,11 +28,11 @@ class Grouped:
         self._required: dict[str, list[Verdict]] = defaultdict(list)
         self._of_check: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
         for planned, finding in self.all:
-            sample = planned.subject.sample
+            sample = planned.subject.about.get("sample")
             if sample is not None:
                 if planned.check.required:
-                    self._required[sample.id].append(finding.verdict)
-                self._of_check[planned.check.id, sample.id].append(_found(finding))
+                    self._required[sample].append(finding.verdict)
+                self._of_check[planned.check.id, sample].append(_found(finding))
 
     def required_verdicts(self, sample: str) -> Sequence[Verdict]:
         """Return the verdicts of all required checks about the sample with this id."""

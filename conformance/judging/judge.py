@@ -19,21 +19,28 @@ from conformance.judging.conditions import conditions_of, in_words
 from conformance.judging.framework_defaults import unlike_defaults
 from conformance.judging.noise import value_in
 from conformance.metrics.tolerance import EQUAL
-from conformance.plan.jobs import KIND_OF, OWNER, Kind, is_network
+from conformance.plan.jobs import DecodeState, Job, Measuring, R_co, Reconstruction
 from conformance.plan.results import (
     MetricRow,
-    OriginalResult,
     OriginalRow,
     Outcome,
-    R,
     ReconstructedRow,
-    ReconstructionResult,
     Row,
     RunConditions,
     StateResult,
     TensorProblem,
 )
-from conformance.plan.subjects import Subject, kind_in_format
+from conformance.plan.subjects import (
+    ClaimSubject,
+    DeclaredValueSubject,
+    DeltaSubject,
+    LayerStepSubject,
+    MetricSubject,
+    NoiseSubject,
+    Subject,
+    VectorsSubject,
+    job_in_format,
+)
 from conformance.submission.values import Metric
 from conformance.verdicts import (
     ConformanceError,
@@ -45,12 +52,6 @@ from conformance.verdicts import (
     Problem,
     Verdict,
 )
-
-OWNER_OF_LAYERS: Mapping[Kind, str] = {
-    "state": "LAYER-DECODE-001",
-    "reconstruction": "LAYER-RUN-001",
-}
-"""The same for subjects that are layers."""
 
 METADATA = "submission.json"
 GATES = ("SUBMISSION-READ-001", "SUBMISSION-SCHEMA-001")
@@ -66,7 +67,7 @@ class Judge:
         subject: Subject,
         problems: tuple[Finding, ...],
         metrics: Mapping[str, Metric],
-        look_up: Callable[[Subject, Kind], Evidence],
+        look_up: Callable[[Job], Evidence],
     ) -> None:
         self.check = check
         self.subject = subject
@@ -101,60 +102,22 @@ class Judge:
                 fix=f"fix the findings of {gate} first",
             )
 
-    @property
-    def metric(self) -> Metric:
-        """The metric the subject is about."""
-        subject = self.subject
-        if subject.metric is not None:
-            return subject.metric
-        named = subject.use or subject.declared
-        if named is None:
-            raise ValueError(f"{subject.id} has no metric")
-        return self._metrics[named.metric]
-
     def in_order(self, metrics: Iterable[str]) -> list[str]:
         """Return ids of metrics in the order in which the metadata declare them."""
         order = {metric: place for place, metric in enumerate(self._metrics)}
         return sorted(metrics, key=lambda metric: order.get(metric, len(order)))
 
-    @property
-    def format_that_runs(self) -> str:
-        """The format of the network that is run: the sample's own, or the original's."""
-        subject = self.subject
-        if subject.sample is not None and is_network(subject.sample):
-            return subject.sample.codec
-        return subject.model.format if subject.model is not None else ""
-
-    def place_in_sample(self, element: str | None = None) -> Location:
-        """Return where the sample of the subject is, or the part of it that the subject is about.
-
-        A merge has no file: what is said about it is said of its metadata.
-        """
-        sample, part = self.subject.sample, self.subject.part
-        if sample is None or not sample.files:
-            return Location(METADATA, pointer=self.subject.pointer, element=element)
-        files = sample.files if part is None else sample.parts[part].files
-        return Location(files[0].rel_filepath, element=element)
-
-    def place_in_network(self, element: str | None = None) -> Location:
-        """Return where the network that runs is: the sample itself, or the original's file."""
-        subject = self.subject
-        if subject.model is None:
-            raise ValueError(f"{subject.id} is not about a network")
-        if subject.sample is not None and is_network(subject.sample):
-            return self.place_in_sample(element)
-        return Location(subject.model.files[0].rel_filepath, element=element)
-
     def require_declared_value(
-        self, measured: MetricRow, more: Mapping[str, Json] = MappingProxyType({})
+        self,
+        subject: DeclaredValueSubject,
+        measured: MetricRow,
+        more: Mapping[str, Json] = MappingProxyType({}),
     ) -> None:
-        """Judge the subject's declared metric value against the ``measured`` row.
+        """Judge the declared metric value against the ``measured`` row.
 
         The evidence holds what is ``more`` as well.
         """
-        declared = self.subject.declared
-        if declared is None:
-            raise ValueError(f"{self.subject.id} declares no value")
+        declared = subject.declared
         value = float(measured.value)
         row = {
             "metric": declared.metric,
@@ -170,9 +133,9 @@ class Judge:
             f"the declared value of {declared.metric!r} is not the measured one",
             expected=expected,
             found=f"{value:.10g}",
-            where=Location("submission.json", pointer=f"{self.subject.pointer}/value"),
+            where=Location("submission.json", pointer=f"{subject.pointer}/value"),
             fix=f"declare {value:.10g}, or submit the network and vectors that give the declared "
-            f"value{unlike_defaults(self.format_that_runs)}"
+            f"value{unlike_defaults(subject.format_that_runs)}"
             if math.isfinite(value)
             else "find out why the metric is no finite number here",
             evidence=row,
@@ -193,16 +156,14 @@ class Judge:
         for cause in by_cause(found):
             self.fail(cause.problem, evidence=cause.evidence)
 
-    def require_all_items(self, measured: RunConditions) -> None:
-        """Judge whether the network ran on every item of the subject's vectors."""
-        if self.subject.vectors is None:
-            raise ValueError(f"{self.subject.id} is about no vectors")
+    def require_all_items(self, subject: VectorsSubject, measured: RunConditions) -> None:
+        """Judge whether the network ran on every item of the vectors."""
         self.require(
-            measured.items == self.subject.vectors.items,
+            measured.items == subject.vectors.items,
             "not every item was run",
-            expected=f"{self.subject.vectors.items} items",
+            expected=f"{subject.vectors.items} items",
             found=f"{measured.items} items",
-            where=Location("submission.json", pointer=self.subject.pointer),
+            where=Location("submission.json", pointer=subject.pointer),
             fix="declare the number of items that the vector files hold",
         )
         self.passed(
@@ -211,34 +172,26 @@ class Judge:
             evidence={"conditions": conditions_of(measured)},
         )
 
-    def result(self, kind: type[R]) -> R:
-        """Return what the subject's job with a result of this class has measured.
+    def result(self, job: Measuring[R_co]) -> R_co:
+        """Return what a job of the subject has measured.
 
         If the job failed, its own check raises the reason; every other check raises
         :class:`NotRunError`, so that one defect is reported once.
         """
-        return self._result_about(self.subject, kind, _owner(self.subject, KIND_OF[kind]))
+        return self._result(job, _owner(job))
 
-    def result_of_other(self, kind: type[R]) -> R:
+    def result_of_other(self, job: Measuring[R_co]) -> R_co:
         """Return the same for what the subject is compared with.
 
         Raises :class:`NotRunError` if it failed: its own checks report why.
         """
-        (other,) = self.subject.others
-        return self._result_about(other, kind, "")
+        return self._result(job, "")
 
-    def _result_about(self, subject: Subject, kind: type[R], owner: str) -> R:
-        evidence = self._look_up(subject, KIND_OF[kind])
+    def _result(self, job: Measuring[R_co], owner: str) -> R_co:
+        evidence = self._look_up(job)
         if evidence.error is not None:
             self._raise_failure(owner, evidence.error)
-        return evidence.result_of(kind)
-
-    def states_of_parts(self) -> list[StateResult]:
-        """Return the states of all parts of the subject's sample up to its own."""
-        own = self.subject
-        subjects = [dataclasses.replace(own, part=part) for part in range((own.part or 0) + 1)]
-        owner = _owner(own, "state")
-        return [self._result_about(each, StateResult, owner) for each in subjects]
+        return evidence.measured_by(job)
 
     def require_identity(self, state: StateResult) -> None:
         """Raise :class:`NotRunError` if a step was not applied because it names another parent."""
@@ -250,46 +203,46 @@ class Judge:
                 fix="fix the finding of UPDATE-PARENT-001 first",
             )
 
-    def original_row(self) -> OriginalRow:
+    def original_row(self, subject: MetricSubject) -> OriginalRow:
         """Return the row of the subject's metric on the original.
 
         A metric that cannot be measured there is reported by METRIC-MEASURE-001 alone.
         """
-        outcome = self.result(OriginalResult).metrics[self.metric.id]
-        return self._row_of(outcome, "METRIC-MEASURE-001")
+        outcome = self.result(subject.original).metrics[subject.metric.id]
+        return self._row_of(subject.metric, outcome, "METRIC-MEASURE-001")
 
-    def reconstructed_row(self) -> ReconstructedRow:
+    def reconstructed_row(self, subject: ClaimSubject | DeltaSubject) -> ReconstructedRow:
         """Return the row of the subject's metric on the sample.
 
         A metric that cannot be measured there is reported by METRIC-DELTA-001 alone.
         """
-        outcome = self.result(ReconstructionResult).metrics[self.metric.id]
-        return self._row_of(outcome, "METRIC-DELTA-001")
+        outcome = self.result(subject.reconstruction).metrics[subject.metric.id]
+        return self._row_of(subject.metric, outcome, "METRIC-DELTA-001")
 
-    def reconstructed_row_of_other(self) -> ReconstructedRow:
-        """Return the same row for what the subject is compared with."""
-        outcome = self.result_of_other(ReconstructionResult).metrics[self.metric.id]
-        return self._row_of(outcome, "")
+    def row_before(self, subject: LayerStepSubject) -> ReconstructedRow:
+        """Return the same row for the layer that the subject is compared with."""
+        measured = self.result_of_other(subject.reconstruction_before)
+        return self._row_of(subject.metric, measured.metrics[subject.metric.id], "")
 
-    def _row_of(self, outcome: Outcome[Row], owner: str) -> Row:
+    def _row_of(self, metric: Metric, outcome: Outcome[Row], owner: str) -> Row:
         try:
             return outcome.row
         except ConformanceError as error:
-            self._raise_failure(owner, self._placed(error))
+            self._raise_failure(owner, self._placed(metric, error))
 
-    def values_in_all_formats(self) -> Mapping[str, float]:
+    def values_in_all_formats(self, subject: NoiseSubject) -> Mapping[str, float]:
         """Return the value of the subject's metric on the original, by the model's id.
 
         One that compares with the original's outputs is measured between formats instead. What
         cannot be measured in one of the formats raises :class:`NotRunError`.
         """
         values: dict[str, float] = {}
-        for other in self.subject.others:
-            evidence = self._look_up(other, kind_in_format(self.metric, other))
-            value = value_in(evidence.result, self.metric.id)
-            if value is None or other.model is None:
+        for other in subject.formats:
+            evidence = self._look_up(job_in_format(subject.metric, other))
+            value = value_in(evidence.result, subject.metric.id)
+            if value is None:
                 raise NotRunError(
-                    f"{self.metric.id!r} could not be measured on {other.id}",
+                    f"{subject.metric.id!r} could not be measured on {other.id}",
                     expected="a value of the original in every format",
                     found=evidence.error.message if evidence.error else "an error",
                     fix="fix the findings on that model first",
@@ -297,11 +250,11 @@ class Judge:
             values[other.model.id] = value
         return values
 
-    def _placed(self, error: ConformanceError) -> ConformanceError:
+    def _placed(self, metric: Metric, error: ConformanceError) -> ConformanceError:
         """Give an error about a metric, which knows no file, the place where it is declared."""
         if error.where is None or error.where.file is None:
             element = error.where.element if error.where else None
-            pointer = f"/metrics/{list(self._metrics).index(self.metric.id)}"
+            pointer = f"/metrics/{list(self._metrics).index(metric.id)}"
             error.where = Location("submission.json", pointer=pointer, element=element)
         return error
 
@@ -371,13 +324,15 @@ class Judge:
         return error.finding(self.check.id, self.subject.id, self.check.clause)
 
 
-def _owner(subject: Subject, kind: Kind) -> str:
-    """Return the check that reports the failure of a case of ``subject``."""
-    if subject.layer is not None and kind in OWNER_OF_LAYERS:
-        return OWNER_OF_LAYERS[kind]
-    if kind == "state" and subject.sample is not None and subject.sample.merge_of:
+def _owner(job: Job) -> str:
+    """Return the check that reports the failure of a job: of a layer, one of its own."""
+    if isinstance(job, DecodeState) and job.compressed.layers:
+        return "LAYER-DECODE-001"
+    if isinstance(job, DecodeState) and job.compressed.merge_of:
         return "UPDATE-MERGE-001"
-    return OWNER[kind]
+    if isinstance(job, Reconstruction) and job.part is not None:
+        return "LAYER-RUN-001"
+    return job.owner
 
 
 def _gates_before(check: Check) -> int:

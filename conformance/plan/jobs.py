@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import ClassVar, Literal, TypeAlias, cast
+from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from conformance.plan.requests import (
     AgreementRequest,
@@ -60,30 +60,6 @@ from conformance.plan.results import (
 from conformance.registry import CODECS
 from conformance.submission.values import File, Metric, Model, Part, Sample, Submission, VectorSet
 
-Kind: TypeAlias = Literal[
-    "model",
-    "original",
-    "control",
-    "agreement",
-    "decode",
-    "reconstruction",
-    "compressed-run",
-    "access",
-    "state",
-    "layering",
-    "mutation",
-]
-"""The jobs that checks look at the results of.
-
-``model``: open the original; ``original``: run it on one vector set; ``control``: run it there
-with parameters that say nothing; ``agreement``: compare its outputs with those of the same network
-in another format; ``decode``: decode a sample; ``reconstruction``: run it on one vector set;
-``state``: the parameters after one part of a sample that others build upon; ``layering``: all
-layers of a sample at once; ``mutation``: bitstreams of a chain as they should not be applied;
-``compressed-run``: time a sample that is a network, and the original, on one vector set;
-``access``: decode single tensors of a sample.
-"""
-
 SHUFFLED: tuple[Change, ...] = ("shuffled-1", "shuffled-2", "shuffled-3")
 CONTROLS: tuple[Change, ...] = ("zeros", *SHUFFLED)
 """What a control replaces the parameters by, one network each."""
@@ -92,6 +68,7 @@ Step: TypeAlias = tuple[str, int]
 """A part of a sample: the sample's id, and the part's place in it."""
 
 Results: TypeAlias = "dict[str, Job]"
+R_co = TypeVar("R_co", bound=Result, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +154,13 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Measuring(Job, Generic[R_co]):
+    """A job that checks and commands look at the result of, which is an ``R_co``."""
+
+    Result: ClassVar[type[Result]]
+
+
+@dataclass(frozen=True, slots=True)
 class _OfModel(Job):
     model: str
 
@@ -202,7 +186,7 @@ class _OfModel(Job):
 
 
 @dataclass(frozen=True, slots=True)
-class OpenModel(_OfModel):
+class OpenModel(_OfModel, Measuring[ModelResult]):
     """Open the original: ports, counts, what nothing reads."""
 
     kind = "model"
@@ -302,7 +286,7 @@ class DecodeTensors(_OfSample):
 
 
 @dataclass(frozen=True, slots=True)
-class Decode(_OfSample):
+class Decode(_OfSample, Measuring[DecodeResult]):
     """What a sample decodes to, compared with the parameters of the original."""
 
     kind = "decode"
@@ -368,7 +352,7 @@ class Decode(_OfSample):
 
 
 @dataclass(frozen=True, slots=True)
-class DecodeState(_OfSample):
+class DecodeState(_OfSample, Measuring[StateResult]):
     """What one part of a sample leaves: parameters, and the memory of its decoder."""
 
     part: int
@@ -433,7 +417,7 @@ class DecodeState(_OfSample):
 
 
 @dataclass(frozen=True, slots=True)
-class DecodeLayers(_OfSample):
+class DecodeLayers(_OfSample, Measuring[LayeringResult]):
     """All layers of a sample decoded in one process."""
 
     kind = "layering"
@@ -466,7 +450,7 @@ class DecodeLayers(_OfSample):
 
 
 @dataclass(frozen=True, slots=True)
-class Misapply(_OfSample):
+class Misapply(_OfSample, Measuring[MisapplicationResult]):
     """Parts of a chain applied to ``start`` (None is the original) where they do not belong."""
 
     part: int
@@ -516,7 +500,7 @@ class Misapply(_OfSample):
 
 
 @dataclass(frozen=True, slots=True)
-class Access(_OfSample):
+class Access(_OfSample, Measuring[AccessResult]):
     """Single tensors of a sample, or of one of its layers."""
 
     part: int | None = None
@@ -658,7 +642,7 @@ class MeasureOriginal(_Measured):
 
 
 @dataclass(frozen=True, slots=True)
-class Original(_Measured):
+class Original(_Measured, Measuring[OriginalResult]):
     """The original on a vector set: its outputs beside those that are declared, its metrics."""
 
     kind = "original"
@@ -693,7 +677,7 @@ class Original(_Measured):
 
 
 @dataclass(frozen=True, slots=True)
-class Control(_Measured):
+class Control(_Measured, Measuring[ControlResult]):
     """The metrics of networks that have lost what the original has learned."""
 
     kind = "control"
@@ -722,7 +706,7 @@ class Control(_Measured):
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement(_Measured):
+class Agreement(_Measured, Measuring[AgreementResult]):
     """The outputs of the original beside those of the same network in another format."""
 
     other_model: str
@@ -847,7 +831,7 @@ class RunSample(_OnVectors):
 
 
 @dataclass(frozen=True, slots=True)
-class Reconstruction(_Measured):
+class Reconstruction(_Measured, Measuring[ReconstructionResult]):
     """The metrics of a sample on a vector set, beside the original's."""
 
     sample: str
@@ -904,7 +888,7 @@ class Reconstruction(_Measured):
 
 
 @dataclass(frozen=True, slots=True)
-class Swapped(_Measured):
+class Swapped(_Measured, Measuring[MeasureResult]):
     """The metrics of the original with some parameters of a sample."""
 
     sample: str
@@ -948,7 +932,7 @@ class Swapped(_Measured):
 
 
 @dataclass(frozen=True, slots=True)
-class TimeSample(_OnVectors):
+class TimeSample(_OnVectors, Measuring[TimingResult]):
     """Time a sample that is a network, and the original, in turn."""
 
     sample: str
@@ -982,20 +966,6 @@ class TimeSample(_OnVectors):
         yield "model", self.original
         yield "sample", self.compressed
         yield "vectors", self.set
-
-
-_JUDGED: tuple[type[Job], ...] = (
-    *(OpenModel, Original, Control, Agreement, Decode, Reconstruction, TimeSample, Access),
-    *(DecodeState, DecodeLayers, Misapply),
-)
-
-OWNER: Mapping[str, str] = {job.kind: job.owner for job in _JUDGED}
-"""The check that reports the failure of a job; all others that need it were then not run."""
-
-KIND_OF: Mapping[type[Result], Kind] = {
-    job.Result: cast("Kind", job.kind) for job in _JUDGED if job.Result is not None
-}
-"""The kind of job that has a result of each class."""
 
 
 def is_network(sample: Sample) -> bool:

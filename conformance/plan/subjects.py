@@ -1,12 +1,15 @@
-"""The plan: every subject that the suites check, listed from a submission's metadata alone."""
+"""The plan: every subject that the suites check, listed from a submission's metadata alone.
+
+A subject is a typed value: it has what checks about it look at, and the jobs that hold evidence.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from conformance.checks import Over
 from conformance.plan.jobs import (
@@ -16,8 +19,7 @@ from conformance.plan.jobs import (
     Decode,
     DecodeLayers,
     DecodeState,
-    Job,
-    Kind,
+    Measuring,
     Misapply,
     OpenModel,
     Original,
@@ -27,9 +29,12 @@ from conformance.plan.jobs import (
     last_step,
 )
 from conformance.plan.misapplications import Mutation, mutations
+from conformance.plan.results import RunConditions
 from conformance.registry import CODECS
 from conformance.submission.update_graph import cumulative_sizes
 from conformance.submission.values import (
+    File,
+    Layer,
     Metric,
     MetricUse,
     MetricValue,
@@ -39,36 +44,25 @@ from conformance.submission.values import (
     Tolerance,
     VectorSet,
 )
-from conformance.verdicts import Json
+from conformance.verdicts import Json, Location
 
 Value = TypeVar("Value", MetricValue, MetricUse)
+S = TypeVar("S", bound="Subject")
+METADATA = "submission.json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subject:
     """What one check is about. ``id`` is its stable name: ``digits-cnn/int8-qdq/top1``.
 
     The id depends on the submission alone; ``target`` names the submission among those of the run,
-    of which several may have one id. ``pointer`` is the place in
-    ``submission.json`` that speaks of the subject. Of the others, only what the kind of subject
-    needs is set. ``others`` are the same network and vectors in other formats.
+    of which several may have one id. ``pointer`` is the place in ``submission.json`` that speaks
+    of the subject. The metadata as a whole are a subject of this class, all others have their own.
     """
 
     id: str
     target: str
     pointer: str = ""
-    model: Model | None = None
-    sample: Sample | None = None
-    vectors: VectorSet | None = None
-    metric: Metric | None = None
-    tolerances: tuple[Tolerance, ...] = ()
-    declared: MetricValue | None = None
-    use: MetricUse | None = None
-    others: tuple[Subject, ...] = ()
-    layer: str | None = None
-    part: int | None = None
-    mutation: Mutation | None = None
-    leading_bytes: int = 0
 
     @property
     def label(self) -> str:
@@ -82,81 +76,317 @@ class Subject:
 
         ``part`` is the place of a file of an update, or of a layer, in its sample.
         """
-        named = self.metric.id if self.metric else None
-        value = self.use or self.declared
-        part = self.part if self.mutation is None else self.mutation.part
-        ids = {
-            "model": self.model.id if self.model else None,
-            "sample": self.sample.id if self.sample else None,
-            "vectors": self.vectors.id if self.vectors else None,
-            "metric": named if value is None else value.metric,
-            "layer": self.layer,
-            "part": part,
-            "misapplication": self.mutation.kind if self.mutation else None,
-        }
-        return {name: each for name, each in ids.items() if each is not None}
+        return {}
 
     @property
-    def alone(self) -> Subject:
+    def alone(self: S) -> S:
         """The same subject of a run over its submission alone, which is called by its own id."""
         return self.among(self.id.partition("/")[0])
 
-    def among(self, target: str) -> Subject:
+    def among(self: S, target: str) -> S:
         """Return the same subject of a run in which its submission is called ``target``."""
-        return replace(self, target=target, others=tuple(o.among(target) for o in self.others))
+        return replace(self, target=target)
+
+    def narrowed(self, kind: type[S], **given: Any) -> S:
+        """Return a subject of another class about the same, and about what is ``given``."""
+        known = {each.name: getattr(self, each.name) for each in fields(self)}
+        return kind(**{**known, **given})
 
 
 _NO_LABEL = re.compile(r"[^!-Z^-~]")
 
 
-def job_of(kind: Kind, subject: Subject, submission: Submission) -> Job:
-    """Return the job of a kind that holds evidence about a subject."""
-    if subject.model is None:
-        raise ValueError(f"{subject.id} is not about a network")
-    model = subject.model.id
-    if kind == "model":
-        return OpenModel(submission, model)
-    if kind in ("original", "control", "agreement", "reconstruction", "compressed-run"):
-        return _on_vectors(kind, subject, submission, model)
-    if subject.sample is None:
-        raise ValueError(f"{subject.id} is not about a sample")
-    sample, mutation = subject.sample, subject.mutation
-    if kind == "mutation" and mutation is not None:
+@dataclass(frozen=True, kw_only=True)
+class ModelSubject(Subject):
+    """An original network."""
+
+    submission: Submission = field(repr=False, compare=False)
+    model: Model
+
+    @property
+    def about(self) -> dict[str, Json]:
+        return {**super().about, "model": self.model.id}
+
+    @property
+    def opened(self) -> OpenModel:
+        """The original is opened."""
+        return OpenModel(self.submission, self.model.id)
+
+    @property
+    def format_that_runs(self) -> str:
+        """The format of the network that is run: the sample's own, or the original's."""
+        return self.model.format
+
+    def place_in_network(self, element: str | None = None) -> Location:
+        """Return where the network that runs is: the sample itself, or the original's file."""
+        return Location(self.model.files[0].rel_filepath, element=element)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorsSubject(ModelSubject):
+    """A network on a vector set."""
+
+    vectors: VectorSet
+
+    @property
+    def about(self) -> dict[str, Json]:
+        return {**super().about, "vectors": self.vectors.id}
+
+    @property
+    def on_vectors(self) -> tuple[Submission, str, str]:
+        """What every job on the vectors begins with."""
+        return self.submission, self.model.id, self.vectors.id
+
+    @property
+    def original(self) -> Original:
+        """The original is run."""
+        return Original(*self.on_vectors)
+
+    @property
+    def ran(self) -> Measuring[RunConditions]:
+        """What the subject is about is run: the original, a sample or a layer."""
+        return self.original
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementSubject(VectorsSubject):
+    """A network on a vector set, said to equal another format of it, ``other``."""
+
+    other: VectorsSubject
+
+    @property
+    def agreement(self) -> Agreement:
+        """The outputs in both formats are compared."""
+        return Agreement(*self.on_vectors, self.other.model.id, self.other.vectors.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSubject(VectorsSubject):
+    """A metric on a vector set."""
+
+    metric: Metric
+
+    @property
+    def about(self) -> dict[str, Json]:
+        return {**super().about, "metric": self.metric.id}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureSubject(MetricSubject):
+    """A metric as it is measured on the original, with all tolerances that it is used with."""
+
+    tolerances: tuple[Tolerance, ...]
+
+    @property
+    def control(self) -> Control:
+        """It is measured on networks that have lost what the original has learned."""
+        return Control(*self.on_vectors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredValueSubject(MetricSubject):
+    """A value that is declared of a metric: of the original, unless a subclass says otherwise."""
+
+    declared: MetricValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleSubject(ModelSubject):
+    """A sample."""
+
+    sample: Sample
+
+    @property
+    def about(self) -> dict[str, Json]:
+        return {**super().about, "sample": self.sample.id}
+
+    @property
+    def decode(self) -> Decode:
+        """The sample is decoded."""
+        return Decode(self.submission, self.sample.id)
+
+    @property
+    def layering(self) -> DecodeLayers:
+        """All its layers are decoded at once."""
+        return DecodeLayers(self.submission, self.sample.id)
+
+    @property
+    def access(self) -> Access:
+        """Tensors are decoded alone."""
+        return Access(self.submission, self.sample.id)
+
+    @property
+    def state(self) -> DecodeState:
+        """The parameters after its last part."""
+        return DecodeState(self.submission, *last_step(self.sample))
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files that it is about."""
+        return self.sample.files
+
+    @property
+    def format_that_runs(self) -> str:
+        return self.sample.codec if is_network(self.sample) else self.model.format
+
+    def place_in_sample(self, element: str | None = None) -> Location:
+        """Return where the sample is, or the part of it that the subject is about.
+
+        A merge has no file: what is said about it is said of its metadata.
+        """
+        if not self.files:
+            return Location(METADATA, pointer=self.pointer, element=element)
+        return Location(self.files[0].rel_filepath, element=element)
+
+    def place_in_network(self, element: str | None = None) -> Location:
+        if is_network(self.sample):
+            return self.place_in_sample(element)
+        return super().place_in_network(element)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSubject(VectorsSubject, SampleSubject):
+    """A sample on a vector set."""
+
+    @property
+    def reconstruction(self) -> Reconstruction:
+        """What was decoded is run."""
+        return Reconstruction(*self.on_vectors, self.sample.id)
+
+    @property
+    def ran(self) -> Measuring[RunConditions]:
+        return self.reconstruction
+
+    @property
+    def timed(self) -> TimeSample:
+        """The sample, which is a network, is timed."""
+        return TimeSample(*self.on_vectors, self.sample.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimSubject(DeclaredValueSubject, RunSubject):
+    """A value that is claimed of a metric of a sample."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeltaSubject(MetricSubject, RunSubject):
+    """A metric that a sample is judged by."""
+
+    use: MetricUse
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseSubject(DeltaSubject):
+    """The same of a network that comes in several ``formats``, its own among them."""
+
+    formats: tuple[VectorsSubject, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DerivedSubject(SampleSubject):
+    """A sample that builds upon others, with the bytes of all files that lead to it."""
+
+    leading_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EqualSubject(SampleSubject):
+    """A sample that is said to have the tensors of the ``other``."""
+
+    other: SampleSubject
+
+
+@dataclass(frozen=True, kw_only=True)
+class MisappliedSubject(SampleSubject):
+    """A misapplied update."""
+
+    mutation: Mutation
+
+    @property
+    def about(self) -> dict[str, Json]:
+        return {
+            **super().about,
+            "part": self.mutation.part,
+            "misapplication": self.mutation.kind,
+        }
+
+    @property
+    def misapplied(self) -> Misapply:
+        """The bitstreams are applied where they do not belong."""
+        wrong = self.mutation
         return Misapply(
-            submission,
-            sample.id,
-            mutation.part,
-            mutation.kind,
-            mutation.start,
-            mutation.steps,
-            mutation.instead_of,
+            self.submission,
+            self.sample.id,
+            wrong.part,
+            wrong.kind,
+            wrong.start,
+            wrong.steps,
+            wrong.instead_of,
         )
-    if kind == "state":
-        part = last_step(sample)[1] if subject.part is None else subject.part
-        return DecodeState(submission, sample.id, part)
-    if kind == "access":
-        return Access(submission, sample.id, subject.part)
-    return (DecodeLayers if kind == "layering" else Decode)(submission, sample.id)
 
 
-def _on_vectors(kind: Kind, subject: Subject, submission: Submission, model: str) -> Job:
-    if subject.vectors is None:
-        raise ValueError(f"{subject.id} is about no vectors")
-    where = submission, model, subject.vectors.id
-    if kind == "original":
-        return Original(*where)
-    if kind == "control":
-        return Control(*where)
-    if kind == "agreement":
-        (other,) = subject.others
-        if other.model is None or other.vectors is None:
-            raise ValueError(f"{other.id} is about no vectors")
-        return Agreement(*where, other.model.id, other.vectors.id)
-    if subject.sample is None:
-        raise ValueError(f"{subject.id} is not about a sample")
-    if kind == "reconstruction":
-        return Reconstruction(*where, subject.sample.id, subject.part)
-    return TimeSample(*where, subject.sample.id)
+@dataclass(frozen=True, kw_only=True)
+class PartSubject(SampleSubject):
+    """A part of a sample, by its place: a bitstream of an update, or a layer."""
+
+    part: int
+
+    @property
+    def about(self) -> dict[str, Json]:
+        return {**super().about, "part": self.part}
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        return self.sample.parts[self.part].files
+
+    @property
+    def state(self) -> DecodeState:
+        return DecodeState(self.submission, self.sample.id, self.part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSubject(PartSubject):
+    """A layer of a sample."""
+
+    layer: Layer
+
+    @property
+    def about(self) -> dict[str, Json]:
+        return {**super().about, "layer": self.layer.id}
+
+    @property
+    def access(self) -> Access:
+        return Access(self.submission, self.sample.id, self.part)
+
+    @property
+    def states(self) -> Iterator[DecodeState]:
+        """The parameters after each layer up to this one."""
+        for part in range(self.part + 1):
+            yield DecodeState(self.submission, self.sample.id, part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRunSubject(RunSubject, LayerSubject):
+    """The network up to a layer on a vector set."""
+
+    @property
+    def reconstruction(self) -> Reconstruction:
+        return Reconstruction(*self.on_vectors, self.sample.id, self.part)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerValueSubject(ClaimSubject, LayerRunSubject):
+    """A value that is claimed of a metric of the network up to a layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerStepSubject(DeltaSubject, LayerRunSubject):
+    """A metric that a sample is judged by, on a layer and on the one before."""
+
+    @property
+    def reconstruction_before(self) -> Reconstruction:
+        """The network up to the layer before is run."""
+        return Reconstruction(*self.on_vectors, self.sample.id, self.part - 1)
 
 
 def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Subject, ...]]:
@@ -166,72 +396,238 @@ def subjects(name: str, submission: Submission | None) -> Mapping[Over, tuple[Su
     ``submission`` only the metadata themselves are a subject.
     """
     listed: dict[Over, tuple[Subject, ...]] = {"submission": (Subject(name, name),)}
-    if submission is None:
-        return listed
-    models, vectors = list(_models(name, submission)), list(_vectors(name, submission))
-    samples = list(_samples(name, submission))
-    listed["model"] = tuple(subject for subject, _ in models)
-    listed["vectors"] = tuple(subject for subject, _ in vectors)
-    listed["agreement"] = tuple(subject for subject, _ in _agreements(vectors))
-    measures = list(_measures(vectors, submission))
-    named = _named_vectors(submission)
-    listed["measure"] = tuple(subject for subject, _ in measures)
-    listed["controlled"] = tuple(subject for subject, on in measures if on.id in named)
-    filled = {sample.model for _, sample in samples if not is_network(sample)}
-    listed["replaced"] = tuple(subject for subject, model in models if model.id in filled)
-    listed["declared_value"] = tuple(_declared_values(models, submission))
-    listed["sample"] = tuple(subject for subject, _ in samples)
-    listed["stream"] = tuple(s for s, sample in samples if CODECS.kind(sample.codec) == "bitstream")
-    listed["lossless"] = tuple(subject for subject, sample in samples if sample.lossless)
-    listed["unretrained"] = tuple(s for s, sample in samples if _is_like_original(sample))
-    runs = list(_runs(samples, submission))
-    listed["run"] = tuple(run for run, _ in runs)
-    listed["direct_run"] = tuple(run for run, sample in runs if is_network(sample))
-    listed["claim"] = tuple(_claims(samples, submission))
-    deltas = list(_deltas(samples, submission))
-    listed["delta"] = tuple(subject for subject, _, _ in deltas)
-    listed["improvement"] = tuple(s for s, sample, _ in deltas if not sample.method.retraining)
-    listed["noise"] = tuple(_noisy(deltas, vectors, submission))
-    listed |= _chain_subjects(samples, submission)
-    listed["computed"] = tuple(_computed(listed))
-    return listed
+    return listed if submission is None else listed | Plan(name, submission).listed()
 
 
-def _computed(listed: Mapping[Over, tuple[Subject, ...]]) -> Iterator[Subject]:
-    """Yield every run of an original, a sample or a layer.
+class Plan:
+    """The subjects of one valid submission, of which ``name`` begins every id."""
 
-    A sample may have the id of its original, which then says so: no two subjects of a check have
-    one id.
-    """
-    runs = (*listed["run"], *listed["layer_run"])
-    taken = {run.id for run in runs}
-    for subject in listed["vectors"]:
-        yield replace(subject, id=f"{subject.id}/original") if subject.id in taken else subject
-    yield from runs
+    def __init__(self, name: str, submission: Submission) -> None:
+        self._name = name
+        self._submission = submission
+        self.models = tuple(self._models())
+        self.vectors = tuple(self._vectors())
+        self.agreements = tuple(self._agreements())
+        self.samples = tuple(self._samples())
+        self.runs = tuple(self._runs())
+        self.deltas = tuple(self._deltas())
+        self.layers = tuple(layer for sample in self.samples for layer in _layers(sample))
 
+    def listed(self) -> dict[Over, tuple[Subject, ...]]:
+        """Return all subjects by what they are about."""
+        measures = tuple(self._measures())
+        named = _named_vectors(self._submission)
+        filled = {s.model.id for s in self.samples if not is_network(s.sample)}
+        streams = (s for s in self.samples if CODECS.kind(s.sample.codec) == "bitstream")
+        layer_runs = tuple(self._layer_runs())
+        sizes = cumulative_sizes(self._submission)
+        return {
+            "model": self.models,
+            "vectors": self.vectors,
+            "agreement": self.agreements,
+            "measure": measures,
+            "controlled": tuple(each for each in measures if each.vectors.id in named),
+            "replaced": tuple(each for each in self.models if each.model.id in filled),
+            "declared_value": tuple(self._declared_values()),
+            "sample": self.samples,
+            "stream": tuple(streams),
+            "lossless": tuple(each for each in self.samples if each.sample.lossless),
+            "unretrained": tuple(s for s in self.samples if _is_like_original(s.sample)),
+            "run": self.runs,
+            "direct_run": tuple(run for run in self.runs if is_network(run.sample)),
+            "claim": tuple(self._claims()),
+            "delta": self.deltas,
+            "improvement": tuple(d for d in self.deltas if not d.sample.method.retraining),
+            "noise": tuple(self.noisy()),
+            "update": tuple(each for sample in self.samples for each in _updates(sample)),
+            "merge": tuple(each for each in self.samples if each.sample.merge_of),
+            "derived": tuple(
+                each.narrowed(DerivedSubject, leading_bytes=sizes[each.sample.id])
+                for each in self.samples
+                if each.sample.is_derived
+            ),
+            "equal": tuple(self._equal()),
+            "mutation": tuple(self._misapplied()),
+            "access": tuple(each for sample in self.samples for each in _accesses(sample)),
+            "layered": tuple(each for each in self.samples if each.sample.layers),
+            "layer": self.layers,
+            "layer_run": layer_runs,
+            "layer_value": tuple(self._layer_values()),
+            "layer_step": tuple(self._layer_steps()),
+            "computed": tuple(self._computed(layer_runs)),
+        }
 
-def _models(name: str, submission: Submission) -> Iterator[tuple[Subject, Model]]:
-    for index, model in enumerate(submission.models):
-        yield Subject(f"{name}/{model.id}", name, f"/models/{index}", model=model), model
+    def _computed(self, layer_runs: Iterable[LayerRunSubject]) -> Iterator[VectorsSubject]:
+        """Yield every run of an original, a sample or a layer.
 
+        A sample may have the id of its original, which then says so: no two subjects of a check
+        have one id.
+        """
+        runs = (*self.runs, *layer_runs)
+        taken = {run.id for run in runs}
+        for each in self.vectors:
+            yield replace(each, id=f"{each.id}/original") if each.id in taken else each
+        yield from runs
 
-def _vectors(name: str, submission: Submission) -> Iterator[tuple[Subject, VectorSet]]:
-    for index, vectors in enumerate(submission.vectors):
-        model = submission.model(vectors.model)
-        own = f"{name}/{model.id}@{vectors.id}"
-        yield Subject(own, name, f"/vectors/{index}", model=model, vectors=vectors), vectors
+    def _models(self) -> Iterator[ModelSubject]:
+        for index, model in enumerate(self._submission.models):
+            yield ModelSubject(
+                f"{self._name}/{model.id}",
+                self._name,
+                f"/models/{index}",
+                submission=self._submission,
+                model=model,
+            )
 
+    def _vectors(self) -> Iterator[VectorsSubject]:
+        for index, vectors in enumerate(self._submission.vectors):
+            yield VectorsSubject(
+                f"{self._name}/{vectors.model}@{vectors.id}",
+                self._name,
+                f"/vectors/{index}",
+                submission=self._submission,
+                model=self._submission.model(vectors.model),
+                vectors=vectors,
+            )
 
-def _agreements(
-    listed: Sequence[tuple[Subject, VectorSet]],
-) -> Iterator[tuple[Subject, VectorSet]]:
-    """Yield every vector set that equals another, which is the only one of its ``others``."""
-    by_id = {vectors.id: subject for subject, vectors in listed}
-    for subject, vectors in listed:
-        if vectors.equivalent_to is not None:
-            others = (by_id[vectors.equivalent_to.vectors],)
-            pointer = f"{subject.pointer}/equivalent_to"
-            yield replace(subject, pointer=pointer, others=others), vectors
+    def _agreements(self) -> Iterator[AgreementSubject]:
+        """Yield every vector set that equals another."""
+        by_id = {each.vectors.id: each for each in self.vectors}
+        for each in self.vectors:
+            equal = each.vectors.equivalent_to
+            if equal is not None:
+                pointer, other = f"{each.pointer}/equivalent_to", by_id[equal.vectors]
+                yield each.narrowed(AgreementSubject, pointer=pointer, other=other)
+
+    def noisy(self) -> Iterator[NoiseSubject]:
+        """Yield every judged metric of a network that is measured in several formats."""
+        submission = self._submission
+        by_id = {each.vectors.id: each for each in (*self.vectors, *self.agreements)}
+        used = {
+            vectors.id: {
+                m.id for m in submission.metrics_on(vectors.id, submission.model(vectors.model))
+            }
+            for vectors in submission.vectors
+        }
+        groups: dict[str, tuple[str, ...]] = {}
+        for each in self.deltas:
+            if each.vectors.id not in groups:
+                group = formats_of(each.vectors.id, submission)
+                groups |= dict.fromkeys(group, group)
+            names = groups[each.vectors.id]
+            measured = tuple(by_id[name] for name in names if each.metric.id in used[name])
+            if len(measured) > 1:
+                yield each.narrowed(NoiseSubject, formats=measured)
+
+    def _measures(self) -> Iterator[MeasureSubject]:
+        submission = self._submission
+        positions = {metric.id: index for index, metric in enumerate(submission.metrics)}
+        for each in self.vectors:
+            for metric in submission.metrics_on(each.vectors.id, each.model):
+                yield each.narrowed(
+                    MeasureSubject,
+                    id=f"{each.id}/{metric.id}",
+                    pointer=f"/metrics/{positions[metric.id]}",
+                    metric=metric,
+                    tolerances=_tolerances(submission, each.vectors.id, metric),
+                )
+
+    def _on(self, value: MetricValue | MetricUse) -> dict[str, Any]:
+        """Return the fields that say which metric is meant, and on which vectors."""
+        return {
+            "vectors": self._submission.vector_set(value.vectors),
+            "metric": self._submission.metric(value.metric),
+        }
+
+    def _declared_values(self) -> Iterator[DeclaredValueSubject]:
+        for each in self.models:
+            for index, value, label in _named(each.model.metric_values):
+                yield each.narrowed(
+                    DeclaredValueSubject,
+                    id=f"{each.id}/{label}",
+                    pointer=f"{each.pointer}/metric_values/{index}",
+                    declared=value,
+                    **self._on(value),
+                )
+
+    def _samples(self) -> Iterator[SampleSubject]:
+        for index, sample in enumerate(self._submission.samples):
+            yield SampleSubject(
+                f"{self._name}/{sample.id}",
+                self._name,
+                f"/samples/{index}",
+                submission=self._submission,
+                model=self._submission.model(sample.model),
+                sample=sample,
+            )
+
+    def _runs(self) -> Iterator[RunSubject]:
+        for each in self.samples:
+            for name in vectors_of(each.sample):
+                vectors = self._submission.vector_set(name)
+                yield each.narrowed(RunSubject, id=f"{each.id}@{name}", vectors=vectors)
+
+    def _claims(self) -> Iterator[ClaimSubject]:
+        for each in self.samples:
+            for index, value, label in _named(each.sample.claims.metric_values):
+                yield each.narrowed(
+                    ClaimSubject,
+                    id=f"{each.id}/{label}",
+                    pointer=f"{each.pointer}/claims/metric_values/{index}",
+                    declared=value,
+                    **self._on(value),
+                )
+
+    def _deltas(self) -> Iterator[DeltaSubject]:
+        for each in self.samples:
+            for index, use, label in _named(each.sample.metrics):
+                yield each.narrowed(
+                    DeltaSubject,
+                    id=f"{each.id}/{label}",
+                    pointer=f"{each.pointer}/metrics/{index}",
+                    use=use,
+                    **self._on(use),
+                )
+
+    def _equal(self) -> Iterator[EqualSubject]:
+        by_id = {each.sample.id: each for each in self.samples}
+        for each in self.samples:
+            if each.sample.same_tensors_as is not None:
+                yield each.narrowed(EqualSubject, other=by_id[each.sample.same_tensors_as])
+
+    def _misapplied(self) -> Iterator[MisappliedSubject]:
+        by_id = {each.sample.id: each for each in self.samples}
+        for mutation in mutations(self._submission):
+            each = by_id[mutation.sample]
+            number = f"-{mutation.part + 1}" if len(each.sample.parts) > 1 else ""
+            own = f"{each.id}/{mutation.kind}{number}"
+            yield each.narrowed(MisappliedSubject, id=own, mutation=mutation)
+
+    def _layer_runs(self) -> Iterator[LayerRunSubject]:
+        for each in self.layers:
+            used = [use.vectors for use in each.sample.metrics]
+            used += [value.vectors for value in each.layer.claims.metric_values]
+            for name in dict.fromkeys(used):
+                vectors = self._submission.vector_set(name)
+                yield each.narrowed(LayerRunSubject, id=f"{each.id}@{name}", vectors=vectors)
+
+    def _layer_values(self) -> Iterator[LayerValueSubject]:
+        for each in self.layers:
+            for index, value in enumerate(each.layer.claims.metric_values):
+                yield each.narrowed(
+                    LayerValueSubject,
+                    id=f"{each.id}/{value.metric}@{value.vectors}",
+                    pointer=f"{each.pointer}/claims/metric_values/{index}",
+                    declared=value,
+                    **self._on(value),
+                )
+
+    def _layer_steps(self) -> Iterator[LayerStepSubject]:
+        """Yield, for each layer after the first, every metric that its sample is judged by."""
+        for each in self.layers:
+            for use in each.sample.metrics if each.part else ():
+                own = f"{each.id}/{use.metric}@{use.vectors}"
+                yield each.narrowed(LayerStepSubject, id=own, use=use, **self._on(use))
 
 
 def formats_of(vectors: str, submission: Submission) -> tuple[str, ...]:
@@ -249,55 +645,15 @@ def formats_of(vectors: str, submission: Submission) -> tuple[str, ...]:
     return tuple(each.id for each in submission.vectors if each.id in group)
 
 
-def kind_in_format(metric: Metric, other: Subject) -> Kind:
-    """Return the kind of case that tells what ``metric`` is worth in the format of ``other``.
+def job_in_format(metric: Metric, other: VectorsSubject) -> Original | Agreement:
+    """Return the job that says what ``metric`` is worth in the format of ``other``.
 
     A metric that compares with the original's outputs says nothing on the original itself. It is
     measured between the outputs of a format and those of the format it is said to equal.
     """
-    return "agreement" if metric.against == "original" and other.others else "original"
-
-
-def _noisy(
-    deltas: Sequence[tuple[Subject, Sample, MetricUse]],
-    listed: Sequence[tuple[Subject, VectorSet]],
-    submission: Submission,
-) -> Iterator[Subject]:
-    """Yield every judged metric of a network that is measured in several formats.
-
-    Its ``others`` are the vector sets of all formats, with what they are said to equal.
-    """
-    by_id = {vectors.id: subject for subject, vectors in (*listed, *_agreements(listed))}
-    used = {
-        vectors.id: {
-            m.id for m in submission.metrics_on(vectors.id, submission.model(vectors.model))
-        }
-        for vectors in submission.vectors
-    }
-    groups: dict[str, tuple[str, ...]] = {}
-    for subject, _, use in deltas:
-        if use.vectors not in groups:
-            group = formats_of(use.vectors, submission)
-            groups |= dict.fromkeys(group, group)
-        measured = tuple(by_id[v] for v in groups[use.vectors] if use.metric in used[v])
-        if len(measured) > 1:
-            yield replace(subject, others=measured)
-
-
-def _measures(
-    listed: Sequence[tuple[Subject, VectorSet]], submission: Submission
-) -> Iterator[tuple[Subject, VectorSet]]:
-    positions = {metric.id: index for index, metric in enumerate(submission.metrics)}
-    for subject, vectors in listed:
-        for metric in submission.metrics_on(vectors.id, submission.model(vectors.model)):
-            own = replace(
-                subject,
-                id=f"{subject.id}/{metric.id}",
-                pointer=f"/metrics/{positions[metric.id]}",
-                metric=metric,
-                tolerances=_tolerances(submission, vectors.id, metric),
-            )
-            yield own, vectors
+    if metric.against == "original" and isinstance(other, AgreementSubject):
+        return other.agreement
+    return other.original
 
 
 def _tolerances(submission: Submission, vectors: str, metric: Metric) -> tuple[Tolerance, ...]:
@@ -320,34 +676,6 @@ def _named_vectors(submission: Submission) -> set[str]:
     return named
 
 
-def _declared_values(
-    models: Sequence[tuple[Subject, Model]], submission: Submission
-) -> Iterator[Subject]:
-    for subject, model in models:
-        for index, value, label in _named(model.metric_values):
-            yield replace(
-                subject,
-                id=f"{subject.id}/{label}",
-                pointer=f"{subject.pointer}/metric_values/{index}",
-                vectors=submission.vector_set(value.vectors),
-                declared=value,
-            )
-
-
-def _samples(name: str, submission: Submission) -> Iterator[tuple[Subject, Sample]]:
-    for index, sample in enumerate(submission.samples):
-        yield (
-            Subject(
-                f"{name}/{sample.id}",
-                name,
-                f"/samples/{index}",
-                model=submission.model(sample.model),
-                sample=sample,
-            ),
-            sample,
-        )
-
-
 def _is_like_original(sample: Sample) -> bool:
     """Return whether the parameters of a sample should be like the original's.
 
@@ -364,42 +692,6 @@ def vectors_of(sample: Sample) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*used, *claimed]))
 
 
-def _runs(
-    samples: Sequence[tuple[Subject, Sample]], submission: Submission
-) -> Iterator[tuple[Subject, Sample]]:
-    for subject, sample in samples:
-        for vectors in vectors_of(sample):
-            own = f"{subject.id}@{vectors}"
-            yield replace(subject, id=own, vectors=submission.vector_set(vectors)), sample
-
-
-def _claims(samples: Sequence[tuple[Subject, Sample]], submission: Submission) -> Iterator[Subject]:
-    for subject, sample in samples:
-        for index, value, label in _named(sample.claims.metric_values):
-            yield replace(
-                subject,
-                id=f"{subject.id}/{label}",
-                pointer=f"{subject.pointer}/claims/metric_values/{index}",
-                vectors=submission.vector_set(value.vectors),
-                declared=value,
-            )
-
-
-def _deltas(
-    samples: Sequence[tuple[Subject, Sample]], submission: Submission
-) -> Iterator[tuple[Subject, Sample, MetricUse]]:
-    for subject, sample in samples:
-        for index, use, label in _named(sample.metrics):
-            own = replace(
-                subject,
-                id=f"{subject.id}/{label}",
-                pointer=f"{subject.pointer}/metrics/{index}",
-                vectors=submission.vector_set(use.vectors),
-                use=use,
-            )
-            yield own, sample, use
-
-
 def _named(items: tuple[Value, ...]) -> Iterator[tuple[int, Value, str]]:
     """Yield position, item and its metric's id, with ``@vectors`` where that is ambiguous."""
     count = Counter(item.metric for item in items)
@@ -408,115 +700,30 @@ def _named(items: tuple[Value, ...]) -> Iterator[tuple[int, Value, str]]:
         yield index, item, name
 
 
-# --- Update chains and layers
-
-
-def _chain_subjects(
-    samples: Sequence[tuple[Subject, Sample]], submission: Submission
-) -> Mapping[Over, tuple[Subject, ...]]:
-    """Return the subjects that are about samples which build upon others, and about layers."""
-    by_id = {sample.id: subject for subject, sample in samples}
-    sizes = cumulative_sizes(submission)
-    layers = [
-        (layer, sample, place)
-        for subject, sample in samples
-        for place, layer in enumerate(_layers(subject, sample))
-    ]
-    return {
-        "update": tuple(each for subject, sample in samples for each in _updates(subject, sample)),
-        "merge": tuple(subject for subject, sample in samples if sample.merge_of),
-        "derived": tuple(
-            replace(subject, leading_bytes=sizes[sample.id])
-            for subject, sample in samples
-            if sample.is_derived
-        ),
-        "equal": tuple(
-            replace(subject, others=(by_id[sample.same_tensors_as],))
-            for subject, sample in samples
-            if sample.same_tensors_as is not None
-        ),
-        "mutation": tuple(_mutations(by_id, submission)),
-        "access": tuple(each for subject, sample in samples for each in _accesses(subject, sample)),
-        "layered": tuple(subject for subject, sample in samples if sample.layers),
-        "layer": tuple(layer for layer, _, _ in layers),
-        "layer_run": tuple(each for layer in layers for each in _layer_runs(*layer, submission)),
-        "layer_value": tuple(
-            each for layer in layers for each in _layer_values(*layer, submission)
-        ),
-        "layer_step": tuple(each for layer in layers for each in _uses(*layer, submission)),
-    }
-
-
-def _updates(subject: Subject, sample: Sample) -> Iterator[Subject]:
+def _updates(subject: SampleSubject) -> Iterator[PartSubject]:
     """Yield each bitstream of an update; it is numbered where there are several."""
-    if sample.update_of is None:
+    if subject.sample.update_of is None:
         return
-    several = len(sample.parts) > 1
-    for part in range(len(sample.parts)):
+    several = len(subject.sample.parts) > 1
+    for part in range(len(subject.sample.parts)):
         own = f"{subject.id}/file-{part + 1}" if several else subject.id
-        yield replace(subject, id=own, part=part)
+        yield subject.narrowed(PartSubject, id=own, part=part)
 
 
-def _mutations(by_id: Mapping[str, Subject], submission: Submission) -> Iterator[Subject]:
-    for mutation in mutations(submission):
-        subject = by_id[mutation.sample]
-        several = len(submission.sample(mutation.sample).parts) > 1
-        number = f"-{mutation.part + 1}" if several else ""
-        yield replace(subject, id=f"{subject.id}/{mutation.kind}{number}", mutation=mutation)
-
-
-def _layers(subject: Subject, sample: Sample) -> Iterator[Subject]:
-    for place, layer in enumerate(sample.layers):
-        yield replace(
-            subject,
+def _layers(subject: SampleSubject) -> Iterator[LayerSubject]:
+    for place, layer in enumerate(subject.sample.layers):
+        yield subject.narrowed(
+            LayerSubject,
             id=f"{subject.id}/{layer.id}",
             pointer=f"{subject.pointer}/layers/{place}",
-            layer=layer.id,
+            layer=layer,
             part=place,
         )
 
 
-def _accesses(subject: Subject, sample: Sample) -> Iterator[Subject]:
+def _accesses(subject: SampleSubject) -> Iterator[SampleSubject]:
     """Yield the sample, or each of its layers that has files of its own, if it claims access."""
+    sample = subject.sample
     if sample.claims.random_access:
         apart = sample.layers and not any(part.units for part in sample.parts)
-        yield from _layers(subject, sample) if apart else (subject,)
-
-
-def _layer_runs(
-    subject: Subject, sample: Sample, place: int, submission: Submission
-) -> Iterator[Subject]:
-    values = sample.layers[place].claims.metric_values
-    used = [use.vectors for use in sample.metrics]
-    for vectors in dict.fromkeys([*used, *(value.vectors for value in values)]):
-        yield replace(subject, id=f"{subject.id}@{vectors}", vectors=submission.vector_set(vectors))
-
-
-def _layer_values(
-    subject: Subject, sample: Sample, place: int, submission: Submission
-) -> Iterator[Subject]:
-    for index, value in enumerate(sample.layers[place].claims.metric_values):
-        yield replace(
-            subject,
-            id=f"{subject.id}/{value.metric}@{value.vectors}",
-            pointer=f"{subject.pointer}/claims/metric_values/{index}",
-            vectors=submission.vector_set(value.vectors),
-            declared=value,
-        )
-
-
-def _uses(
-    subject: Subject, sample: Sample, place: int, submission: Submission
-) -> Iterator[Subject]:
-    """Yield, for each layer after the first, every metric that its sample is judged by."""
-    if not place:
-        return
-    for use in sample.metrics:
-        vectors = submission.vector_set(use.vectors)
-        yield replace(
-            subject,
-            id=f"{subject.id}/{use.metric}@{use.vectors}",
-            vectors=vectors,
-            use=use,
-            others=(replace(subject, part=place - 1, vectors=vectors),),
-        )
+        yield from _layers(subject) if apart else (subject,)

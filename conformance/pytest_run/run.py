@@ -12,7 +12,6 @@ import pytest
 
 from conformance.caller import as_typed
 from conformance.checks import BY_TEST, ORDER
-from conformance.evidence.evidence import Evidence
 from conformance.evidence.executor import Executor
 from conformance.evidence.location import evidence_store
 from conformance.evidence.passing import new_folder
@@ -21,8 +20,7 @@ from conformance.judging.loading import load_targets
 from conformance.judging.run import Planned, Target
 from conformance.judging.selection import tests_of
 from conformance.judging.waivers import apply_waivers, read_waivers
-from conformance.plan.jobs import Kind
-from conformance.plan.subjects import Subject, job_of
+from conformance.plan.subjects import Subject
 from conformance.pytest_run.outcome import Outcome
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.workers import ForkServers
@@ -168,17 +166,10 @@ class PytestRun:
             subject,
             (*target.loaded.problems, *target.loaded.advice),
             {metric.id: metric for metric in submission.metrics} if submission else {},
-            self._look_up,
+            lambda job: self.executor(target).evidence(job),
         )
         self._judges[request.node.nodeid] = judge
         return judge
-
-    def _look_up(self, subject: Subject, kind: Kind) -> Evidence:
-        target = self.targets[subject.target]
-        submission = target.loaded.submission
-        if submission is None:
-            raise ValueError(f"{subject.id} is of metadata that are not valid")
-        return self.executor(target).evidence(job_of(kind, subject, submission))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:

@@ -23,17 +23,23 @@ from conformance.plan.jobs import (
     is_network,
 )
 from conformance.plan.results import (
-    AgreementResult,
     DecodeResult,
     ModelResult,
     OriginalResult,
     R,
     ReconstructionResult,
+    Result,
     StateResult,
     TimingResult,
 )
-from conformance.plan.subjects import Subject, job_of, kind_in_format, subjects, vectors_of
-from conformance.submission.values import Layer, Model, Sample, Submission
+from conformance.plan.subjects import (
+    NoiseSubject,
+    Plan,
+    VectorsSubject,
+    job_in_format,
+    vectors_of,
+)
+from conformance.submission.values import Layer, Metric, Model, Sample, Submission
 from conformance.verdicts import Json
 
 Row = Mapping[str, Json]
@@ -120,8 +126,11 @@ class Measurements:
         """Return how far each metric of a sample moves with the format of the original alone."""
         floors: dict[Key, float] = {}
         for subject in self._noisy.get(sample.id, ()):
-            values = list(self._values_in_all_formats(subject))
-            if subject.use is not None and None not in values:
+            values = [
+                value_in(self._in_format(subject.metric, other), subject.metric.id)
+                for other in subject.formats
+            ]
+            if None not in values:
                 known = [value for value in values if value is not None]
                 floors[subject.use.metric, subject.use.vectors] = spread_of(known)
         return floors
@@ -184,22 +193,15 @@ class Measurements:
         return self._results.result(job, ReconstructionResult)
 
     @cached_property
-    def _noisy(self) -> Mapping[str, list[Subject]]:
+    def _noisy(self) -> Mapping[str, list[NoiseSubject]]:
         """The metrics that are measured in several formats, by sample."""
-        found: dict[str, list[Subject]] = {}
+        found: dict[str, list[NoiseSubject]] = {}
         if not any(vectors.equivalent_to for vectors in self._submission.vectors):
             return found
-        for subject in subjects(self._submission.id, self._submission)["noise"]:
-            if subject.sample is not None:
-                found.setdefault(subject.sample.id, []).append(subject)
+        for subject in Plan(self._submission.id, self._submission).noisy():
+            found.setdefault(subject.sample.id, []).append(subject)
         return found
 
-    def _values_in_all_formats(self, subject: Subject) -> Iterator[float | None]:
-        if subject.use is None:
-            return
-        metric = self._submission.metric(subject.use.metric)
-        for other in subject.others:
-            kind = kind_in_format(metric, other)
-            job = job_of(kind, other, self._submission)
-            result = AgreementResult if kind == "agreement" else OriginalResult
-            yield value_in(self._results.result(job, result), metric.id)
+    def _in_format(self, metric: Metric, other: VectorsSubject) -> Result | None:
+        job = job_in_format(metric, other)
+        return self._results.result(job, job.Result)

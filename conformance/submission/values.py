@@ -8,7 +8,7 @@ lower-case hexadecimal SHA-256.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -396,6 +396,24 @@ class Sample:
     same_tensors_as: str | None = None
     layers: tuple[Layer, ...] = ()
     dtype: str | None = None
+    parts: tuple[Part, ...] = field(init=False, repr=False, compare=False)
+    """What is decoded one after the other: layers, the bitstreams of an update, or the whole.
+
+    A merge has one part without files.
+    """
+
+    def __post_init__(self) -> None:
+        # Looked up for every step of a chain: to build them then would be quadratic in steps.
+        object.__setattr__(self, "parts", tuple(self._each_part()))
+
+    def _each_part(self) -> Iterator[Part]:
+        if self.layers:
+            yield from (layer.part for layer in self.layers)
+        elif self.update_of is None:
+            yield Part(self.files, (), "whole", self.codec_params, self.name_map)
+        else:
+            for file in self.files:
+                yield Part((file,), (), "add", self.codec_params, self.name_map)
 
     @property
     def size(self) -> int:
@@ -406,20 +424,6 @@ class Sample:
     def is_derived(self) -> bool:
         """Whether it needs another sample or the original to be a network."""
         return self.update_of is not None or bool(self.merge_of)
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """What is decoded one after the other: layers, the bitstreams of an update, or the whole.
-
-        A merge has one part without files.
-        """
-        if self.layers:
-            return tuple(layer.part for layer in self.layers)
-        if self.update_of is None:
-            return (Part(self.files, (), "whole", self.codec_params, self.name_map),)
-        return tuple(
-            Part((file,), (), "add", self.codec_params, self.name_map) for file in self.files
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from conformance.evidence.store import EVIDENCE, EvidenceStore
 from conformance.jobs.dispatch import Dispatcher
 from conformance.judging.judge import Judge
 from conformance.judging.loading import load_targets
-from conformance.plan.jobs import OWNER, Kind
-from conformance.plan.subjects import Subject, job_of
+from conformance.plan.jobs import Measuring
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
 from conformance.sandbox.workers import Workers
@@ -96,7 +95,8 @@ class Evaluation:
     @property
     def done(self) -> list[str]:
         """The names of the jobs that were done, in their order, without parts of others."""
-        return [name for name in self.executor._costs if name.partition(" ")[0] in OWNER]
+        kinds = {job.kind for job in Measuring.__subclasses__()}
+        return [name for name in self.executor._costs if name.partition(" ")[0] in kinds]
 
     def evidence(self, kind: str, sample: str | None = None, **more: Any) -> Evidence:
         return self.executor.evidence(a_job(self.submission, kind, sample=sample, **more))
@@ -132,14 +132,12 @@ def findings(root: Path, *checks: str) -> Iterator[Finding]:
     assert target.loaded.submission is not None, target.loaded.problems
     evaluation = Evaluation(root)
 
-    def look_up(subject: Subject, kind: Kind) -> Evidence:
-        return evaluation.executor.evidence(job_of(kind, subject, evaluation.submission))
-
     metrics = {metric.id: metric for metric in target.loaded.submission.metrics}
     for planned in target.planned:
         if checks and planned.check.id not in checks:
             continue
-        judge = Judge(planned.check, planned.subject, target.loaded.problems, metrics, look_up)
+        problems, look_up = target.loaded.problems, evaluation.executor.evidence
+        judge = Judge(planned.check, planned.subject, problems, metrics, look_up)
         yield from concluded(judge)
 
 

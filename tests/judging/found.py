@@ -15,7 +15,7 @@ from conformance.plan.results import (
     ReconstructionResult,
     Result,
 )
-from conformance.plan.subjects import Subject
+from conformance.plan.subjects import ModelSubject, SampleSubject
 from conformance.submission.values import (
     Branch,
     Claims,
@@ -159,12 +159,31 @@ def measured(*pairs: tuple[Sample, object], used: int | None = 4000) -> Known:
     return Known(known)
 
 
+def sample_subject(each: Sample, *others: Sample, pointer: str = "/samples/0") -> SampleSubject:
+    """Return a sample as a subject, in a submission that has ``others`` as well."""
+    return SampleSubject(
+        f"s/{each.id}",
+        "s",
+        pointer,
+        submission=submission(each, *others),
+        model=model(each.model),
+        sample=each,
+    )
+
+
+def model_subject(each: Model, pointer: str = "/models/0") -> ModelSubject:
+    """Return a model as a subject."""
+    return ModelSubject(
+        f"s/{each.id}", "s", pointer, submission=submission(models=(each,)), model=each
+    )
+
+
 def about(
     check: str, each: Sample, verdict: str = "pass", **fields: bool
 ) -> tuple[Planned, Finding]:
     """Return a finding of the check with this id about a sample."""
     planned = Planned(
         Check(check, "test_x", f"test_{check}", "sample", check, "", **fields),
-        Subject(f"s/{each.id}", "s", sample=each),
+        sample_subject(each),
     )
     return planned, Finding(check, f"s/{each.id}", Verdict(verdict))

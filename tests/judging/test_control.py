@@ -10,7 +10,7 @@ from conformance.judging.control import Control, Controls, controls_of
 from conformance.judging.waivers import Waiver, apply_waivers
 from conformance.metrics.tolerance import EQUAL
 from conformance.plan.results import ControlRow
-from conformance.plan.subjects import subjects
+from conformance.plan.subjects import MeasureSubject, subjects
 from conformance.submission import load
 from conformance.submission.values import Tolerance
 from conformance.verdicts import MalformedError, Problem, Verdict
@@ -232,7 +232,7 @@ def test_a_control_without_a_value_is_no_evidence(zeros: dict, shuffled: list) -
 def test_a_control_without_a_value_is_undecided_and_can_be_waived(tmp_path: Path) -> None:
     tiny_submission.write(tmp_path)
     subject = subjects("tiny", load(tmp_path).submission)["controlled"][0]
-    assert subject.metric is not None
+    assert isinstance(subject, MeasureSubject)
     rows = {
         "original": {"value": 0.9, "better": "higher"},
         "control": {"zeros": FAILED, "shuffled": [cell(0.1)] * 3},

@@ -9,7 +9,7 @@ import pytest
 
 from conformance.judging.counted import Shortage, counts_in_words, shortage_of
 from conformance.plan.results import MetricRow
-from conformance.plan.subjects import subjects
+from conformance.plan.subjects import MeasureSubject, subjects
 from conformance.submission import load
 from conformance.verdicts import Finding, Verdict
 from tests import tiny_submission
@@ -21,6 +21,7 @@ def measured(root: Path, value: Any, positions: int) -> Finding:
     tiny_submission.write(root)
     submission = load(root).submission
     subject = subjects("tiny", submission)["measure"][0]
+    assert isinstance(subject, MeasureSubject)
     measured = {"value": value, "items": 3, "better": subject.metric.direction, "details": {}}
     measured |= {"counted": {"items": 3, "positions": positions}, "least": {"positions": 2}}
     return only(

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,15 +11,28 @@ from conformance.checks import BY_ID
 from conformance.evidence.evidence import Evidence
 from conformance.judging.judge import Judge
 from conformance.metrics.tolerance import EQUAL
+from conformance.plan.jobs import Job, Measuring
+from conformance.plan.misapplications import Mutation
 from conformance.plan.results import (
-    DecodeResult,
     MetricRow,
     RunConditions,
     StateResult,
     TensorProblem,
 )
-from conformance.plan.subjects import Subject
-from conformance.submission.values import Metric, MetricValue, Tolerance
+from conformance.plan.subjects import (
+    ClaimSubject,
+    DeclaredValueSubject,
+    LayerRunSubject,
+    LayerStepSubject,
+    LayerSubject,
+    MisappliedSubject,
+    NoiseSubject,
+    PartSubject,
+    RunSubject,
+    Subject,
+    VectorsSubject,
+)
+from conformance.submission.values import Metric, MetricUse, MetricValue, Shard, Tolerance
 from conformance.verdicts import (
     EvaluationError,
     Finding,
@@ -29,12 +41,27 @@ from conformance.verdicts import (
     NotRunError,
     Verdict,
 )
-from tests.results import CLASS_OF, made, result_of, row
-
-SUBJECT = Subject(
-    "tiny/half/top1", "tiny", "/samples/0/x", declared=MetricValue("top1", "test", 0.9, 1e-6)
+from tests.judging.found import (
+    layer,
+    merge,
+    model,
+    model_subject,
+    sample,
+    sample_subject,
+    update,
+    vectors,
 )
+from tests.results import made, result_of, row
+
 TOP1 = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.1))
+RUN = sample_subject(sample("half")).narrowed(RunSubject, vectors=vectors())
+SUBJECT = RUN.narrowed(
+    ClaimSubject,
+    id="tiny/half/top1",
+    pointer="/samples/0/x",
+    metric=TOP1,
+    declared=MetricValue("top1", "test", 0.9, 1e-6),
+)
 
 
 Found = Evidence | dict[str, Any]
@@ -52,20 +79,20 @@ def judge(
     found: Found | None = None,
     problems: tuple[Finding, ...] = (),
 ) -> Judge:
-    def look_up(_: Subject, kind: str) -> Evidence:
-        return evidence(found or {}, kind)
+    def look_up(job: Job) -> Evidence:
+        return evidence(found or {}, job.kind)
 
     return Judge(BY_ID[check], SUBJECT, problems, {"top1": TOP1}, look_up)
 
 
-def judge_of(subject: Subject, *found: Found, check: str = "METRIC-CLAIM-001") -> Judge:
-    """Return a judge of ``subject`` that finds the first evidence for it, the rest for others."""
-    own, *others = found or ({},)
-    by_id = {each.id: case for each, case in zip(subject.others, others, strict=True)}
+def judge_of(
+    subject: Subject, found: Found | None = None, check: str = "METRIC-CLAIM-001"
+) -> Judge:
+    """Return a judge of ``subject`` that finds this evidence."""
     metrics = {"other": TOP1, "top1": TOP1}
 
-    def look_up(each: Subject, kind: str) -> Evidence:
-        return evidence(by_id.get(each.id, own), kind)
+    def look_up(job: Job) -> Evidence:
+        return evidence(found or {}, job.kind)
 
     return Judge(BY_ID[check], subject, (), metrics, look_up)
 
@@ -135,13 +162,13 @@ def test_error_is_added_to_what_was_found() -> None:
 def test_owner_of_a_case_reports_its_failure() -> None:
     error = MalformedError("cut short", fix="send it again")
     with pytest.raises(MalformedError) as caught:
-        judge("SAMPLE-DECODE-001", failed(error)).result(DecodeResult)
+        judge("SAMPLE-DECODE-001", failed(error)).result(RUN.decode)
     assert caught.value is error
 
 
 def test_other_checks_were_then_not_run() -> None:
     with pytest.raises(NotRunError) as caught:
-        judge("SAMPLE-DIGEST-001", failed(MalformedError("cut short"))).result(DecodeResult)
+        judge("SAMPLE-DIGEST-001", failed(MalformedError("cut short"))).result(RUN.decode)
     assert "SAMPLE-DECODE-001" in caught.value.expected
     assert caught.value.found == "cut short"
 
@@ -149,7 +176,7 @@ def test_other_checks_were_then_not_run() -> None:
 def test_what_was_not_run_stays_so() -> None:
     error = NotRunError("no torch here", fix="install it")
     with pytest.raises(NotRunError) as caught:
-        judge("SAMPLE-DIGEST-001", failed(error)).result(DecodeResult)
+        judge("SAMPLE-DIGEST-001", failed(error)).result(RUN.decode)
     assert caught.value.fix == "install it"
 
 
@@ -163,10 +190,10 @@ def test_what_was_not_run_stays_so() -> None:
     ],
 )
 def test_metric_that_cannot_be_measured_is_reported_once(
-    row: Callable[[Judge], object], check: str, expected: type[Exception]
+    row: Callable[[Judge, ClaimSubject], object], check: str, expected: type[Exception]
 ) -> None:
     with pytest.raises(expected):
-        row(judge(check, {"metrics": {"top1": {"error": EvaluationError("broke")}}}))
+        row(judge(check, {"metrics": {"top1": {"error": EvaluationError("broke")}}}), SUBJECT)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +211,7 @@ def test_declared_value_is_compared_within_its_tolerance(
     value: float | str, verdict: Verdict
 ) -> None:
     asked = judge()
-    asked.require_declared_value(valued(value))
+    asked.require_declared_value(SUBJECT, valued(value))
     (finding,) = asked.conclude()
     assert finding.verdict is verdict
     assert finding.evidence["measured"] == value
@@ -204,14 +231,16 @@ def test_a_declared_value_may_miss_its_tolerance_by_rounding_alone(
         (declared + 1.1 * edge, Verdict.FAIL),
         (declared - 1.1 * edge, Verdict.FAIL),
     ]:
-        asked = judge_of(replace(SUBJECT, declared=MetricValue("top1", "test", declared, 0.0)))
-        asked.require_declared_value(valued(value))
+        subject = replace(SUBJECT, declared=MetricValue("top1", "test", declared, 0.0))
+        asked = judge_of(subject)
+        asked.require_declared_value(subject, valued(value))
         assert asked.conclude()[0].verdict is verdict, value
 
 
 def test_the_edge_of_what_rounding_explains_is_within_it() -> None:
-    asked = judge_of(replace(SUBJECT, declared=MetricValue("top1", "test", 0.0, 0.0)))
-    asked.require_declared_value(valued(EQUAL))
+    subject = replace(SUBJECT, declared=MetricValue("top1", "test", 0.0, 0.0))
+    asked = judge_of(subject)
+    asked.require_declared_value(subject, valued(EQUAL))
     assert asked.conclude()[0].verdict is Verdict.PASS
 
 
@@ -219,7 +248,7 @@ def test_a_false_value_is_to_be_declared_as_measured_and_what_is_no_number_expla
     fixes = []
     for value in (0.25, "nan"):
         asked = judge()
-        asked.require_declared_value(valued(value))
+        asked.require_declared_value(SUBJECT, valued(value))
         (finding,) = asked.conclude()
         assert finding.where == Location("submission.json", pointer="/samples/0/x/value")
         fixes.append(finding.fix)
@@ -228,29 +257,21 @@ def test_a_false_value_is_to_be_declared_as_measured_and_what_is_no_number_expla
 
 
 @pytest.mark.parametrize(
-    ("model", "sample", "default"),
-    [
-        ("tflite", None, "LiteRT"),
-        ("tflite", "tensors", "LiteRT"),
-        ("tflite", "onnx", "ONNX Runtime"),
-        (None, None, ""),
-    ],
-    ids=["original", "tensors", "network", "neither"],
+    ("codec", "default"),
+    [(None, "LiteRT"), ("tensors", "LiteRT"), ("onnx", "ONNX Runtime")],
+    ids=["original", "tensors", "network"],
 )
-def test_a_false_value_may_come_from_defaults_of_what_runs(
-    model: str | None, sample: str | None, default: str
-) -> None:
-    subject = replace(
-        SUBJECT,
-        model=SimpleNamespace(format=model) if model else None,
-        sample=a_sample(codec=sample) if sample else None,
-    )
+def test_a_false_value_may_come_from_defaults_of_what_runs(codec: str | None, default: str) -> None:
+    original = replace(model(), format="tflite")
+    value = {"metric": TOP1, "declared": SUBJECT.declared, "vectors": vectors()}
+    subject: DeclaredValueSubject = model_subject(original).narrowed(DeclaredValueSubject, **value)
+    if codec:
+        subject = replace(SUBJECT, model=original, sample=sample("half", codec=codec))
     asked = judge_of(subject)
-    asked.require_declared_value(valued(0.25))
+    asked.require_declared_value(subject, valued(0.25))
     (finding,) = asked.conclude()
     _, _, hint = finding.fix.partition("that give the declared value")
-    assert hint.startswith(f"; {default}" if default else "")
-    assert bool(hint) is bool(default)
+    assert hint.startswith(f"; {default}")
 
 
 def test_problems_of_loading_become_findings() -> None:
@@ -279,76 +300,37 @@ def test_readable_metadata_pass_though_they_break_the_schema() -> None:
 # --- Updates, merges and layers
 
 
-def judged_as(check: str, subject: Subject, found: Found) -> Judge:
-    def look_up(_: Subject, kind: str) -> Evidence:
-        return evidence(found, kind)
-
-    return Judge(BY_ID[check], subject, (), {"top1": TOP1}, look_up)
-
-
-def a_sample(**more: object) -> Any:
-    made = {"merge_of": (), "files": (), "layers": (), **more}
-    return SimpleNamespace(id="s", **made)
-
-
 CUT = MalformedError("cut short")
 
 
+LAYERED = sample_subject(sample("s", layers=(layer("l0", 600), layer("l1", 300))))
+LAYER = LAYERED.narrowed(LayerSubject, layer=LAYERED.sample.layers[1], part=1)
+STEP = sample_subject(update("u", None)).narrowed(PartSubject, part=0)
+MERGED = sample_subject(merge("m", "a", "b"))
+WRONG = sample_subject(update("u", None)).narrowed(
+    MisappliedSubject, mutation=Mutation("repeated", "u", 0, ("u", 0), (("u", 0),), ("u", 0), "")
+)
+
+
 @pytest.mark.parametrize(
-    ("subject", "kind", "owner"),
+    ("job", "owner"),
     [
-        (Subject("u", "tiny", sample=a_sample(), part=0), "state", "UPDATE-STEP-001"),
-        (Subject("m", "tiny", sample=a_sample(merge_of=("a", "b"))), "state", "UPDATE-MERGE-001"),
-        (
-            Subject("l", "tiny", sample=a_sample(), layer="l0", part=0),
-            "state",
-            "LAYER-DECODE-001",
-        ),
-        (
-            Subject("l", "tiny", sample=a_sample(), layer="l0", part=0),
-            "reconstruction",
-            "LAYER-RUN-001",
-        ),
-        (Subject("s", "tiny", sample=a_sample()), "reconstruction", "SAMPLE-RUN-001"),
-        (Subject("s", "tiny", sample=a_sample()), "layering", "LAYER-BASE-001"),
-        (Subject("s", "tiny", sample=a_sample()), "mutation", "UPDATE-MUTATION-001"),
+        (STEP.state, "UPDATE-STEP-001"),
+        (MERGED.state, "UPDATE-MERGE-001"),
+        (LAYER.state, "LAYER-DECODE-001"),
+        (LAYER.narrowed(LayerRunSubject, vectors=vectors()).reconstruction, "LAYER-RUN-001"),
+        (RUN.reconstruction, "SAMPLE-RUN-001"),
+        (LAYERED.layering, "LAYER-BASE-001"),
+        (WRONG.misapplied, "UPDATE-MUTATION-001"),
     ],
     ids=["step", "merge", "layer", "run-of-layer", "run", "layering", "mutation"],
 )
-def test_each_failure_has_one_check_that_reports_it(
-    subject: Subject, kind: Any, owner: str
-) -> None:
+def test_each_failure_has_one_check_that_reports_it(job: Measuring[Any], owner: str) -> None:
     with pytest.raises(MalformedError):
-        judged_as(owner, subject, failed(CUT)).result(CLASS_OF[kind])
+        judge(owner, failed(CUT)).result(job)
     with pytest.raises(NotRunError) as caught:
-        judged_as("SAMPLE-DIGEST-001", subject, failed(CUT)).result(CLASS_OF[kind])
+        judge("SAMPLE-DIGEST-001", failed(CUT)).result(job)
     assert caught.value.expected == f"{owner} passes"
-
-
-def test_a_merge_has_no_file_to_point_to() -> None:
-    subject = Subject("m", "tiny", sample=a_sample(merge_of=("a", "b")))
-    place = judged_as("UPDATE-MERGE-001", subject, {}).place_in_sample("w")
-    assert (place.file, place.pointer, place.element) == ("submission.json", subject.pointer, "w")
-
-
-@pytest.mark.parametrize("last", [0, 2])
-def test_states_of_parts_are_those_of_all_up_to_its_own(last: int) -> None:
-    subject = Subject("l", "tiny", sample=a_sample(), layer="l2", part=last)
-    asked = Judge(
-        BY_ID["LAYER-SIZE-001"],
-        subject,
-        (),
-        {},
-        lambda about, kind: evidence({"size": about.part}, kind),
-    )
-    assert [each.size for each in asked.states_of_parts()] == list(range(last + 1))
-
-
-def test_a_part_that_failed_is_told_by_its_own_check() -> None:
-    subject = Subject("l", "tiny", sample=a_sample(), layer="l1", part=1)
-    with pytest.raises(NotRunError) as caught:
-        judged_as("LAYER-SIZE-001", subject, failed(CUT)).states_of_parts()
-    assert "LAYER-DECODE-001" in caught.value.fix
 
 
 def test_another_parent_is_told_by_one_check_alone() -> None:
@@ -361,71 +343,28 @@ def test_another_parent_is_told_by_one_check_alone() -> None:
 
 
 def test_evidence_of_another_that_failed_is_told_by_checks_of_its_own() -> None:
-    subject = Subject("s", "tiny", sample=a_sample(), others=(SUBJECT,))
     with pytest.raises(NotRunError) as caught:
-        judged_as("UPDATE-EQUAL-001", subject, failed(CUT)).result_of_other(DecodeResult)
+        judge("UPDATE-EQUAL-001", failed(CUT)).result_of_other(RUN.decode)
     assert "a check of the other one did not pass" in caught.value.message
     assert caught.value.found == "cut short"
 
 
-def test_a_metric_that_the_other_lacks_is_no_failure_of_this_one() -> None:
-    subject = replace(SUBJECT, others=(SUBJECT,))
+def test_a_metric_that_the_layer_before_lacks_is_no_failure_of_this_one() -> None:
+    use = MetricUse("top1", "test", TOP1.tolerance)
+    step = LAYER.narrowed(LayerStepSubject, vectors=vectors(), metric=TOP1, use=use)
     found = {"metrics": {"top1": {"error": EvaluationError("broke")}}}
     with pytest.raises(NotRunError):
-        judged_as("LAYER-ORDER-001", subject, found).reconstructed_row_of_other()
+        judge_of(step, found, "LAYER-ORDER-001").row_before(step)
 
 
 def test_more_is_said_of_a_declared_value_where_it_is_given() -> None:
     asked = judge("LAYER-METRIC-001")
-    asked.require_declared_value(valued(0.9), {"layer": "l1"})
+    asked.require_declared_value(SUBJECT, valued(0.9), {"layer": "l1"})
     (finding,) = asked.conclude()
     assert (finding.evidence["layer"], finding.evidence["measured"]) == ("l1", 0.9)
 
 
 # --- Places
-
-
-def files(*names: str) -> tuple[Any, ...]:
-    return tuple(SimpleNamespace(rel_filepath=name) for name in names)
-
-
-ORIGINAL: Any = SimpleNamespace(id="linear", format="onnx", files=files("a.onnx", "a.data", "b"))
-PARTS = (SimpleNamespace(files=files("0.nnc", "z")), SimpleNamespace(files=files("1.nnc", "z")))
-SAMPLE = a_sample(codec="nnc", files=files("s.nnc", "more.nnc", "z.nnc"), parts=PARTS)
-NETWORK = a_sample(codec="onnx", files=files("s.onnx", "s.data", "z.data"), parts=())
-
-
-@pytest.mark.parametrize(
-    ("subject", "file"),
-    [
-        (Subject("s", "tiny", sample=SAMPLE), "s.nnc"),
-        (Subject("s", "tiny", sample=SAMPLE, part=0), "0.nnc"),
-        (Subject("s", "tiny", sample=SAMPLE, part=1), "1.nnc"),
-    ],
-    ids=["sample", "first-part", "second-part"],
-)
-def test_the_place_of_a_sample_is_its_first_file(subject: Subject, file: str) -> None:
-    assert judge_of(subject).place_in_sample("w") == Location(file, element="w")
-
-
-def test_the_place_of_no_sample_is_in_the_metadata() -> None:
-    place = judge_of(SUBJECT).place_in_sample("w")
-    assert place == Location("submission.json", pointer="/samples/0/x", element="w")
-
-
-@pytest.mark.parametrize(
-    ("sample", "file"),
-    [(None, "a.onnx"), (SAMPLE, "a.onnx"), (NETWORK, "s.onnx")],
-    ids=["original", "tensors", "network"],
-)
-def test_the_place_of_the_network_is_the_first_file_of_what_runs(sample: Any, file: str) -> None:
-    asked = judge_of(Subject("s", "tiny", model=ORIGINAL, sample=sample))
-    assert asked.place_in_network("w") == Location(file, element="w")
-
-
-def test_what_is_not_about_a_network_has_no_place_in_one() -> None:
-    with pytest.raises(ValueError, match="s is not about a network"):
-        judge_of(Subject("s", "tiny")).place_in_network()
 
 
 @pytest.mark.parametrize(
@@ -444,20 +383,36 @@ def test_an_error_of_a_metric_without_a_file_points_to_its_declaration(
     where: Location | None, place: Location
 ) -> None:
     found = {"metrics": {"top1": {"error": EvaluationError("broke", where=where)}}}
-    asked = judge_of(SUBJECT, found, check="METRIC-MEASURE-001")
+    asked = judge_of(SUBJECT, found, "METRIC-MEASURE-001")
     with pytest.raises(EvaluationError) as caught:
-        asked.original_row()
+        asked.original_row(SUBJECT)
     assert caught.value.where == place
 
 
 # --- Vectors and formats
 
 
-def in_format(name: str) -> Subject:
-    return Subject(f"tiny/{name}", "tiny", model=SimpleNamespace(id=name))  # type: ignore[arg-type]
+def in_format(name: str) -> VectorsSubject:
+    subject = model_subject(model(name))
+    return subject.narrowed(VectorsSubject, id=f"tiny/{name}", vectors=vectors())
 
 
-IN_FORMATS = replace(SUBJECT, others=(in_format("linear"), in_format("tflite")))
+IN_FORMATS = RUN.narrowed(
+    NoiseSubject,
+    metric=TOP1,
+    use=MetricUse("top1", "test", TOP1.tolerance),
+    formats=(in_format("linear"), in_format("tflite")),
+)
+
+
+def judge_of_formats(*found: Found) -> Judge:
+    """Return a judge that finds this evidence, format by format."""
+    known = dict(zip((each.original for each in IN_FORMATS.formats), found, strict=True))
+
+    def look_up(job: Job) -> Evidence:
+        return evidence(known[job], job.kind)  # type: ignore[index]
+
+    return Judge(BY_ID["METRIC-NOISE-001"], IN_FORMATS, (), {"top1": TOP1}, look_up)
 
 
 def value_of(value: float | str) -> Found:
@@ -465,8 +420,8 @@ def value_of(value: float | str) -> Found:
 
 
 def test_values_in_all_formats_are_those_of_each_model() -> None:
-    asked = judge_of(IN_FORMATS, {}, value_of(0.5), value_of("inf"))
-    assert asked.values_in_all_formats() == {"linear": 0.5, "tflite": float("inf")}
+    asked = judge_of_formats(value_of(0.5), value_of("inf"))
+    assert asked.values_in_all_formats(IN_FORMATS) == {"linear": 0.5, "tflite": float("inf")}
 
 
 @pytest.mark.parametrize(
@@ -479,17 +434,19 @@ def test_values_in_all_formats_are_those_of_each_model() -> None:
     ids=["failed", "metric-failed", "not-measured"],
 )
 def test_a_format_without_a_value_is_named(known: Found, found: str) -> None:
-    asked = judge_of(IN_FORMATS, {}, value_of(0.5), known)
+    asked = judge_of_formats(value_of(0.5), known)
     with pytest.raises(NotRunError, match="'top1' could not be measured on tiny/tflite") as caught:
-        asked.values_in_all_formats()
+        asked.values_in_all_formats(IN_FORMATS)
     assert caught.value.found == found
 
 
 @pytest.mark.parametrize(("items", "verdict"), [(9, Verdict.PASS), (8, Verdict.FAIL)])
 def test_every_item_has_to_be_run(items: int, verdict: Verdict) -> None:
-    asked = judge_of(replace(SUBJECT, vectors=SimpleNamespace(items=9)))  # type: ignore[arg-type]
+    shards = (Shard(9, (), (), ()),)
+    subject = replace(SUBJECT, vectors=replace(vectors(), shards=shards))
+    asked = judge_of(subject)
     ran = {"items": items, "batch_size": 4, "settings": {"device": "cpu"}}
-    asked.require_all_items(made(RunConditions, ran))
+    asked.require_all_items(subject, made(RunConditions, ran))
     (finding,) = asked.conclude()
     assert finding.verdict is verdict
     if verdict is Verdict.PASS:

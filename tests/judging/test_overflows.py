@@ -28,9 +28,9 @@ def findings(folder: Path, name: str, half: Watched | None):
     (subject,) = (each for each in listed if each.id == name)
     result = {"half": asdict(half) if half is not None else None}
 
-    def look_up(subject, kind):
-        assert kind == ("original" if subject.sample is None else "reconstruction")
-        return Evidence("case", "key", folder, result_of(kind, result))
+    def look_up(job):
+        assert job.kind == ("original" if name == "tiny/linear@test" else "reconstruction")
+        return Evidence(job.name, "key", folder, result_of(job.kind, result))
 
     judge = Judge(BY_ID["INFERENCE-OVERFLOW-001"], subject, (), {}, look_up)
     suite.test_nothing_overflows(subject, judge)

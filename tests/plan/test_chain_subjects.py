@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 
-from conformance.plan.jobs import Job, Kind
-from conformance.plan.subjects import Subject, job_of, subjects
+from conformance.plan.subjects import subjects
 from conformance.submission.building import build_submission
+from conformance.verdicts import Location
 from tests.tiny_chain import TinyChain, difference
 
 
@@ -25,12 +26,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> TinyChain:
     return made
 
 
-def planned(chain: TinyChain, over: str) -> tuple[Subject, ...]:
+def planned(chain: TinyChain, over: str) -> tuple[Any, ...]:
     return subjects("tiny", build_submission(chain.root, chain.metadata))[over]  # type: ignore[index]
-
-
-def job(chain: TinyChain, subject: Subject, kind: Kind) -> Job:
-    return job_of(kind, subject, build_submission(chain.root, chain.metadata))
 
 
 def ids(chain: TinyChain, over: str) -> list[str]:
@@ -90,28 +87,29 @@ def test_pointers_lead_to_what_is_checked(chain: TinyChain) -> None:
 
 
 def test_each_subject_has_the_case_that_tells_about_it(chain: TinyChain) -> None:
-    names = [job(chain, subject, "state").name for subject in planned(chain, "update")]
+    names = [subject.state.name for subject in planned(chain, "update")]
     assert names == ["state a#0", "state b#0", "state next#0", "state next#1"]
     (merge,) = planned(chain, "merge")
-    assert job(chain, merge, "state").name == "state m#0"
+    assert merge.state.name == "state m#0"
     (layered,) = planned(chain, "layered")
-    assert job(chain, layered, "layering").name == "layering s"
-    assert job(chain, layered, "state").name == "state s#1"
+    assert layered.layering.name == "layering s"
+    assert layered.state.name == "state s#1"
+    layers = planned(chain, "layer")
+    assert [layer.state.name for layer in layers] == ["state s#0", "state s#1"]
+    assert [state.name for state in layers[1].states] == ["state s#0", "state s#1"]
     run = planned(chain, "layer_run")[0]
-    assert job(chain, run, "reconstruction").name == "reconstruction s#0@test"
+    assert run.reconstruction.name == "reconstruction s#0@test"
     turn = next(s for s in planned(chain, "mutation") if s.id.endswith("/swapped-1"))
-    misapplied = job(chain, turn, "mutation")
+    misapplied = turn.misapplied
     assert misapplied.name == "mutation next#0 swapped"
     assert misapplied.steps == (("next", 1), ("next", 0))
     assert (misapplied.start, misapplied.instead_of) == (("m", 0), ("next", 1))
-    assert job(chain, turn, "state").name == "state next#1"
 
 
 def test_a_layer_is_compared_with_the_one_before_on_the_same_vectors(chain: TinyChain) -> None:
     step = planned(chain, "layer_step")[0]
-    (before,) = step.others
-    assert (before.part, step.part) == (0, 1)
-    assert job(chain, before, "reconstruction").name == "reconstruction s#0@test"
+    assert step.reconstruction.name == "reconstruction s#1@test"
+    assert step.reconstruction_before.name == "reconstruction s#0@test"
 
 
 def test_leading_bytes_are_those_of_all_that_lead_there(chain: TinyChain) -> None:
@@ -122,11 +120,14 @@ def test_leading_bytes_are_those_of_all_that_lead_there(chain: TinyChain) -> Non
     assert found["tiny/next"] == sum(sizes)
 
 
-def test_what_is_no_sample_has_no_state(chain: TinyChain) -> None:
-    with pytest.raises(ValueError, match="is not about a sample"):
-        job(chain, planned(chain, "model")[0], "state")
-    with pytest.raises(ValueError, match="is not about a network"):
-        job(chain, planned(chain, "submission")[0], "state")
+def test_what_is_said_of_a_part_is_said_of_its_first_file(chain: TinyChain) -> None:
+    step, layer = planned(chain, "update")[-1], planned(chain, "layer")[1]
+    assert step.place_in_sample("w") == Location(step.sample.files[1].rel_filepath, element="w")
+    assert layer.place_in_sample() == Location(layer.layer.part.files[0].rel_filepath)
+    (merge,) = planned(chain, "merge")
+    assert merge.place_in_sample("w") == Location(
+        "submission.json", pointer="/samples/3", element="w"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance.checks import CHECKS
-from conformance.plan.jobs import Kind
-from conformance.plan.subjects import Subject, formats_of, job_of, kind_in_format, subjects
+from conformance.plan.subjects import Subject, formats_of, job_in_format, subjects
 from conformance.submission import load
 from conformance.submission.building import build_submission
 from conformance.submission.values import Tolerance
+from conformance.verdicts import Location
 from tests import tiny_submission
 from tests.hang import no_hang
 from tests.jobs.bench import edit
@@ -121,11 +120,10 @@ def test_pointers_lead_to_what_the_subject_is_about(tiny: Path) -> None:
     assert listed["measure"][1].pointer == "/metrics/1"
 
 
-def test_jobs_hold_only_what_their_kind_is_about(tiny: Path) -> None:
-    submission = load(tiny).submission
-    delta = subjects("tiny", submission)["delta"][0]
-    kinds = ("reconstruction", "original", "decode", "model")
-    assert [job_of(kind, delta, submission).name for kind in kinds] == [
+def test_each_subject_has_the_jobs_that_hold_evidence_about_it(tiny: Path) -> None:
+    delta: Any = subjects("tiny", load(tiny).submission)["delta"][0]
+    jobs = (delta.reconstruction, delta.original, delta.decode, delta.opened)
+    assert [job.name for job in jobs] == [
         "reconstruction half@test",
         "original linear@test",
         "decode half",
@@ -136,7 +134,7 @@ def test_jobs_hold_only_what_their_kind_is_about(tiny: Path) -> None:
 # --- Samples of several codecs
 
 
-def planned(metadata: dict[str, Any]) -> dict[str, tuple[Subject, ...]]:
+def planned(metadata: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     """Return the subjects of metadata that are not written: the plan reads nothing else."""
     return {str(over): listed for over, listed in subjects("tiny", built(metadata)).items()}
 
@@ -236,9 +234,9 @@ def test_a_metric_is_measured_for_every_tolerance_in_use(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("over", "kind", "name"),
+    ("over", "job", "name"),
     [
-        ("model", "model", "model linear"),
+        ("model", "opened", "model linear"),
         ("vectors", "original", "original linear@test"),
         ("controlled", "control", "control linear@test"),
         ("agreement", "agreement", f"agreement {OTHER}@{OTHER}"),
@@ -246,40 +244,31 @@ def test_a_metric_is_measured_for_every_tolerance_in_use(tiny: Path) -> None:
         ("sample", "access", "access half"),
         ("sample", "state", "state half#0"),
         ("run", "reconstruction", "reconstruction half@test"),
-        ("direct_run", "compressed-run", "compressed-run half-onnx@test"),
+        ("direct_run", "timed", "compressed-run half-onnx@test"),
         ("delta", "original", "original linear@test"),
-        ("delta", "model", "model linear"),
+        ("delta", "opened", "model linear"),
     ],
 )
-def test_the_job_of_a_subject_says_all_that_its_kind_needs(
-    tiny: Path, over: str, kind: Kind, name: str
-) -> None:
-    listed = planned(add_turned(tiny))
-    assert job_of(kind, listed[over][0], load(tiny).submission).name == name
+def test_a_job_of_a_subject_has_a_readable_name(tiny: Path, over: str, job: str, name: str) -> None:
+    assert getattr(planned(add_turned(tiny))[over][0], job).name == name
 
 
 def test_formats_are_compared_with_the_one_that_they_equal(tiny: Path) -> None:
     (subject,) = planned(add_turned(tiny))["agreement"]
-    job = job_of("agreement", subject, load(tiny).submission)
+    job = subject.agreement
     assert (job.other_model, job.other_vectors) == ("linear", "test")
 
 
 @pytest.mark.parametrize(
-    ("over", "kind", "lacks"),
-    [
-        ("submission", "model", "a network"),
-        ("model", "original", "vectors"),
-        ("model", "decode", "a sample"),
-        ("vectors", "reconstruction", "a sample"),
-    ],
+    ("over", "file"),
+    [("vectors", "model.onnx"), ("run", "model.onnx"), ("direct_run", "half.onnx")],
+    ids=["original", "tensors", "network"],
 )
-def test_a_subject_has_no_job_about_what_it_is_not_about(
-    tiny: Path, over: str, kind: Kind, lacks: str
+def test_the_place_of_the_network_is_the_first_file_of_what_runs(
+    tiny: Path, over: str, file: str
 ) -> None:
-    submission = load(tiny).submission
-    subject = subjects("tiny", submission)[over][0]
-    with pytest.raises(ValueError, match=f"is (not about|about no) {lacks}"):
-        job_of(kind, subject, submission)
+    subject: Any = subjects("tiny", load(tiny).submission)[over][0]
+    assert subject.place_in_network("w") == Location(file, element="w")
 
 
 @pytest.mark.parametrize(
@@ -292,8 +281,8 @@ def test_a_metric_against_the_original_is_measured_between_formats(
     metadata = add_turned(tiny)
     metadata["metrics"][0]["against"] = against
     metric = built(metadata).metrics[0]
-    others = planned(metadata)["noise"][0].others
-    assert [kind_in_format(metric, other) for other in others] == kinds
+    formats = planned(metadata)["noise"][0].formats
+    assert [job_in_format(metric, other).kind for other in formats] == kinds
 
 
 def test_formats_are_a_group_whichever_is_asked(tiny: Path) -> None:
@@ -310,10 +299,10 @@ def test_a_network_in_one_format_has_no_noise_floor(tiny: Path) -> None:
 
 def test_every_judged_metric_of_several_formats_has_a_noise_floor(tiny: Path) -> None:
     add_turned(tiny)
-    listed = subjects("tiny", load(tiny).submission)
+    listed: Any = subjects("tiny", load(tiny).submission)
     assert [s.id for s in listed["agreement"]] == ["tiny/turned@turned"]
     assert {s.id for s in listed["noise"]} == {s.id for s in listed["delta"]}
-    assert all(len(s.others) == 2 for s in listed["noise"])
+    assert all(len(s.formats) == 2 for s in listed["noise"])
 
 
 def test_a_metric_that_one_format_alone_has_makes_no_noise(tiny: Path) -> None:
@@ -351,10 +340,5 @@ def test_a_label_is_ascii_and_begins_with_the_name_in_the_run() -> None:
 def test_a_subject_of_a_run_names_its_submission_in_the_run(tiny: Path) -> None:
     for subject in planned(add_turned(tiny))["noise"]:
         there = subject.among("tiny (2)")
-        assert [each.target for each in (there, *there.others)] == ["tiny (2)"] * 3
-        assert replace(there, target="tiny", others=subject.others) == subject
-
-
-def test_nothing_leads_to_a_sample_that_is_no_update(tiny: Path) -> None:
-    listed = subjects("tiny", load(tiny).submission)
-    assert {subject.leading_bytes for each in listed.values() for subject in each} == {0}
+        assert there.target == "tiny (2)"
+        assert there.alone == subject

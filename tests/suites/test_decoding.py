@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from conformance.plan.subjects import Subject
+from conformance.plan.subjects import SampleSubject
 from conformance.submission.values import Claims
 from conformance.verdicts import Location, UnsupportedError
 from tests.judged import assert_found, case, only
-from tests.judging.found import model, sample
+from tests.judging.found import model, sample, sample_subject
 
 JSON = "submission.json"
 HALF = replace(sample("half", 800), features=("float16", "sparse"))
-SAMPLE = Subject("s/half", "s", "/samples/0", model=model("m", 1600), sample=HALF)
+SAMPLE = replace(sample_subject(HALF), model=model("m", 1600))
 FILE = Location("half.bin")
 STREAM = {"claims": {"edition": 2}, "violations": [], "warnings": []}
 VIOLATION = {
@@ -58,15 +58,15 @@ def streamed(**facts: Any) -> dict[str, Any]:
     return decoded(stream={**STREAM, **facts})
 
 
-def claiming(**digests: str) -> Subject:
+def claiming(**digests: str) -> SampleSubject:
     return with_claims(Claims(800, None, None, (), digests))
 
 
-def with_claims(claims: Claims) -> Subject:
+def with_claims(claims: Claims) -> SampleSubject:
     return replace(SAMPLE, sample=replace(HALF, claims=claims))
 
 
-def with_features(*names: str) -> Subject:
+def with_features(*names: str) -> SampleSubject:
     return replace(SAMPLE, sample=replace(HALF, features=names))
 
 
@@ -350,6 +350,6 @@ DIGESTS = Location(JSON, "/samples/0/claims/tensor_digests")
     ],
 )
 def test_a_check_accepts_what_lies_just_inside(
-    check: str, subject: Subject, found: Any, verdict: str, fields: dict[str, Any]
+    check: str, subject: SampleSubject, found: Any, verdict: str, fields: dict[str, Any]
 ) -> None:
     assert_found(only(check, subject, found), verdict, fields)

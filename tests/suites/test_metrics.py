@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from conformance.plan.subjects import Subject
+from conformance.plan.subjects import (
+    ClaimSubject,
+    DeltaSubject,
+    NoiseSubject,
+    RunSubject,
+    Subject,
+    VectorsSubject,
+)
 from conformance.submission.values import (
     Metric,
     MetricUse,
@@ -19,15 +25,17 @@ from conformance.submission.values import (
 )
 from conformance.verdicts import Finding, Location, Verdict
 from tests.judged import assert_found, case, concluded, judge_of, only
-from tests.judging.found import model, sample
+from tests.judging.found import model, model_subject, sample, sample_subject
 
 TOP1 = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.125))
 VECTORS = VectorSet("test", "m", "d", True, (Shard(40, (), (), ()),), OutputTolerance(0.1, 0.1))
-RUN = Subject("s/half@test", "s", "/samples/0", model("m"), sample("half"), VECTORS)
+SAMPLE = sample_subject(sample("half"))
+RUN = SAMPLE.narrowed(RunSubject, id="s/half@test", vectors=VECTORS)
 
 
-def used(tolerance: Tolerance, **more: Any) -> Subject:
-    return replace(RUN, id="s/half/top1", use=MetricUse("top1", "test", tolerance), **more)
+def used(tolerance: Tolerance) -> DeltaSubject:
+    use = MetricUse("top1", "test", tolerance)
+    return RUN.narrowed(DeltaSubject, id="s/half/top1", metric=TOP1, use=use)
 
 
 ABSOLUTE, RELATIVE = used(Tolerance("absolute", 0.125)), used(Tolerance("relative", 0.125))
@@ -54,20 +62,20 @@ def shifted(low: float, high: float) -> dict[str, Any]:
     return {"interval": {**interval, "items": 40, "distinct_items": 40}}
 
 
-def in_format(name: str) -> Subject:
-    return Subject(f"s/{name}@test", "s", model=model(name), vectors=VECTORS)
+def in_format(name: str) -> VectorsSubject:
+    return model_subject(model(name)).narrowed(VectorsSubject, id=f"s/{name}@test", vectors=VECTORS)
 
 
-def in_formats(tolerance: Tolerance) -> Subject:
+def in_formats(tolerance: Tolerance) -> NoiseSubject:
     """A use of the metric on a network that is measured in three formats."""
-    return used(tolerance, others=tuple(map(in_format, ("m", "n", "o"))))
+    formats = tuple(map(in_format, ("m", "n", "o")))
+    return used(tolerance).narrowed(NoiseSubject, formats=formats)
 
 
 def values(own: float, *others: float) -> dict[str, Any]:
     named = zip(("m", "n", "o"), (own, *others), strict=True)
     return {
-        f"original of s/{name}@test": {"metrics": {"top1": {"value": value}}}
-        for name, value in named
+        f"original {name}@test": {"metrics": {"top1": {"value": value}}} for name, value in named
     }
 
 
@@ -206,7 +214,8 @@ def test_a_tolerance_that_cannot_be_applied_leaves_a_relative_difference_alone(k
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.51, "pass"), (0.511, "fail")])
 def test_a_claimed_value_holds_within_its_tolerance(value: float, verdict: str) -> None:
-    claimed = replace(ABSOLUTE, declared=MetricValue("top1", "test", 0.5, 0.01))
+    value_of = MetricValue("top1", "test", 0.5, 0.01)
+    claimed = RUN.narrowed(ClaimSubject, metric=TOP1, declared=value_of)
     finding = only("METRIC-CLAIM-001", claimed, runs(value), TOP1)
     assert (finding.verdict, finding.evidence["measured"]) == (Verdict(verdict), value)
 
@@ -214,13 +223,13 @@ def test_a_claimed_value_holds_within_its_tolerance(value: float, verdict: str) 
 WATCHED = {"tensors": 3, "items": 40, "overflows": [], "unreached": []}
 OVER = {"tensor": "hh", "operator": "Mul", "place": "node", "type": "float16", "item": 1}
 OVER |= {"value": 90000.0}
-ORIGINAL = replace(RUN, sample=None)
+ORIGINAL = in_format("m")
 
 
 @pytest.mark.parametrize("half", [WATCHED, None], ids=["watched", "no-16-bit-types"])
 @pytest.mark.parametrize("subject", [ORIGINAL, RUN], ids=["original", "sample"])
-def test_nothing_overflows(subject: Subject, half: Any) -> None:
-    ran, other = ("original", "reconstruction")[:: -1 if subject.sample else 1]
+def test_nothing_overflows(subject: VectorsSubject, half: Any) -> None:
+    ran, other = ("original", "reconstruction")[:: 1 if subject is ORIGINAL else -1]
     infinite = {"half": {**WATCHED, "overflows": [OVER]}}
     finding = only("INFERENCE-OVERFLOW-001", subject, {ran: {"half": half}, other: infinite})
     assert finding.verdict is Verdict.PASS

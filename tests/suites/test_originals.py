@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from conformance.plan.subjects import Subject
+from conformance.plan.subjects import (
+    AgreementSubject,
+    DeclaredValueSubject,
+    MeasureSubject,
+    ModelSubject,
+    Subject,
+    VectorsSubject,
+)
 from conformance.submission.values import (
     File,
     Metric,
@@ -20,7 +27,7 @@ from conformance.submission.values import (
 )
 from conformance.verdicts import ConformanceError, Location, UnsupportedError, Verdict
 from tests.judged import assert_found, case, concluded, judge_of, only
-from tests.judging.found import model
+from tests.judging.found import model, model_subject
 
 JSON = "submission.json"
 NET = replace(
@@ -30,7 +37,7 @@ NET = replace(
     outputs=(Port("y", "float32", ("N", 3)),),
     parameter_count=21,
 )
-MODEL = Subject("s/m", "s", "/models/0", model=NET)
+MODEL = model_subject(NET)
 PLACE = Location("net.onnx")
 ROOM = 1 << 18
 UNREAD = {"bytes": 0, "count": 0, "largest": []}
@@ -59,12 +66,12 @@ def names(count: int) -> list[str]:
     return [f"w{number}" for number in range(1, count + 1)]
 
 
-def of_size(size: int) -> Subject:
+def of_size(size: int) -> ModelSubject:
     files = (File("net.onnx", size - 1, ""), File("net.data", 1, ""))
     return replace(MODEL, model=replace(NET, files=files))
 
 
-def counted(declared: int) -> Subject:
+def counted(declared: int) -> ModelSubject:
     return replace(MODEL, model=replace(NET, parameter_count=declared))
 
 
@@ -243,7 +250,7 @@ TOP1 = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.12
 VECTORS = VectorSet(
     "test", "m", "d", True, (Shard(40, (), (), ()),), OutputTolerance(0.1, 0.25), None
 )
-RUN = replace(MODEL, id="s/m@test", pointer="/vectors/0", vectors=VECTORS)
+RUN = MODEL.narrowed(VectorsSubject, id="s/m@test", pointer="/vectors/0", vectors=VECTORS)
 COMPARED = {
     "file": "y.npz",
     "worst": "[3, 1]",
@@ -272,7 +279,7 @@ def ran(**facts: Any) -> dict[str, Any]:
     return {"original": {**RAN, **facts}}
 
 
-def tolerating(atol: float) -> Subject:
+def tolerating(atol: float) -> VectorsSubject:
     return replace(RUN, vectors=replace(VECTORS, output_tolerance=OutputTolerance(atol, 0.25)))
 
 
@@ -297,8 +304,14 @@ EIGHT = "w1 (read by top1, mse)" + "".join(
     f", {name} (parameters change it)" for name in names(8)[1:]
 )
 OTHER = replace(RUN, id="s/n@test")
-IN_TWO = replace(RUN, others=(OTHER,))
-METRIC = replace(RUN, id="s/m@test/top1", pointer="/metrics/0", metric=TOP1)
+IN_TWO = RUN.narrowed(AgreementSubject, other=OTHER)
+METRIC = RUN.narrowed(
+    MeasureSubject,
+    id="s/m@test/top1",
+    pointer="/metrics/0",
+    metric=TOP1,
+    tolerances=(TOP1.tolerance,),
+)
 NAN = {"value": "nan", "counted": {"items": 40, "classes": 1}}
 
 
@@ -311,8 +324,7 @@ def controlled(
     """Return a subject with one tolerance, and evidence: a value of each control, or an error."""
     cells = [each if isinstance(each, dict) else {"value": each} for each in (zeros, shuffled)]
     control = {"items": 40, "metrics": {"top1": {"zeros": cells[0], "shuffled": [cells[1]]}}}
-    subject = replace(METRIC, tolerances=(TOP1.tolerance,))
-    return subject, {**row(value=original), "control": control}
+    return METRIC, {**row(value=original), "control": control}
 
 
 @pytest.mark.parametrize(
@@ -569,6 +581,7 @@ def test_both_wrong_outputs_and_their_tolerance_are_findings() -> None:
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.51, "pass"), (0.511, "fail")])
 def test_a_declared_value_holds_within_its_tolerance(value: float, verdict: str) -> None:
-    declared = replace(MODEL, declared=MetricValue("top1", "test", 0.5, 0.01))
+    said = MetricValue("top1", "test", 0.5, 0.01)
+    declared = RUN.narrowed(DeclaredValueSubject, metric=TOP1, declared=said)
     finding = only("MODEL-METRIC-001", declared, row(value=value), TOP1)
     assert finding.verdict is Verdict(verdict)

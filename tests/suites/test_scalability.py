@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from conformance.plan.subjects import Subject, subjects
+from conformance.plan.subjects import (
+    LayerRunSubject,
+    LayerStepSubject,
+    LayerSubject,
+    LayerValueSubject,
+    Subject,
+    subjects,
+)
 from conformance.submission import load
 from conformance.submission.values import (
     LayerClaims,
@@ -23,15 +30,17 @@ from conformance.submission.values import (
 from conformance.verdicts import CaseTimeoutError, Location, NotRunError, Verdict
 from tests import tiny_submission
 from tests.judged import assert_found, case, concluded, judge_of, only
-from tests.judging.found import layer, model, sample
+from tests.judging.found import layer, sample, sample_subject
 
 JSON = "submission.json"
 TOP1 = Metric("top1", "top-k-accuracy", "", "higher", Tolerance("absolute", 0.125))
 VECTORS = VectorSet("test", "m", "d", True, (Shard(40, (), (), ()),), OutputTolerance(0.1, 0.1))
 LAYERS = (layer("l0", 600), replace(layer("l1", 300), claims=LayerClaims(300, 900, ())))
 SCALABLE = sample("scalable", 900, layers=LAYERS)
-WHOLE = Subject("s/scalable", "s", "/samples/0", model=model(), sample=SCALABLE)
-LAYER = replace(WHOLE, id="s/scalable/l1", pointer="/samples/0/layers/1", layer="l1", part=1)
+WHOLE = sample_subject(SCALABLE)
+LAYER = WHOLE.narrowed(
+    LayerSubject, id="s/scalable/l1", pointer="/samples/0/layers/1", layer=LAYERS[1], part=1
+)
 FILE, WHOLE_FILE = Location("l1.bin"), Location("scalable.bin")
 FINITE, INFINITE = {"non_finite": 0}, {"non_finite": 1}
 STATE = {
@@ -63,7 +72,7 @@ def layering(**facts: Any) -> dict[str, Any]:
 
 
 def sizes(*measured: int) -> Any:
-    return lambda about, _: {"size": measured[about.part]}
+    return lambda job: {"size": measured[job.part]}
 
 
 def names(count: int) -> list[str]:
@@ -74,8 +83,7 @@ def not_finite(count: int) -> dict[str, Any]:
     return state(tensors=dict.fromkeys(reversed(names(count)), INFINITE))
 
 
-RUN = replace(LAYER, vectors=VECTORS)
-LAST = replace(WHOLE, id="s/scalable/l0", layer="l0", part=0)
+RUN = LAYER.narrowed(LayerRunSubject, vectors=VECTORS)
 RAN = {"batch_size": 8, "settings": {}, "items": 40}
 
 
@@ -83,12 +91,16 @@ def valued(value: float, before: float = 0.5) -> dict[str, Any]:
     row = {"value": value, "reference": 0.5}
     return {
         "reconstruction": {**RAN, "metrics": {"top1": row}},
-        "reconstruction of s/scalable/l0": {**RAN, "metrics": {"top1": {"value": before}}},
+        "reconstruction scalable#0@test": {**RAN, "metrics": {"top1": {"value": before}}},
     }
 
 
-DECLARED = replace(RUN, declared=MetricValue("top1", "test", 0.5, 0.01))
-CHANGED = replace(RUN, others=(LAST,), use=MetricUse("top1", "test", Tolerance("absolute", 0.125)))
+DECLARED = RUN.narrowed(
+    LayerValueSubject, metric=TOP1, declared=MetricValue("top1", "test", 0.5, 0.01)
+)
+CHANGED = RUN.narrowed(
+    LayerStepSubject, metric=TOP1, use=MetricUse("top1", "test", Tolerance("absolute", 0.125))
+)
 SPREAD = {"median": 2.0, "low": 1.0, "high": 3.0}
 COST = {"seconds": SPREAD, "peak_bytes": SPREAD}
 DIRECT = {"ran_on": 40, "items": 30, "rounds": 7, "original": COST, "compressed": COST}

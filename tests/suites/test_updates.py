@@ -8,18 +8,24 @@ from typing import Any
 import pytest
 
 from conformance.plan.misapplications import Mutation
-from conformance.plan.subjects import Subject
+from conformance.plan.subjects import (
+    DerivedSubject,
+    EqualSubject,
+    MisappliedSubject,
+    PartSubject,
+    Subject,
+)
 from conformance.submission.values import Branch, Claims
 from conformance.verdicts import Location
 from tests.judged import assert_found, case, concluded, judge_of, only
-from tests.judging.found import merge, model, sample, update
+from tests.judging.found import merge, sample, sample_subject, update
 
 JSON = "submission.json"
 CLAIMED = Claims(100, None, None, (), {"a": "aa"}, cumulative_size=900)
 NEXT = update("next", "base", claims=CLAIMED)
-STEP = Subject(
-    "s/next/file-1", "s", "/samples/1", model=model(), sample=NEXT, part=0, leading_bytes=900
-)
+WHOLE = sample_subject(NEXT, pointer="/samples/1")
+STEP = WHOLE.narrowed(PartSubject, id="s/next/file-1", part=0)
+DERIVED = WHOLE.narrowed(DerivedSubject, leading_bytes=900)
 FILE = Location("next.bin")
 WRONG = {
     "tensor": "a",
@@ -53,11 +59,11 @@ def wrong(**facts: Any) -> dict[str, Any]:
 
 
 MERGE = merge("m", "a", "b")
-MERGED = replace(
-    STEP, id="s/m", sample=replace(MERGE, merge_of=(Branch("a", 1.0), Branch("b", 3.0)))
+MERGED = sample_subject(
+    replace(MERGE, merge_of=(Branch("a", 1.0), Branch("b", 3.0))), pointer="/samples/1"
 )
-DIRECT = Subject("s/direct", "s", "/samples/2", model=model(), sample=sample("direct"))
-EQUAL = replace(STEP, id="s/next", others=(DIRECT,))
+DIRECT = sample_subject(sample("direct"), pointer="/samples/2")
+EQUAL = WHOLE.narrowed(EqualSubject, other=DIRECT)
 
 
 def both(ours: str, theirs: str) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def both(ours: str, theirs: str) -> dict[str, Any]:
     def decoded(digest: str) -> dict[str, Any]:
         return {"fitted": {"a": {"dtype": "float32", "shape": [3], "sha256": digest}}}
 
-    return {"decode": decoded(ours), "decode of s/direct": decoded(theirs)}
+    return {"decode": decoded(ours), "decode direct": decoded(theirs)}
 
 
 def misapplied(
@@ -75,7 +81,9 @@ def misapplied(
     """Return a subject and evidence: the steps taken instead, and what noticed them."""
     mutation = Mutation("dropped", "next", 0, None, steps, ("next", 0), "next left out")
     claims = replace(CLAIMED, tensor_digests=digests or {})
-    subject = replace(STEP, mutation=mutation, sample=replace(NEXT, claims=claims))
+    subject = WHOLE.narrowed(
+        MisappliedSubject, mutation=mutation, sample=replace(NEXT, claims=claims)
+    )
     measured: dict[str, Any] = {"same_tensors": same, "detected_by": by}
     if by is not None:
         measured |= {"step": "next#0", "message": "no parent", "expected": "0", "found": "1"}
@@ -167,14 +175,14 @@ MUTATION = "UPDATE-MUTATION-001"
         case(
             "size",
             "UPDATE-SIZE-001",
-            STEP,
+            DERIVED,
             {},
             evidence={"step": 100, "cumulative": 900},
         ),
         case(
             "one-byte-less",
             "UPDATE-SIZE-001",
-            replace(STEP, leading_bytes=899),
+            replace(DERIVED, leading_bytes=899),
             {},
             "fail",
             expected="900, as claimed",
