@@ -36,7 +36,7 @@ from conformance.codecs.encoded import sparse
 from conformance.codecs.tensors_writer import write as write_tensors_sample
 from conformance.evidence.executor import Executor
 from conformance.evidence.store import EvidenceStore
-from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
+from conformance.nnc.encoder import EncoderSettings, Quantization, UpdateSettings, encode
 from conformance.plan.jobs import Decode, OpenModel, Original, Reconstruction
 from conformance.plan.results import ReconstructionResult
 from conformance.sandbox.limits import Limits
@@ -85,7 +85,7 @@ def _differences(weights: Weights, number: int) -> Weights:
 
 def _nnc_steps(folder: Path, weights: Weights, steps: int) -> Iterator[Path]:
     settings = EncoderSettings(
-        quantisation=Quantisation(qp=-32), update=UpdateSettings(temporal=True)
+        quantization=Quantization(qp=-32), update=UpdateSettings(temporal=True)
     )
     state = nnc.DecoderState()
     for number in range(steps):

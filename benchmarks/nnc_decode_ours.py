@@ -19,7 +19,7 @@ from nnc_decode_figures import digest, peak, resident
 def main(threads: int, warm: int, file: Path) -> None:
     """Import, decode, and print the figures."""
     interpreter = resident()
-    import conformance.nnc.payload  # noqa: F401 - the kernels are part of what is imported
+    import conformance.nnc.cabac.decoding  # noqa: F401 - the kernels are part of what is imported
     from conformance.nnc.decoder import decode
     from conformance.nnc.options import Options
 

@@ -45,7 +45,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 HEAD = """# What the bitstream vectors cover
 
 `vectors/bitstreams` has {cases} cases with {streams} streams in {size} KB, for decoders of
-ISO/IEC 15938-17; its `README.md` tells how to use them. This page is written by
+ISO/IEC 15938-17; its `README.md` says how to use them. This page is written by
 `docs/generate_nnc_coverage.py` from their descriptions: change those, not the page.
 
 | encoder | cases | decoded by NNCodec 2.1.3 | decoded by the plain reference | must be refused |

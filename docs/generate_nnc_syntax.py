@@ -23,7 +23,7 @@ from conformance.nnc.syntax import (
     Refusal,
     UnitSyntax,
 )
-from conformance.nnc.syntax.functions import FUNCTIONS
+from conformance.nnc.syntax.expressions import FUNCTIONS
 
 PAGE = Path(__file__).parent / "nnc-syntax.md"
 
@@ -43,14 +43,14 @@ common header; then come the header and the payload of its type.
 | `i(n)` | n bits, two's complement |
 | `ue(k)` | Exp-Golomb code of order k: zeros, each adding 2^k and raising k; a 1; k more bits |
 | `ie(k)` | the same for 0, 1, -1, 2, -2, ... |
-| `flt(32)` | IEEE number of 32 bits, the least significant byte first |
-| `st(v)` | text in UTF-8, ended by a zero byte, from a byte boundary |
+| `flt(32)` | IEEE number of 32 bits, little-endian |
+| `st(v)` | a string in UTF-8, ended by a zero byte, from a byte boundary |
 | `hex(n)` | n bits, shown as hexadecimal digits |
 | `bytes` | all bytes that are left of the unit, shown as hexadecimal digits |
 | `align` | a 1, then zeros to the next byte boundary: 1 to 8 bits |
 
 An element is there when its condition holds; an empty condition always holds. Otherwise it has the
-value behind `:=`, if there is one. `[n]` behind a name is the number of entries of an array.
+value after `:=`, if there is one. `[n]` after a name is the number of entries of an array.
 Lines with `=` derive a value that later lines use; lines in italics say where a parser stops.
 Conditions are in Python's notation. `out_of_band` stands for the dimensions that the caller knows,
 `out_of_band_unary_length` for the unary length (10 unless the caller says otherwise),
@@ -105,7 +105,9 @@ def _rows(items: Iterable[Item], depth: int) -> Iterator[str]:
     for item in items:
         match item:
             case Field():
-                yield _row(depth, _name(item), f"`{item.code.text}`", _condition(item), _told(item))
+                yield _row(
+                    depth, _name(item), f"`{item.code.text}`", _condition(item), _meaning(item)
+                )
             case Group():
                 yield _row(depth, _name(item), "", _condition(item), item.meaning)
                 yield from _rows(item.items, depth + 1)
@@ -134,7 +136,7 @@ def _condition(item: Field | Group | Derived) -> str:
     return f"{condition}; else := `{inferred.text}`" if inferred else condition
 
 
-def _told(item: Field) -> str:
+def _meaning(item: Field) -> str:
     values = "; ".join(f"{number}: {text}" for number, text in item.values.items())
     return f"{item.meaning} {values}".strip()
 

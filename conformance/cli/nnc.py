@@ -190,11 +190,12 @@ def warm_up() -> None:
     """Compile the kernels of the decoder, once after installation; say how long it took."""
     from time import perf_counter
 
-    from conformance.nnc.cabac import warm_up
+    from conformance.nnc.cabac.decoding import warm_up as compile_kernels
+    from conformance.nnc.cabac.jit import is_compiled
 
     start = perf_counter()
-    known = warm_up.is_compiled()
-    warm_up.warm_up()
+    known = is_compiled()
+    compile_kernels()
     what = "are compiled already; loaded" if known else "compiled"
     _print([f"The kernels of the NNC decoder {what} in {perf_counter() - start:.1f} s"])
 

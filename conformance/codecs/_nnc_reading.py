@@ -13,13 +13,13 @@ import numpy as np
 from conformance.codecs._fields import Fields
 from conformance.codecs._protocol import Source
 from conformance.nnc import Interpretation, Limits, Options
-from conformance.nnc.active import active_parameters, unit_names
 from conformance.nnc.options import (
     LARGEST_UNARY_LENGTH,
     USUAL_UNARY_LENGTH,
     Dialect,
     MapEntries,
 )
+from conformance.nnc.planning import active_parameters, unit_names
 from conformance.nnc.stream import Stream
 from conformance.tensorfiles import Array, open_file
 from conformance.verdicts import LimitError, Location, MalformedError

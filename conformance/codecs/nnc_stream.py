@@ -36,10 +36,10 @@ from conformance.nnc.decoder import decode_observed
 from conformance.nnc.inspection.claims import stream_claims
 from conformance.nnc.inspection.features import stream_features
 from conformance.nnc.inspection.rules import validate
+from conformance.nnc.outline import count_units, select_units
 from conformance.nnc.parser import parse_stream
-from conformance.nnc.selection import count_units, select_units
+from conformance.nnc.payload import TensorRecord
 from conformance.nnc.stream import Stream
-from conformance.nnc.tensors import TensorRecord
 from conformance.tensorfiles import Array
 from conformance.verdicts import Location
 

@@ -15,7 +15,7 @@ An update chain, whose streams code differences, shares one state::
     state = nnc.DecoderState()
     differences = [nnc.decode(path, state=state) for path in ("base.nnc", "update.nnc")]
 
-The rooms: ``syntax`` describes every unit once, for ``parser``, ``writer`` and ``inspection``;
+The packages: ``syntax`` describes every unit once, for ``parser``, ``writer`` and ``inspection``;
 ``cabac`` has the kernels of arithmetic decoding; ``decoder`` puts both together; ``encoder`` is
 the way back. Nothing here imports another part of the suite, and numba is imported when something
 is decoded.

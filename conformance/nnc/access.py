@@ -17,26 +17,24 @@ from functools import partial
 from os import PathLike
 from typing import Any, final
 
-from conformance.nnc.active import active_parameters
-from conformance.nnc.decoder import DEFAULT_OPTIONS, decode_units, draft_within
+from conformance.nnc.decoder import decode_units, draft_within
 from conformance.nnc.errors import NncError, NncMalformedError, Position, memory_for
-from conformance.nnc.options import Options
+from conformance.nnc.options import DEFAULT_OPTIONS, Options
 from conformance.nnc.parser import Reader, UnitReader
 from conformance.nnc.partial import PartialFile
-from conformance.nnc.planning import plan_unit
+from conformance.nnc.planning import NduPlan, active_parameters, plan_unit
 from conformance.nnc.plausibility import check_sizes
 from conformance.nnc.quantization import Values
 from conformance.nnc.reconstruction import reconstruct
 from conformance.nnc.stream import Element, Stream
 from conformance.nnc.syntax import Field
-from conformance.nnc.tensors import NduPlan
 
 STEP_BYTES = 16
 """So many bytes of a header are read at a time."""
 _WIDEST_CODE_BYTES = 12
 """What the code of a number may take, the bits before it included.
 
-Behind a header less than these two together are read of its payload.
+After a header less than these two together are read of its payload.
 """
 _SHOWN = 20
 
@@ -146,7 +144,7 @@ class _LazyReader(Reader):
             self._known = step
 
     def _read_text(self, first: int) -> None:
-        """Have a text, to the zero byte that ends it."""
+        """Have a string, to the zero byte that ends it."""
         looked, last = first, self.bits.end // 8
         while looked < last:
             self._require(looked + 1)
@@ -183,7 +181,7 @@ def _parts(name: str, options: Options) -> Iterator[str]:
 def _needed(plans: Sequence[NduPlan], wanted: set[str]) -> list[NduPlan]:
     """Return the units that decide on the tensors ``wanted``: the last that hold them, in order.
 
-    Other tensors of those units have to be the last of their name as well, or be known as such: a
+    Other tensors of those units must be the last of their name as well, or be known as such: a
     scaling that a later unit repeats does not scale. What is coded with regard to levels of an
     earlier unit brings all that hold a tensor of its names.
     """

@@ -19,6 +19,8 @@ import struct
 from conformance.nnc.errors import NncMalformedError, Position
 
 _LONGEST_PREFIX = 32
+"""Zeros of an Exp-Golomb code: the format has no limit, but none of its numbers needs more than 32
+bits, and a run of zeros in a damaged file must not become a number of millions of bits."""
 _WINDOW = 11  # bytes: 7 bits before, 32 + 1 bits of prefix, 15 + 32 bits of suffix
 _STRING_CHUNK = 4096
 
@@ -27,7 +29,7 @@ class BitReader:
     """Reads codes from bytes; nothing is read beyond ``end``.
 
     ``position`` and ``end`` are in bits from the start of the data. A code that goes on past
-    ``end``, or is no code at all, raises :class:`NncMalformedError` with the bit it begins at.
+    ``end``, or is not a code at all, raises :class:`NncMalformedError` with the bit it begins at.
     """
 
     __slots__ = ("_data", "end", "position")
@@ -59,7 +61,7 @@ class BitReader:
         left = 8 * len(window) - (self.position & 7)
         word = int.from_bytes(window) & ((1 << max(left, 0)) - 1)
         zeros = left - word.bit_length()
-        suffix = k + zeros
+        suffix = k + zeros  # each zero of the prefix adds 2^k to the value and 1 to k
         rest = left - zeros - 1 - suffix
         if rest < 0 or zeros > _LONGEST_PREFIX:
             raise self._broken_prefix(zeros)
@@ -72,7 +74,7 @@ class BitReader:
         return (value + 1) >> 1 if value & 1 else -(value >> 1)
 
     def flt(self, n: int) -> float:
-        """Read an IEEE number of ``n`` = 32 bits, its least significant byte first."""
+        """Read an IEEE number of ``n`` = 32 bits, little-endian."""
         value: float = struct.unpack("<f", self.u(n).to_bytes(4))[0]
         return value
 
@@ -86,7 +88,7 @@ class BitReader:
             raise NncMalformedError(
                 "A string is not valid UTF-8",
                 position=Position(bit=8 * (start + error.start)),
-                expected="text in UTF-8, ended by a zero byte",
+                expected="a string in UTF-8, ended by a zero byte",
                 found=f"the byte 0x{error.object[error.start]:02x}",
                 fix="write strings in UTF-8",
             ) from error
@@ -117,7 +119,7 @@ class BitReader:
         raise NncMalformedError(
             "A string does not end",
             position=Position(bit=self.position),
-            expected="a zero byte after the text",
+            expected="a zero byte after the string",
             found=f"{stop - start} bytes to the end of the unit, none of them zero",
             fix="end the string with a zero byte, or correct nnr_unit_size",
         )
@@ -187,11 +189,11 @@ class BitWriter:
         self.ue(k, 2 * value - 1 if value > 0 else -2 * value)
 
     def flt(self, n: int, value: float) -> None:
-        """Write an IEEE number of ``n`` = 32 bits, its least significant byte first."""
+        """Write an IEEE number of ``n`` = 32 bits, little-endian."""
         try:
             self.u(n, int.from_bytes(struct.pack("<f", value)))
         except OverflowError as error:
-            raise ValueError(f"{value} is no number of {n} bits") from error
+            raise ValueError(f"{value} is not a number of {n} bits") from error
 
     def st(self, text: str) -> None:
         """Write a string in UTF-8 and a zero byte."""

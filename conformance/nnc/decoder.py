@@ -17,22 +17,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from conformance.nnc import parallel
-from conformance.nnc.active import active_parameters
 from conformance.nnc.errors import memory_for
-from conformance.nnc.options import Options
+from conformance.nnc.options import DEFAULT_OPTIONS, Options
 from conformance.nnc.parser import parse_stream
-from conformance.nnc.planning import plan_unit
+from conformance.nnc.payload import Observer, decode_unit
+from conformance.nnc.planning import NduPlan, active_parameters, plan_unit
 from conformance.nnc.plausibility import check_sizes
 from conformance.nnc.quantization import Values
 from conformance.nnc.reconstruction import reconstruct
 from conformance.nnc.state import DecoderState
 from conformance.nnc.stream import Stream
-from conformance.nnc.tensors import NduPlan, Observer
 
 Source: TypeAlias = bytes | bytearray | memoryview | str | PathLike[str]
-"""Where a bitstream comes from: bytes in memory, or the path of a file."""
-
-DEFAULT_OPTIONS = Options()
 
 
 def decode(
@@ -70,7 +66,7 @@ def decode_stream(
 def decode_observed(
     stream: Stream, options: Options, state: DecoderState | None, observer: Observer
 ) -> dict[str, Values]:
-    """Decode one tensor after another and tell ``observer`` how each was coded.
+    """Decode one tensor after another and report to ``observer`` how each was coded.
 
     Bits are counted by what they were spent on, which takes a slower path of the kernels.
     """
@@ -128,9 +124,8 @@ def decode_units(
     """Return the tensors of each unit: of several at a time, unless one may depend on another."""
     if not plans:
         return []
-    # They import numba, so only when something is decoded.
-    from conformance.nnc.cabac.warm_up import announce_compilation
-    from conformance.nnc.payload import decode_unit
+    # It imports numba, so only when something is decoded, and before there are threads.
+    from conformance.nnc.cabac.jit import announce_compilation
 
     announce_compilation()
     results: list[list[Values]] = [[] for _ in plans]

@@ -14,7 +14,7 @@ USUAL_UNARY_LENGTH, LARGEST_UNARY_LENGTH = 10, 256
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """The choices that a stream does not tell.
+    """The choices that a stream does not make.
 
     ``dialect``: NNCodec 1.0 writes ``general_profile_idc`` 0 with 32 remainder contexts and a
     range reset also before a single block row; everything since has 31 and none.
@@ -66,3 +66,6 @@ class Options:
             raise ValueError(
                 f"cabac_unary_length is 1 to {LARGEST_UNARY_LENGTH}: {self.cabac_unary_length}"
             )
+
+
+DEFAULT_OPTIONS = Options()

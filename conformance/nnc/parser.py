@@ -25,22 +25,20 @@ from conformance.nnc.errors import (
     Position,
     memory_for,
 )
-from conformance.nnc.options import Options
+from conformance.nnc.options import DEFAULT_OPTIONS, Options
 from conformance.nnc.stream import Element, Scalar, Stream, Unit, Value
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Field, Refusal, UnitSyntax
-from conformance.nnc.syntax.context import Context
-from conformance.nnc.syntax.walk import walk
+from conformance.nnc.syntax.walk import Context, walk
 
 MakeReader: TypeAlias = "Callable[[memoryview, int, list[Element], int], Reader]"
 """From the data, the first bit of a unit, where elements go, and how many, to what reads them."""
 
-_OPTIONS = Options()
 _ERRORS = {"malformed": NncMalformedError, "unsupported": NncUnsupportedError}
 
 
 def parse_stream(
     data: bytes | bytearray | memoryview,
-    options: Options = _OPTIONS,
+    options: Options = DEFAULT_OPTIONS,
 ) -> Stream:
     """Read all units of a stream; raises :class:`NncError` at the first damage."""
     view = _bytes_of(data)
@@ -58,7 +56,7 @@ def parse_stream(
 
 def parse_units(
     data: bytes | bytearray | memoryview,
-    options: Options = _OPTIONS,
+    options: Options = DEFAULT_OPTIONS,
 ) -> Iterator[Unit]:
     """Read the units of a stream one by one; raises :class:`NncError` at the first damage."""
     reader = UnitReader(data, options)
@@ -69,16 +67,16 @@ def parse_units(
 class UnitReader:
     """Reads unit after unit, carrying over what later units refer to.
 
-    ``reader`` makes what reads the elements of a unit, if the bytes have to be fetched before.
+    ``reader`` makes what reads the elements of a unit, if the bytes must be fetched before.
 
     After an error ``elements`` holds what was read of the broken unit, and ``index``, ``byte``
-    and ``name`` tell which one it is; ``name`` is empty as long as it is not known.
+    and ``name`` say which one it is; ``name`` is empty as long as it is not known.
     """
 
     def __init__(
         self,
         data: bytes | bytearray | memoryview,
-        options: Options = _OPTIONS,
+        options: Options = DEFAULT_OPTIONS,
         reader: MakeReader | None = None,
     ) -> None:
         self._data = _bytes_of(data)
@@ -241,7 +239,7 @@ class Reader:
             "The stream has too many syntax elements",
             position=Position(bit=self.bits.position, field=self.field),
             expected=f"at most {self._most} elements in this unit, as Limits.elements leaves it",
-            found="another one",
+            found="one more",
             fix="raise Limits.elements if the stream is trusted",
         )
 
@@ -264,7 +262,7 @@ def _check_number(index: int, coder: Reader, options: Options) -> None:
             "The stream has too many units",
             position=Position(bit=coder.bits.position),
             expected=f"at most {options.limits.units} units",
-            found="another one",
+            found="one more",
             fix="raise Limits.units if the stream is trusted",
         )
 

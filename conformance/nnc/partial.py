@@ -67,7 +67,7 @@ class PartialFile:
                     position=Position(bit=8 * begin),
                     expected=f"{self.size} bytes",
                     found=f"{begin} bytes",
-                    fix="leave the file alone while it is decoded",
+                    fix="do not modify the file while it is decoded",
                 )
             begin += count
             self.bytes_read += count

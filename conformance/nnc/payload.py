@@ -1,35 +1,71 @@
 """The payload of a compressed data unit, decoded into the tensors of its plan.
 
-Importing this module imports the kernels, and numba with them.
+:func:`decode_unit` gives the values, and reports to an :data:`Observer` how each tensor was coded.
+Numba is imported when the first payload is decoded, not with this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.nnc.cabac.decoding import EntryPoint, LevelCoding, LevelReport, PayloadDecoder
-from conformance.nnc.errors import explained, length_error, level_error, step_error
-from conformance.nnc.quantization import (
-    Values,
-    empty_result,
-    levels_of,
-    look_up,
-    scale,
-    step_size,
-)
+from conformance.nnc.cabac.coding import EntryPoint, LevelCoding, LevelReport, PayloadError
+from conformance.nnc.errors import NncMalformedError
+from conformance.nnc.planning import NduPlan, PayloadType, Role, TensorPlan
+from conformance.nnc.quantization import Values, empty_result, levels_of, look_up, scale, step_size
 from conformance.nnc.state import DecoderState
-from conformance.nnc.tensors import NduPlan, Observer, TensorPlan, TensorRecord
+
+if TYPE_CHECKING:
+    from conformance.nnc.cabac.decoding import PayloadDecoder
 
 QP_BITS = 6
 """Bits of a tensor's quantization parameter, less the density."""
 LEGACY_REMAINDER_CONTEXTS, REMAINDER_CONTEXTS = 32, 31
 """Models of the remainder's prefix whose initialisation is coded: by NNCodec 1.0, and since."""
+FIX = "encode the stream again: its payload is damaged, or was written under other rules"
+OTHER_DIALECT = {
+    "nncodec-2": "nncodec-1.0",
+    "nncodec-1.0": "nncodec-2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRecord:
+    """One decoded tensor: where it was, how it was coded and what it cost.
+
+    ``unit`` is the index of the NNR unit. ``dtype`` is that of the result. ``qp``, ``qp_density``
+    and ``step`` are None for tensors that are not quantized; ``codebook`` holds the integer
+    entries, of which level 0 selects number ``zero_offset``. ``coding`` and ``report`` are None
+    for raw values. ``temporal`` and ``history`` say whether levels of earlier streams shaped the
+    contexts. ``payload_bits`` counts everything of the tensor in the payload.
+    """
+
+    name: str
+    unit: int
+    role: Role
+    shape: tuple[int, ...]
+    dtype: str
+    payload_type: PayloadType
+    qp: int | None
+    qp_density: int | None
+    step: float | None
+    codebook: tuple[int, ...] | None
+    zero_offset: int
+    coding: LevelCoding | None
+    report: LevelReport | None
+    temporal: bool
+    history: bool
+    payload_bits: int
+
+
+Observer: TypeAlias = Callable[[TensorRecord, NDArray[np.int32] | None], None]
+"""Called after each tensor with its levels (1-D, C order), None for raw values."""
 
 
 def decode_unit(
@@ -42,8 +78,9 @@ def decode_unit(
 ) -> list[Values]:
     """Return the tensors of ``plan`` in its order, from the bytes of the whole stream.
 
-    ``state`` gives references and takes the levels decoded; None where no stream needs them.
-    ``threads`` may share a tensor with entry points. ``observer`` is called after each tensor.
+    ``state`` gives references and takes the levels decoded; None where no stream needs them. At
+    most ``threads`` share a tensor with entry points. ``observer`` is called after each tensor.
+
     Raises :class:`NncMalformedError` where the payload cannot be decoded, or its codeword does not
     end with the unit.
     """
@@ -79,6 +116,9 @@ class Codeword:
     entry_points: list[EntryPoint] = field(init=False)
 
     def __post_init__(self) -> None:
+        # It imports numba, which takes long and is not needed to plan or inspect headers.
+        from conformance.nnc.cabac.decoding import PayloadDecoder
+
         self.entry_points = entry_points_of(self.plan)
         with explained(self.plan, "the start of the payload"):
             self.decoder = PayloadDecoder(self.payload, count_bits=self.observer is not None)
@@ -86,7 +126,7 @@ class Codeword:
     def tensor(self, tensor: TensorPlan) -> Values:
         """Decode the next tensor."""
         start = self.decoder.position_bits
-        quantization = self.quantization(tensor) if self.plan.quantized else None
+        quantization = self.quantization_parameter(tensor) if self.plan.quantized else None
         coding = self.coding(tensor)
         result = empty_result(tensor.shape, tensor.dtype)
         levels = levels_of(result)
@@ -105,17 +145,17 @@ class Codeword:
             self.dequantize(tensor, result, quantization.step)
         return result
 
-    def quantization(self, tensor: TensorPlan) -> Quantization:
+    def quantization_parameter(self, tensor: TensorPlan) -> QuantizationParameter:
         """Read the quantization parameter of a tensor."""
         active = self.plan.active
         density = active.qp_density or 0
         start = self.decoder.position_bits
-        # The payload has the difference to the quantization parameter of the parameter set. A finer
-        # grid of step sizes takes as many more bits for the same range of them.
+        # The payload has the difference to the parameter of the parameter set. A finer grid of step
+        # sizes takes as many more bits for the same range of them.
         with explained(self.plan, f"qp of {tensor.name!r}"):
             qp = self.decoder.read_iae(QP_BITS + density) + active.quantization_parameter
         try:
-            return Quantization(qp, density, step_size(qp, density))
+            return QuantizationParameter(qp, density, step_size(qp, density))
         except OverflowError:
             raise step_error(self.plan, tensor, start, qp) from None
 
@@ -159,10 +199,10 @@ class Codeword:
         """Take the entry points of a tensor from those of the unit."""
         if tensor.role not in {"tensor", "weight", "G", "H"}:
             return ()
-        height = tensor.shape[0] if tensor.shape else 1
-        order: Any = self.plan.unit.values["scan_order"]
         # One for each block row but the first. A tensor with one row or column is scanned without
         # blocks, but has its entry points in the header all the same: taken here, and not used.
+        height = tensor.shape[0] if tensor.shape else 1
+        order: Any = self.plan.unit.values["scan_order"]
         count = max(0, -(-height // (4 << order)) - 1)
         taken, self.entry_points = self.entry_points[:count], self.entry_points[count:]
         return taken if tensor.scan_order else ()
@@ -191,7 +231,7 @@ class Codeword:
 
 
 @dataclass(frozen=True, slots=True)
-class Quantization:
+class QuantizationParameter:
     """Quantization parameter, density and step size of a tensor."""
 
     qp: int
@@ -212,13 +252,13 @@ def entry_points_of(plan: NduPlan) -> list[EntryPoint]:
 def record_of(
     plan: NduPlan,
     tensor: TensorPlan,
-    quantization: Quantization | None = None,
+    quantization: QuantizationParameter | None = None,
     *,
     bits: int,
     coding: LevelCoding | None = None,
     report: LevelReport | None = None,
 ) -> TensorRecord:
-    """Return what an observer is told about a tensor."""
+    """Return what an observer gets to know about a tensor."""
     return TensorRecord(
         name=tensor.name,
         unit=plan.unit.index,
@@ -236,4 +276,69 @@ def record_of(
         temporal=coding is not None and coding.reference is not None,
         history=coding is not None and coding.history is not None and bool(report and report.hdsp),
         payload_bits=bits,
+    )
+
+
+@contextmanager
+def explained(plan: NduPlan, field: str) -> Iterator[None]:
+    """Turn what the kernels say about a payload into an error of the stream."""
+    try:
+        yield
+    except PayloadError as error:
+        raise NncMalformedError(
+            f"The payload of {plan.tensors[0].name!r} cannot be decoded",
+            position=plan.unit.in_payload(error.bit, field),
+            expected=f"levels and a terminating bin in {plan.unit.payload_size} bytes",
+            found=error.reason,
+            fix=fix_for(plan),
+        ) from error
+
+
+def fix_for(plan: NduPlan) -> str:
+    """Return what to do; a stream of the first edition may be of the other dialect."""
+    if plan.active.profile == 1:
+        return FIX
+    dialect = OTHER_DIALECT[plan.active.dialect]
+    return (
+        f'if the stream follows the dialect "{dialect}", which nothing in it says, decode it '
+        f'with Interpretation(dialect="{dialect}"); otherwise {FIX}'
+    )
+
+
+def length_error(plan: NduPlan, used: int) -> NncMalformedError:
+    """Return the error of a codeword that ends before its unit does."""
+    return NncMalformedError(
+        f"Bytes follow the codeword of {plan.tensors[0].name!r}",
+        position=plan.unit.in_payload(8 * used, "the end of the payload"),
+        expected=f"{used} bytes of payload, as the codeword takes",
+        found=f"{plan.unit.payload_size} bytes",
+        fix=fix_for(plan),
+    )
+
+
+def level_error(plan: NduPlan, tensor: TensorPlan, found: str) -> NncMalformedError:
+    """Return the error of a level that no entry of the codebook stands for."""
+    codebook = tensor.codebook
+    least, most = (
+        (-codebook.zero_offset, len(codebook.entries) - codebook.zero_offset - 1)
+        if codebook
+        else (0, 0)
+    )
+    return NncMalformedError(
+        f"A level of {tensor.name!r} is outside its codebook",
+        position=plan.unit.in_payload(0, f"levels of {tensor.name!r}"),
+        expected=f"levels from {least} to {most}",
+        found=found,
+        fix=fix_for(plan),
+    )
+
+
+def step_error(plan: NduPlan, tensor: TensorPlan, bit: int, qp: int) -> NncMalformedError:
+    """Return the error of a quantization parameter without a finite step size."""
+    return NncMalformedError(
+        f"The step size of {tensor.name!r} is too large for a number",
+        position=plan.unit.in_payload(bit, f"qp of {tensor.name!r}"),
+        expected="a quantization parameter with a finite step size",
+        found=f"{qp} at density {plan.active.qp_density}",
+        fix="write a smaller quantization parameter",
     )

@@ -15,9 +15,9 @@ from math import prod
 
 import numpy as np
 
-from conformance.nnc.errors import NncLimitError, NncMalformedError, at
+from conformance.nnc.errors import NncLimitError, NncMalformedError
 from conformance.nnc.options import Options
-from conformance.nnc.tensors import NduPlan, TensorPlan
+from conformance.nnc.planning import NduPlan, TensorPlan
 
 BINS_PER_BYTE = 127 * 8
 
@@ -29,7 +29,7 @@ def check_sizes(plans: Sequence[NduPlan], options: Options) -> None:
         if total > limit:
             raise NncLimitError(
                 "The tensors of the stream are larger than the limit",
-                position=at(plan.unit, "tensor_dimensions"),
+                position=plan.unit.at("tensor_dimensions"),
                 expected=f"at most {limit} bytes in all (Limits.decoded_bytes)",
                 found=f"{total} bytes up to and with {named(plan)}",
                 fix="raise the limit if the stream is trusted",
@@ -45,7 +45,7 @@ def check_free(plans: Sequence[NduPlan], limit: int) -> None:
         if total > limit:
             raise NncLimitError(
                 "The stream has more values that cost no bits than the limit allows",
-                position=at(plan.unit, "tensor_dimensions"),
+                position=plan.unit.at("tensor_dimensions"),
                 expected=f"at most {limit} bytes of them in all (Limits.free_bytes)",
                 found=f"{total} bytes up to and with {named(plan)}, beyond {BINS_PER_BYTE} "
                 "values for each byte of a payload",
@@ -89,7 +89,7 @@ def check_payload(plan: NduPlan) -> None:
     if least > size * BINS_PER_BYTE:
         raise NncLimitError(
             f"{named(plan)} cannot fit into the payload",
-            position=at(plan.unit, "tensor_dimensions"),
+            position=plan.unit.at("tensor_dimensions"),
             expected=f"at most {size * BINS_PER_BYTE} coded levels or rows in {size} bytes",
             found=f"at least {least}",
             fix="write the dimensions of the tensor that the payload holds",
@@ -97,13 +97,13 @@ def check_payload(plan: NduPlan) -> None:
 
 
 def check_raw_size(plan: NduPlan, size: int) -> None:
-    """Refuse a raw payload of another size than its tensor."""
+    """Refuse a raw payload that has not the size of its tensor."""
     (tensor,) = plan.tensors
     expected = tensor.size * 4
     if size != expected:
         raise NncMalformedError(
-            f"The raw values of {tensor.name!r} have another size than its dimensions",
-            position=at(plan.unit, "tensor_dimensions"),
+            f"The raw values of {tensor.name!r} do not have the size that its dimensions say",
+            position=plan.unit.at("tensor_dimensions"),
             expected=f"{expected} bytes for {tensor.shape} float32",
             found=f"{size} bytes",
             fix="write the dimensions and all values of the same tensor",

@@ -1,12 +1,12 @@
-"""Step sizes and codebooks: what turns an integer level into a value (ISO/IEC 15938-17).
+"""Step sizes and codebooks: what turns an integer level into a value, and doing so in place.
 
 A uniform level stands for ``level * step_size(qp, density)``. A codebook level selects an entry,
 which is a level of that uniform grid itself.
 
-Levels become values in place: they are decoded into the memory of the result. A result starts as
-:func:`empty_result`; :func:`levels_of` is the part of its memory that takes the int32 levels. For
-int32 and float32 that is all of it, for float64 the second half, which the values overtake from
-the front without ever passing a level that is still needed.
+Levels are decoded into the memory of the result. It starts as :func:`empty_result`;
+:func:`levels_of` is the part of its memory that takes the int32 levels. For int32 and float32 that
+is all of it, for float64 the second half, which the values overtake from the front without ever
+passing a level that is still needed.
 """
 
 from __future__ import annotations
@@ -15,30 +15,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ldexp
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from conformance.nnc.tensors import DataType
+DataType: TypeAlias = Literal["int32", "float32", "float64"]
+Values: TypeAlias = NDArray[np.int32] | NDArray[np.float32] | NDArray[np.float64]
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 CHUNK = 1 << 15
 """Elements converted at a time: their copies stay in the processor's cache."""
 
-Values: TypeAlias = NDArray[np.int32] | NDArray[np.float32] | NDArray[np.float64]
-"""A decoded tensor."""
-
 
 def step_size(qp: int, density: int) -> float:
     """Return the step size of a quantization parameter, exactly.
 
-    ``2 ** density`` parameters double the step. An :class:`OverflowError` says that it is no
-    finite float64; a step too small for one is 0.
+    ``2 ** density`` parameters double the step. An :class:`OverflowError` says that it is not
+    a finite float64; a step too small for one is 0.
     """
-    # Between powers of two steps grow evenly, not by a power: so the step is an integer of at most
-    # density + 1 bits times a power of two. For negative parameters, & and >> round down both.
+    # Between powers of two the steps grow evenly: a step is an integer of density + 1 bits times a
+    # power of two. For negative parameters & and >> agree, as both round down.
     fraction = qp & ((1 << density) - 1)
     return ldexp((1 << density) + fraction, (qp >> density) - density)
 
@@ -58,7 +55,7 @@ class Codebook:
         if any(high <= low for low, high in pairwise(self.entries)):
             raise ValueError("the entries of a codebook do not increase")
         if self.entries[0] < INT32_MIN or self.entries[-1] > INT32_MAX:
-            raise ValueError("an entry of the codebook is no 32-bit integer")
+            raise ValueError("an entry of the codebook is not a 32-bit integer")
 
 
 def codebook_of(elements: Mapping[str, Any]) -> Codebook:
@@ -94,7 +91,7 @@ def levels_of(result: Values) -> NDArray[np.int32]:
 
 
 def scale(result: NDArray[np.float32], step: float) -> None:
-    """Turn the levels in ``result`` into ``float32(step) * float32(level)``.
+    """Turn the levels in ``result`` into ``float32(step) * float32(level)``, in place.
 
     Levels beyond 24 bits are rounded to float32, and so is the product; one too large is infinite.
     """
@@ -107,7 +104,7 @@ def scale(result: NDArray[np.float32], step: float) -> None:
 
 
 def look_up(result: NDArray[np.float64], codebook: Codebook, step: float) -> None:
-    """Turn the levels in ``result`` into the codebook's entries times ``step``, in float64.
+    """Turn the levels in ``result`` into the codebook's entries times ``step``, float64, in place.
 
     A :class:`ValueError` says which level is outside the codebook.
     """

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.nnc.errors import NncMalformedError, at
+from conformance.nnc.errors import NncMalformedError
 from conformance.nnc.options import Options
-from conformance.nnc.tensors import NduPlan, Role, TensorPlan
+from conformance.nnc.planning import NduPlan, Role, TensorPlan
 
 Tensors = MutableMapping[str, Any]
 """Arrays by name."""
@@ -48,7 +48,7 @@ def apply_local_scaling(plan: NduPlan, roles: Mapping[Role, TensorPlan], tensors
     if weight.shape[:1] != factors.shape:
         raise NncMalformedError(
             f"The local scaling does not fit {target.name!r}",
-            position=at(plan.unit, "g_number_of_rows"),
+            position=plan.unit.at("g_number_of_rows"),
             expected=f"{weight.shape[0]} factors, one for each row",
             found=str(factors.size),
             fix="give G as many rows as the weight, or decode without apply_local_scaling",
@@ -83,8 +83,8 @@ def multiply_decomposition(
     taken = name in tensors and name not in {left.name, right.name}
     if right.shape != fitting or taken:
         raise NncMalformedError(
-            f"{left.name!r} and {right.name!r} have no product {name!r} of their own",
-            position=at(plan.unit, "decomposition_rank"),
+            f"{left.name!r} and {right.name!r} have no product {name!r}",
+            position=plan.unit.at("decomposition_rank"),
             expected=f"{right.name!r} of shape {fitting}, and no other tensor {name!r}",
             found=f"shape {right.shape}{', and the name is taken' if taken else ''}",
             fix="write both factors of one weight, or decode without multiply_decomposition",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.nnc.errors import NncEarlierStreamError, NncMalformedError, at
+from conformance.nnc.errors import NncEarlierStreamError, NncMalformedError
 from conformance.nnc.stream import Unit
 
 Levels = NDArray[np.int32]
@@ -57,13 +57,13 @@ class DecoderState:
     def reference_for(self, name: str, size: int, unit: Unit) -> Levels:
         """Return the levels that temporal contexts of a tensor look at.
 
-        The node that ``unit`` states has to be the next after the reference's.
+        The node that ``unit`` states must be the next after the reference's.
         """
         reference = self.references.get(name)
         if reference is None:
             raise NncEarlierStreamError(
                 f"{name!r} is coded with regard to levels that were not decoded before",
-                position=at(unit, "temporal_context_modeling_flag"),
+                position=unit.at("temporal_context_modeling_flag"),
                 expected="the levels of the tensor from the stream before this one",
                 found="none",
                 fix="decode the streams of the chain in order, with the same DecoderState",
@@ -94,11 +94,11 @@ class DecoderState:
 
 
 def require_size(known: int, size: int, name: str, unit: Unit) -> None:
-    """Refuse a tensor that had another number of elements in an earlier stream."""
+    """Refuse a tensor that had a different number of elements in an earlier stream."""
     if known != size:
         raise NncMalformedError(
-            f"{name!r} has another number of elements than in the stream before",
-            position=at(unit, "tensor_dimensions"),
+            f"{name!r} has a different number of elements in the stream before",
+            position=unit.at("tensor_dimensions"),
             expected=f"{known} elements",
             found=str(size),
             fix="an update has the shapes of what it updates; use a new DecoderState per chain",
@@ -119,7 +119,7 @@ def require_next_node(reference: Reference, unit: Unit, name: str) -> None:
         if values[key] != value:
             raise NncMalformedError(
                 f"The node of {name!r} does not follow the one it was decoded from before",
-                position=at(unit, key),
+                position=unit.at(key),
                 expected=f"{key} {value}",
                 found=str(values[key]),
                 fix="decode every stream of the chain, once and in order",

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from conformance.nnc.errors import Position
 from conformance.nnc.options import Interpretation
 
 Scalar: TypeAlias = int | float | str
@@ -58,6 +59,50 @@ class Unit:
     values: Values
     payload_byte: int
     payload_size: int
+
+    def integer(self, name: str) -> int | None:
+        """Return the value of an integer, or None where the unit has none of that name."""
+        value = self.values.get(name)
+        return value if isinstance(value, int) else None
+
+    def integers(self, name: str) -> tuple[int, ...] | None:
+        """Return the values of an array of integers, or None where there is no such array."""
+        values = self.values.get(name)
+        if not isinstance(values, tuple):
+            return None
+        return tuple(each for each in values if isinstance(each, int))
+
+    def group(self, name: str) -> Values | None:
+        """Return the values of a group, or None where the unit has none of that name."""
+        value = self.values.get(name)
+        return value if isinstance(value, Mapping) else None
+
+    def groups(self, name: str) -> tuple[Values, ...]:
+        """Return the entries of a repeated group; none where it is absent."""
+        value = self.values.get(name)
+        entries = value if isinstance(value, tuple) else ()
+        return tuple(each for each in entries if isinstance(each, Mapping))
+
+    @property
+    def written_names(self) -> tuple[str, ...]:
+        """The topology element ids of an NDU as in its header; none where it has indices."""
+        several, single = self.values.get("topology_elem_ids"), self.values.get("topology_elem_id")
+        names = several if isinstance(several, tuple) and several else (single,)
+        return tuple(each for each in names if isinstance(each, str))
+
+    def at(self, field: str) -> Position:
+        """Return the position of a syntax element, or of the unit's first byte if it has none.
+
+        The name of a group or an array stands for its first element.
+        """
+        for element in self.elements:
+            if element.name == field or element.name.startswith((f"{field}.", f"{field}[")):
+                return Position(element.bit, self.index, self.name, field)
+        return Position(self.byte * 8, self.index, self.name, field)
+
+    def in_payload(self, bit: int, field: str) -> Position:
+        """Return the position of a bit of the payload, counted from its first bit."""
+        return Position(self.payload_byte * 8 + bit, self.index, self.name, field)
 
 
 @dataclass(frozen=True, slots=True)

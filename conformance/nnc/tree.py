@@ -1,7 +1,7 @@
 """The parameter update tree: which node each tensor comes from, and which one a unit names.
 
 A data unit of a difference names its parent: by the ids of the node, or by a hash of its payload.
-:func:`verify_parents` holds that against the nodes that were decoded before, so that an update is
+:func:`verify_parents` compares that with the nodes that were decoded before, so that an update is
 never added to anything but what it was made for.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from conformance.nnc.active import active_parameters, unit_names
-from conformance.nnc.errors import Position, at
+from conformance.nnc.errors import Position
+from conformance.nnc.planning import active_parameters, unit_names
 from conformance.nnc.stream import Stream, Unit
 
 NamedBy: TypeAlias = Literal["node", "sha256", "sha512"]
@@ -44,7 +44,7 @@ _NAMELESS = Node(None, None, None, "", "", is_update=True)
 
 @dataclass(frozen=True, slots=True)
 class WrongParent:
-    """A unit that names another parent than the one it would be added to."""
+    """A unit that names a different parent than the one it would be added to."""
 
     name: str
     position: Position
@@ -57,7 +57,7 @@ class Parents:
     """What came of :func:`verify_parents`.
 
     ``units`` counts the data units, ``named`` those that name a parent, by how they do it;
-    ``wrong`` are those that name another one.
+    ``wrong`` are those that name a different one.
     """
 
     units: int
@@ -91,9 +91,9 @@ def nodes_of(stream: Stream, *, is_update: bool = False) -> dict[str, tuple[Node
 
 
 def verify_parents(stream: Stream, nodes: Nodes) -> Parents:
-    """Hold the parent that each unit names against ``nodes``, those of the tensors so far.
+    """Compare the parent that each unit names with ``nodes``, those of the tensors so far.
 
-    Where there are several, it has to be one of them. A tensor that has no entry, or a whole one
+    Where there are several, it must be one of them. A tensor that has no entry, or a whole one
     without ids, is a root: its depth is 0, and its device and parameter id are not known. It has no
     payload, which a hash could be of, unless it was decoded. What an update without ids has
     changed is no root any more, and no ids name it.
@@ -135,7 +135,7 @@ def _wrong_ids(unit: Unit, name: str, node: Node | None) -> WrongParent | None:
         "put_node_depth" if own else "parent_put_node_depth": depth,
     }
     if node is not None and node.is_update and node.put_node_depth is None:
-        place = at(unit, "parent_node_id_type")
+        place = unit.at("parent_node_id_type")
         return WrongParent(name, place, _ONLY_BY_HASH, f"ids, put_node_depth {depth}")
     if node is None or node.put_node_depth is None:
         expected: tuple[int | None, ...] = (None, None, 0)
@@ -145,7 +145,7 @@ def _wrong_ids(unit: Unit, name: str, node: Node | None) -> WrongParent | None:
         if wanted is not None and value != wanted:
             what = key.removeprefix("parent_")
             return WrongParent(
-                name, at(unit, key), f"a parent of {what} {wanted}", f"{what} {value}"
+                name, unit.at(key), f"a parent of {what} {wanted}", f"{what} {value}"
             )
     return None
 
@@ -157,4 +157,4 @@ def _wrong_hash(unit: Unit, name: str, node: Node | None, kind: NamedBy) -> Wron
     if found == actual:
         return None
     expected = actual or "no hash: the parent was not decoded from a payload of NNC"
-    return WrongParent(name, at(unit, key), expected, found)
+    return WrongParent(name, unit.at(key), expected, found)

@@ -21,8 +21,7 @@ from conformance.nnc.bits import BitWriter
 from conformance.nnc.options import USUAL_UNARY_LENGTH, Interpretation
 from conformance.nnc.stream import Scalar
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Field, Group, Item, Refusal
-from conformance.nnc.syntax.context import Context
-from conformance.nnc.syntax.walk import walk
+from conformance.nnc.syntax.walk import Context, walk
 
 _LONGEST_SHORT_UNIT = (1 << 15) - 1
 _MOST_UNGIVEN = 1 << 16
@@ -97,7 +96,7 @@ class _Writer:
             raise ValueError(f"{name}, {field.code.resolved(parameter)}: {error}") from error
 
     def repeat(self, name: str, count: int, given: Any) -> int:
-        """Write as many as the counts say, which have to agree with what is given."""
+        """Write as many as the counts say, which must agree with what is given."""
         if count > max(len(given), _MOST_UNGIVEN):
             raise ValueError(f"{name}: {count} entries are written, {len(given)} are given")
         if len(given) > max(count, 0):

@@ -12,7 +12,7 @@ from conformance.codecs import DecodedTensors, RandomAccess, Source, codec
 from conformance.codecs.encoded import affine, codebook, plain
 from conformance.codecs.tensors_writer import write
 from conformance.jobs.access import ReadCounter
-from conformance.nnc.encoder import EncoderSettings, Quantisation, encode
+from conformance.nnc.encoder import EncoderSettings, Quantization, encode
 from conformance.verdicts import ConformanceError, LimitError, MalformedError
 from tests.codecs.files import handmade
 
@@ -108,7 +108,7 @@ def test_members_of_an_npz_are_all_looked_at(tmp_path: Path) -> None:
 def test_a_stream_of_nnc_is_read_in_parts(tmp_path: Path) -> None:
     path = tmp_path / "sample.nnc"
     tensors = {"bias": BIAS, "weight": WEIGHT}
-    path.write_bytes(encode(tensors, EncoderSettings(quantisation=Quantisation(qp=-40))))
+    path.write_bytes(encode(tensors, EncoderSettings(quantization=Quantization(qp=-40))))
     with whole(path) as decoded:
         assert np.array_equal(one(path, "bias")["bias"], decoded["bias"])
         own = decoded.stored_bits["bias"] // 8
@@ -120,7 +120,7 @@ def test_a_tensor_that_is_not_there(tmp_path: Path, plain_file: tuple[Path, dict
     with pytest.raises(KeyError):
         one(path, "none", **params)
     stream = tmp_path / "sample.nnc"
-    stream.write_bytes(encode({"a": BIAS}, EncoderSettings(quantisation=Quantisation(qp=-40))))
+    stream.write_bytes(encode({"a": BIAS}, EncoderSettings(quantization=Quantization(qp=-40))))
     with pytest.raises(ConformanceError, match="no tensor"):
         one(stream, "none")
 

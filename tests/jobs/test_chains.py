@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 
 from conformance.codecs import DecodedTensors, Identity, Memory, Step
 from conformance.nnc import Options, decode
-from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantisation, encode
+from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantization, encode
 from conformance.nnc.encoder import UpdateSettings as Update
 from conformance.nnc.state import DecoderState
 from conformance.plan.requests import files_in
@@ -26,7 +26,7 @@ from tests.jobs.in_process import Evaluation
 from tests.jobs.made import a_job
 from tests.tiny_chain import Parameters, TinyChain, added, difference
 
-SETTINGS = EncoderSettings(quantisation=Quantisation(qp=-38))
+SETTINGS = EncoderSettings(quantization=Quantization(qp=-38))
 OPTIONS = Options(dimensions={"fc.weight": (6, 3), "fc.bias": (3,)})
 
 

@@ -15,7 +15,7 @@ from conformance.codecs import Base, Codec, DecodedTensors, Identity, Memory, So
 from conformance.jobs import context, layering
 from conformance.jobs.layering import _overwritten
 from conformance.nnc import decode
-from conformance.nnc.encoder import EncoderSettings, Quantisation, encode
+from conformance.nnc.encoder import EncoderSettings, Quantization, encode
 from conformance.verdicts import Location, Verdict
 from tests import tiny_submission
 from tests.jobs.in_process import Evaluation, findings, told
@@ -35,9 +35,9 @@ def in_one_stream(
 ) -> bytes:
     """Add a sample of one NNC stream: three sets, two units of a base, two of what is finer."""
     finer = {FINER[name]: array for name, array in difference(1, 0.01).items()}
-    quantisation = Quantisation(qp=-24, qps=dict.fromkeys(finer, -38))
+    quantisation = Quantization(qp=-24, qps=dict.fromkeys(finer, -38))
     tensors = {**finer, **chain.original} if finer_first else {**chain.original, **finer}
-    data = encode(tensors, EncoderSettings(quantisation=quantisation))
+    data = encode(tensors, EncoderSettings(quantization=quantisation))
     made = chain.stream("units", "units", data)
     values = [{"metric": use["metric"], "vectors": "test", "value": 0.0} for use in made["metrics"]]
     claims = {"size": 0, "cumulative_size": 0, "metric_values": values}

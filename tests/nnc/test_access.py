@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from conformance import nnc
 from conformance.nnc.access import StreamAccess
-from conformance.nnc.encoder import EncoderSettings, Quantisation, encode
+from conformance.nnc.encoder import EncoderSettings, Quantization, encode
 from conformance.nnc.partial import PartialFile
 from tests.hang import no_hang
 from tests.vectors.bitstream_cases import CASES
@@ -49,7 +49,7 @@ def same(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def stream(tensors: dict[str, np.ndarray]) -> bytes:
-    return encode(tensors, EncoderSettings(quantisation=Quantisation(qp=-30)))
+    return encode(tensors, EncoderSettings(quantization=Quantization(qp=-30)))
 
 
 def several(count: int = 20, size: int = 2000) -> dict[str, np.ndarray]:

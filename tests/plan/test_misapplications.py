@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
+from conformance.nnc.encoder import EncoderSettings, Quantization, UpdateSettings, encode
 from conformance.nnc.parser import parse_stream
 from conformance.nnc.state import DecoderState
 from conformance.nnc.tree import nodes_of
@@ -234,7 +234,7 @@ def test_an_exchange_of_exact_sums_gives_the_same_tensors_all_the_same(chain: Ti
 
 def test_contexts_that_are_not_there_are_noticed_by_structure(chain: TinyChain) -> None:
     """Without node ids every parent is a root; but levels are missing where it is another."""
-    settings = EncoderSettings(quantisation=Quantisation(qp=-38), node_ids=False)
+    settings = EncoderSettings(quantization=Quantization(qp=-38), node_ids=False)
     state = DecoderState()
     chain.stream("nnc", "nnc", encode(chain.original, settings, state))
     temporal = replace(settings, update=UpdateSettings(temporal=True))
@@ -262,7 +262,7 @@ def test_tensors_that_do_not_fit_are_noticed_by_structure(chain: TinyChain) -> N
 
 def nnc(chain: TinyChain, **how: Any) -> None:
     """Add an NNC base with two devices of two rounds each."""
-    first = EncoderSettings(quantisation=Quantisation(qp=-38))
+    first = EncoderSettings(quantization=Quantization(qp=-38))
     base_state = DecoderState()
     base = encode(chain.original, first, base_state)
     chain.stream("nnc", "nnc", base)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
+from conformance.nnc.encoder import EncoderSettings, Quantization, UpdateSettings, encode
 from conformance.nnc.state import DecoderState
 from conformance.tensorfiles import network_digest
 from conformance.verdicts import Finding, Verdict
@@ -116,7 +116,7 @@ def test_another_parent_fails_and_the_rest_is_not_run(chain: TinyChain) -> None:
 
 
 def test_wrong_parents_of_nnc_are_told_unit_by_unit(chain: TinyChain) -> None:
-    settings = EncoderSettings(quantisation=Quantisation(qp=-38))
+    settings = EncoderSettings(quantization=Quantization(qp=-38))
     update = replace(settings, update=UpdateSettings())
     state = DecoderState()
     chain.stream("nnc", "nnc", encode(chain.original, settings, state))
@@ -414,7 +414,7 @@ def units(chain: TinyChain, change: Callable[[bytes], bytes] = lambda data: data
     """Add a sample of one NNC stream: three units of sets, a base, and two finer tensors."""
     names = {"fc.weight": "finer.weight", "fc.bias": "finer.bias"}
     finer = {names[n]: array for n, array in difference(1, 0.01).items()}
-    settings = EncoderSettings(quantisation=Quantisation(qp=-24, qps=dict.fromkeys(finer, -38)))
+    settings = EncoderSettings(quantization=Quantization(qp=-24, qps=dict.fromkeys(finer, -38)))
     data = change(encode({**chain.original, **finer}, settings))
     made = chain.stream("units", "units", data)
     claims = {"size": 0, "cumulative_size": 0, "metric_values": []}

@@ -9,7 +9,7 @@ import pytest
 
 from conformance.cli.measure import true_claims
 from conformance.evidence.location import VARIABLE
-from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantisation, encode
+from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantization, encode
 from conformance.nnc.encoder import UpdateSettings as Update
 from conformance.nnc.state import DecoderState
 from conformance.verdicts import ConformanceError
@@ -18,7 +18,7 @@ from tests.jobs.in_process import told
 from tests.suites.conftest import Run, Runner
 from tests.tiny_chain import TinyChain, difference
 
-SETTINGS = EncoderSettings(quantisation=Quantisation(qp=-48))
+SETTINGS = EncoderSettings(quantization=Quantization(qp=-48))
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def everything(chain: TinyChain) -> None:
     state = DecoderState()
     chain.stream("nnc", "nnc", encode(chain.original, SETTINGS, state))
     update = EncoderSettings(
-        quantisation=SETTINGS.quantisation,
+        quantization=SETTINGS.quantization,
         levels=LevelSettings(history=True),
         update=Update(temporal=True),
     )

@@ -16,7 +16,7 @@ from tensor_layouts import Tensors
 
 from conformance.codecs.encoded import Encoded, affine, cast, codebook, plain
 from conformance.codecs.tensors_writer import write
-from conformance.nnc.encoder import EncoderSettings, Quantisation, encode
+from conformance.nnc.encoder import EncoderSettings, Quantization, encode
 
 IN_8_BITS = partial(affine, bits=8, axis=0)
 """Integers with a scale for each index of the first axis."""
@@ -114,13 +114,13 @@ def nnc(
 ) -> Sample:
     """An NNC bitstream with dependent quantisation; ``step`` is that of ``qp``, in words."""
     vectors = {name: VECTOR_QP for name, values in tensors.items() if values.ndim == 1}
-    quantisation = Quantisation(qp=qp, qps=vectors, dependent=True)
+    quantisation = Quantization(qp=qp, qps=vectors, dependent=True)
     ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     return Sample(
         id=id,
         title=f"NNC, dependent quantisation at qp {qp}",
         codec="nnc",
-        files={f"{id}.nnc": encode(ordered, EncoderSettings(quantisation=quantisation))},
+        files={f"{id}.nnc": encode(ordered, EncoderSettings(quantization=quantisation))},
         bounds=bounds or {},
         method=method(
             "All parameters as one NNC bitstream.",

@@ -22,7 +22,7 @@ from conformance.nnc import decode
 from conformance.nnc.encoder import (
     EncoderSettings,
     LevelSettings,
-    Quantisation,
+    Quantization,
     UpdateSettings,
     encode,
 )
@@ -67,7 +67,7 @@ def _settings(kind: Hash, difference: Tensors, nodes: Mapping[str, Node]) -> Enc
     digests = {name: getattr(node, kind) for name, (node,) in nodes.items()}
     # Without node ids: those of device 0 and these depths are nodes of the server's chain.
     return EncoderSettings(
-        quantisation=Quantisation(qp=QP, qps=vectors, dependent=True),
+        quantization=Quantization(qp=QP, qps=vectors, dependent=True),
         levels=LevelSettings(row_skip=True),
         update=UpdateSettings(parent_id=kind, parent_digests=digests),
         node_ids=False,

@@ -14,8 +14,8 @@ from conformance.nnc.decoder import decode_observed
 from conformance.nnc.inspection.features import stream_features
 from conformance.nnc.options import Interpretation, Options
 from conformance.nnc.parser import parse_stream
+from conformance.nnc.payload import TensorRecord
 from conformance.nnc.state import DecoderState
-from conformance.nnc.tensors import TensorRecord
 
 MOST_ELEMENTS = 5_000
 """Above it a case is too slow for the plain reference of the tests."""

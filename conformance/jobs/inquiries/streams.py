@@ -7,29 +7,33 @@ and 3 where the stream holds what the decoder has no rule for.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_STORED, ZipFile
+
+from numpy.lib.format import write_array
+from numpy.typing import NDArray
 
 from conformance.jobs.inquiries.asked import Asked, EndedError
 from conformance.nnc.access import StreamAccess
 from conformance.nnc.decoder import decode as decode_stream
 from conformance.nnc.errors import NncEarlierStreamError, NncError, NncUnsupportedError
-from conformance.nnc.inspection.archive import write_npz
 from conformance.nnc.inspection.document import document_of
 from conformance.nnc.inspection.examination import Examination, examine
 from conformance.nnc.inspection.lazy import json_text
-from conformance.nnc.inspection.listing import listing
 from conformance.nnc.inspection.rules import UNCHECKED
 from conformance.nnc.inspection.rules import validate as violations_of
-from conformance.nnc.inspection.tree import tree
-from conformance.nnc.inspection.verdict import verdict_facts, verdict_lines
+from conformance.nnc.inspection.rules.validation import verdict_facts, verdict_lines
+from conformance.nnc.inspection.text import listing, tree
 from conformance.nnc.options import Interpretation, Options
 from conformance.nnc.state import DecoderState
 from conformance.verdicts import Json
 
 DECODED = "decoded.npz"
 _VIOLATION, _USAGE, _UNSUPPORTED = 1, 2, 3
+_LONGEST_NAME = 65_000
 
 
 def inspect(asked: Asked) -> Json:
@@ -99,13 +103,33 @@ def decode(asked: Asked) -> Json:
         raise EndedError(f"{arguments['display']}: {error}", _code_of(error)) from error
     if arguments["write"]:
         try:
-            write_npz(asked.folder / DECODED, tensors)
+            _write_npz(asked.folder / DECODED, tensors)
         except ValueError as error:
             raise EndedError(str(error), _USAGE) from error
     for name, array in tensors.items():
         asked.print([f"{array.dtype!s:<8} {' x '.join(map(str, array.shape)):<20} {name!r}"])
     asked.print(said)
     return {}
+
+
+def _write_npz(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
+    """Write tensors to ``path``; the file is complete or not there.
+
+    ``numpy.savez`` takes names as keyword arguments, and so refuses some. A :class:`ValueError`
+    says that a name is too long for an entry of an archive.
+    """
+    for name in tensors:
+        if len(name.encode()) > _LONGEST_NAME:
+            raise ValueError(f"the name {name[:40]!r}... is too long for a .npz file")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with ZipFile(part, "w", ZIP_STORED) as archive:
+            for name, tensor in tensors.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    write_array(entry, tensor, allow_pickle=False)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _examined(asked: Asked) -> Examination:

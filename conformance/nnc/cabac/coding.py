@@ -1,15 +1,39 @@
-"""What shapes the level syntax of a tensor, and what decoding it found.
+"""What shapes the level syntax of a tensor, what decoding it found, and what can be wrong with it.
 
-Section names are those of ISO/IEC 15938-17 as NNCodec 2.1.3 writes it.
+The names are those that NNCodec 2.1.3 uses for the syntax of ISO/IEC 15938-17.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+GROUPS: Final = (
+    "flags",
+    "initialisation",
+    "significance",
+    "sign",
+    "greater-than",
+    "remainder",
+    "bypass",
+)
+"""What payload bits are counted by, in the order of the payload."""
+
+
+class PayloadError(Exception):
+    """A payload cannot be decoded.
+
+    ``reason`` says why; ``bit`` is where, counted from the first bit of the payload.
+    """
+
+    def __init__(self, reason: str, bit: int) -> None:
+        super().__init__(f"{reason} (bit {bit} of the payload)")
+        self.reason = reason
+        self.bit = bit
 
 
 @dataclass(frozen=True, slots=True)

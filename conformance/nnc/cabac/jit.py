@@ -3,27 +3,31 @@
 Numba's own cache looks only at the file of the function that is compiled, not at those it takes
 helpers from, and refuses to work where nothing is writable. So the kernels have a folder named
 after everything they depend on: the sources of this package, the versions of numba and the
-processor. It is beside the sources if that can be written, else in the user's cache; where neither
-can, the kernels are compiled anew in each process.
+processor. It is next to the sources if that can be written, else in the user's cache; where neither
+can, the kernels are compiled anew in each process. The encoder's kernels have their own folder
+next to it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numba
 from numba import njit
 from platformdirs import user_cache_path
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 KERNELS: Final[list[Any]] = []
-"""Every compiled entry into the kernels."""
+"""Every compiled entry into the decoder's kernels."""
 HERE: Final = Path(__file__).parent
 KERNEL_COUNT: Final = 6
 """How many there are, known before they are."""
@@ -31,54 +35,83 @@ KERNEL_COUNT: Final = 6
 inline: Final[Callable[[Callable[..., Any]], Any]] = njit(forceinline=True, error_model="numpy")
 """Decorate a helper that becomes part of every kernel that uses it."""
 
-expand: Final[Callable[[Callable[..., Any]], Any]] = njit(inline="always")
-"""Decorate a helper that is put into its caller before that is compiled: nothing is compiled twice,
-which pays for what is large and used once."""
+
+def expand(function: Function) -> Function:
+    """Put a helper into its caller before that is compiled.
+
+    Nothing is compiled twice, which pays for what is large and used once.
+    """
+    compile_: Any = njit(inline="always")
+    helper: Function = compile_(function)
+    return helper
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Function) -> Function:
     """Compile ``function`` at its first call; it runs without the interpreter's lock."""
+    package = package_of(function)
     config: Any = numba.config
     before = config.CACHE_LOCATOR_CLASSES
     config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__}"
     try:
-        compiled = njit(nogil=True, error_model="numpy", cache=cache_folder() is not None)(function)
+        is_kept = folder_of(package) is not None
+        compile_: Any = njit(nogil=True, error_model="numpy", cache=is_kept)
+        compiled: Function = compile_(function)
     finally:
         config.CACHE_LOCATOR_CLASSES = before
-    KERNELS.append(compiled)
+    if package == HERE:
+        KERNELS.append(compiled)
     return compiled
 
 
 class KernelLocator:
-    """Tells numba where the compiled form of a function is kept."""
+    """Says to numba where the compiled form of a function is kept."""
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, package: Path, line: int) -> None:
+        self.package = package
         self.line = line
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], _source: str) -> KernelLocator:
         """Return the locator of a function."""
-        return cls(function.__code__.co_firstlineno)
+        return cls(package_of(function), function.__code__.co_firstlineno)
 
     def get_cache_path(self) -> str:
         """Return the folder."""
-        return str(cache_folder())
+        return str(folder_of(self.package))
 
     def get_source_stamp(self) -> str:
         """Return what the sources are known by: the folder is theirs alone."""
         return ""
 
     def get_disambiguator(self) -> str:
-        """Return what tells functions of one name apart."""
+        """Return what distinguishes functions of the same name."""
         return str(self.line)
 
     def ensure_cache_path(self) -> None:
         """Do nothing: the folder was looked at before."""
 
 
+def package_of(function: Callable[..., Any]) -> Path:
+    """Return the folder of the source of a function."""
+    return Path(function.__code__.co_filename).parent
+
+
+@cache
+def folder_of(package: Path) -> Path | None:
+    """Return the folder of the compiled kernels of a package, which may use those of this one."""
+    decoder = cache_folder()
+    if decoder is None or package == HERE:
+        return decoder
+    digest = hashlib.sha256(decoder.name.encode())
+    for source in sorted(package.glob("*.py")):
+        digest.update(source.read_bytes())
+    folder = decoder.with_name(f"nnc-{package.name}-{digest.hexdigest()[:16]}")
+    return folder if is_writable(folder) else None
+
+
 @cache
 def cache_folder() -> Path | None:
-    """Return the folder of compiled kernels, None where none can be written."""
+    """Return the folder of the decoder's compiled kernels, None where none can be written."""
     name = f"nnc-{environment_digest()}"
     for parent in (HERE / "__pycache__", user_cache_path("nnr-conformance") / "kernels"):
         folder = parent / name
@@ -118,7 +151,19 @@ def is_complete(folder: Path) -> bool:
 
 
 def is_compiled() -> bool:
-    """Return whether every kernel can be used at once, without compiling it first."""
+    """Return whether every kernel can be used at once; if not, they are compiled first.
+
+    That takes some seconds, once for an installation if anything there can be written.
+    """
     folder = cache_folder()
     loaded = len(KERNELS) == KERNEL_COUNT and all(compiled.signatures for compiled in KERNELS)
     return loaded or (folder is not None and is_complete(folder))
+
+
+@cache
+def announce_compilation() -> None:
+    """Log, once in a process, that kernels are about to be compiled, if they are."""
+    if not is_compiled():
+        logging.getLogger("conformance.nnc").warning(
+            "Compiling the NNC decoder, once after installation: about ten seconds"
+        )

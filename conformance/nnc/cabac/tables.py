@@ -1,9 +1,11 @@
-"""The tables of the arithmetic coder, as ISO/IEC 15938-17 has them.
+"""The tables of the arithmetic coder, and which context model is used for what.
 
-A context model estimates the probability of a bin of 1 twice, quickly and slowly: S0 (8 bits,
-signed) and S1 (12 bits, signed, so 16 times as fine), both 0 where 0 and 1 are as likely. What is
-decoded by is their sum at the finer scale, S01 = S1 + 16 * S0 (13 bits): its sign is the more
-probable bin, its magnitude how probable. All tables are int64.
+They are those of ISO/IEC 15938-17. All are int64.
+
+A model estimates a probability twice, fast and slow: S0 (8 bits, signed) and S1 (12 bits, signed,
+so 16 times as fine), both 0 where 0 and 1 are equally likely. S01 = S1 + 16 * S0 (13 bits) is their
+sum on one scale: its sign is the more probable bin, its magnitude how probable that is. N is the
+unary length, cabac_unary_length_minus1 + 1.
 """
 
 from __future__ import annotations
@@ -28,11 +30,11 @@ LPS_RANGE: Final[Table] = np.loadtxt(
     """.strip().splitlines(),
     np.int64,
 )
-"""Range of the less probable bin: 8 rows by bits 7..5 of the range, whose bit 8 is always 1, and 32
-columns by ``|S01 >> 7|``. The shift is arithmetic and comes first: -1 is in column 1, +1 in 0.
+"""Range of the less probable bin: by bits 7..5 of the range, then by ``|S01 >> 7|``.
 
-At least 2, so that 7 shifts renormalise any; and it leaves the more probable bin 128 or more, so
-that one does.
+A range is 256 to 510 when it is looked up, so that bit 8 is always 1 and says nothing. The shift is
+arithmetic and comes before the magnitude: -1 is in column 1, +1 in column 0. An entry is at least
+2, so that 7 shifts renormalise it, and leaves the more probable bin 128 or more, so that one does.
 """
 
 TRANSITION: Final[Table] = np.array(
@@ -41,17 +43,18 @@ TRANSITION: Final[Table] = np.array(
     + [0],
     np.int64,
 )
-"""How far a state moves towards a bin, before its rate: by 16 + the 5 upper bits of the state, its
-sign turned so that it grows with this bin. It is much where the bin was not expected and 64 where
-it was; the last is 0, which keeps the states within their bits.
+"""How far an estimate moves, before its rate: by 16 + the state towards the bin.
+
+The state is ``±S0 >> 3`` or ``±S1 >> 7``, -16 to 15: the more a bin was expected, the less it moves
+the estimate. The last entry is 0, which keeps the states within their bits.
 """
 
 RATES: Final[Table] = np.array(
     [(5, 4), (5, 4), (5, 4), (4, 5), (6, 6), (6, 6), (6, 6), (7, 5), (7, 5)], np.int64
 )
-"""Shifts of :data:`TRANSITION` for S0 and for S1, by initialisation index: the larger, the slower.
+"""Shifts (a, b) that slow down S0 and S1, by initialisation index 0 to 8.
 
-S1 counts in sixteenths of S0, so S0 is the quicker even where its shift is the larger one.
+S1 counts in sixteenths of S0, so that S0 is the quicker even where its shift is the larger.
 """
 
 START_STATES: Final[Table] = np.array(
@@ -64,9 +67,41 @@ START_STATES: Final[Table] = np.array(
     ],
     np.int64,
 )
-"""S0 and S1 at the start, by initialisation index."""
+"""S0 and S1 at the start, by initialisation index 0 to 8; the standard gives S0 and S01."""
 
 NEXT_STATE: Final[Table] = np.array(
     [(0, 2), (7, 5), (1, 3), (6, 4), (2, 0), (5, 7), (3, 1), (4, 6)], np.int64
 )
-"""The state of dependent quantisation after a level, by state and the level's parity."""
+"""The state of dependent quantization after a level, by state and the level's parity."""
+STATES: Final = len(NEXT_STATE)
+
+SIGNIFICANCE: Final = 0
+"""3 * state + the class of the level before: 0 for 0, 1 below, 2 above."""
+TEMPORAL_SIGNIFICANCE: Final = 24
+"""24 + 2 * state + whether the reference's magnitude exceeds 1."""
+HISTORY_SIGNIFICANCE: Final = 40
+"""40 + state."""
+SIGN: Final = 48
+"""48 + the class of the level before."""
+TEMPORAL_SIGN: Final = 51
+"""51 for a reference below 0, 52 above."""
+GREATER: Final = 53
+"""53 + 2 * j + sign for the flag number j; with a reference 53 + 2N + 2 * j + (|base| < j)."""
+FLAGS_PER_LENGTH: Final = 4
+"""The remainder's prefix starts at 53 + 4N, one model for each position."""
+PREFIX_LENGTH: Final = 31
+"""Bins of the remainder's prefix at most: 31 ones say 2^31 - 1, as much as 32 bits hold."""
+UTILITY_INITIALISATION: Final = 34
+"""53 + 4N + 34: whether an initialisation index follows."""
+UTILITY_ROW_SKIP: Final = 36
+"""53 + 4N + 36: whether a row is skipped."""
+
+
+def remainder_base(unary_length: int) -> int:
+    """Return the model of the first position of the remainder's prefix."""
+    return GREATER + FLAGS_PER_LENGTH * unary_length
+
+
+def model_count(unary_length: int) -> int:
+    """Return the number of models, unused ones included."""
+    return remainder_base(unary_length) + UTILITY_ROW_SKIP + 1

@@ -1,7 +1,7 @@
 """An encoder for NNC, ISO/IEC 15938-17: for test streams, vectors and round trips.
 
 :func:`encode` makes a whole stream from arrays and :class:`EncoderSettings`. To make streams that
-no quantiser gives, :func:`encode_unit` takes the levels of a unit's tensors, and
+no quantizer gives, :func:`encode_unit` takes the levels of a unit's tensors, and
 :class:`PayloadEncoder` the parts of a payload. Importing this package imports numba.
 """
 
@@ -9,20 +9,26 @@ from __future__ import annotations
 
 from conformance.nnc.cabac.coding import EntryPoint, LevelCoding
 from conformance.nnc.encoder.encoding import encode
-from conformance.nnc.encoder.members import CodedTensor, UnitCoding
 from conformance.nnc.encoder.payload import Payload, PayloadEncoder, encode_levels
-from conformance.nnc.encoder.quantisers import quantise_codebook, quantise_uniform
 from conformance.nnc.encoder.settings import (
     Block,
     EncoderSettings,
     LayerParameters,
     LevelSettings,
-    Quantisation,
+    LevelTools,
+    Quantization,
     UpdateSettings,
 )
-from conformance.nnc.encoder.tools import LevelTools
-from conformance.nnc.encoder.trellis import quantise_dependent, trellis_values
-from conformance.nnc.encoder.units import CodedUnit, encode_unit, level_coding, raw_unit
+from conformance.nnc.encoder.tensors import quantize_codebook, quantize_uniform
+from conformance.nnc.encoder.trellis import quantize_dependent, trellis_values
+from conformance.nnc.encoder.units import (
+    CodedTensor,
+    CodedUnit,
+    UnitCoding,
+    encode_unit,
+    level_coding,
+    raw_unit,
+)
 
 __all__ = [
     "Block",
@@ -36,16 +42,16 @@ __all__ = [
     "LevelTools",
     "Payload",
     "PayloadEncoder",
-    "Quantisation",
+    "Quantization",
     "UnitCoding",
     "UpdateSettings",
     "encode",
     "encode_levels",
     "encode_unit",
     "level_coding",
-    "quantise_codebook",
-    "quantise_dependent",
-    "quantise_uniform",
+    "quantize_codebook",
+    "quantize_dependent",
+    "quantize_uniform",
     "raw_unit",
     "trellis_values",
 ]

@@ -1,6 +1,6 @@
 """Whole streams: start unit, parameter sets, topology, and a data unit per tensor or block.
 
->>> data = encode({"conv.weight": weight}, EncoderSettings(quantisation=Quantisation(qp=-32)))
+>>> data = encode({"conv.weight": weight}, EncoderSettings(quantization=Quantization(qp=-32)))
 
 An update chain passes one state along, as a decoder does::
 
@@ -11,26 +11,41 @@ An update chain passes one state along, as a decoder does::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from math import prod
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from conformance.nnc.encoder.grouping import Group, Tensors, groups, unit_coding
-from conformance.nnc.encoder.headers import FEWEST_NAMES
-from conformance.nnc.encoder.members import CodedTensor, UnitCoding
-from conformance.nnc.encoder.nodes import next_node, node_values, parent_values
-from conformance.nnc.encoder.settings import EncoderSettings, LayerParameters
+from conformance.nnc.encoder.settings import (
+    Block,
+    EncoderSettings,
+    LayerParameters,
+    ParentId,
+    UpdateSettings,
+)
 from conformance.nnc.encoder.tensors import code_tensor, decoded_levels, with_references
-from conformance.nnc.encoder.units import CodedUnit, encode_unit, raw_unit
+from conformance.nnc.encoder.units import (
+    FEWEST_NAMES,
+    ROLE_FLAGS,
+    CodedTensor,
+    CodedUnit,
+    UnitCoding,
+    encode_unit,
+    raw_unit,
+)
+from conformance.nnc.planning import MATRICES, PayloadType, Role
 from conformance.nnc.state import DecoderState, Reference
 from conformance.nnc.writer import StreamWriter
 
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 REFERENCE_LIST: Final = 6
 """The topology format that is a list of names."""
 UNIFORM, CODEBOOK = 1, 2
 """The bits of the quantization method flags."""
+PARENT_TYPES: Final[tuple[ParentId, ...]] = ("node", "sha256", "sha512")
 
 
 def encode(
@@ -38,7 +53,7 @@ def encode(
     settings: EncoderSettings = EncoderSettings(),  # noqa: B008
     state: DecoderState | None = None,
 ) -> bytes:
-    """Return a stream with ``tensors``: integers as INT, floats quantised as FLOAT or BLOCK.
+    """Return a stream with ``tensors``: integers as INT, floats quantized as FLOAT or BLOCK.
 
     ``state`` holds what the streams before left; it is moved on as a decoder's.
 
@@ -66,8 +81,8 @@ class _StreamEncoder:
     def __post_init__(self) -> None:
         self.writer = StreamWriter(self.settings.interpretation)
         self.names = list(self.tensors)
-        quantisation = self.settings.quantisation
-        self.layer = LayerParameters(quantisation.qp_density, quantisation.base_qp)
+        quantization = self.settings.quantization
+        self.layer = LayerParameters(quantization.qp_density, quantization.base_qp)
 
     def encode(self) -> bytes:
         """Write all units."""
@@ -89,7 +104,7 @@ class _StreamEncoder:
     def write_parameter_set(self) -> None:
         """Write the model parameter set."""
         settings = self.settings
-        flags = UNIFORM | (CODEBOOK if settings.quantisation.codebook_size else 0)
+        flags = UNIFORM | (CODEBOOK if settings.quantization.codebook_size else 0)
         values = {
             "topology_carriage_flag": 1,
             "mps_topology_indexed_reference_flag": int(settings.indexed_references),
@@ -183,3 +198,150 @@ def index_values(values: Mapping[str, Any], names: list[str]) -> dict[str, objec
     if several is None:
         return {"topology_elem_id_index": names.index(values["topology_elem_id"])}
     return {"topology_elem_id_indices": [names.index(name) for name in several]}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The tensors of one unit. ``name`` is the tensor that ids and settings go by."""
+
+    name: str
+    members: Mapping[Role, str]
+    payload_type: PayloadType
+    dimensions: tuple[int, ...] | None = None
+    block_types: int = 0
+    matrix: bool = True
+
+
+def groups(tensors: Tensors, settings: EncoderSettings) -> Iterator[Group]:
+    """Yield the groups in the order of their first tensors."""
+    blocks = {name: block for block in settings.blocks for name in block.members.values()}
+    written: set[str] = set()
+    for name, array in tensors.items():
+        if name in written:
+            continue
+        block = blocks.get(name)
+        if block is None:
+            yield single_group(name, array, settings)
+            continue
+        yield from block_groups(block, tensors)
+        written |= set(block.members.values())
+
+
+def single_group(name: str, array: NDArray[Any], settings: EncoderSettings) -> Group:
+    """Return the group of a tensor that is alone in its unit."""
+    payload_type: PayloadType = "FLOAT"
+    if name in settings.quantization.raw:
+        payload_type = "RAW_FLOAT"
+    elif not np.issubdtype(array.dtype, np.floating):
+        payload_type = "INT"
+    return Group(name, {"tensor": name}, payload_type, matrix=is_matrix(array.shape))
+
+
+def block_groups(block: Block, tensors: Tensors) -> Iterator[Group]:
+    """Yield the group of a block, or those of its pieces."""
+    members, dimensions = block.members, block_dimensions(block, tensors)
+    first: Role = "weight" if "weight" in members else "G"
+    if not block.piecewise:
+        matrix = any(is_matrix(tensors[members[role]].shape) for role in MATRICES & set(members))
+        yield Group(members[first], members, "BLOCK", dimensions, matrix=matrix)
+        return
+    types = 0
+    for role in members:
+        types |= ROLE_FLAGS.get(role, 0)
+    for role, name in members.items():
+        factor = role in {"G", "H"}
+        if factor and not name.endswith(f"_{role}"):
+            raise ValueError(f"a {role} in a separate unit has a name that ends in _{role}")
+        shape = dimensions if factor else tensors[name].shape
+        piece: Role = role if factor else "tensor"
+        matrix = is_matrix(tensors[name].shape)
+        yield Group(name, {piece: name}, "FLOAT", shape, types, matrix)
+
+
+def block_dimensions(block: Block, tensors: Tensors) -> tuple[int, ...]:
+    """Return the dimensions of a block's weight."""
+    members = block.members
+    if block.shape is not None:
+        return block.shape
+    if "weight" in members:
+        return tensors[members["weight"]].shape
+    if not {"G", "H"} <= set(members):
+        raise ValueError("a block has a weight, or both G and H")
+    return (tensors[members["G"]].shape[0], tensors[members["H"]].shape[1])
+
+
+def is_matrix(shape: tuple[int, ...]) -> bool:
+    """Whether a scan order can apply: two rows and columns or more."""
+    return len(shape) > 1 and shape[0] > 1 and prod(shape[1:]) > 1
+
+
+def unit_coding(group: Group, layer: LayerParameters, settings: EncoderSettings) -> UnitCoding:
+    """Return what the tensors of a group share."""
+    return UnitCoding(
+        group.payload_type,
+        profile=settings.profile,
+        dialect=settings.interpretation.dialect,
+        qp_density=layer.qp_density,
+        base_qp=layer.quantization_parameter,
+        dependent=settings.quantization.trellis and group.payload_type != "INT",
+        unary_length=settings.levels.unary_length,
+        scan_order=settings.levels.scan_order if group.matrix else 0,
+        parent=settings.update is not None,
+        dimensions=group.dimensions,
+        block_types=group.block_types,
+    )
+
+
+def next_node(
+    name: str, parameter_id: int, device_id: int, update: UpdateSettings | None, state: DecoderState
+) -> tuple[int, int, int]:
+    """Return device id, parameter id and depth of the node of a unit.
+
+    A base is at depth 0, the first difference at 1, and each later one a step further.
+    """
+    if update is None:
+        return device_id, parameter_id, 0
+    reference = state.references.get(name)
+    if reference is None:
+        return device_id, parameter_id, 1
+    depth = reference.put_node_depth or 0
+    return (
+        device_id if reference.device_id is None else reference.device_id,
+        parameter_id if reference.parameter_id is None else reference.parameter_id,
+        depth + 1,
+    )
+
+
+def node_values(node: tuple[int, int, int], present: bool) -> dict[str, object]:
+    """Return the header values of a unit's own node."""
+    if not present:
+        return {"node_id_present_flag": 0}
+    device_id, parameter_id, depth = node
+    return {
+        "node_id_present_flag": 1,
+        "device_id": device_id,
+        "parameter_id": parameter_id,
+        "put_node_depth": depth,
+    }
+
+
+def parent_values(
+    name: str, node: tuple[int, int, int], update: UpdateSettings, temporal: bool
+) -> dict[str, object]:
+    """Return the header values of a unit's parent, the node one step before its own."""
+    device_id, parameter_id, depth = node
+    values: dict[str, object] = {
+        "parent_node_id_present_flag": 1,
+        "parent_node_id_type": PARENT_TYPES.index(update.parent_id),
+        "temporal_context_modeling_flag": int(temporal),
+    }
+    if update.parent_id == "node":
+        return {
+            **values,
+            "parent_device_id": device_id,
+            "parent_parameter_id": parameter_id,
+            "parent_put_node_depth": depth - 1,
+        }
+    if name not in update.parent_digests:
+        raise ValueError(f"the digest of the parent of {name!r} is not given")
+    return {**values, f"parent_node_payload_{update.parent_id}": update.parent_digests[name]}

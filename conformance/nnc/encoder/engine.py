@@ -1,9 +1,9 @@
 """The arithmetic encoder: events to the bytes of a codeword.
 
-It mirrors the decoding engine of ISO/IEC 15938-17: a range of 9 bits, adaptive binary models with
-two estimators, bypass bins and a terminating bin. ``registers`` holds, between calls, the encoder's
-LOW, RANGE, PENDING (bits of the low register above its lowest 9, not yet written) and WRITTEN
-(bytes in the output).
+It mirrors the decoding engine of ISO/IEC 15938-17 (:mod:`conformance.nnc.cabac.engine`), with the
+plain tables: a range of 9 bits, adaptive binary models with two estimators, bypass bins and a
+terminating bin. ``registers`` holds, between calls, the encoder's LOW, RANGE, PENDING (bits of the
+low register above its lowest 9, not yet written) and WRITTEN (bytes in the output).
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from conformance.nnc.cabac.engine import BLOCK_ROW_RANGE
+from conformance.nnc.cabac.jit import expand, kernel
 from conformance.nnc.cabac.tables import LPS_RANGE, RATES, START_STATES, TRANSITION
-from conformance.nnc.encoder.events import BLOCK_ROW, BYPASS
-from conformance.nnc.encoder.jit import inline, kernel
+from conformance.nnc.encoder.binarisation import BLOCK_ROW, BYPASS
 
 LOW: Final = 0
 RANGE: Final = 1
 PENDING: Final = 2
 WRITTEN: Final = 3
 
-START_RANGE: Final = 510
-BLOCK_ROW_RANGE: Final = 256
 OFFSET_MASK: Final = 0x1FF
 BYTE: Final = 8
 FULL_BYTE: Final = 0xFF
@@ -31,9 +30,12 @@ MOST_PENDING: Final = 32
 """So many pending bits, and those of one more bin, leave room in the 64-bit low register."""
 
 
-@inline
+@expand
 def update_model(states: NDArray[np.int64], model: int, index: int, bin_: int) -> None:
-    """Move the two estimators ``states[model] = (S0, S1)`` of a model after a bin."""
+    """Move the two estimators ``states[model] = (S0, S1)`` of a model after a bin.
+
+    Shifts of negative numbers round down, as the format has it.
+    """
     sign = 1 if bin_ else -1
     first = states[model, 0]
     second = states[model, 1]
@@ -41,14 +43,14 @@ def update_model(states: NDArray[np.int64], model: int, index: int, bin_: int) -
     states[model, 1] = second + sign * (TRANSITION[16 + ((sign * second) >> 7)] >> RATES[index, 1])
 
 
-@inline
+@expand
 def start_model(states: NDArray[np.int64], model: int, index: int) -> None:
     """Put a model in the start state of an initialisation index."""
     states[model, 0] = START_STATES[index, 0]
     states[model, 1] = START_STATES[index, 1]
 
 
-@inline
+@expand
 def start_models(states: NDArray[np.int64], indices: NDArray[np.int64]) -> None:
     """Put every model in the start state of its initialisation index."""
     for model in range(indices.size):
@@ -62,7 +64,7 @@ def write_bytes(registers: NDArray[np.int64], output: NDArray[np.uint8]) -> None
     while pending >= BYTE:
         pending -= BYTE
         byte = low >> (9 + pending)
-        if byte > FULL_BYTE:
+        if byte > FULL_BYTE:  # a carry goes into the bytes before, through all that are 255
             place = written - 1
             while output[place] == FULL_BYTE:
                 output[place] = 0

@@ -1,74 +1,32 @@
-"""The initialisation parameters of a tensor: which models have one, and the cheapest choice.
+"""What precedes the levels of a tensor: its tool flags and initialisation parameters.
 
 Each model that a tensor can use starts from one of nine table rows, its initialisation index. The
-choice is made from the bins themselves: every model is run over its bins from all nine rows.
+cheapest choice is made from the bins themselves: every model is run over its bins from all nine.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.nnc.cabac.tables import LPS_RANGE
+from conformance.nnc.cabac.coding import LevelCoding
+from conformance.nnc.cabac.jit import kernel
+from conformance.nnc.cabac.tables import (
+    LPS_RANGE,
+    UTILITY_INITIALISATION,
+    UTILITY_ROW_SKIP,
+    model_count,
+    remainder_base,
+)
+from conformance.nnc.encoder.binarisation import BLOCK_ROW, BYPASS, bypass_events
 from conformance.nnc.encoder.engine import start_model, update_model
-from conformance.nnc.encoder.events import BLOCK_ROW, BYPASS
-from conformance.nnc.encoder.jit import kernel
-from conformance.nnc.encoder.levels import FIXED_MODELS
-
-if TYPE_CHECKING:
-    from conformance.nnc.cabac.coding import LevelCoding
+from conformance.nnc.encoder.settings import Initialisation, LevelTools
 
 INDICES: Final = 9
 INDEX_BITS: Final = 3
-SPARE_MODELS: Final = 37
-"""Models from the first remainder model to the last one."""
-
-
-def model_count(unary_length: int) -> int:
-    """Context models in all."""
-    return FIXED_MODELS + 4 * unary_length + SPARE_MODELS
-
-
-def initialisation_model(unary_length: int) -> int:
-    """The model of the flags that say whether an index other than 0 follows."""
-    return FIXED_MODELS + 4 * unary_length + 34
-
-
-def row_skip_model(unary_length: int) -> int:
-    """The model of the row skip flags."""
-    return FIXED_MODELS + 4 * unary_length + 36
-
-
-def initialised_models(coding: LevelCoding, history: bool) -> NDArray[np.int64]:
-    """The models with an initialisation parameter, in stream order.
-
-    ``history`` is the flag of history-dependent significance.
-    """
-    temporal = coding.reference is not None
-    models: list[int] = []
-    if not coding.constant:
-        models += range(24 if coding.dependent else 3)
-        models += range(24, (40 if coding.dependent else 26) if temporal else 24)
-        models += range(40, (48 if coding.dependent else 41) if history else 40)
-        if not coding.one_sided:
-            models += range(48, 53 if temporal else 51)
-    return np.array(models + _magnitude_models(coding, temporal), np.int64)
-
-
-def _magnitude_models(coding: LevelCoding, temporal: bool) -> list[int]:
-    unary, largest = coding.unary_length, coding.largest
-    spatial, both, remainder = 2 * unary, 4 * unary, coding.remainder_contexts
-    if largest != -1:
-        spatial = min(spatial, 2 * largest)
-        both = min(both, 2 * (largest - 1) + 2 * unary)
-        fitting = [a for a in range(remainder) if unary - 1 + 2 ** (a + 1) - 1 < largest]
-        remainder = len(fitting)
-    offsets = [*range(spatial), *(range(2 * unary, both) if temporal else ())]
-    offsets += range(4 * unary, 4 * unary + remainder)
-    return [FIXED_MODELS + offset for offset in offsets]
 
 
 def _bin_costs() -> NDArray[np.float64]:
@@ -127,3 +85,42 @@ def cheapest_indices(costs: NDArray[np.float64]) -> NDArray[np.int64]:
             chosen[entry] = best
         update_model(flag, 0, 0, int(chosen[entry] != 0))
     return chosen
+
+
+def choose_initialisation(
+    coding: LevelCoding,
+    initialise: Initialisation,
+    events: NDArray[np.uint16],
+    models: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """The initialisation index of each of ``models``."""
+    if initialise == "zero":
+        return np.zeros(models.size, np.int64)
+    if initialise == "best":
+        count = model_count(coding.unary_length)
+        return cheapest_indices(price_indices(events, count)[models])
+    chosen = np.asarray(initialise, np.int64)
+    if chosen.shape != models.shape or not ((chosen >= 0) & (chosen < INDICES)).all():
+        raise ValueError(f"{models.size} initialisation indices of 0 to 8 are needed")
+    return chosen
+
+
+def preamble_events(
+    coding: LevelCoding, tools: LevelTools, chosen: NDArray[np.int64]
+) -> NDArray[np.uint16]:
+    """The tool flags and initialisation parameters of a tensor."""
+    parts = []
+    first = remainder_base(coding.unary_length)
+    if coding.has_tool_flags:
+        if coding.parent:
+            parts.append(bypass_events(int(tools.history_flag), 1))
+        parts.append(bypass_events(int(tools.skipped is not None), 1))
+        if tools.skipped is not None:
+            model = first + UTILITY_ROW_SKIP
+            parts.append((2 * model + tools.skipped).astype(np.uint16))
+    model = first + UTILITY_INITIALISATION
+    for index in chosen.tolist():
+        parts.append(np.array([2 * model + bool(index)], np.uint16))
+        if index:
+            parts.append(bypass_events(index - 1, INDEX_BITS))
+    return np.concatenate([np.empty(0, np.uint16), *parts])

@@ -11,19 +11,25 @@ The syntax is that of ISO/IEC 15938-17 as NNCodec 2.1.3 writes it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conformance.nnc.cabac.coding import EntryPoint, LevelCoding
-from conformance.nnc.encoder import engine, initialisation
-from conformance.nnc.encoder.checks import check_levels
-from conformance.nnc.encoder.entry_points import BlockRow, entry_points
-from conformance.nnc.encoder.events import bypass_events
-from conformance.nnc.encoder.levels import binarise_levels, has_block_row_starts
-from conformance.nnc.encoder.preamble import choose_initialisation, preamble_events
-from conformance.nnc.encoder.tools import NO_TOOLS, LevelTools
+from conformance.nnc.cabac.decoding import initialised_models
+from conformance.nnc.cabac.engine import START_RANGE
+from conformance.nnc.cabac.tables import model_count
+from conformance.nnc.encoder import engine
+from conformance.nnc.encoder.binarisation import (
+    binarise_levels,
+    bypass_events,
+    has_block_row_starts,
+)
+from conformance.nnc.encoder.engine import OFFSET_MASK
+from conformance.nnc.encoder.initialisation import choose_initialisation, preamble_events
+from conformance.nnc.encoder.settings import NO_TOOLS, LevelTools
 
 SPARE_BYTES: Final = 64
 """Room for the bits in the registers and the end of the codeword."""
@@ -43,7 +49,7 @@ class PayloadEncoder:
 
     _output: NDArray[np.uint8] = field(default_factory=lambda: np.empty(SPARE_BYTES, np.uint8))
     _registers: NDArray[np.int64] = field(
-        default_factory=lambda: np.array([0, engine.START_RANGE, 0, 0], np.int64)
+        default_factory=lambda: np.array([0, START_RANGE, 0, 0], np.int64)
     )
     _block_rows: list[list[BlockRow]] = field(default_factory=list)
 
@@ -58,7 +64,7 @@ class PayloadEncoder:
 
         Args:
             coding: The shape and tools of the tensor.
-            levels: int32 in C order, before the mapping of dependent quantisation.
+            levels: int32 in C order, before the mapping of dependent quantization.
             tools: What the encoder may choose.
 
         Raises:
@@ -66,9 +72,9 @@ class PayloadEncoder:
         """
         check_levels(coding, levels, tools)
         events, states = _binarise(coding, levels, tools)
-        models = initialisation.initialised_models(coding, tools.history_flag)
+        models = initialised_models(coding, hdsp=tools.history_flag)
         chosen = choose_initialisation(coding, tools.initialisation, events, models)
-        indices = np.zeros(initialisation.model_count(coding.unary_length), np.int64)
+        indices = np.zeros(model_count(coding.unary_length), np.int64)
         self._encode(preamble_events(coding, tools, chosen), indices)
         indices[models] = chosen
         marks = self._encode(events, indices, len(states))
@@ -131,3 +137,87 @@ def encode_levels(
     encoder = PayloadEncoder()
     encoder.write_levels(coding, levels, tools)
     return encoder.finish()
+
+
+MAX_UNARY_LENGTH = 256
+
+
+def check_levels(coding: LevelCoding, levels: NDArray[np.int32], tools: LevelTools) -> None:
+    """Raise ValueError where levels or tools cannot be written with a coding."""
+    total = coding.height * coding.width
+    _require(levels.size == total, f"{total} levels are needed, {levels.size} are given")
+    _require(levels.dtype == np.int32, f"levels are int32, not {levels.dtype}")
+    unary = coding.unary_length
+    _require(1 <= unary <= MAX_UNARY_LENGTH, f"unary_length is 1 to {MAX_UNARY_LENGTH}: {unary}")
+    for name, values in (("reference", coding.reference), ("history", coding.history)):
+        _require(values is None or values.size == total, f"{name} needs {total} elements")
+    if coding.codebook_size:
+        _check_codebook(coding, levels)
+    _check_tools(coding, levels, tools)
+
+
+def _check_codebook(coding: LevelCoding, levels: NDArray[Any]) -> None:
+    last = coding.codebook_size - 1 - coding.zero_offset
+    _require(
+        0 <= coding.zero_offset < coding.codebook_size,
+        f"the zero offset {coding.zero_offset} is outside {coding.codebook_size} entries",
+    )
+    outside = levels[(levels < -coding.zero_offset) | (levels > last)]
+    _require(
+        not outside.size,
+        f"levels of this codebook are {-coding.zero_offset} to {last}, found {outside[:1]}",
+    )
+
+
+def _check_tools(coding: LevelCoding, levels: NDArray[Any], tools: LevelTools) -> None:
+    flags = coding.has_tool_flags
+    _require(
+        flags or tools.skipped is None,
+        "row skipping needs profile 1 and a matrix of two or more rows and columns",
+    )
+    _require(
+        (flags and coding.parent) or not tools.history_flag,
+        "history-dependent significance needs profile 1, a parent and a matrix",
+    )
+    if tools.skipped is None:
+        return
+    rows = levels.reshape(coding.height, coding.width)
+    _require(
+        tools.skipped.shape == (coding.height,) and tools.skipped.dtype == np.bool_,
+        f"row skip flags are bool of shape ({coding.height},)",
+    )
+    _require(not rows[tools.skipped].any(), "a skipped row has a level that is not 0")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+OFFSET_BITS: Final = 9
+"""Bits of the decoder's offset register, which it reads first."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """Where a block row starts: bits before it, the encoder's low register, the trellis state."""
+
+    bits: int
+    low: int
+    state: int
+
+
+def entry_points(data: bytes, rows: list[BlockRow]) -> tuple[EntryPoint, ...]:
+    """What a decoder holds in its registers at the later block rows of a tensor."""
+    return tuple(
+        EntryPoint(_offset_register(data, row), row.state, row.bits - before.bits)
+        for before, row in pairwise(rows)
+    )
+
+
+def _offset_register(data: bytes, row: BlockRow) -> int:
+    """The part of the codeword that a decoder has read at a block row, less the encoder's low."""
+    read = OFFSET_BITS + row.bits
+    first = max(read - 16, 0) // 8
+    window = int.from_bytes(data[first : first + 4].ljust(4, b"\0"), "big")
+    return ((window >> (8 * first + 32 - read)) - row.low) & OFFSET_MASK

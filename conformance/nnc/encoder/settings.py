@@ -1,16 +1,19 @@
-"""What a caller of :func:`conformance.nnc.encoder.encode` decides."""
+"""What a caller of the encoder decides: about a stream, and about the levels of one tensor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from conformance.nnc.encoder.tools import Initialisation
+import numpy as np
+from numpy.typing import NDArray
+
 from conformance.nnc.options import Interpretation
-from conformance.nnc.tensors import Role
+from conformance.nnc.planning import Role
 
 ParentId: TypeAlias = Literal["node", "sha256", "sha512"]
+Initialisation: TypeAlias = Literal["best", "zero"] | Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class LayerParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class Quantisation:
+class Quantization:
     """How float tensors become levels.
 
     ``qp`` is the quantization parameter, ``qps`` that of single tensors by name; ``qp_density``
@@ -109,7 +112,7 @@ class EncoderSettings:
 
     profile: int = 1
     interpretation: Interpretation = Interpretation()  # noqa: RUF009 - it is frozen
-    quantisation: Quantisation = Quantisation()
+    quantization: Quantization = Quantization()
     levels: LevelSettings = LevelSettings()
     update: UpdateSettings | None = None
     blocks: tuple[Block, ...] = ()
@@ -126,3 +129,20 @@ class EncoderSettings:
             raise ValueError("updates need profile 1")
         if self.profile != 0 and self.interpretation.dialect == "nncodec-1.0":
             raise ValueError("NNCodec 1.0 writes profile 0")
+
+
+@dataclass(frozen=True, slots=True)
+class LevelTools:
+    """The encoder's choices for one tensor.
+
+    ``skipped`` has one flag per matrix row (all its levels are 0 then); None leaves row skipping
+    off. ``history_flag`` turns history-dependent significance on. ``initialisation`` is the index
+    of every initialised model: the cheapest, all 0, or one value (0 to 8) each in stream order.
+    """
+
+    skipped: NDArray[np.bool_] | None = None
+    history_flag: bool = False
+    initialisation: Initialisation = "best"
+
+
+NO_TOOLS = LevelTools()

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conformance.nnc.cabac.coding import LevelCoding
-from conformance.nnc.encoder.members import CodedTensor, UnitCoding
-from conformance.nnc.encoder.quantisers import in_steps, quantise_codebook, quantise_uniform
-from conformance.nnc.encoder.settings import EncoderSettings
-from conformance.nnc.encoder.tools import LevelTools
-from conformance.nnc.encoder.trellis import quantise_dependent, trellis_values
-from conformance.nnc.encoder.units import coding_of
-from conformance.nnc.quantization import INT32_MAX, INT32_MIN, step_size
+from conformance.nnc.encoder.settings import EncoderSettings, LevelTools
+from conformance.nnc.encoder.trellis import quantize_dependent, trellis_values
+from conformance.nnc.encoder.units import CodedTensor, UnitCoding, coding_of
+from conformance.nnc.planning import MATRICES, Role
+from conformance.nnc.quantization import INT32_MAX, INT32_MIN, Codebook, step_size
 from conformance.nnc.state import DecoderState, Reference
-from conformance.nnc.tensors import MATRICES, Role
 
 
 def code_tensor(
@@ -29,7 +26,7 @@ def code_tensor(
     settings: EncoderSettings,
     state: DecoderState,
 ) -> CodedTensor:
-    """Return a tensor with its levels, quantised unless the unit is of type INT.
+    """Return a tensor with its levels, quantized unless the unit is of type INT.
 
     Raises:
         ValueError: A value is not finite, or no 32-bit integer in an INT unit.
@@ -39,15 +36,15 @@ def code_tensor(
         tensor = replace(tensor, history=state.histories.get(name))
     if unit.payload_type == "INT":
         return with_tools(replace(tensor, levels=integer_levels(name, array)), unit, settings)
-    quantisation = settings.quantisation
-    qp = quantisation.qp_of(name)
+    quantization = settings.quantization
+    qp = quantization.qp_of(name)
     step = step_size(qp, unit.qp_density)
     tensor = replace(tensor, qp=qp)
-    if quantisation.codebook_size and role in MATRICES:
-        codebook, levels = quantise_codebook(array, step, quantisation.codebook_size)
+    if quantization.codebook_size and role in MATRICES:
+        codebook, levels = quantize_codebook(array, step, quantization.codebook_size)
         return with_tools(replace(tensor, codebook=codebook, levels=levels), unit, settings)
     if not unit.dependent:
-        return with_tools(replace(tensor, levels=quantise_uniform(array, step)), unit, settings)
+        return with_tools(replace(tensor, levels=quantize_uniform(array, step)), unit, settings)
     return code_dependent(tensor, in_steps(array, step), unit, settings)
 
 
@@ -57,15 +54,15 @@ def code_dependent(
     unit: UnitCoding,
     settings: EncoderSettings,
 ) -> CodedTensor:
-    """Quantise on the trellis: twice where rows are skipped, as these move its state."""
+    """Quantize on the trellis: twice where rows are skipped, as these move its state."""
     coding = coding_of(tensor, unit)
-    weight = settings.quantisation.lagrangian
-    levels = quantise_dependent(samples, coding, weight)
+    weight = settings.quantization.lagrangian
+    levels = quantize_dependent(samples, coding, weight)
     tensor = with_tools(replace(tensor, levels=levels), unit, settings)
     skipped = tensor.tools.skipped
     if skipped is None or not skipped.any():
         return tensor
-    return replace(tensor, levels=quantise_dependent(samples, coding, weight, skipped))
+    return replace(tensor, levels=quantize_dependent(samples, coding, weight, skipped))
 
 
 def with_tools(tensor: CodedTensor, unit: UnitCoding, settings: EncoderSettings) -> CodedTensor:
@@ -81,7 +78,7 @@ def with_tools(tensor: CodedTensor, unit: UnitCoding, settings: EncoderSettings)
 
 
 def zero_rows(levels: NDArray[np.int32], coding: LevelCoding) -> NDArray[np.bool_]:
-    """Tell of each matrix row whether all its levels are 0."""
+    """Return of each matrix row whether all its levels are 0."""
     return np.asarray(~levels.reshape(coding.height, coding.width).any(1))
 
 
@@ -102,3 +99,66 @@ def with_references(
 def decoded_levels(tensor: CodedTensor, unit: UnitCoding) -> NDArray[np.int32]:
     """Return the levels that a decoder gives."""
     return trellis_values(tensor.levels.ravel(), coding_of(tensor, unit), tensor.tools.skipped)
+
+
+LLOYD_ROUNDS: Final = 20
+
+
+def in_steps(array: NDArray[Any], step: float) -> NDArray[np.float64]:
+    """The values of an array in multiples of ``step``, flat; ValueError if one is not finite."""
+    samples = np.asarray(array, np.float64).ravel() / step
+    if not np.isfinite(samples).all():
+        raise ValueError("a tensor to be quantized has a value that is not finite")
+    return samples
+
+
+def quantize_uniform(array: NDArray[Any], step: float) -> NDArray[np.int32]:
+    """The nearest int32 level of each value, flat."""
+    return np.clip(np.rint(in_steps(array, step)), INT32_MIN, INT32_MAX).astype(np.int32)
+
+
+def quantize_codebook(
+    array: NDArray[Any], step: float, size: int
+) -> tuple[Codebook, NDArray[np.int32]]:
+    """A codebook of at most ``size`` entries, and the level (entry less zero offset) of each value.
+
+    The entries are the multiples of ``step`` that occur; where there are more than ``size``, they
+    are merged by Lloyd's algorithm. Level 0 stands for the entry that most values have.
+    """
+    multiples, inverse, counts = np.unique(
+        quantize_uniform(array, step), return_inverse=True, return_counts=True
+    )
+    if not multiples.size:
+        return Codebook((0,), 0), np.zeros(0, np.int32)
+    entries = merge_levels(multiples, counts, size)
+    nearest = nearest_entries(multiples, entries)
+    zero_offset = int(np.argmax(np.bincount(nearest, counts, entries.size)))
+    levels = (nearest[inverse.ravel()] - zero_offset).astype(np.int32)
+    return Codebook(tuple(entries.tolist()), zero_offset), levels
+
+
+def merge_levels(
+    levels: NDArray[np.int32], counts: NDArray[np.int64], size: int
+) -> NDArray[np.int64]:
+    """At most ``size`` increasing integers near the ``levels``, which occur ``counts`` times."""
+    entries = levels.astype(np.int64)
+    if entries.size <= size:
+        return entries
+    ranks = np.linspace(0, entries.size - 1, size)
+    entries = np.unique(levels[np.rint(ranks).astype(np.int64)].astype(np.int64))
+    for _ in range(LLOYD_ROUNDS):
+        nearest = nearest_entries(levels, entries)
+        weights = np.bincount(nearest, counts, entries.size)
+        sums = np.bincount(nearest, counts * levels.astype(np.float64), entries.size)
+        used = weights > 0
+        moved = np.unique(np.rint(sums[used] / weights[used]).astype(np.int64))
+        if np.array_equal(moved, entries):
+            break
+        entries = moved
+    return entries
+
+
+def nearest_entries(levels: NDArray[Any], entries: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The index of the nearest of the increasing ``entries`` for each level."""
+    middles = (entries[1:] + entries[:-1]) / 2
+    return np.searchsorted(middles, levels)

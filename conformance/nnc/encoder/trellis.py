@@ -1,6 +1,6 @@
-"""Dependent quantisation: the levels of least cost, found by the Viterbi algorithm.
+"""Dependent quantization: the levels of least cost, found by the Viterbi algorithm.
 
-Two interleaved quantisers share the grid of the step size: even multiples, and odd multiples with
+Two interleaved quantizers share the grid of the step size: even multiples, and odd multiples with
 zero. Which of them a sample uses depends on the state, and the state on the parities of the levels
 before it. The cost of a path is its squared error in steps plus a weight times its bits, for which
 a fixed table of bits by magnitude stands in.
@@ -8,18 +8,15 @@ a fixed table of bits by magnitude stands in.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conformance.nnc.cabac.coding import LevelCoding
+from conformance.nnc.cabac.jit import expand, kernel
 from conformance.nnc.cabac.tables import NEXT_STATE
-from conformance.nnc.encoder.jit import inline, kernel
-from conformance.nnc.encoder.levels import skip_row
-from conformance.nnc.encoder.scan import scan_positions, skip_starts
-
-if TYPE_CHECKING:
-    from conformance.nnc.cabac.coding import LevelCoding
+from conformance.nnc.encoder.binarisation import skip_row
 
 STATES: Final = len(NEXT_STATE)
 CANDIDATES: Final = 3
@@ -30,9 +27,9 @@ LARGEST: Final = float((1 << 30) - 1)
 """Largest coded level that is looked for, so that its double fits 32 bits."""
 
 
-@inline
+@expand
 def _candidate(sample: float, odd: int, which: int) -> int:
-    """The coded level of a candidate: 0, or one of the two beside ``sample`` (in steps)."""
+    """The coded level of a candidate: 0, or one of the two next to ``sample`` (in steps)."""
     if which == 0:
         return 0
     magnitude = min(abs(sample), 2 * LARGEST)
@@ -40,14 +37,14 @@ def _candidate(sample: float, odd: int, which: int) -> int:
     return -level if sample < 0 else level
 
 
-@inline
+@expand
 def _value(level: int, odd: int) -> Any:
     """What a coded level stands for, in steps."""
     doubled = np.int64(np.int32(2 * level))
     return doubled - odd * (np.int64(doubled > 0) - np.int64(doubled < 0))
 
 
-@inline
+@expand
 def _rate(level: int, rates: NDArray[np.float64]) -> float:
     magnitude = abs(level)
     if magnitude < RATE_ENTRIES:
@@ -144,13 +141,13 @@ def estimate_rates(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.maximum.accumulate(bits))
 
 
-def quantise_dependent(
+def quantize_dependent(
     samples: NDArray[np.float64],
     coding: LevelCoding,
     lagrangian: float,
     skipped: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
-    """Coded levels of samples, which are in steps and in C order, for dependent quantisation.
+    """Coded levels of samples, which are in steps and in C order, for dependent quantization.
 
     ``lagrangian`` weighs bits against squared steps; levels of ``skipped`` rows are 0.
     """
@@ -199,3 +196,27 @@ def map_levels(
         values[position] = np.int32(_value(level, state & 1))
         state = NEXT_STATE[state, level & 1]
     return values
+
+
+def scan_positions(coding: LevelCoding) -> NDArray[np.int64]:
+    """The C-order position of each level, in scan order."""
+    positions = np.arange(coding.size).reshape(coding.height, coding.width)
+    if not coding.block:
+        return positions.ravel()
+    block = coding.block
+    parts = [
+        positions[top : top + block, left : left + block].ravel()
+        for top in range(0, coding.height, block)
+        for left in range(0, coding.width, block)
+    ]
+    return np.concatenate([np.empty(0, np.int64), *parts])
+
+
+def skip_starts(
+    coding: LevelCoding, positions: NDArray[np.int64], skipped: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which of the scanned positions are coded, and before which of these a row part is skipped."""
+    coded = ~skipped[positions // coding.width]
+    columns = positions % coding.width
+    first = columns % coding.block == 0 if coding.block else columns == 0
+    return coded, np.cumsum(coded)[~coded & first]

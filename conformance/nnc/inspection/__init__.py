@@ -10,9 +10,9 @@
         print(violation)
 
 :mod:`~conformance.nnc.inspection.examination` takes a file apart as far as it goes;
-:mod:`~conformance.nnc.inspection.document` puts all that is known of it into one JSON-able
-document, which :mod:`~conformance.nnc.inspection.listing` and
-:mod:`~conformance.nnc.inspection.tree` print. :mod:`~conformance.nnc.inspection.features` and
-:mod:`~conformance.nnc.inspection.claims` are what a suite compares with what a sample declares,
-and :mod:`~conformance.nnc.inspection.rules` what the validator goes by.
+:mod:`~conformance.nnc.inspection.document` makes all that is known of it one JSON-able document,
+which :mod:`~conformance.nnc.inspection.text` prints.
+:mod:`~conformance.nnc.inspection.features` and :mod:`~conformance.nnc.inspection.claims` are what a
+suite compares with what a sample declares, and :mod:`~conformance.nnc.inspection.rules` what the
+validator goes by.
 """

@@ -1,4 +1,4 @@
-"""What a stream claims about itself, for a suite to hold against what a sample declares.
+"""What a stream claims about itself, for a suite to compare with what a sample declares.
 
 Nothing of it changes how tensors are decoded, and nothing of it is checked here: performance is
 what its maker measured, a hash is of a payload that is elsewhere.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from conformance.nnc.inspection.reading import groups, integer, names_of
 from conformance.nnc.stream import Stream, Unit, Value
 
 MAPS = ("sparsification", "pruning", "unification", "decomposition")
@@ -43,25 +42,25 @@ def stream_claims(stream: Stream) -> dict[str, Any]:
 
 def _entries(sets: list[Unit], kind: str) -> Iterator[dict[str, Any]]:
     for unit in sets:
-        for entry in groups(unit, f"{kind}_performance_map"):
+        for entry in unit.groups(f"{kind}_performance_map"):
             yield {"unit": unit.index, **{name: plain(value) for name, value in entry.items()}}
 
 
 def _nodes(unit: Unit) -> Iterator[dict[str, Any]]:
-    has_parent = bool(integer(unit, "parent_node_id_present_flag"))
-    if unit.name != "NDU" or not (has_parent or integer(unit, "node_id_present_flag")):
+    has_parent = bool(unit.integer("parent_node_id_present_flag"))
+    if unit.name != "NDU" or not (has_parent or unit.integer("node_id_present_flag")):
         return
     names = ("device_id", "parameter_id", "put_node_depth")
     yield {
         "unit": unit.index,
-        "tensors": list(names_of(unit)),
+        "tensors": list(unit.written_names),
         **{name: unit.values.get(name) for name in names},
         "parent": _parent(unit) if has_parent else None,
     }
 
 
 def _parent(unit: Unit) -> dict[str, Any]:
-    kind = _PARENT_TYPES.get(integer(unit, "parent_node_id_type") or 0, "unknown")
+    kind = _PARENT_TYPES.get(unit.integer("parent_node_id_type") or 0, "unknown")
     if kind in {"sha256", "sha512"}:
         return {"type": kind, "payload": unit.values.get(f"parent_node_payload_{kind}")}
     names = ("device_id", "parameter_id", "put_node_depth")

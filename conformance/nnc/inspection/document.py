@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from conformance.nnc.cabac.coding import GROUPS
 from conformance.nnc.errors import NncError, NncLimitError, NncUnsupportedError, Position
 from conformance.nnc.inspection.claims import plain, stream_claims
 from conformance.nnc.inspection.examination import (
@@ -17,11 +18,12 @@ from conformance.nnc.inspection.examination import (
     BrokenUnit,
     DecodedTensor,
     Examination,
+    LevelStatistics,
 )
 from conformance.nnc.inspection.features import stream_features
 from conformance.nnc.inspection.lazy import Lazy
 from conformance.nnc.inspection.meanings import codebooks_of, field_of, meaning_of
-from conformance.nnc.inspection.tensor_facts import tensor_facts
+from conformance.nnc.payload import TensorRecord
 from conformance.nnc.quantization import Codebook
 from conformance.nnc.stream import Element, Unit, Values
 from conformance.nnc.syntax import UNIT_HEADER, UNITS, Field, Group
@@ -90,7 +92,7 @@ def position_facts(position: Position) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """Return a JSON value in which NaN and infinity, which JSON has not, are text."""
+    """Return a JSON value in which NaN and infinity, which JSON has not, are strings."""
     if isinstance(value, float) and not isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
@@ -99,7 +101,7 @@ def finite(value: Any) -> Any:
 
 
 def raw_bits(data: memoryview, bit: int, length: int) -> str:
-    """Return bits of the file as text of 0 and 1."""
+    """Return bits of the file as a string of 0 and 1."""
     last = (bit + length + 7) // 8
     word = int.from_bytes(data[bit // 8 : last])
     shifted = word >> (8 * last - bit - length)
@@ -207,3 +209,74 @@ def _payload(unit: Unit, tensors: Sequence[DecodedTensor]) -> dict[str, Any] | N
     coded = sum(each.record.payload_bits for each in tensors)
     bits = {"total": total, "start": start, "tensors": coded, "rest": total - start - coded}
     return {"byte": unit.payload_byte, "size": unit.payload_size, "bits": bits}
+
+
+def tensor_facts(tensor: DecodedTensor) -> dict[str, Any]:
+    """Return what is known of a tensor; what does not apply to it is None."""
+    record = tensor.record
+    return {
+        "name": record.name,
+        "role": record.role,
+        "shape": list(record.shape),
+        "dtype": record.dtype,
+        "payload_type": record.payload_type,
+        "quantization": _quantization(record),
+        "codebook": None if record.codebook is None else list(record.codebook),
+        "zero_offset": None if record.codebook is None else record.zero_offset,
+        "coding": _coding(record),
+        "levels": None if tensor.levels is None else _levels(tensor.levels),
+        "bits": _bits(record),
+    }
+
+
+def _quantization(record: TensorRecord) -> dict[str, Any] | None:
+    if record.qp is None:
+        return None
+    method = "dependent" if record.coding and record.coding.dependent else "uniform"
+    return {
+        "method": "codebook" if record.codebook is not None else method,
+        "qp": record.qp,
+        "qp_density": record.qp_density,
+        "step": record.step,
+    }
+
+
+def _coding(record: TensorRecord) -> dict[str, Any] | None:
+    coding, report = record.coding, record.report
+    if coding is None or report is None:
+        return None
+    return {
+        "matrix": [coding.height, coding.width],
+        "scan_order": coding.scan_order,
+        "unary_length": coding.unary_length,
+        "row_skip": report.row_skip,
+        "skipped_rows": report.skipped_rows,
+        "temporal_context": record.temporal,
+        "history_dependent_significance": report.hdsp,
+        "has_history": record.history,
+        "initialisation": [list(pair) for pair in report.initialisation],
+        "entry_points": [
+            {"value": each.value, "dq_state": each.dq_state, "bit_offset": each.bit_offset}
+            for each in report.entry_points
+        ],
+    }
+
+
+def _levels(levels: LevelStatistics) -> dict[str, Any]:
+    return {
+        "count": levels.count,
+        "minimum": levels.minimum,
+        "maximum": levels.maximum,
+        "zeros": levels.zeros,
+        "nonzero": levels.nonzero,
+        "histogram": dict(levels.histogram()),
+    }
+
+
+def _bits(record: TensorRecord) -> dict[str, int]:
+    """Return the bits by group; they sum to the tensor's part of the payload."""
+    if record.report is None:
+        return {"total": record.payload_bits, "values": record.payload_bits}
+    groups = {name: record.report.bits.get(name, 0) for name in GROUPS}
+    rest = record.payload_bits - sum(groups.values())
+    return {"total": record.payload_bits, "quantization parameter": rest, **groups}

@@ -12,27 +12,62 @@ inspector shows it, the validator judges it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.nnc.active import active_parameters
 from conformance.nnc.decoder import decode_observed
-from conformance.nnc.errors import NncError, at, memory_for
-from conformance.nnc.inspection.statistics import LevelStatistics, level_statistics
-from conformance.nnc.options import Options
+from conformance.nnc.errors import NncError, memory_for
+from conformance.nnc.options import DEFAULT_OPTIONS, Options
 from conformance.nnc.parser import UnitReader
-from conformance.nnc.planning import plan_unit
+from conformance.nnc.payload import TensorRecord
+from conformance.nnc.planning import NduPlan, active_parameters, plan_unit
 from conformance.nnc.plausibility import check_sizes
 from conformance.nnc.state import DecoderState, Reference
 from conformance.nnc.stream import Element, Stream, Unit
-from conformance.nnc.tensors import NduPlan, TensorRecord
 
 OFFSET_BITS = 9
 """Payload bits that the arithmetic decoder takes before the first bin."""
-_DEFAULTS = Options()
+SMALL = 8
+"""Levels up to this magnitude are counted one by one."""
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class LevelStatistics:
+    """The distribution of ``count`` levels; ``minimum`` and ``maximum`` are None without any.
+
+    ``small[i]`` is how often level ``i - SMALL`` occurs; ``below`` and ``above`` count the rest.
+    """
+
+    count: int
+    minimum: int | None
+    maximum: int | None
+    small: tuple[int, ...]
+    below: int
+    above: int
+
+    @property
+    def zeros(self) -> int:
+        """How many levels are 0."""
+        return self.small[SMALL]
+
+    @property
+    def nonzero(self) -> int:
+        """How many levels are not 0."""
+        return self.count - self.zeros
+
+    def histogram(self) -> Iterator[tuple[str, int]]:
+        """Yield ranges of levels that occur, as text, with their counts, lowest first."""
+        if self.below:
+            yield f"<= {-SMALL - 1}", self.below
+        for index, count in enumerate(self.small):
+            if count:
+                yield str(index - SMALL), count
+        if self.above:
+            yield f">= {SMALL + 1}", self.above
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +127,7 @@ class Examination:
 
 def examine(
     data: bytes | bytearray | memoryview,
-    options: Options = _DEFAULTS,
+    options: Options = DEFAULT_OPTIONS,
     state: DecoderState | None = None,
 ) -> Examination:
     """Take a file apart; ``state`` holds what the streams before it left.
@@ -142,7 +177,7 @@ def _plan(stream: Stream) -> tuple[tuple[NduPlan, ...], NncError | None]:
         return (), None
     try:
         for unit, active in active_parameters(stream):
-            with memory_for("The headers of the stream", at(unit, "nnr_unit_type")):
+            with memory_for("The headers of the stream", unit.at("nnr_unit_type")):
                 plans.append(plan_unit(unit, active))
     except NncError as error:
         return tuple(plans), error
@@ -184,3 +219,21 @@ def _plausible(stream: Stream, options: Options) -> tuple[tuple[Unit, ...], NncE
 
 def _up_to(units: tuple[Unit, ...], error: NncError | None) -> tuple[Unit, ...]:
     return units if error is None else units[: error.position.unit or 0]
+
+
+def level_statistics(levels: NDArray[np.int32]) -> LevelStatistics:
+    """Count the levels of a tensor, int32 of any shape."""
+    flat = levels.reshape(-1)
+    counts = np.zeros(2 * SMALL + 3, np.int64)
+    for start in range(0, flat.size, _CHUNK):
+        bounded = np.clip(flat[start : start + _CHUNK], -SMALL - 1, SMALL + 1)
+        counts += np.bincount(bounded + (SMALL + 1), minlength=counts.size)
+    below, *small, above = (int(count) for count in counts)
+    return LevelStatistics(
+        count=int(flat.size),
+        minimum=int(flat.min()) if flat.size else None,
+        maximum=int(flat.max()) if flat.size else None,
+        small=tuple(small),
+        below=below,
+        above=above,
+    )

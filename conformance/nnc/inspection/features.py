@@ -4,7 +4,7 @@
 
     stream_features(stream, records)  # ('edition:second', 'payload:float', ...)
 
-What a header only makes possible is no feature: ``scan:8x8`` says that a tensor was scanned in
+What a header only makes possible is not a feature: ``scan:8x8`` says that a tensor was scanned in
 blocks, not that scan_order is 1. Without the records of its tensors a stream shows only what its
 headers say.
 """
@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from conformance.nnc.inspection.reading import integer
+from conformance.nnc.payload import TensorRecord
 from conformance.nnc.stream import Stream, Unit
-from conformance.nnc.tensors import TensorRecord
 
 _EDITIONS = {0: "first", 1: "second"}
 _PAYLOADS = {0: "int", 1: "float", 2: "raw-float", 3: "block"}
@@ -62,7 +61,7 @@ def _of_headers(stream: Stream) -> Iterator[str]:
     if stream.interpretation.dialect != "nncodec-2":
         yield f"dialect:{stream.interpretation.dialect}"
     for unit in stream.units:
-        yield from (name for flag, name in _FLAGS.items() if integer(unit, flag) == 1)
+        yield from (name for flag, name in _FLAGS.items() if unit.integer(flag) == 1)
         if unit.name == "LPS":
             yield "layer-parameter-set"
         elif unit.name == "TPL":
@@ -73,20 +72,20 @@ def _of_headers(stream: Stream) -> Iterator[str]:
 
 def _of_data_unit(unit: Unit) -> Iterator[str]:
     yield from _named("payload", _PAYLOADS, unit, "nnr_compressed_data_unit_payload_type")
-    if integer(unit, "parent_node_id_present_flag"):
+    if unit.integer("parent_node_id_present_flag"):
         yield from _named("parent", _PARENTS, unit, "parent_node_id_type")
     if unit.values.get("entry_points"):
         yield "entry-points"
-    if not integer(unit, "tensor_dimensions_flag"):
+    if not unit.integer("tensor_dimensions_flag"):
         yield "out-of-band-dimensions"
-    unary_length = (integer(unit, "cabac_unary_length_minus1") or 0) + 1
-    is_coded = integer(unit, "nnr_compressed_data_unit_payload_type") != _RAW_FLOAT
+    unary_length = (unit.integer("cabac_unary_length_minus1") or 0) + 1
+    is_coded = unit.integer("nnr_compressed_data_unit_payload_type") != _RAW_FLOAT
     if is_coded and unary_length != _USUAL_UNARY_LENGTH:
         yield f"unary-length:{unary_length}"
 
 
 def _named(kind: str, names: Mapping[int, str], unit: Unit, field: str) -> Iterator[str]:
-    value = integer(unit, field)
+    value = unit.integer(field)
     if value is not None and value in names:
         yield f"{kind}:{names[value]}"
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, TypeAlias
 
-from conformance.nnc.inspection.tables import counted
+from conformance.nnc.inspection.text import counted
 from conformance.nnc.quantization import Codebook, codebook_of, step_size
 from conformance.nnc.stream import Element, Values
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Field, Group, Item
@@ -49,7 +49,8 @@ def meaning_of(
 ) -> str:
     """Return what an element of a unit with ``values``, and ``codebooks`` of these, says.
 
-    What cannot be computed, for instance in a unit that ends too early, is told in general.
+    What cannot be computed, for instance in a unit that ends too early, gets the general meaning of
+    its field.
     """
     field = field_of(unit_type, element)
     value = element.value
@@ -66,13 +67,6 @@ def meaning_of(
     if "codebook" in element.name and (text := _codebook_entry(element, codebooks)):
         return text
     return "" if re.search(r"\[[1-9]\d*\]", element.name) else field.meaning
-
-
-def codebook_text(entries: Sequence[int], zero_offset: int) -> str:
-    """Return the size, range and zero of a codebook in words."""
-    zero = entries[zero_offset]
-    size = counted(len(entries), "entry", "entries")
-    return f"{size} from {entries[0]} to {entries[-1]}, level 0 is {zero}"
 
 
 def _fields(items: Sequence[Item], prefix: str) -> Iterator[tuple[str, Field]]:

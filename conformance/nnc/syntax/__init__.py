@@ -10,19 +10,18 @@ page ``docs/nnc-syntax.md`` all follow this one description::
     print([item.name for item in ndu.header if isinstance(item, Field)])
 
 One module per part of the format: :mod:`~conformance.nnc.syntax.common` (unit size, common
-header), :mod:`~conformance.nnc.syntax.start`, :mod:`~conformance.nnc.syntax.parameter_sets`,
-:mod:`~conformance.nnc.syntax.performance_maps`, :mod:`~conformance.nnc.syntax.topology`,
-:mod:`~conformance.nnc.syntax.compressed_data`, :mod:`~conformance.nnc.syntax.codebook`,
-:mod:`~conformance.nnc.syntax.node_ids`; :mod:`~conformance.nnc.syntax.payload` names the
-entropy-coded elements of a payload. :mod:`~conformance.nnc.syntax.items` has the words of the
-description, :mod:`~conformance.nnc.syntax.walk` follows it.
+header, start unit), :mod:`~conformance.nnc.syntax.parameter_sets`,
+:mod:`~conformance.nnc.syntax.topology`, :mod:`~conformance.nnc.syntax.compressed_data`;
+:mod:`~conformance.nnc.syntax.payload` names the entropy-coded elements of a payload.
+:mod:`~conformance.nnc.syntax.items` has the words of the description,
+:mod:`~conformance.nnc.syntax.walk` follows it.
 
 The names are those of the standard where NNCodec 2.1.3 uses or implies them.
 """
 
 from __future__ import annotations
 
-from conformance.nnc.syntax.common import UNIT_HEADER, UNIT_SIZE
+from conformance.nnc.syntax.common import START_UNIT, UNIT_HEADER, UNIT_SIZE
 from conformance.nnc.syntax.compressed_data import COMPRESSED_DATA_UNIT
 from conformance.nnc.syntax.items import (
     Constraint,
@@ -35,7 +34,6 @@ from conformance.nnc.syntax.items import (
 )
 from conformance.nnc.syntax.parameter_sets import LAYER_PARAMETER_SET, MODEL_PARAMETER_SET
 from conformance.nnc.syntax.payload import PAYLOAD_ELEMENTS, PayloadElement
-from conformance.nnc.syntax.start import START_UNIT
 from conformance.nnc.syntax.topology import AGGREGATE_UNIT, QUANTIZATION_UNIT, TOPOLOGY_UNIT
 
 UNITS = {

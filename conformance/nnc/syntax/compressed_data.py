@@ -1,19 +1,24 @@
-"""NNR_NDU, the compressed data unit: one tensor, or the tensors of one block."""
+"""NNR_NDU, the compressed data unit: one tensor, or the tensors of one block.
+
+In the order of the header: what the unit is of and its names, its node in a parameter update tree
+(second edition), quantization with the codebooks, dimensions, scan order and entry points.
+"""
 
 from __future__ import annotations
 
-from conformance.nnc.syntax.codebook import codebook
 from conformance.nnc.syntax.common import FLAG, align
-from conformance.nnc.syntax.entry_points import ENTRY_POINTS
 from conformance.nnc.syntax.items import (
+    Field,
+    Group,
+    Item,
     UnitSyntax,
     constraint,
     derived,
     field,
+    group,
     malformed,
     unsupported,
 )
-from conformance.nnc.syntax.node_ids import NODE_IDS
 from conformance.nnc.syntax.topology import count_of_elements, element_names
 
 _INPUT = "input_parameters_present_flag == 1"
@@ -24,6 +29,12 @@ _BY_NAME = "mps_topology_indexed_reference_flag == 0"
 _BLOCK = "nnr_compressed_data_unit_payload_type == 3"
 _DECOMPOSED = "compressed_parameter_types & 1 == 1"
 _MATRIX = "count_tensor_dimensions > 1"
+_NODE_ID = "node_id_present_flag == 1"
+_PARENT = "parent_node_id_present_flag == 1"
+_BY_ID = f"{_PARENT} and parent_node_id_type == 0"
+_WITHOUT_OWN_ID = f"{_BY_ID} and node_id_present_flag == 0"
+_IN_BLOCKS = "count_tensor_dimensions > 1 and scan_order > 0"
+_FACTOR = f"{_IN_BLOCKS} and nnr_compressed_data_unit_payload_type == 1 and {_DECOMPOSED}"
 
 _KIND = (
     field(
@@ -105,6 +116,128 @@ _NAMES = (
     ),
 )
 
+
+def _id(name: str, code: str, meaning: str, when: str) -> Field:
+    return field(name, code, meaning, when=when)
+
+
+_OWN_ID = (
+    field(
+        "node_id_present_flag",
+        "u(1)",
+        "Whether the unit has an id in a parameter update tree.",
+        when="general_profile_idc == 1",
+        inferred="0",
+        values=FLAG,
+    ),
+    _id("device_id", "ue(1)", "The device that the update comes from.", _NODE_ID),
+    _id("parameter_id", "ue(5)", "The tensor that is updated.", _NODE_ID),
+    _id("put_node_depth", "ue(4)", "How many updates this one builds upon.", _NODE_ID),
+)
+
+_PARENT_ID = (
+    field(
+        "parent_node_id_present_flag",
+        "u(1)",
+        "Whether the unit is a difference to a parent node.",
+        when="general_profile_idc == 1 and mps_parent_signalling_enabled_flag == 1",
+        inferred="0",
+        values=FLAG,
+    ),
+    field(
+        "parent_node_id_type",
+        "u(2)",
+        "How the parent is named.",
+        when=_PARENT,
+        values={0: "ICNN_NDU_ID", 1: "ICNN_NDU_PL_SHA256", 2: "ICNN_NDU_PL_SHA512"},
+    ),
+    malformed(
+        "parent_node_id_type",
+        f"{_PARENT} and parent_node_id_type > 2",
+        "The parent node is named in a way that the format does not know",
+        expected="0 (device id), 1 (SHA-256) or 2 (SHA-512)",
+        fix="name the parent by an id or a hash",
+    ),
+    field(
+        "temporal_context_modeling_flag",
+        "u(1)",
+        "Whether contexts depend on the levels of the parent.",
+        when=_PARENT,
+        inferred="0",
+        values=FLAG,
+    ),
+    _id("parent_device_id", "ue(1)", "The device_id of the parent.", _BY_ID),
+    _id("parent_parameter_id", "ue(5)", "The parameter_id of the parent.", _WITHOUT_OWN_ID),
+    _id("parent_put_node_depth", "ue(4)", "The put_node_depth of the parent.", _WITHOUT_OWN_ID),
+    field(
+        "parent_node_payload_sha256",
+        "hex(256)",
+        "The SHA-256 of the payload of the parent.",
+        when=f"{_PARENT} and parent_node_id_type == 1",
+    ),
+    field(
+        "parent_node_payload_sha512",
+        "hex(512)",
+        "The SHA-512 of the payload of the parent.",
+        when=f"{_PARENT} and parent_node_id_type == 2",
+    ),
+)
+
+_NODE_IDS: tuple[Item, ...] = (*_OWN_ID, *_PARENT_ID)
+
+
+def _codebook(name: str, meaning: str, when: str) -> Group:
+    """Return the group of codebook(): the levels that quantization indices select.
+
+    The entry that index 0 selects is number z, the zero offset, and is written first; then come
+    the entries below it, downwards, and those above it, upwards, each by its distance to the one
+    before.
+    """
+    return group(
+        name,
+        (
+            field("codebook_egk", "u(4)", "k, the order of the codes of the distances."),
+            field("codebook_size", "ue(2)", "n, the number of entries."),
+            field(
+                "codebook_centre_offset",
+                "ie(2)",
+                "z = (codebook_size >> 1) + codebook_centre_offset.",
+            ),
+            derived(
+                "zero_offset",
+                "(codebook_size >> 1) + codebook_centre_offset",
+                "z, the number of the entry that index 0 selects.",
+            ),
+            malformed(
+                f"{name}.codebook_centre_offset",
+                "not 0 <= zero_offset < codebook_size",
+                "The zero offset of a codebook is outside the codebook",
+                expected="0 <= (codebook_size >> 1) + codebook_centre_offset < codebook_size",
+                fix="write the number of the entry of index 0, less half the size",
+            ),
+            field(
+                "codebook_zero_value",
+                "ie(7)",
+                "c[z], the level of index 0.",
+            ),
+            field(
+                "codebook_deltas_left",
+                "ue(codebook_egk)",
+                "Entries below, downwards: c[j] = c[j + 1] - 1 - delta.",
+                count="zero_offset",
+            ),
+            field(
+                "codebook_deltas_right",
+                "ue(codebook_egk)",
+                "Entries above, upwards: c[j] = c[j - 1] + 1 + delta.",
+                count="codebook_size - zero_offset - 1",
+            ),
+        ),
+        meaning,
+        when=when,
+    )
+
+
 _QUANTIZATION = (
     field(
         "codebook_present_flag",
@@ -115,7 +248,7 @@ _QUANTIZATION = (
         inferred="0",
         values=FLAG,
     ),
-    codebook("codebook", "The codebook of the weight, or of G.", "codebook_present_flag == 1"),
+    _codebook("codebook", "The codebook of the weight, or of G.", "codebook_present_flag == 1"),
     field(
         "dq_flag",
         "u(1)",
@@ -262,6 +395,75 @@ _SCAN = (
     ),
 )
 
+_ENTRY_POINTS: tuple[Item, ...] = (
+    unsupported(
+        "topology_elem_id_index",
+        f"{_FACTOR} and tensor_name is None",
+        "The name of a decomposed tensor is not known, and with it not which factor it is",
+        expected="a topology unit that lists the name of this index",
+        fix="put an NNR_TPL of the format REFLIST before the unit, or write the name itself",
+    ),
+    derived(
+        "matrix_heights",
+        "(tensor_dimensions[0],)",
+        "The rows of the matrices that have entry points: those of the tensor,",
+        when=_IN_BLOCKS,
+    ),
+    derived(
+        "matrix_heights",
+        "(g_number_of_rows, decomposition_rank)",
+        "in a decomposed block those of G and of H,",
+        when=f"{_IN_BLOCKS} and nnr_compressed_data_unit_payload_type == 3 and {_DECOMPOSED}",
+    ),
+    derived(
+        "matrix_heights",
+        "(g_number_of_rows,)",
+        "of a G in a separate unit, its rows,",
+        when=f"{_FACTOR} and ends_with(tensor_name, '_G')",
+    ),
+    derived(
+        "matrix_heights",
+        "(decomposition_rank,)",
+        "and likewise of an H.",
+        when=f"{_FACTOR} and ends_with(tensor_name, '_H')",
+    ),
+    derived(
+        "number_of_entry_points",
+        "max(rows_of_blocks(matrix_heights, 4 << scan_order) - len(matrix_heights), 0)",
+        "One for each block row but the first of a matrix; a block has 4 << scan_order rows.",
+        when=_IN_BLOCKS,
+    ),
+    group(
+        "entry_points",
+        (
+            field("value", "u(8)", "The offset register of the arithmetic decoder."),
+            field(
+                "dq_state",
+                "u(3)",
+                "The state of dependent quantization.",
+                when="dq_flag == 1",
+                inferred="0",
+            ),
+            field(
+                "bit_offset_delta",
+                "ie(7)",
+                "The difference to the bit_offset of the entry before.",
+                when="index > 0",
+            ),
+            field(
+                "bit_offset",
+                "ue(11)",
+                "The bits from the begin of the block row before to that of this one.",
+                when="index == 0",
+                inferred="bit_offset + bit_offset_delta",
+            ),
+        ),
+        "Where the block rows from the second on begin; a sequential decoder may ignore it.",
+        when=_IN_BLOCKS,
+        count="number_of_entry_points",
+    ),
+)
+
 COMPRESSED_DATA_UNIT = UnitSyntax(
     unit_type=5,
     name="NDU",
@@ -270,16 +472,16 @@ COMPRESSED_DATA_UNIT = UnitSyntax(
     header=(
         *_KIND,
         *_NAMES,
-        *NODE_IDS,
+        *_NODE_IDS,
         *_QUANTIZATION,
         *_INPUT_PARAMETERS,
-        codebook(
+        _codebook(
             "codebook_dc",
             "The codebook of H.",
             f"{_BLOCK} and {_DECOMPOSED} and codebook_present_flag == 1",
         ),
         *_SCAN,
-        *ENTRY_POINTS,
+        *_ENTRY_POINTS,
         field(
             "align",
             "align",

@@ -15,8 +15,7 @@ from typing import Any
 from conformance.nnc.options import Interpretation
 from conformance.nnc.stream import Element, Scalar, Unit
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Constraint, Field, Refusal
-from conformance.nnc.syntax.context import Context
-from conformance.nnc.syntax.walk import walk
+from conformance.nnc.syntax.walk import Context, walk
 
 
 @dataclass(frozen=True, slots=True)

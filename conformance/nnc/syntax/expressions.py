@@ -1,6 +1,6 @@
 """Conditions, counts and inferred values of the syntax, written as short expressions.
 
-An expression is text in a small part of Python's own notation, read once into nested functions::
+An expression is a string in a small part of Python's notation, read once into nested functions::
 
     present = Expression("mps_quantization_method_flags & 3 != 0")
     present.evaluate({"mps_quantization_method_flags": 1})  # True
@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
-
-from conformance.nnc.syntax.functions import FUNCTIONS
 
 Scope: TypeAlias = Mapping[str, Any]
 Evaluate: TypeAlias = Callable[[Scope], Any]
@@ -125,3 +123,51 @@ def _all(parts: list[Evaluate]) -> Evaluate:
     if len(parts) == 1:
         return parts[0]
     return lambda scope: all(part(scope) for part in parts)
+
+
+def bit_count(number: int) -> int:
+    """Return how many bits of a number are 1."""
+    return number.bit_count()
+
+
+def ceil_div(a: int, b: int) -> int:
+    """Return ``a / b`` rounded up, for ``b`` > 0."""
+    return -(-a // b)
+
+
+def ends_with(text: str | None, ending: str) -> bool:
+    """Whether a string, if there is one, ends so."""
+    return text is not None and text.endswith(ending)
+
+
+def item(values: Sequence[Any] | None, index: int | None) -> Any:
+    """Return ``values[index]``, or None where there is none."""
+    if values is None or index is None or not 0 <= index < len(values):
+        return None
+    return values[index]
+
+
+def dimensions_of(
+    known: Callable[[str | None], Sequence[int] | None], name: str | None
+) -> tuple[int, ...] | None:
+    """Return the dimensions that are known of a tensor, by its own or its undecomposed name."""
+    dimensions = known(name)
+    if dimensions is None and name is not None and name.endswith(("_G", "_H")):
+        dimensions = known(name[:-2])
+    return None if dimensions is None else tuple(dimensions)
+
+
+def rows_of_blocks(heights: Sequence[int], block_height: int) -> int:
+    """Return the block rows of matrices of these heights, all together."""
+    return sum(ceil_div(height, block_height) for height in heights)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "bit_count": bit_count,
+    "dimensions_of": dimensions_of,
+    "ends_with": ends_with,
+    "item": item,
+    "len": len,
+    "max": max,
+    "rows_of_blocks": rows_of_blocks,
+}

@@ -96,7 +96,7 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Where parsing has to stop: ``when`` holds and no rule says how to go on.
+    """Where parsing must stop: ``when`` holds and no rule says how to go on.
 
     ``field`` is the element to blame. ``message`` may name values in braces.
     """
@@ -141,7 +141,7 @@ def field(
     values: Mapping[int, str] | None = None,
     constraints: tuple[Constraint, ...] = (),
 ) -> Field:
-    """Return a field; ``code`` is text such as ``u(7)``, ``ue(codebook_egk)`` or ``st(v)``."""
+    """Return a field; ``code`` is a string such as ``u(7)``, ``ue(codebook_egk)`` or ``st(v)``."""
     return Field(
         name,
         _code(code),

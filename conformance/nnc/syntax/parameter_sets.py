@@ -1,15 +1,148 @@
-"""NNR_MPS and NNR_LPS, the parameter sets of the model and of layers."""
+"""NNR_MPS and NNR_LPS, the parameter sets of the model and of layers, and their performance maps.
+
+Performance maps say what a model achieves at other compression settings; they carry no tensor data.
+The count of a map is one more than its entries as NNCodec reads it; ``map_count_excess`` is 1 then,
+and 0 when a caller chose ``map_entries`` to be the plain count.
+"""
 
 from __future__ import annotations
 
 from conformance.nnc.syntax.common import FLAG, align, zero
-from conformance.nnc.syntax.items import Field, UnitSyntax, constraint, field
-from conformance.nnc.syntax.performance_maps import (
-    decomposition_performance_map,
-    pruning_performance_map,
-    sparsification_performance_map,
-    unification_performance_map,
+from conformance.nnc.syntax.items import (
+    Constraint,
+    Field,
+    Group,
+    UnitSyntax,
+    constraint,
+    field,
+    group,
 )
+
+
+def _sparsification_performance_map(when: str, rules: str) -> tuple[Field, Group]:
+    """Return the count and the entries of the map."""
+    return (
+        _count("spm_count_thresholds", when),
+        group(
+            "sparsification_performance_map",
+            (
+                field("sparsification_threshold", "flt(32)", "Weights below it are set to zero."),
+                field("non_zero_ratio", "flt(32)", "The share of weights that are not zero."),
+                field("spm_nn_accuracy", "flt(32)", "The accuracy of the model at this entry."),
+                *_class_accuracies("spm", rules),
+            ),
+            "Accuracy by sparsification threshold.",
+            when=when,
+            count="max(spm_count_thresholds - map_count_excess, 0)",
+        ),
+    )
+
+
+def _pruning_performance_map(when: str, rules: str) -> tuple[Field, Group]:
+    """Return the count and the entries of the map."""
+    return (
+        _count("ppm_count_pruning_ratios", when),
+        group(
+            "pruning_performance_map",
+            (
+                field("pruning_ratio", "flt(32)", "The share of weights pruned."),
+                field("ppm_nn_accuracy", "flt(32)", "The accuracy of the model at this entry."),
+                *_class_accuracies("ppm", rules),
+            ),
+            "Accuracy by pruning ratio.",
+            when=when,
+            count="max(ppm_count_pruning_ratios - map_count_excess, 0)",
+        ),
+    )
+
+
+def _unification_performance_map(when: str, rules: str) -> tuple[Field, Group]:
+    """Return the count and the entries of the map."""
+    return (
+        _count("upm_count_thresholds", when),
+        group(
+            "unification_performance_map",
+            (
+                *_dimensions("reshaped_tensor", "ue(1)", "ue(7)"),
+                field("upm_align", "align", "Up to the next byte boundary."),
+                *_dimensions("super_block", "u(8)", "u(8)"),
+                *_dimensions("block", "u(8)", "u(8)"),
+                field("unification_threshold", "flt(32)", "The threshold of unification."),
+                field("upm_nn_accuracy", "flt(32)", "The accuracy of the model at this entry."),
+                *_class_accuracies("upm", rules),
+            ),
+            "Accuracy by unification threshold.",
+            when=when,
+            count="max(upm_count_thresholds - map_count_excess, 0)",
+        ),
+    )
+
+
+def _decomposition_performance_map(when: str) -> tuple[Field, Group]:
+    """Return the count and the entries of the map."""
+    return (
+        _count("dpm_count_thresholds", when),
+        group(
+            "decomposition_performance_map",
+            (
+                field("mse_threshold", "flt(32)", "The mean square error of decomposition."),
+                field("dpm_nn_accuracy", "flt(32)", "The accuracy of the model at this entry."),
+                field("nn_reduction_ratio", "flt(32)", "The share of weights that is left."),
+                field("dpm_count_classes", "u(16)", "The number of class accuracies."),
+                _accuracies("dpm"),
+            ),
+            "Accuracy by error of decomposition.",
+            when=when,
+            count="max(dpm_count_thresholds - map_count_excess, 0)",
+        ),
+    )
+
+
+def _count(name: str, when: str) -> Field:
+    return field(name, "u(8)", "The number of entries, or one more.", when=when)
+
+
+def _dimensions(name: str, count_code: str, code: str) -> tuple[Field, Field]:
+    count = f"count_{name}_dimensions"
+    return (
+        field(count, count_code, "The number of dimensions; the last is not written."),
+        field(
+            f"{name}_dimensions", code, "All dimensions but the last.", count=f"max({count} - 1, 0)"
+        ),
+    )
+
+
+def _class_accuracies(prefix: str, rules: str) -> tuple[Field, Field, Field]:
+    return (
+        field(f"{prefix}_count_classes", "u(8)", "The number of class accuracies."),
+        field(
+            f"{prefix}_class_bitmask",
+            "ue(7)",
+            "The classes that the accuracies are of, one bit each.",
+            constraints=(_bitmask(prefix, rules),),
+        ),
+        _accuracies(prefix),
+    )
+
+
+def _accuracies(prefix: str) -> Field:
+    return field(
+        f"{prefix}_nn_class_accuracy",
+        "flt(32)",
+        "The accuracy in one class.",
+        count=f"{prefix}_count_classes",
+    )
+
+
+def _bitmask(prefix: str, rules: str) -> Constraint:
+    return constraint(
+        f"{rules}-{prefix.upper()}",
+        f"{prefix}_class_bitmask has as many bits set as {prefix}_count_classes says",
+        f"bit_count(value) == {prefix}_count_classes",
+        "set one bit for each class whose accuracy follows",
+        "warning",
+    )
+
 
 _SECOND = "general_profile_idc == 1"
 _PERFORMANCE_MAP_FLAG = "Whether the parameter set has a performance map of"
@@ -169,10 +302,10 @@ MODEL_PARAMETER_SET = UnitSyntax(
             constraints=zero("NNC-MPS-004", "mps_reserved_zero_7bits"),
         ),
         *_quantization("mps"),
-        *sparsification_performance_map("mps_sparsification_flag == 1", "NNC-MPS"),
-        *pruning_performance_map("mps_pruning_flag == 1", "NNC-MPS"),
-        *unification_performance_map("mps_unification_flag == 1", "NNC-MPS"),
-        *decomposition_performance_map("mps_decomposition_performance_map_flag == 1"),
+        *_sparsification_performance_map("mps_sparsification_flag == 1", "NNC-MPS"),
+        *_pruning_performance_map("mps_pruning_flag == 1", "NNC-MPS"),
+        *_unification_performance_map("mps_unification_flag == 1", "NNC-MPS"),
+        *_decomposition_performance_map("mps_decomposition_performance_map_flag == 1"),
         field(
             "validation_set_performance",
             "flt(32)",
@@ -231,9 +364,9 @@ LAYER_PARAMETER_SET = UnitSyntax(
             constraints=zero("NNC-LPS-004", "lps_trailing_reserved_zero_bit"),
         ),
         *_quantization("lps"),
-        *sparsification_performance_map("lps_sparsification_flag == 1", "NNC-LPS"),
-        *pruning_performance_map("lps_pruning_flag == 1", "NNC-LPS"),
-        *unification_performance_map("lps_unification_flag == 1", "NNC-LPS"),
+        *_sparsification_performance_map("lps_sparsification_flag == 1", "NNC-LPS"),
+        *_pruning_performance_map("lps_pruning_flag == 1", "NNC-LPS"),
+        *_unification_performance_map("lps_unification_flag == 1", "NNC-LPS"),
         field(
             "align",
             "align",

@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from conformance.nnc.cabac.coding import LevelCoding, LevelReport
+from conformance.nnc.cabac.coding import GROUPS, LevelCoding, LevelReport, PayloadError
 from conformance.nnc.cabac.decoding import PayloadDecoder
-from conformance.nnc.cabac.errors import PayloadError
-from conformance.nnc.cabac.levels import GROUPS
 from tests.nnc.reference.arithmetic import ArithmeticDecoder, EndOfPayloadError, OffsetError
 from tests.nnc.reference.levels import LevelDecoder
 

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.nnc.cabac.coding import LevelCoding
+from conformance.nnc.cabac.coding import GROUPS, LevelCoding, PayloadError
 from conformance.nnc.cabac.decoding import PayloadDecoder
-from conformance.nnc.cabac.errors import PayloadError
-from conformance.nnc.cabac.levels import GROUPS
-from conformance.nnc.cabac.rows import RUN
+from conformance.nnc.cabac.levels import RUN
 from conformance.nnc.encoder import LevelTools, PayloadEncoder, encode_levels, trellis_values
 from tests.nnc.cabac.codings import payloads
 from tests.nnc.reference.arithmetic import ArithmeticDecoder, EndOfPayloadError

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.nnc.cabac import packed, tables
-from conformance.nnc.cabac.contexts import model_count, remainder_base
+from conformance.nnc.cabac import engine, tables
+from conformance.nnc.cabac.tables import model_count, remainder_base
 from tests.nnc.reference import tables as plain
 from tests.nnc.reference.arithmetic import Model
 
@@ -26,20 +26,20 @@ def test_starts_of_contexts_are_those_of_the_reference() -> None:
 def unpack(model: int) -> tuple[int, int, int]:
     """Return S0, S1 and S01 of a packed model."""
     s1 = (model & 0xFFF) - 2048
-    s0 = (model >> packed.S0 & 0xFF) - 128
-    return s0, s1, (model >> packed.S01) - 4096
+    s0 = (model >> engine.S0 & 0xFF) - 128
+    return s0, s1, (model >> engine.S01) - 4096
 
 
 def adapt(model: int, bit: int) -> int:
-    selection = model + (packed.ONE_BIN if bit else packed.ZERO_BIN)
-    s1_step = packed.STEPS[selection >> packed.S1_SELECTION & 255]
-    s0_step = packed.STEPS[256 + (selection >> packed.S0_SELECTION & 255)]
+    selection = model + (engine.ONE_BIN if bit else engine.ZERO_BIN)
+    s1_step = engine.STEPS[selection >> engine.S1_SELECTION & 255]
+    s0_step = engine.STEPS[256 + (selection >> engine.S0_SELECTION & 255)]
     return model + int(s1_step) + int(s0_step)
 
 
 @given(st.integers(0, 8), st.lists(st.tuples(st.booleans(), st.integers(1, 300)), max_size=20))
 def test_packed_models_adapt_as_plain_ones(index: int, runs: list[tuple[bool, int]]) -> None:
-    model, plain_model = int(packed.START_MODELS[index]), Model(index)
+    model, plain_model = int(engine.START_MODELS[index]), Model(index)
     for bit, length in runs:
         for _ in range(length):
             model = adapt(model, bit)
@@ -50,7 +50,7 @@ def test_packed_models_adapt_as_plain_ones(index: int, runs: list[tuple[bool, in
 
 def test_packed_ranges_are_those_of_the_table() -> None:
     for s01 in range(-4096, 4096, 32):
-        ranges = int(packed.LPS_RANGES[s01 + 4096 >> 7])
+        ranges = int(engine.LPS_RANGES[s01 + 4096 >> 7])
         column = min(abs(s01 >> 7), 31)
         for row in range(8):
             assert ranges >> 8 * row & 255 == plain.R_LPS[row][column]
@@ -59,7 +59,7 @@ def test_packed_ranges_are_those_of_the_table() -> None:
 def test_packed_states_are_those_of_the_table() -> None:
     for state, pair in enumerate(plain.NEXT):
         for parity in (0, 1):
-            assert packed.NEXT_STATES >> 8 * state + 4 * parity & 7 == pair[parity]
+            assert engine.NEXT_STATES >> 8 * state + 4 * parity & 7 == pair[parity]
 
 
 def test_four_zeros_bring_back_every_state() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from conformance.nnc.encoder import EncoderSettings, Quantisation, UpdateSettings, encode
+from conformance.nnc.encoder import EncoderSettings, Quantization, UpdateSettings, encode
 from conformance.nnc.parser import parse_stream
 from conformance.nnc.state import DecoderState
 
-SETTINGS = EncoderSettings(quantisation=Quantisation(qp=-20), device_id=3)
+SETTINGS = EncoderSettings(quantization=Quantization(qp=-20), device_id=3)
 
 
 def tensors(seed: int, scale: float = 0.5) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Any
 from conformance.nnc.decoder import plan_stream
 from conformance.nnc.options import Options
 from conformance.nnc.parser import parse_stream
-from conformance.nnc.tensors import NduPlan
+from conformance.nnc.planning import NduPlan
 from conformance.nnc.writer import StreamWriter
 
 INT, FLOAT, RAW_FLOAT, BLOCK = range(4)

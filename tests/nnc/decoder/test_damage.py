@@ -5,7 +5,7 @@ import pytest
 
 from conformance.nnc.cabac.coding import LevelCoding
 from conformance.nnc.decoder import decode
-from conformance.nnc.encoder import EncoderSettings, PayloadEncoder, Quantisation, encode
+from conformance.nnc.encoder import EncoderSettings, PayloadEncoder, Quantization, encode
 from conformance.nnc.errors import NncMalformedError
 from conformance.nnc.options import Interpretation, Options
 from conformance.nnc.parser import parse_stream
@@ -58,7 +58,7 @@ def test_a_payload_that_ends_in_its_levels():
     assert error.position.unit == 2
     assert payload_start(data) < error.position.bit <= 8 * len(data)
     assert "ends before" in error.found
-    assert "anew" in error.fix
+    assert "again" in error.fix
 
 
 def test_a_payload_that_goes_on_after_its_levels():
@@ -102,7 +102,7 @@ def test_a_first_edition_may_be_of_the_other_dialect(dialect, other):
     settings = EncoderSettings(
         profile=0,
         interpretation=Interpretation(other),
-        quantisation=Quantisation(qp=-20),
+        quantization=Quantization(qp=-20),
     )
     tensor = np.random.default_rng(1).normal(0, 1, (9, 9)).astype(np.float32)
     error = refused(encode({"w": tensor}, settings), Options(Interpretation(dialect)))

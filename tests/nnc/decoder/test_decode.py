@@ -1,18 +1,19 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conformance.nnc import payload
-from conformance.nnc.decoder import decode, decode_observed, decode_stream
+from conformance.nnc import decoder, payload
+from conformance.nnc.decoder import decode, decode_observed, decode_stream, read_source
 from conformance.nnc.encoder import (
     Block,
     EncoderSettings,
     LayerParameters,
     LevelSettings,
-    Quantisation,
+    Quantization,
     UpdateSettings,
     encode,
 )
@@ -25,7 +26,7 @@ from conformance.nnc.state import DecoderState
 from .making import RAW_FLOAT, header, started
 
 STEP = np.float32(step_size(-20, 2))
-UNIFORM = EncoderSettings(quantisation=Quantisation(qp=-20))
+UNIFORM = EncoderSettings(quantization=Quantization(qp=-20))
 
 
 def weights(seed, *shape, scale=0.4):
@@ -75,7 +76,7 @@ def test_raw_values_come_back_bit_by_bit():
 
 
 def test_values_of_a_codebook_are_float64():
-    settings = EncoderSettings(quantisation=Quantisation(qp=-20, codebook_size=4))
+    settings = EncoderSettings(quantization=Quantization(qp=-20, codebook_size=4))
     decoded = decode(encode({"w": weights(4, 12, 12)}, settings))["w"]
     assert decoded.dtype == np.float64
     assert len(np.unique(decoded)) <= 4
@@ -83,7 +84,7 @@ def test_values_of_a_codebook_are_float64():
 
 
 def test_dependent_quantization_takes_every_multiple_of_half_the_levels():
-    settings = EncoderSettings(quantisation=Quantisation(qp=-20, dependent=True, lagrangian=0))
+    settings = EncoderSettings(quantization=Quantization(qp=-20, dependent=True, lagrangian=0))
     tensor = weights(5, 30, 30)
     decoded = decode(encode({"w": tensor}, settings))["w"]
     assert np.abs(decoded - tensor).max() < 2 * STEP
@@ -91,8 +92,8 @@ def test_dependent_quantization_takes_every_multiple_of_half_the_levels():
 
 
 def test_every_tensor_may_have_a_parameter_of_its_own():
-    quantisation = Quantisation(qp=-20, qps={"conv.bias": -60}, base_qp=-7)
-    decoded = decode(encode(model(), EncoderSettings(quantisation=quantisation)))
+    quantization = Quantization(qp=-20, qps={"conv.bias": -60}, base_qp=-7)
+    decoded = decode(encode(model(), EncoderSettings(quantization=quantization)))
     fine = np.float32(step_size(-60, 2))
     assert np.array_equal(decoded["conv.weight"], on_the_grid(model()["conv.weight"]))
     assert np.abs(decoded["conv.bias"] - model()["conv.bias"]).max() <= fine / 2
@@ -240,7 +241,7 @@ def test_too_little_memory_is_an_error_of_the_stream(monkeypatch):
 
 
 def test_the_limit_counts_before_anything_is_decoded(monkeypatch):
-    monkeypatch.setattr(payload, "decode_unit", None)
+    monkeypatch.setattr(decoder, "decode_unit", None)
     with pytest.raises(NncLimitError, match="larger than the limit"):
         decode(encode(model(), UNIFORM), Options(limits=Limits(decoded_bytes=100)))
 
@@ -311,7 +312,7 @@ def test_an_observer_learns_what_earlier_streams_did():
 
 
 def test_an_observer_sees_the_codebook():
-    settings = EncoderSettings(quantisation=Quantisation(qp=-20, codebook_size=4))
+    settings = EncoderSettings(quantization=Quantization(qp=-20, codebook_size=4))
     decoded, ((record, levels),) = observed(encode({"w": weights(4, 12, 12)}, settings))
     entries = np.array(record.codebook)[levels + record.zero_offset]
     assert np.array_equal(entries * record.step, decoded["w"].ravel())
@@ -335,3 +336,40 @@ def test_blocks_come_back_under_the_names_of_their_members():
         {name: decoded[name] for name in tensors},
         {name: on_the_grid(tensor) for name, tensor in tensors.items()},
     )
+
+
+START = b"\x00\x04\x02\x01"
+"""A start unit, which is a stream."""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [START, bytearray(START), memoryview(START), np.frombuffer(START, "<u2").data],
+    ids=["bytes", "bytearray", "memoryview", "words"],
+)
+def test_bytes_are_taken_from_memory(source):
+    assert bytes(read_source(source)) == START
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_files_are_read(tmp_path, kind):
+    file = tmp_path / "stream.nnc"
+    file.write_bytes(START)
+    assert bytes(read_source(kind(file))) == START
+
+
+def test_what_is_read_cannot_be_written():
+    assert read_source(bytearray(START)).readonly
+
+
+def test_an_empty_file_is_no_bytes(tmp_path):
+    file = tmp_path / "empty.nnc"
+    file.touch()
+    assert bytes(read_source(file)) == b""
+
+
+def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_source(tmp_path / "missing.nnc")
+    with pytest.raises(IsADirectoryError):
+        read_source(tmp_path)

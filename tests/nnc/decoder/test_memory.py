@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conformance.nnc.decoder import decode
-from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantisation, encode
+from conformance.nnc.encoder import EncoderSettings, LevelSettings, Quantization, encode
 
 SHARE = 1.3
 """Bytes beyond the stream per byte of the results."""
@@ -38,7 +38,7 @@ def test_levels_are_decoded_in_the_memory_of_the_results(tmp_path, codebook_size
     names, shape = "abcd", (1000, 1000)
     tensors = {name: random.laplace(0, 0.02, shape).astype(np.float32) for name in names}
     settings = EncoderSettings(
-        quantisation=Quantisation(qp=-20, codebook_size=codebook_size),
+        quantization=Quantization(qp=-20, codebook_size=codebook_size),
         levels=LevelSettings(initialisation="zero"),
     )
     file, warm = tmp_path / "large.nnc", tmp_path / "small.nnc"

@@ -3,8 +3,8 @@ import pytest
 from conformance.nnc.errors import NncLimitError, NncMalformedError, NncUnsupportedError
 from conformance.nnc.options import Interpretation, Options
 from conformance.nnc.parser import parse_stream
+from conformance.nnc.planning import TensorPlan
 from conformance.nnc.quantization import Codebook
-from conformance.nnc.tensors import TensorPlan
 
 from .making import (
     BLOCK,

@@ -136,7 +136,7 @@ def test_a_large_model_pays_for_its_values():
 def test_raw_values_have_exactly_the_size_of_their_payload():
     assert planned(stream_of(header(RAW_FLOAT, shape=(2, 3)), payload=bytes(24)))
     for size in (23, 25, 0):
-        with pytest.raises(NncMalformedError, match="another size") as caught:
+        with pytest.raises(NncMalformedError, match="do not have the size") as caught:
             planned(stream_of(header(RAW_FLOAT, shape=(2, 3)), payload=bytes(size)))
         assert caught.value.found == f"{size} bytes"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conformance.nnc.decoder import decode
-from conformance.nnc.encoder import Block, EncoderSettings, Quantisation, encode
+from conformance.nnc.encoder import Block, EncoderSettings, Quantization, encode
 from conformance.nnc.errors import NncMalformedError
 from conformance.nnc.options import Options
 from conformance.nnc.parser import parse_stream
@@ -19,8 +19,8 @@ def tensors_of(**shapes):
     return {name: random.normal(0, 1, shape).astype(np.float32) for name, shape in shapes.items()}
 
 
-def stream(tensors, *blocks, **quantisation):
-    settings = EncoderSettings(quantisation=Quantisation(qp=-20, **quantisation), blocks=blocks)
+def stream(tensors, *blocks, **quantization):
+    settings = EncoderSettings(quantization=Quantization(qp=-20, **quantization), blocks=blocks)
     return encode(tensors, settings)
 
 
@@ -98,6 +98,6 @@ def test_factors_of_different_weights_are_not_multiplied():
 
 def test_a_product_takes_no_other_tensors_name():
     data = stream(tensors_of(w_G=(6, 2), w_H=(2, 4), w=(3,)), FACTORS)
-    with pytest.raises(NncMalformedError, match="of their own") as caught:
+    with pytest.raises(NncMalformedError, match="have no product") as caught:
         decode(data, MULTIPLIED)
     assert caught.value.found.endswith("the name is taken")

@@ -57,10 +57,10 @@ def test_levels_that_were_never_decoded_are_other_data():
 
 
 def test_shapes_do_not_change_along_a_chain():
-    with pytest.raises(NncMalformedError, match="another number of elements"):
+    with pytest.raises(NncMalformedError, match="a different number of elements"):
         state_with().reference_for("w", 5, unit_with(**NEXT))
     state = DecoderState(histories={"w": np.zeros(3, np.int8)})
-    with pytest.raises(NncMalformedError, match="another number of elements"):
+    with pytest.raises(NncMalformedError, match="a different number of elements"):
         state.history_for("w", 4, unit_with())
 
 

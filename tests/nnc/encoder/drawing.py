@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from conformance.nnc.cabac.coding import LevelCoding
+from conformance.nnc.cabac.decoding import initialised_models
 from conformance.nnc.encoder import LevelTools
-from conformance.nnc.encoder.initialisation import initialised_models
 from tests.nnc.cabac.codings import level_codings
 
 SCALES = (0.0, 0.3, 1.0, 5.0, 300.0, 1e6)
@@ -26,7 +26,9 @@ def coded_tensors(draw: st.DrawFn) -> tuple[LevelCoding, np.ndarray, LevelTools]
         skipped = ~rows.any(1) & (random.random(coding.height) < 0.8)
     initialisation = draw(st.sampled_from(["best", "zero", "random"]))
     if initialisation == "random":
-        initialisation = random.integers(0, 9, initialised_models(coding, history).size).tolist()
+        initialisation = random.integers(
+            0, 9, initialised_models(coding, hdsp=history).size
+        ).tolist()
     return coding, levels, LevelTools(skipped, history, initialisation)
 
 

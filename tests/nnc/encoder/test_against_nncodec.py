@@ -12,8 +12,8 @@ from conformance.nnc import Interpretation, Options
 from conformance.nnc.decoder import decode_observed
 from conformance.nnc.encoder import LevelTools, PayloadEncoder
 from conformance.nnc.parser import parse_stream
+from conformance.nnc.payload import TensorRecord
 from conformance.nnc.state import DecoderState
-from conformance.nnc.tensors import TensorRecord
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "bitstreams"
 CASES = {

@@ -13,7 +13,7 @@ from conformance.nnc.encoder import (
     EncoderSettings,
     LayerParameters,
     LevelSettings,
-    Quantisation,
+    Quantization,
     UpdateSettings,
     encode,
 )
@@ -56,7 +56,7 @@ def assert_near(decoded, tensors, bound=0.51 * STEP):
 def test_decoded_tensors_are_near_those_encoded(profile, scan_order, dependent, blocks):
     settings = EncoderSettings(
         profile=profile,
-        quantisation=Quantisation(qp=-20, dependent=dependent),
+        quantization=Quantization(qp=-20, dependent=dependent),
         levels=LevelSettings(scan_order=scan_order, row_skip=profile == 1),
         blocks=blocks,
     )
@@ -76,7 +76,7 @@ def test_integers_are_exact():
 
 
 def test_raw_tensors_are_exact():
-    settings = EncoderSettings(quantisation=Quantisation(raw=frozenset({"fc", "scalar"})))
+    settings = EncoderSettings(quantization=Quantization(raw=frozenset({"fc", "scalar"})))
     decoded = decode(encode(TENSORS, settings))
     for name in ("fc", "scalar"):
         assert decoded[name].tobytes() == TENSORS[name].tobytes()
@@ -86,7 +86,7 @@ def test_raw_tensors_are_exact():
 @pytest.mark.parametrize("size", [1, 2, 9])
 def test_codebook_is_in_the_stream_and_bounds_the_values(profile, size):
     settings = EncoderSettings(
-        profile=profile, quantisation=Quantisation(qp=-20, codebook_size=size)
+        profile=profile, quantization=Quantization(qp=-20, codebook_size=size)
     )
     data = encode({"fc": TENSORS["fc"]}, settings)
     (unit,) = units(data)
@@ -97,7 +97,7 @@ def test_codebook_is_in_the_stream_and_bounds_the_values(profile, size):
 
 
 def test_codebooks_of_a_decomposed_block_are_two():
-    settings = EncoderSettings(quantisation=Quantisation(codebook_size=7), blocks=(FACTORS,))
+    settings = EncoderSettings(quantization=Quantization(codebook_size=7), blocks=(FACTORS,))
     data = encode({name: TENSORS[name] for name in ("fac_G", "fac_H")}, settings)
     (unit,) = units(data)
     assert unit.values["codebook"] != unit.values["codebook_dc"]
@@ -134,8 +134,8 @@ def test_batch_norm_of_a_block():
 
 
 def test_quantization_parameters_of_single_tensors():
-    quantisation = Quantisation(qp=-20, qps={"fc": -40}, qp_density=3, base_qp=-10)
-    decoded = decode(encode(TENSORS, EncoderSettings(quantisation=quantisation)))
+    quantization = Quantization(qp=-20, qps={"fc": -40}, qp_density=3, base_qp=-10)
+    decoded = decode(encode(TENSORS, EncoderSettings(quantization=quantization)))
     assert np.abs(decoded["fc"] - TENSORS["fc"]).max() <= 2.0**-6
     assert np.abs(decoded["conv.bias"] - TENSORS["conv.bias"]).max() > 2.0**-6
 
@@ -175,7 +175,7 @@ def test_nncodec_1_dialect_is_decoded_as_such():
     settings = EncoderSettings(
         profile=0,
         interpretation=FIRST_EDITION,
-        quantisation=Quantisation(dependent=True),
+        quantization=Quantization(dependent=True),
         levels=LevelSettings(scan_order=2),
     )
     data = encode(TENSORS, settings)
@@ -224,7 +224,7 @@ def differences(round_: int) -> dict[str, np.ndarray]:
 )
 def test_update_chain_keeps_both_sides_in_step(dependent, scan_order, history, temporal):
     base = EncoderSettings(
-        quantisation=Quantisation(qp=-20, dependent=dependent),
+        quantization=Quantization(qp=-20, dependent=dependent),
         levels=LevelSettings(scan_order=scan_order, row_skip=True, history=history),
         blocks=(CONVOLUTION,),
     )
@@ -281,7 +281,7 @@ def test_a_failed_encoding_leaves_the_state_as_it_was():
     ("tensors", "settings", "message"),
     [
         ({"w": np.array([2**31])}, {}, "'w' has an integer of more than 32 bits"),
-        ({"w": np.ones(2)}, {"quantisation": Quantisation(qp=-140)}, "the qp of 'w', -140"),
+        ({"w": np.ones(2)}, {"quantization": Quantization(qp=-140)}, "the qp of 'w', -140"),
         (
             {"w": np.ones((2, 2))},
             {"blocks": (Block({"weight": "w"}),)},

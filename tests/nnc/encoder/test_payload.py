@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.nnc.cabac.coding import LevelCoding
+from conformance.nnc.cabac.decoding import initialised_models
 from conformance.nnc.encoder import (
     LevelTools,
     Payload,
@@ -15,7 +16,6 @@ from conformance.nnc.encoder import (
     encode_levels,
     trellis_values,
 )
-from conformance.nnc.encoder.initialisation import initialised_models
 from tests.nnc.encoder.drawing import coded_tensors
 from tests.nnc.reference.arithmetic import ArithmeticDecoder
 from tests.nnc.reference.levels import LevelDecoder
@@ -110,7 +110,7 @@ def test_a_carry_reaches_back_through_full_bytes(length):
 
 
 def test_initialisation_indices_are_written_as_given():
-    models = initialised_models(MATRIX, history=False)
+    models = initialised_models(MATRIX, hdsp=False)
     indices = [place % 9 for place in range(models.size)]
     payload = encode_levels(MATRIX, laplacian(MATRIX), LevelTools(initialisation=indices))
     (decoder,) = read(payload, MATRIX)
@@ -123,7 +123,7 @@ def test_best_initialisation_is_no_worse_than_any_single_index(scale, scan_order
     coding = replace(MATRIX, height=64, scan_order=scan_order)
     levels = laplacian(coding, scale)
     best = len(encode_levels(coding, levels).data)
-    models = initialised_models(coding, history=False).size
+    models = initialised_models(coding, hdsp=False).size
     for index in range(9):
         tools = LevelTools(initialisation=[index] * models)
         assert best <= len(encode_levels(coding, levels, tools).data) + 1

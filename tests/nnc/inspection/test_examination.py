@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.nnc.errors import NncLimitError, NncMalformedError, NncUnsupportedError
 from conformance.nnc.inspection.document import document_of
-from conformance.nnc.inspection.examination import examine
-from conformance.nnc.inspection.listing import listing
+from conformance.nnc.inspection.examination import SMALL, examine, level_statistics
 from conformance.nnc.inspection.rules import validate
-from conformance.nnc.inspection.tree import tree
+from conformance.nnc.inspection.text import listing, tree
 from conformance.nnc.options import Limits, Options
 from conformance.nnc.state import DecoderState
 from tests.nnc.inspection.breaches import chained, update
@@ -140,3 +141,39 @@ def test_any_bytes_can_be_examined(content: bytes) -> None:
     assert list(listing(document, "f"))
     assert list(tree(document, "f"))
     assert validate(content, options)
+
+
+LEVELS = st.lists(st.one_of(st.integers(-12, 12), st.integers(-(1 << 31), (1 << 31) - 1)))
+
+
+@settings(deadline=None, max_examples=100)
+@given(LEVELS)
+def test_statistics_count_every_level(levels: list[int]) -> None:
+    found = level_statistics(np.array(levels, np.int32))
+    counts = Counter(levels)
+    assert found.count == len(levels)
+    assert found.minimum == min(levels, default=None)
+    assert found.maximum == max(levels, default=None)
+    assert found.zeros == counts[0]
+    assert found.nonzero == len(levels) - counts[0]
+    assert list(found.small) == [counts[level] for level in range(-SMALL, SMALL + 1)]
+    assert found.below == sum(level < -SMALL for level in levels)
+    assert found.above == sum(level > SMALL for level in levels)
+
+
+@settings(deadline=None, max_examples=50)
+@given(LEVELS)
+def test_the_histogram_has_every_level_once(levels: list[int]) -> None:
+    histogram = dict(level_statistics(np.array(levels, np.int32)).histogram())
+    assert sum(histogram.values()) == len(levels)
+    assert all(histogram.values())
+
+
+def test_the_histogram_rises_and_names_what_is_beyond() -> None:
+    found = level_statistics(np.array([-100, -9, -1, 0, 0, 3, 9], np.int32))
+    assert list(found.histogram()) == [("<= -9", 2), ("-1", 1), ("0", 2), ("3", 1), (">= 9", 1)]
+
+
+def test_arrays_of_any_shape_and_larger_than_a_chunk() -> None:
+    found = level_statistics(np.ones((3, 100_000), np.int32))
+    assert (found.count, found.small[SMALL + 1], found.zeros) == (300_000, 300_000, 0)

@@ -12,8 +12,8 @@ import pytest
 
 from conformance.nnc.inspection.document import document_of
 from conformance.nnc.inspection.examination import examine
-from conformance.nnc.inspection.listing import listing
 from conformance.nnc.inspection.rules import RULES, validate
+from conformance.nnc.inspection.text import listing
 from tests.nnc.inspection.breaches import wrong_entries
 from tests.nnc.inspection.streams import CONST, around, data, float_unit
 

@@ -6,9 +6,7 @@ import numpy as np
 
 from conformance.nnc.inspection.document import document_of
 from conformance.nnc.inspection.examination import examine
-from conformance.nnc.inspection.listing import listing
-from conformance.nnc.inspection.tables import counted, place, share, table
-from conformance.nnc.inspection.tree import tree
+from conformance.nnc.inspection.text import counted, listing, place, share, table, tree
 from conformance.nnc.quantization import Codebook
 from tests.nnc.inspection.streams import CONST, GOOD, around, data, float_unit
 

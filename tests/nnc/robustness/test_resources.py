@@ -29,7 +29,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="memory is limit
 LIMITED = """
 import json, resource, sys
 from pathlib import Path
-import conformance.nnc.payload
+import conformance.nnc.cabac.decoding
 from conformance.nnc import NncLimitError, parse_stream
 from conformance.nnc.decoder import plan_stream
 
@@ -51,14 +51,14 @@ COMMAND = """
 import contextlib, io, resource, sys
 from pathlib import Path
 from conformance.cli import main as cli
-from conformance.nnc.cabac import warm_up
+from conformance.nnc.cabac.decoding import warm_up
 
 def call(*arguments):
     sys.argv = ["nnr-conformance", "nnc", *arguments]
     cli.main()
 
 small, limit, verb, *rest = sys.argv[1:]
-warm_up.warm_up()
+warm_up()
 for arguments in ([verb, small, *rest[1:]], [verb, small]):  # what libraries load takes memory too
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         call(*arguments)
@@ -72,7 +72,7 @@ call(verb, *rest)
 PEAK = """
 import sys
 from pathlib import Path
-import conformance.nnc.payload
+import conformance.nnc.cabac.decoding
 from conformance.nnc.inspection.document import document_of
 from conformance.nnc.inspection.examination import examine
 from conformance.nnc.inspection.lazy import json_text

@@ -12,8 +12,7 @@ from hypothesis.strategies import DrawFn
 from conformance.nnc.options import Interpretation
 from conformance.nnc.stream import Scalar, Value
 from conformance.nnc.syntax import UNIT_HEADER, UNITS, Field, Refusal, UnitSyntax
-from conformance.nnc.syntax.context import Context
-from conformance.nnc.syntax.walk import walk
+from conformance.nnc.syntax.walk import Context, walk
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
 FEW = st.integers(0, 3)

@@ -18,7 +18,7 @@ from conformance.nnc.syntax import (
     Group,
     Item,
 )
-from conformance.nnc.syntax.functions import FUNCTIONS
+from conformance.nnc.syntax.expressions import FUNCTIONS
 
 CODES = {"u", "i", "ue", "ie", "flt", "st", "hex", "bytes", "align"}
 SHARED_SCOPE = {

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.nnc.errors import at
-from conformance.nnc.inspection.reading import groups, integer, names_of
 from conformance.nnc.inspection.rules.headers import BLOCK, FLOAT, PAYLOAD_TYPE, RAW_FLOAT
-from conformance.nnc.inspection.rules.material import Material
-from conformance.nnc.inspection.rules.registry import Breach, rule
+from conformance.nnc.inspection.rules.rule import Breach, RuleContext, rule
 
 _MEANING = "The stream may be right, but NNCodec 2.1.3 cannot decode it"
 _DECOMPOSED = 1
@@ -22,11 +19,11 @@ _FACTORS = 2
     fix="write the quantization parameters into the tensors, which have a qp each",
     severity="warning",
 )
-def has_no_layer_parameter_set(material: Material) -> Iterator[Breach]:
+def has_no_layer_parameter_set(context: RuleContext) -> Iterator[Breach]:
     """Find layer parameter sets."""
-    for unit in material.units:
+    for unit in context.units:
         if unit.name == "LPS":
-            place = at(unit, "nnr_unit_type")
+            place = unit.at("nnr_unit_type")
             yield Breach("The stream has a layer parameter set", place, "none", "NNR_LPS")
 
 
@@ -37,32 +34,32 @@ def has_no_layer_parameter_set(material: Material) -> Iterator[Breach]:
     fix="code G and H in one BLOCK",
     severity="warning",
 )
-def has_no_single_factor(material: Material) -> Iterator[Breach]:
+def has_no_single_factor(context: RuleContext) -> Iterator[Breach]:
     """Find FLOAT units of a decomposition."""
-    for unit in material.data_units:
-        types = integer(unit, "compressed_parameter_types") or 0
-        if integer(unit, PAYLOAD_TYPE) == FLOAT and types & _DECOMPOSED:
-            place = at(unit, "compressed_parameter_types")
+    for unit in context.data_units:
+        types = unit.integer("compressed_parameter_types") or 0
+        if unit.integer(PAYLOAD_TYPE) == FLOAT and types & _DECOMPOSED:
+            place = unit.at("compressed_parameter_types")
             message = "A factor of a decomposition is coded alone"
             yield Breach(message, place, "a BLOCK", f"FLOAT with types {types}")
 
 
 @rule(
     "NNC-INTEROP-003",
-    "A decomposition with codebooks is in a block of its own",
+    "A decomposition with codebooks is alone in its block",
     f"{_MEANING}: it fails where other tensors share the block.",
-    fix="code the other tensors of the block in units of their own",
+    fix="code the other tensors of the block in separate units",
     severity="warning",
 )
-def has_codebooks_in_a_block_of_factors(material: Material) -> Iterator[Breach]:
+def has_codebooks_in_a_block_of_factors(context: RuleContext) -> Iterator[Breach]:
     """Find blocks of G, H, codebooks and more."""
-    for unit in material.data_units:
-        types = integer(unit, "compressed_parameter_types") or 0
-        crowded = types & _DECOMPOSED and len(names_of(unit)) > _FACTORS
-        has_codebook = integer(unit, "codebook_present_flag")
-        if integer(unit, PAYLOAD_TYPE) == BLOCK and crowded and has_codebook:
-            place = at(unit, "compressed_parameter_types")
-            found = f"{len(names_of(unit))} tensors and codebooks"
+    for unit in context.data_units:
+        types = unit.integer("compressed_parameter_types") or 0
+        crowded = types & _DECOMPOSED and len(unit.written_names) > _FACTORS
+        has_codebook = unit.integer("codebook_present_flag")
+        if unit.integer(PAYLOAD_TYPE) == BLOCK and crowded and has_codebook:
+            place = unit.at("compressed_parameter_types")
+            found = f"{len(unit.written_names)} tensors and codebooks"
             yield Breach("A block mixes factors, codebooks and more", place, "G and H only", found)
 
 
@@ -73,12 +70,12 @@ def has_codebooks_in_a_block_of_factors(material: Material) -> Iterator[Breach]:
     fix="write the names, and clear mps_topology_indexed_reference_flag",
     severity="warning",
 )
-def has_no_indices(material: Material) -> Iterator[Breach]:
+def has_no_indices(context: RuleContext) -> Iterator[Breach]:
     """Find indexed references."""
-    for unit in material.units:
+    for unit in context.units:
         flag = "mps_topology_indexed_reference_flag"
-        if unit.name == "MPS" and integer(unit, flag):
-            yield Breach("Tensors are named by indices", at(unit, flag), "0", "1")
+        if unit.name == "MPS" and unit.integer(flag):
+            yield Breach("Tensors are named by indices", unit.at(flag), "0", "1")
 
 
 @rule(
@@ -89,13 +86,13 @@ def has_no_indices(material: Material) -> Iterator[Breach]:
     fix="leave the class accuracies out of the map",
     severity="warning",
 )
-def has_countable_classes(material: Material) -> Iterator[Breach]:
+def has_countable_classes(context: RuleContext) -> Iterator[Breach]:
     """Find unification maps that NNCodec reads out of step."""
-    for unit in material.units:
-        for index, entry in enumerate(groups(unit, "unification_performance_map")):
+    for unit in context.units:
+        for index, entry in enumerate(unit.groups("unification_performance_map")):
             if entry.get("upm_class_bitmask") != entry.get("upm_count_classes"):
-                place = at(unit, f"unification_performance_map[{index}].upm_class_bitmask")
-                message = "NNCodec reads another number of class accuracies"
+                place = unit.at(f"unification_performance_map[{index}].upm_class_bitmask")
+                message = "NNCodec reads a different number of class accuracies"
                 expected = f"{entry.get('upm_count_classes')}"
                 yield Breach(message, place, expected, str(entry.get("upm_class_bitmask")))
 
@@ -107,11 +104,11 @@ def has_countable_classes(material: Material) -> Iterator[Breach]:
     fix="code the tensor as FLOAT, or install NNCodec with NumPy 2",
     severity="warning",
 )
-def has_no_raw_values(material: Material) -> Iterator[Breach]:
+def has_no_raw_values(context: RuleContext) -> Iterator[Breach]:
     """Find RAW_FLOAT units."""
-    for unit in material.data_units:
-        if integer(unit, PAYLOAD_TYPE) == RAW_FLOAT:
-            yield Breach("A unit holds raw values", at(unit, PAYLOAD_TYPE), "FLOAT", "RAW_FLOAT")
+    for unit in context.data_units:
+        if unit.integer(PAYLOAD_TYPE) == RAW_FLOAT:
+            yield Breach("A unit holds raw values", unit.at(PAYLOAD_TYPE), "FLOAT", "RAW_FLOAT")
 
 
 RULES = (

@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from conformance.nnc.cabac.coding import EntryPoint
-from conformance.nnc.errors import Position, at, in_payload
+from conformance.nnc.errors import Position
 from conformance.nnc.inspection.examination import OFFSET_BITS, DecodedTensor
-from conformance.nnc.inspection.reading import groups, integer
-from conformance.nnc.inspection.rules.material import Material
-from conformance.nnc.inspection.rules.registry import Breach, rule
+from conformance.nnc.inspection.rules.rule import Breach, RuleContext, rule
+from conformance.nnc.planning import MATRICES
 from conformance.nnc.stream import Unit, Value
-from conformance.nnc.tensors import MATRICES
 
 _LARGE_STEP = float(1 << 16)
 _SMALLEST_STEP = 2.0**-150
@@ -28,18 +26,18 @@ _TRELLIS_PERIOD = 4
     "Decoding does not depend on it; the bits show that the encoder ended its codeword otherwise.",
     fix="write the stop bit after the terminating bin, and fill up its byte with zeros",
 )
-def ends_with_a_stop_pattern(material: Material) -> Iterator[Breach]:
+def ends_with_a_stop_pattern(context: RuleContext) -> Iterator[Breach]:
     """Find payloads that end with other bits."""
     ends: dict[int, int] = {}
-    for tensor in material.tensors:
+    for tensor in context.tensors:
         if tensor.record.coding is not None:
             index = tensor.record.unit
             ends[index] = ends.get(index, OFFSET_BITS) + tensor.record.payload_bits
-    failed = material.failed_unit
+    failed = context.failed_unit
     for index, end in ends.items():
-        unit = material.units[index]
-        stop = in_payload(unit, end - 1, "the stop pattern")
-        last = material.examination.data[unit.payload_byte + (end - 1) // 8]
+        unit = context.units[index]
+        stop = unit.in_payload(end - 1, "the stop pattern")
+        last = context.examination.data[unit.payload_byte + (end - 1) // 8]
         found = last & 0xFF >> (end - 1) % 8
         bits = 8 - (end - 1) % 8
         if index != failed and found != 1 << (bits - 1):
@@ -54,12 +52,12 @@ def ends_with_a_stop_pattern(material: Material) -> Iterator[Breach]:
     "fail; those that decode in order are not affected.",
     fix="write offset register, trellis state and bits as they are at the start of the block row",
 )
-def enters_where_block_rows_begin(material: Material) -> Iterator[Breach]:
+def enters_where_block_rows_begin(context: RuleContext) -> Iterator[Breach]:
     """Find entry points that differ from what decoding in order meets."""
     stated: dict[int, list[EntryPoint]] = {}
     taken: dict[int, int] = {}
-    for tensor in material.tensors:
-        unit = material.unit_of(tensor)
+    for tensor in context.tensors:
+        unit = context.unit_of(tensor)
         entries = stated.setdefault(unit.index, _entry_points(unit))
         first = taken.get(unit.index, 0)
         count = _entry_count(tensor, unit)
@@ -78,16 +76,16 @@ def enters_where_block_rows_begin(material: Material) -> Iterator[Breach]:
     fix="scan row by row, or do not skip rows, or quantize uniformly",
     severity="warning",
 )
-def skips_whole_periods(material: Material) -> Iterator[Breach]:
+def skips_whole_periods(context: RuleContext) -> Iterator[Breach]:
     """Find rows skipped in blocks, with dependent quantization, of a width that shifts states."""
-    for tensor in material.tensors:
+    for tensor in context.tensors:
         coding, report = tensor.record.coding, tensor.record.report
         if coding is None or report is None or not report.skipped_rows:
             continue
         if coding.dependent and coding.scan_order and coding.width % _TRELLIS_PERIOD:
             message = f"Skipped rows shift the trellis states of {tensor.record.name!r}"
             found = f"width {coding.width}, {report.skipped_rows} rows skipped"
-            place = _levels_of(material, tensor)
+            place = _levels_of(context, tensor)
             yield Breach(message, place, "a width divisible by 4", found)
 
 
@@ -99,13 +97,13 @@ def skips_whole_periods(material: Material) -> Iterator[Breach]:
     fix="clear hist_dep_sig_prob_enabled_flag in the first stream of a chain",
     severity="warning",
 )
-def has_history(material: Material) -> Iterator[Breach]:
+def has_history(context: RuleContext) -> Iterator[Breach]:
     """Find tensors that are coded with a history nobody has."""
-    for tensor in material.tensors:
+    for tensor in context.tensors:
         report = tensor.record.report
         if report is not None and report.hdsp and not tensor.record.history:
             message = f"No earlier stream gave {tensor.record.name!r} a history"
-            place = _levels_of(material, tensor)
+            place = _levels_of(context, tensor)
             yield Breach(message, place, "hist_dep_sig_prob_enabled_flag 0", "1")
 
 
@@ -115,17 +113,17 @@ def has_history(material: Material) -> Iterator[Breach]:
     "Readers that store the tensor in its format lose the values outside.",
     fix="write a wider format",
 )
-def fits_its_format(material: Material) -> Iterator[Breach]:
+def fits_its_format(context: RuleContext) -> Iterator[Breach]:
     """Find integers outside the range of their format."""
-    for tensor in material.tensors:
-        unit, levels = material.unit_of(tensor), tensor.levels
-        bits = _INTEGER_BITS.get(_or(integer(unit, "nnr_decompressed_data_format"), -1))
+    for tensor in context.tensors:
+        unit, levels = context.unit_of(tensor), tensor.levels
+        bits = _INTEGER_BITS.get(_or(unit.integer("nnr_decompressed_data_format"), -1))
         if bits is None or levels is None or levels.minimum is None or levels.maximum is None:
             continue
         least, most = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
         if tensor.record.dtype == "int32" and not least <= levels.minimum <= levels.maximum <= most:
             message = f"Values of {tensor.record.name!r} do not fit into int{bits}"
-            place = at(unit, "nnr_decompressed_data_format")
+            place = unit.at("nnr_decompressed_data_format")
             found = f"{levels.minimum} to {levels.maximum}"
             yield Breach(message, place, f"{least} to {most}", found)
 
@@ -138,14 +136,14 @@ def fits_its_format(material: Material) -> Iterator[Breach]:
     fix="encode with a quantization parameter that fits 6 + qp_density bits",
     severity="warning",
 )
-def has_a_likely_step(material: Material) -> Iterator[Breach]:
+def has_a_likely_step(context: RuleContext) -> Iterator[Breach]:
     """Find step sizes that a cut quantization parameter gives."""
-    for tensor in material.tensors:
+    for tensor in context.tensors:
         step = tensor.record.step
         if step is not None and step >= _LARGE_STEP:
             message = f"The step size of {tensor.record.name!r} is huge"
             found = f"{step:g}, from qp {tensor.record.qp}"
-            yield Breach(message, _levels_of(material, tensor, "qp"), "less than 65536", found)
+            yield Breach(message, _levels_of(context, tensor, "qp"), "less than 65536", found)
 
 
 @rule(
@@ -155,14 +153,14 @@ def has_a_likely_step(material: Material) -> Iterator[Breach]:
     fix="encode with a larger quantization parameter",
     severity="warning",
 )
-def has_a_step(material: Material) -> Iterator[Breach]:
+def has_a_step(context: RuleContext) -> Iterator[Breach]:
     """Find step sizes too small for a float32."""
-    for tensor in material.tensors:
+    for tensor in context.tensors:
         step = tensor.record.step
         if step is not None and step <= _SMALLEST_STEP and tensor.record.dtype == "float32":
             message = f"The step size of {tensor.record.name!r} is 0 as a float32"
             found = f"{step:g}, from qp {tensor.record.qp}"
-            yield Breach(message, _levels_of(material, tensor, "qp"), "more than 2^-150", found)
+            yield Breach(message, _levels_of(context, tensor, "qp"), "more than 2^-150", found)
 
 
 @rule(
@@ -171,9 +169,9 @@ def has_a_step(material: Material) -> Iterator[Breach]:
     "Step size times level is infinite as a float32, with a codebook as a float64.",
     fix="encode with a smaller quantization parameter",
 )
-def has_finite_values(material: Material) -> Iterator[Breach]:
+def has_finite_values(context: RuleContext) -> Iterator[Breach]:
     """Find levels whose values overflow."""
-    for tensor in material.tensors:
+    for tensor in context.tensors:
         step, limit = tensor.record.step, _LARGEST_FLOATS.get(tensor.record.dtype)
         if step is None or limit is None:
             continue
@@ -182,7 +180,7 @@ def has_finite_values(material: Material) -> Iterator[Breach]:
             message = f"A value of {tensor.record.name!r} is infinite"
             found = f"{largest} times {step:g}"
             expected = f"at most {limit:g}"
-            yield Breach(message, _levels_of(material, tensor, "qp"), expected, found)
+            yield Breach(message, _levels_of(context, tensor, "qp"), expected, found)
 
 
 def _outermost(tensor: DecodedTensor) -> Iterator[int]:
@@ -215,14 +213,14 @@ def _compared(
 
 def _wrong_entry(unit: Unit, index: int, field: str, expected: int, found: int) -> Breach:
     coded = f"{field}_delta" if field == "bit_offset" and index else field
-    place = at(unit, f"entry_points[{index}].{coded}")
+    place = unit.at(f"entry_points[{index}].{coded}")
     message = f"Entry point {index} is not where block row {index + 1} begins"
     return Breach(message, place, f"{field} {expected}", f"{field} {found}")
 
 
 def _entry_points(unit: Unit) -> list[EntryPoint]:
     points: list[EntryPoint] = []
-    for entry in groups(unit, "entry_points"):
+    for entry in unit.groups("entry_points"):
         value, state, delta, offset = (
             _or(_integer(entry.get(name)), 0)
             for name in ("value", "dq_state", "bit_offset_delta", "bit_offset")
@@ -233,14 +231,14 @@ def _entry_points(unit: Unit) -> list[EntryPoint]:
 
 
 def _entry_count(tensor: DecodedTensor, unit: Unit) -> int:
-    order, shape = integer(unit, "scan_order"), tensor.record.shape
+    order, shape = unit.integer("scan_order"), tensor.record.shape
     if not order or not shape or tensor.record.role not in MATRICES:
         return 0
     return max(0, -(-shape[0] // (4 << order)) - 1)
 
 
-def _levels_of(material: Material, tensor: DecodedTensor, what: str = "levels") -> Position:
-    return in_payload(material.unit_of(tensor), 0, f"{what} of {tensor.record.name!r}")
+def _levels_of(context: RuleContext, tensor: DecodedTensor, what: str = "levels") -> Position:
+    return context.unit_of(tensor).in_payload(0, f"{what} of {tensor.record.name!r}")
 
 
 def _integer(value: Value) -> int | None:

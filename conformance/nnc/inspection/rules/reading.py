@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.nnc.errors import NncError, NncLimitError, NncUnsupportedError
-from conformance.nnc.inspection.rules.material import Material
-from conformance.nnc.inspection.rules.registry import Breach, rule
+from conformance.nnc.inspection.rules.rule import Breach, RuleContext, rule
 
 
 @rule(
@@ -15,9 +14,9 @@ from conformance.nnc.inspection.rules.registry import Breach, rule
     "The headers cannot be read any further; nothing after the place is known.",
     fix="write the unit as its syntax says",
 )
-def can_be_read(material: Material) -> Iterator[Breach]:
+def can_be_read(context: RuleContext) -> Iterator[Breach]:
     """Find where reading ended."""
-    error = material.examination.syntax_error
+    error = context.examination.syntax_error
     if error is not None and _is_malformed(error):
         yield Breach.of(error)
 
@@ -27,11 +26,11 @@ def can_be_read(material: Material) -> Iterator[Breach]:
     "Every payload decodes to the tensors that its header states",
     "The tensor and all later ones cannot be decoded: the payload is damaged, the header does not "
     "belong to it, or the stream follows the rules of NNCodec 1.0 (--dialect nncodec-1.0).",
-    fix="make the stream anew",
+    fix="encode the stream again",
 )
-def can_be_decoded(material: Material) -> Iterator[Breach]:
+def can_be_decoded(context: RuleContext) -> Iterator[Breach]:
     """Find where planning or decoding ended."""
-    error = material.examination.payload_error
+    error = context.examination.payload_error
     if error is not None and _is_malformed(error):
         yield Breach.of(error)
 
@@ -43,9 +42,9 @@ def can_be_decoded(material: Material) -> Iterator[Breach]:
     "limit of this decoder.",
     fix="write the true dimensions; raise the limit if the stream is trusted",
 )
-def stays_within_limits(material: Material) -> Iterator[Breach]:
+def stays_within_limits(context: RuleContext) -> Iterator[Breach]:
     """Find where a limit ended reading or decoding."""
-    for error in _errors(material):
+    for error in _errors(context):
         if isinstance(error, NncLimitError):
             yield Breach.of(error)
 
@@ -57,15 +56,15 @@ def stays_within_limits(material: Material) -> Iterator[Breach]:
     fix="check the stream with a decoder that knows what it uses",
     severity="warning",
 )
-def is_known(material: Material) -> Iterator[Breach]:
+def is_known(context: RuleContext) -> Iterator[Breach]:
     """Find what this decoder has no rule for."""
-    for error in _errors(material):
+    for error in _errors(context):
         if isinstance(error, NncUnsupportedError):
             yield Breach.of(error)
 
 
-def _errors(material: Material) -> Iterator[NncError]:
-    for error in (material.examination.syntax_error, material.examination.payload_error):
+def _errors(context: RuleContext) -> Iterator[NncError]:
+    for error in (context.examination.syntax_error, context.examination.payload_error):
         if error is not None:
             yield error
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from conformance.nnc.errors import Position
-from conformance.nnc.inspection.rules.material import Material
-from conformance.nnc.inspection.rules.registry import Breach, Check, Rule
+from conformance.nnc.inspection.rules.rule import Breach, Check, Rule, RuleContext
 from conformance.nnc.syntax import UNIT_HEADER, UNIT_SIZE, UNITS, Constraint, Field, Group, Item
 
 
@@ -40,8 +39,8 @@ def _rules() -> Iterator[Rule]:
 
 
 def _check_of(id: str) -> Check:
-    def check(material: Material) -> Iterator[Breach]:
-        for broken in material.broken_constraints:
+    def check(context: RuleContext) -> Iterator[Breach]:
+        for broken in context.broken_constraints:
             if broken.constraint.rule == id:
                 unit, element = broken.unit, broken.element
                 yield Breach(

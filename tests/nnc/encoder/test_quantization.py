@@ -1,4 +1,4 @@
-"""Quantisers: uniform, by a codebook, and dependent."""
+"""Quantizers: uniform, by a codebook, and dependent."""
 
 from dataclasses import replace
 from itertools import product
@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from conformance.nnc.cabac.coding import LevelCoding
 from conformance.nnc.encoder import (
     encode_levels,
-    quantise_codebook,
-    quantise_dependent,
-    quantise_uniform,
+    quantize_codebook,
+    quantize_dependent,
+    quantize_uniform,
     trellis_values,
 )
-from conformance.nnc.encoder.codebooks import codebook_elements, exp_golomb_bits
-from conformance.nnc.encoder.scan import scan_positions
+from conformance.nnc.encoder.trellis import scan_positions
+from conformance.nnc.encoder.units import codebook_elements, exp_golomb_bits
 from conformance.nnc.quantization import Codebook, codebook_of
 
 TRELLIS = LevelCoding(height=30, width=13, scan_order=0, dependent=True, unary_length=10)
@@ -40,30 +40,30 @@ def cost_of(levels: tuple[int, ...], samples: np.ndarray) -> float:
 
 @given(st.lists(st.floats(-1e9, 1e9), max_size=20), st.floats(0.01, 10))
 def test_uniform_levels_are_the_nearest(values, step):
-    levels = quantise_uniform(np.array(values), step)
+    levels = quantize_uniform(np.array(values), step)
     assert levels.dtype == np.int32
     error = np.abs(levels * step - np.clip(values, -(2**31) * step, (2**31 - 1) * step))
     assert (error <= step / 2 * (1 + 1e-6)).all()
 
 
 def test_uniform_levels_stop_at_32_bits():
-    assert quantise_uniform(np.array([1e30, -1e30]), 1.0).tolist() == [2**31 - 1, -(2**31)]
+    assert quantize_uniform(np.array([1e30, -1e30]), 1.0).tolist() == [2**31 - 1, -(2**31)]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_are_refused(bad):
     with pytest.raises(ValueError, match="not finite"):
-        quantise_uniform(np.array([0.0, bad]), 1.0)
+        quantize_uniform(np.array([0.0, bad]), 1.0)
 
 
 def test_codebook_has_the_levels_that_occur():
-    codebook, levels = quantise_codebook(np.array([[-3.0, 0.1], [0.2, 7.0]]), 1.0, 8)
+    codebook, levels = quantize_codebook(np.array([[-3.0, 0.1], [0.2, 7.0]]), 1.0, 8)
     assert codebook == Codebook((-3, 0, 7), 1)
     assert levels.tolist() == [-1, 0, 0, 1]
 
 
 def test_codebook_of_nothing_has_one_entry():
-    codebook, levels = quantise_codebook(np.zeros((0, 3)), 1.0, 8)
+    codebook, levels = quantize_codebook(np.zeros((0, 3)), 1.0, 8)
     assert codebook == Codebook((0,), 0)
     assert levels.size == 0
 
@@ -71,7 +71,7 @@ def test_codebook_of_nothing_has_one_entry():
 @pytest.mark.parametrize("size", [1, 2, 5, 16])
 def test_codebook_is_merged_to_its_size(size):
     values = np.random.default_rng(2).normal(0, 100, 2000)
-    codebook, levels = quantise_codebook(values, 1.0, size)
+    codebook, levels = quantize_codebook(values, 1.0, size)
     assert len(codebook.entries) <= size
     chosen = np.array(codebook.entries)[levels + codebook.zero_offset]
     nearest = np.abs(np.rint(values)[:, None] - np.array(codebook.entries)).min(1)
@@ -102,7 +102,7 @@ def test_trellis_search_finds_the_least_error_of_all_paths():
     for _ in range(20):
         samples = random.uniform(-2.4, 2.4, 4)
         coding = replace(TRELLIS, height=4, width=1)
-        found = quantise_dependent(samples, coding, 0.0)
+        found = quantize_dependent(samples, coding, 0.0)
         least = min(cost_of(path, samples) for path in product(range(-2, 3), repeat=4))
         assert cost_of(tuple(found.tolist()), samples) == pytest.approx(least)
 
@@ -111,7 +111,7 @@ def test_trellis_search_finds_the_least_error_of_all_paths():
 def test_trellis_error_is_below_that_of_twice_the_step(scan_order):
     coding = replace(TRELLIS, scan_order=scan_order)
     samples = samples_for(coding, 20)
-    values = trellis_values(quantise_dependent(samples, coding, 0.0), coding)
+    values = trellis_values(quantize_dependent(samples, coding, 0.0), coding)
     dependent = np.square(values - samples).mean()
     uniform = np.square(2 * np.rint(samples / 2) - samples).mean()
     assert dependent < 0.85 * uniform
@@ -124,7 +124,7 @@ def test_trellis_search_knows_how_skipped_rows_move_the_state(scan_order, width)
     skipped = np.arange(coding.height) % 3 == 1
     samples = samples_for(coding, 20)
     samples.reshape(coding.height, width)[skipped] = 0
-    levels = quantise_dependent(samples, coding, 0.0, skipped)
+    levels = quantize_dependent(samples, coding, 0.0, skipped)
     values = trellis_values(levels, coding, skipped)
     assert np.abs(values - samples).max() < 3
     assert not values.reshape(coding.height, width)[skipped].any()
@@ -132,7 +132,7 @@ def test_trellis_search_knows_how_skipped_rows_move_the_state(scan_order, width)
 
 def test_weight_of_bits_trades_error_for_size():
     samples = samples_for(TRELLIS)
-    results = [quantise_dependent(samples, TRELLIS, weight) for weight in (0.0, 0.5, 2.0)]
+    results = [quantize_dependent(samples, TRELLIS, weight) for weight in (0.0, 0.5, 2.0)]
     sizes = [len(encode_levels(TRELLIS, levels).data) for levels in results]
     errors = [np.square(trellis_values(levels, TRELLIS) - samples).sum() for levels in results]
     assert sizes == sorted(sizes, reverse=True)
@@ -143,7 +143,7 @@ def test_weight_of_bits_trades_error_for_size():
 def test_trellis_takes_large_samples_without_overflow():
     coding = replace(TRELLIS, height=3, width=1)
     samples = np.array([1e12, -1e12, 2.0**30])
-    levels = quantise_dependent(samples, coding, 0.1)
+    levels = quantize_dependent(samples, coding, 0.1)
     assert np.sign(levels).tolist() == [1, -1, 1]
     assert abs(int(trellis_values(levels, coding)[2]) - 2**30) <= 2
 

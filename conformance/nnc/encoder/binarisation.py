@@ -1,32 +1,48 @@
-"""Binarisation: the levels of one tensor as events (:mod:`conformance.nnc.encoder.events`).
+"""Binarisation: the levels of one tensor as events, which the arithmetic coder then codes.
+
+A tensor is first turned into a list of uint16 events, because the initialisation parameters at its
+start are chosen from the bins that follow, and then coded. An event is ``2 * model + bin`` for a
+context-coded bin, where ``model`` is the index of a context model (below 2000), or one of the
+constants here.
 
 The order of the bins and the choice of the context models are those of ISO/IEC 15938-17, as
 NNCodec 2.1.3 reads them. The kernel mirrors the decoder's: where that reads a bin, this writes one.
-Levels are *coded* levels, before the mapping of dependent quantisation.
+Levels are *coded* levels, before the mapping of dependent quantization.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.nnc.cabac.tables import NEXT_STATE
-from conformance.nnc.encoder.events import BLOCK_ROW, BYPASS
-from conformance.nnc.encoder.jit import inline, kernel
+from conformance.nnc.cabac.coding import LevelCoding
+from conformance.nnc.cabac.jit import expand, kernel
+from conformance.nnc.cabac.tables import (
+    GREATER,
+    HISTORY_SIGNIFICANCE,
+    NEXT_STATE,
+    PREFIX_LENGTH,
+    SIGN,
+    SIGNIFICANCE,
+    TEMPORAL_SIGN,
+    TEMPORAL_SIGNIFICANCE,
+)
 
-if TYPE_CHECKING:
-    from conformance.nnc.cabac.coding import LevelCoding
+BYPASS: Final = 0xFF00
+"""A bypass bin: ``BYPASS + bin``."""
 
-FIXED_MODELS = 53
-"""Models before the greater-than flags, whose number depends on the unary length."""
-
-MAX_PREFIX = 31
-"""Prefix bins of a remainder."""
+BLOCK_ROW: Final = 0xFF10
+"""A block row starts: all models go back to their initial state, the range to 256."""
 
 
-@inline
+def bypass_events(value: int, bits: int) -> NDArray[np.uint16]:
+    """Return the ``bits`` lowest bits of a number as bypass bins, the most significant first."""
+    return np.array([BYPASS + (value >> bit & 1) for bit in reversed(range(bits))], np.uint16)
+
+
+@expand
 def _put(events: NDArray[np.uint16], count: int, event: int) -> int:
     events[count] = event
     return count + 1
@@ -45,7 +61,7 @@ def _put_remainder(
 ) -> int:
     """The Exp-Golomb remainder: the magnitude is ``value + rest``, at most ``limit`` unless -1."""
     bits = 0
-    for prefix in range(MAX_PREFIX):
+    for prefix in range(PREFIX_LENGTH):
         greater = rest >= (1 << bits)
         count = _put(events, count, 2 * (model + prefix) + greater)
         if not greater:
@@ -58,11 +74,11 @@ def _put_remainder(
     return _put_bypass(events, count, rest, bits)
 
 
-@inline
+@expand
 def _greater_model(base: int, negative: int, position: int, unary: int) -> int:
     if base != 0:
-        return FIXED_MODELS + 2 * unary + 2 * position + (0 if abs(base) >= position else 1)
-    return FIXED_MODELS + 2 * position + negative
+        return GREATER + 2 * unary + 2 * position + (0 if abs(base) >= position else 1)
+    return GREATER + 2 * position + negative
 
 
 @kernel
@@ -86,24 +102,24 @@ def _put_magnitude(
         value += 1
         if limit != -1 and value >= limit:
             return count
-    model = FIXED_MODELS + 4 * unary
+    model = GREATER + 4 * unary
     return _put_remainder(events, count, magnitude - value, value, limit, model)
 
 
-@inline
+@expand
 def _significance_model(previous: int, base: int, history: int, state: int) -> int:
     if history:
-        return 40 + state
+        return HISTORY_SIGNIFICANCE + state
     if base != 0:
-        return 24 + 2 * state + (abs(base) > 1)
-    return 3 * state + (1 if previous < 0 else 2 if previous > 0 else 0)
+        return TEMPORAL_SIGNIFICANCE + 2 * state + (abs(base) > 1)
+    return SIGNIFICANCE + 3 * state + (1 if previous < 0 else 2 if previous > 0 else 0)
 
 
-@inline
+@expand
 def _sign_model(previous: int, base: int) -> int:
     if base != 0:
-        return 51 if base < 0 else 52
-    return 48 + (1 if previous < 0 else 2 if previous > 0 else 0)
+        return TEMPORAL_SIGN + (base > 0)
+    return SIGN + (1 if previous < 0 else 2 if previous > 0 else 0)
 
 
 @kernel
@@ -142,7 +158,7 @@ def skip_row(state: int, width: int) -> int:
     return state
 
 
-@inline
+@expand
 def _reserve(events: NDArray[np.uint16], count: int, room: int) -> NDArray[np.uint16]:
     """The same events in an array with ``room`` for more."""
     if count + room <= events.size:
@@ -199,7 +215,7 @@ def binarise_levels(
                     level: Any = np.int64(levels[position])  # so that no magnitude wraps
                     base: Any = np.int64(reference[position]) if reference.size else np.int64(0)
                     past = int(history[position]) if history.size else 0
-                    events = _reserve(events, count, unary + 2 * MAX_PREFIX + 4)
+                    events = _reserve(events, count, unary + 2 * PREFIX_LENGTH + 4)
                     count = _put_level(
                         events, count, level, previous, base, past, state,
                         unary, codebook_size, zero_offset,

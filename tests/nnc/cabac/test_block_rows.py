@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conformance.nnc.cabac import threads
-from conformance.nnc.cabac.coding import EntryPoint, LevelCoding
+from conformance.nnc.cabac import block_rows
+from conformance.nnc.cabac.coding import EntryPoint, LevelCoding, PayloadError
 from conformance.nnc.cabac.decoding import PayloadDecoder
-from conformance.nnc.cabac.errors import PayloadError
 from conformance.nnc.encoder import PayloadEncoder, trellis_values
 
 CODING = LevelCoding(height=130, width=600, scan_order=2, dependent=True, unary_length=3)
@@ -36,7 +35,7 @@ def stream(levels: np.ndarray) -> tuple[np.ndarray, tuple[EntryPoint, ...]]:
 def attempts(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether threads gave the result, for each tensor decoded."""
     outcomes: list[bool] = []
-    original = threads.decode_in_threads
+    original = block_rows.decode_in_threads
 
     def decode_in_threads(*arguments: object) -> bool:
         outcomes.append(original(*arguments))

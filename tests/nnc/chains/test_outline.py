@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from conformance.nnc import decode
 from conformance.nnc.encoder import LayerParameters
 from conformance.nnc.errors import NncMalformedError
+from conformance.nnc.outline import count_units, select_units
 from conformance.nnc.parser import parse_stream
-from conformance.nnc.selection import count_units, select_units
 from tests.nnc.chains.making import base
 
 STREAM = base(layers={"b": LayerParameters(qp_density=3)})
