@@ -14,39 +14,39 @@ import numpy as np
 from conformance.codecs import Memory
 from conformance.jobs.chain_state import State, keep_state, state_of, stored_state
 from conformance.jobs.context import METADATA, TaskContext
-from conformance.jobs.coverage import problem
 from conformance.jobs.stored_network import StoredNetwork, stored_network
 from conformance.plan.requests import MergeRequest
+from conformance.plan.results import StateResult, TensorProblem
 from conformance.tensorfiles import Array, DType, is_extended
 from conformance.verdicts import Json
 
 _WHOLE_NUMBERS = "biu"
 
 
-def merge_branches(task: TaskContext[MergeRequest]) -> Json:
-    """Return the same of the mean of several states by weight."""
+def merge_branches(task: TaskContext[MergeRequest]) -> StateResult:
+    """Return the facts of the mean of several states by weight, which is kept."""
     weights = task.asked.weights
     original = stored_network(task.results["parameters"], task.limits)
     states = (stored_state(task, f"branch.{place}") for place in range(len(weights)))
     state, coverage = merged(original, states, weights)
     if state is not None:
         keep_state(task.out, state, METADATA)
-    return {
-        "size": 0,
-        "units": 0,
-        "held": 0,
-        "features": [],
-        "stream": None,
-        "coverage": coverage,
-        "tensors": dict(state.facts) if state is not None else {},
-        "digest": state.digest if state is not None else None,
-        "usable": state is not None,
-    }
+    return StateResult(
+        size=0,
+        units=0,
+        held=0,
+        features=(),
+        stream=None,
+        coverage=tuple(coverage),
+        tensors=state.facts if state is not None else {},
+        digest=state.digest if state is not None else None,
+        usable=state is not None,
+    )
 
 
 def merged(
     original: StoredNetwork, states: Iterable[State], weights: Sequence[float]
-) -> tuple[State | None, list[Json]]:
+) -> tuple[State | None, list[TensorProblem]]:
     """Return the mean of the states by weight, or None and what keeps them from being merged.
 
     A sum is taken in float64 in the order of the branches, divided by the sum of the weights, and
@@ -83,8 +83,8 @@ def _wide(array: Array) -> DType:
     return np.dtype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def _no_mean(name: str, array: Array) -> Json:
-    return problem(
+def _no_mean(name: str, array: Array) -> TensorProblem:
+    return TensorProblem(
         name,
         METADATA,
         f"the branches have different whole numbers in {name!r}",

@@ -10,6 +10,7 @@ from typing import Any
 
 from conformance.jobs.context import Networks, TaskContext
 from conformance.plan.requests import asked_of, key_of
+from conformance.plan.results import written
 from conformance.registry import CODECS, METRICS, RUNTIMES
 from conformance.sandbox.limits import Limits
 from conformance.verdicts import ConformanceError, Json
@@ -60,7 +61,7 @@ class Dispatcher:
         self._networks = Networks(limits)
 
     def evaluate(self, message: Mapping[str, Json]) -> Json:
-        """Return the result of a request, as JSON.
+        """Return the result of a request, written as JSON.
 
         The message has the ``request``, where its ``files`` and the ``results`` that it builds upon
         lie, and the folder ``out`` for arrays. Raises
@@ -76,7 +77,7 @@ class Dispatcher:
             limits=self.limits,
             networks=self._networks,
         )
-        return _function(request["kind"])(task)
+        return written(_function(request["kind"])(task))
 
     def prepare(
         self,

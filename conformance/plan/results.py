@@ -11,8 +11,8 @@ Sizes are in bytes, times in seconds, shapes in elements, one number for each ax
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeAlias, TypeVar, final
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 
 from conformance.plan.requests import typed, untyped
 from conformance.submission.values import Port
@@ -33,8 +33,18 @@ class Result:
 
     def to_json(self) -> dict[str, Json]:
         """Return a JSON object with every field."""
-        made: dict[str, Json] = untyped(self)
-        return made
+        return {each.name: written(getattr(self, each.name)) for each in fields(self)}
+
+
+def written(value: Any) -> Json:
+    """Return what a job has measured as JSON: by its own ``to_json`` what has one."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if is_dataclass(value):
+        return {each.name: written(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: written(each) for name, each in value.items()}
+    return [written(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 R = TypeVar("R", bound=Result)
@@ -146,7 +156,7 @@ class Outcome(Generic[Row]):
     def to_json(self) -> dict[str, Json]:
         """Return the row, or ``error``, as JSON."""
         made: dict[str, Json] = (
-            untyped(self._row) if self.error is None else {"error": self.error.to_json()}
+            written(self._row) if self.error is None else {"error": self.error.to_json()}
         )
         return made
 
@@ -223,6 +233,24 @@ class ModelResult(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkResult(ModelResult):
+    """What a sample is that is a network; ``features`` are the tools that its codec found.
+
+    Those that are ``implied`` may be declared, and need not be.
+    """
+
+    features: tuple[str, ...]
+    implied: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParametersResult(Result):
+    """Why samples cannot replace the kept parameters of an original; None if they can."""
+
+    unreplaceable: ConformanceError | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overflow:
     """A value, finite in float32, that becomes infinite in ``type``: float16 or bfloat16.
 
@@ -260,6 +288,20 @@ class RunConditions(Result):
     batch_size: int | None
     settings: Mapping[str, Json]
     half: HalfPrecision | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult(RunConditions):
+    """A network that was run, whose outputs are kept; ``casts`` are by the name of an input."""
+
+    casts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnchangedResult(Result):
+    """Parameters of which no permutation changes anything: the network was not run."""
+
+    items: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +356,18 @@ class Effect:
     tried_bytes: int
     bytes: int
     without_effect: tuple[IneffectiveTensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedRunResult(RunResult):
+    """The original, run; ``reached`` are outputs that its parameters change, and no one declares.
+
+    ``effect`` is None where there was no shard to look at.
+    """
+
+    second_opinion: SecondOpinion | None
+    reached: tuple[str, ...]
+    effect: Effect | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +445,10 @@ class TensorFacts:
     non_finite: int
     optional: bool = False
     scalar: bool = False
+
+    def to_json(self) -> dict[str, Json]:
+        """Return every field; of the two marks those that are set."""
+        return {name: each for name, each in untyped(self).items() if each is not False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -592,9 +650,11 @@ class WrongParent:
     """A place that names another parent; ``tensor`` is None if it speaks of all of them."""
 
     tensor: str | None
+    message: str
     where: Location
     expected: str
     found: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from conformance.jobs.chain_step import altered, joined, misfits
+from conformance.jobs.chain_state import altered, joined, misfits
+from conformance.plan.results import TensorProblem
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import ConformanceError
 
@@ -25,9 +26,9 @@ def only(before: np.ndarray, difference: np.ndarray, mode: str = "add") -> np.nd
     return after["w"]
 
 
-def refused(before: np.ndarray, difference: np.ndarray, name: str = "w") -> dict:
+def refused(before: np.ndarray, difference: np.ndarray, name: str = "w") -> TensorProblem:
     (problem,) = misfits({"w": before}, {name: difference}, "file")
-    assert problem["fix"]
+    assert problem.fix
     return problem
 
 
@@ -63,12 +64,12 @@ def test_float64_of_a_codebook_is_added_if_it_holds_float32_values() -> None:
 
 def test_float64_that_float32_does_not_hold_is_refused() -> None:
     told = refused(np.ones(3, np.float32), np.array([0.1, 0.2, 0.3]))
-    assert "cannot be added in the type of its base" in told["message"]
-    assert (told["expected"], told["found"]) == (
+    assert "cannot be added in the type of its base" in told.message
+    assert (told.expected, told.found) == (
         "float32, or a narrower type",
         "float64 for float32",
     )
-    assert "to the type of the parameter" in told["fix"]
+    assert "to the type of the parameter" in told.fix
 
 
 @given(
@@ -155,17 +156,17 @@ def test_narrower_whole_numbers_fit() -> None:
 
 def test_a_tensor_that_the_base_lacks_is_refused() -> None:
     told = refused(np.ones(3, np.float32), np.ones((2, 1), np.float16), "v")
-    assert told["message"] == "the update holds a tensor 'v' that its base lacks"
-    assert (told["expected"], told["found"]) == ("parameters named w", "float16[2, 1]")
-    assert "name_map" in told["fix"]
-    assert (told["tensor"], told["file"]) == ("v", "file")
+    assert told.message == "the update holds a tensor 'v' that its base lacks"
+    assert (told.expected, told.found) == ("parameters named w", "float16[2, 1]")
+    assert "name_map" in told.fix
+    assert (told.tensor, told.file) == ("v", "file")
 
 
 @pytest.mark.parametrize("shape", [(), (3, 1), (4,), (0,)])
 def test_another_shape_is_refused_also_if_it_could_be_broadcast(shape: tuple[int, ...]) -> None:
     told = refused(np.ones(3, np.float32), np.ones(shape, np.float32))
-    assert told["message"] == "tensor 'w' of the update has another shape than in its base"
-    assert (told["expected"], told["found"]) == ("[3]", str(list(shape)))
+    assert told.message == "tensor 'w' of the update has another shape than in its base"
+    assert (told.expected, told.found) == ("[3]", str(list(shape)))
 
 
 @pytest.mark.parametrize(
@@ -183,18 +184,18 @@ def test_another_shape_is_refused_also_if_it_could_be_broadcast(shape: tuple[int
 def test_values_that_the_type_does_not_hold_are_refused(before: type, difference: type) -> None:
     value = 2**24 + 1 if difference is np.int32 else 2.0**-60 if difference is not np.int8 else 1
     told = refused(np.ones(3, before), np.full(3, value, difference))
-    assert told["found"] == f"{np.dtype(difference).name} for {np.dtype(before).name}"
+    assert told.found == f"{np.dtype(difference).name} for {np.dtype(before).name}"
 
 
 def test_truth_values_and_texts_have_no_differences() -> None:
-    assert refused(np.ones(2, bool), np.ones(2, bool))["expected"] == "numbers"
-    assert refused(np.array(["a"]), np.array(["a"]))["expected"] == "numbers"
+    assert refused(np.ones(2, bool), np.ones(2, bool)).expected == "numbers"
+    assert refused(np.array(["a"]), np.array(["a"])).expected == "numbers"
 
 
 def test_every_tensor_that_does_not_fit_is_told_in_order() -> None:
     before = {"w": np.ones(3, np.float32), "b": np.ones(3, np.float32)}
     tensors = {"z": np.ones(1), "w": np.ones(4, np.float32), "b": np.ones(3, np.complex64)}
-    assert [each["tensor"] for each in misfits(before, tensors, "file")] == ["b", "w", "z"]
+    assert [each.tensor for each in misfits(before, tensors, "file")] == ["b", "w", "z"]
 
 
 # --- A base that was altered

@@ -25,6 +25,7 @@ from conformance.jobs.chain_state import (
     stored_state,
 )
 from conformance.plan.requests import Request
+from conformance.plan.results import written
 from conformance.tensorfiles import network_digest, tensor_digest
 from conformance.verdicts import UnsupportedError
 from tests.jobs.made import a_task
@@ -39,7 +40,7 @@ VALUES = st.sampled_from([np.float32, np.float16, np.int8, np.int64, np.bool_]).
 
 def kept(folder: Path, state: State) -> State:
     keep_state(folder, state, "file")
-    result = {"error": None, "result": {"tensors": dict(state.facts)}}
+    result = {"error": None, "result": {"tensors": written(state.facts)}}
     (folder / EVIDENCE).write_text(json.dumps(result), encoding="utf-8")
     return stored_state(replace(a_task(Request()), results={"kept": folder}), "kept")
 
@@ -47,11 +48,11 @@ def kept(folder: Path, state: State) -> State:
 def test_facts_and_digest_are_those_of_the_parameters() -> None:
     values = {"w": np.ones((2, 3), np.float32), "b": np.zeros(2, np.float16)}
     state = state_of(values, Memory(), NETWORK)
-    assert {name: facts["sha256"] for name, facts in state.facts.items()} == {
+    assert {name: facts.sha256 for name, facts in state.facts.items()} == {
         name: tensor_digest(array) for name, array in values.items()
     }
     assert state.digest == network_digest({n: tensor_digest(a) for n, a in values.items()})
-    assert (state.facts["w"]["dtype"], state.facts["w"]["shape"]) == ("float32", [2, 3])
+    assert (state.facts["w"].dtype, state.facts["w"].shape) == ("float32", (2, 3))
 
 
 def test_values_that_the_original_has_not_finite_either_do_not_count() -> None:
@@ -62,9 +63,9 @@ def test_values_that_the_original_has_not_finite_either_do_not_count() -> None:
         constants={"low": masked[:1]},
         everything={"mask": masked, "low": masked[:1]},
     )
-    assert original_state(network).facts["mask"]["non_finite"] == 0
-    assert state_of({"low": masked[:1]}, Memory(), network).facts["low"]["non_finite"] == 0
-    assert state_of({"mask": -masked}, Memory(), NETWORK).facts["mask"]["non_finite"] == 1
+    assert original_state(network).facts["mask"].non_finite == 0
+    assert state_of({"low": masked[:1]}, Memory(), network).facts["low"].non_finite == 0
+    assert state_of({"mask": -masked}, Memory(), NETWORK).facts["mask"].non_finite == 1
 
 
 @settings(max_examples=60, deadline=None)
