@@ -6,16 +6,21 @@ laboratory adds its own without touching this package; docs/codecs.md says how.
 
 from __future__ import annotations
 
-from conformance.codecs._chain import Base, ChainCodec, Identity, Memory, Step, WrongParent
 from conformance.codecs._protocol import (
+    Base,
+    ChainCodec,
     Codec,
     Decoded,
     DecodedModel,
     DecodedTensors,
+    Identity,
     Inspection,
+    Memory,
     RandomAccess,
     RuleViolation,
     Source,
+    Step,
+    WrongParent,
 )
 from conformance.registry import CODECS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from conformance.codecs._chain import Base, Identity, WrongParent
 from conformance.codecs._fields import Fields
+from conformance.codecs._protocol import Base, Identity, WrongParent
 from conformance.tensorfiles import Format, TensorFile, distinct
 from conformance.verdicts import Location, MalformedError
 
@@ -32,7 +32,8 @@ def identity_of(tensors: TensorFile, key: str, base: Base | None) -> Identity:
     named = _read(tensors.metadata[key], where)
     if base is None or named == base.digest:
         return Identity(1, {"sha256": 1})
-    return Identity(1, {"sha256": 1}, (WrongParent(None, where, base.digest, named),))
+    wrong = WrongParent(tensor=None, where=where, expected=base.digest, found=named)
+    return Identity(1, {"sha256": 1}, (wrong,))
 
 
 def _read(text: str, where: Location) -> str:

@@ -1,15 +1,21 @@
-"""What a codec is: it turns the files of a sample into tensors, or into a runnable model."""
+"""What a codec is: it turns the files of a sample into tensors, or into a runnable model.
+
+Samples of some codecs may build on one another: update chains and layers. A step is one
+bitstream, decoded with what the steps before it left. What it gives are the tensors it
+holds: a whole network at the root, differences in an update. To add them is not the codec's
+business.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Protocol, Self, TypeAlias, final, runtime_checkable
 
 from conformance.tensorfiles import Array
-from conformance.verdicts import Json, Problem
+from conformance.verdicts import Json, Location, MalformedError, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +172,109 @@ class RandomAccess(Protocol):
         the sample has no such tensor; other errors are as those of decoding all.
         """
         ...
+
+
+# --- Chains
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What decoding a step leaves for the next: plain data that can be kept in files.
+
+    ``arrays`` hold numbers (references, histories). ``nodes`` are JSON by name of a tensor: a list,
+    which is longer where branches were merged, and empty where a codec without nodes has changed
+    the tensor.
+    """
+
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    nodes: Mapping[str, list[Json]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a step is decoded upon.
+
+    ``digest`` is the :func:`~conformance.tensorfiles.network_digest` of the parent's parameters,
+    ``shapes`` are those of its tensors under the names that the sample has for them. The
+    arrays and facts of ``memory`` are those of the decoder state that is carried on, its nodes
+    those of the parent.
+    """
+
+    digest: str
+    shapes: Mapping[str, tuple[int, ...]]
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongParent(Problem):
+    """A place in a file that names a different parent than the one the step must be applied to.
+
+    ``tensor`` is None if it speaks of all of them.
+    """
+
+    tensor: str | None
+    message: str = "it names another parent"
+    fix: str = "apply it to the parent that it names"
+
+    def to_json(self) -> dict[str, Json]:
+        """Return a JSON object with every field."""
+        return {"tensor": self.tensor, **Problem.to_json(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a step says about its parent.
+
+    ``places`` counts the places in the file that could name one (units, or the file as a whole),
+    ``named`` those that do, by how: ``node``, ``sha256``, ``sha512``. ``wrong`` is not empty if
+    the parent is not the one that is named; then nothing was decoded.
+    """
+
+    places: int
+    named: Mapping[str, int]
+    wrong: Sequence[WrongParent] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A decoded step: its tensors, what the next step needs, and what it says of its parent.
+
+    ``size`` are the bytes of the files or units it consists of, ``units`` how many units the
+    whole file has, 0 for files without units.
+    """
+
+    tensors: DecodedTensors
+    memory: Memory
+    identity: Identity
+    size: int
+    units: int = 0
+
+
+@runtime_checkable
+class ChainCodec(Protocol):
+    """A codec whose bitstreams may be differences to what was decoded before."""
+
+    def decode_step(self, source: Source, base: Base | None) -> Step:
+        """Decode one bitstream upon ``base``; without one it stands for a whole network.
+
+        The parent is verified before anything is decoded. Errors are
+        :class:`~conformance.verdicts.ConformanceError`.
+        """
+        ...
+
+
+def no_network(where: Location) -> MalformedError:
+    """Return the error that what should be a whole network names a parent."""
+    return MalformedError(
+        "the file holds differences to a parent that it names, and no network",
+        where=where,
+        expected="a file without a parent, or a sample that says what it is an update of",
+        found="the name of a parent",
+        fix="Declare update_of for the sample, or write the parameters themselves.",
+    )
+
+
+def nothing_decoded() -> DecodedTensors:
+    """Return what stands for the tensors of a step that is not to be applied."""
+    return DecodedTensors({}, features=(), stored_bits={}, close=lambda: None)

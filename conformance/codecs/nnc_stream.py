@@ -1,34 +1,41 @@
 """The ``nnc`` codec: an NNC bitstream of ISO/IEC 15938-17, by this project's own decoder.
 
-A sample is one stream, or several that build on one another. docs/codecs.md lists the
-parameters, which say what a stream leaves open and which tensors are wanted: the coded ones, or
-the weights they make up.
+A sample is one stream, or several that build on one another: between two, the state of the decoder
+is plain data, so that every step is decoded by itself. docs/codecs.md lists the parameters, which
+say what a stream leaves open and which tensors are wanted: the coded ones, or the weights they make
+up.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, final
 
-from conformance.codecs._chain import Base, Step, no_network, nothing_decoded
-from conformance.codecs._nnc_chain import (
-    identity_of,
-    memory_of,
-    options_upon,
-    options_within,
-    state_of,
-)
+import numpy as np
+
 from conformance.codecs._nnc_reading import (
     Params,
     check_outside,
     only_file,
     read,
     read_params,
+    without_dimensions,
 )
-from conformance.codecs._nnc_words import bounded, explained, violation_of
-from conformance.codecs._protocol import DecodedTensors, Inspection, Source
+from conformance.codecs._nnc_words import bounded, explained, location_of, violation_of
+from conformance.codecs._protocol import (
+    Base,
+    DecodedTensors,
+    Identity,
+    Inspection,
+    Memory,
+    Source,
+    Step,
+    WrongParent,
+    no_network,
+    nothing_decoded,
+)
 from conformance.codecs._single import alone
 from conformance.nnc import DecoderState, Options
 from conformance.nnc.access import StreamAccess
@@ -39,9 +46,13 @@ from conformance.nnc.inspection.rules import validate
 from conformance.nnc.outline import count_units, select_units
 from conformance.nnc.parser import parse_stream
 from conformance.nnc.payload import TensorRecord
+from conformance.nnc.state import Reference
 from conformance.nnc.stream import Stream
+from conformance.nnc.tree import Node, nodes_of, verify_parents
 from conformance.tensorfiles import Array
-from conformance.verdicts import Location
+from conformance.verdicts import Json, Location
+
+_REFERENCE, _HISTORY = "reference:", "history:"
 
 
 @final
@@ -80,20 +91,24 @@ class NncCodec:
                 part, size = select_units(data, source.units, source.withheld)
             # From here on places are those in the part.
             data, display = memoryview(part), f"{display} (units {_ranges(source.units)})"
+        shapes = base.shapes if base is not None else {}
+        before = base.memory if base is not None else Memory()
         with explained(display):
-            shapes = base.shapes if base is not None else {}
-            stream = parse_stream(data, options_upon(params.options, shapes))
+            # A stream may leave out the dimensions of its base.
+            stream = parse_stream(data, _with_dimensions(params.options, shapes))
             check_outside(stream, params)
-            nodes = base.memory.nodes if base is not None else {}
-            identity = identity_of(stream, nodes, display)
+            identity = _identity(stream, before.nodes, display)
             if base is None and identity.named:
                 raise no_network(Location(file=display))
             if identity.wrong:
-                return Step(nothing_decoded(), memory_of(None, stream, base), identity, size, units)
-            state = state_of(base.memory if base is not None else None)
-            options = options_within(params.options, stream, shapes)
+                return Step(nothing_decoded(), Memory(), identity, size, units)
+            # NNCodec leaves out the dimensions of blocks in updates: those of what is updated.
+            wanting = set(without_dimensions(stream, shapes))
+            known = {name: shape for name, shape in shapes.items() if name in wanting}
+            options, state = _with_dimensions(params.options, known), _state(before)
             tensors = _decode(stream, replace(params, options=options), state, display)
-        return Step(tensors, memory_of(state, stream, base), identity, size, units)
+        nodes = nodes_of(stream, is_update=base is not None)
+        return Step(tensors, _memory(state, before.nodes, nodes), identity, size, units)
 
 
 def _ranges(units: Sequence[tuple[int, int]]) -> str:
@@ -156,3 +171,64 @@ def _stored_bits(records: Sequence[TensorRecord], tensors: Mapping[str, Any]) ->
             name = name.removesuffix("_G").removesuffix("_H")
         bits[name] += record.payload_bits
     return dict(bits)
+
+
+# --- Chains
+
+
+def _with_dimensions(options: Options, shapes: Mapping[str, tuple[int, ...]]) -> Options:
+    return replace(options, dimensions={**shapes, **options.dimensions})
+
+
+def _identity(stream: Stream, nodes: Mapping[str, Json], display: str) -> Identity:
+    """Return what the units of ``stream`` say about their parents, compared with ``nodes``."""
+    known = {name: [Node(**node) for node in several] for name, several in nodes.items()}
+    parents = verify_parents(stream, known)
+    return Identity(
+        places=parents.units,
+        named={str(kind): count for kind, count in parents.named.items()},
+        wrong=tuple(
+            WrongParent(
+                tensor=each.name,
+                where=location_of(each.position, display),
+                expected=each.expected,
+                found=each.found,
+            )
+            for each in parents.wrong
+        ),
+    )
+
+
+def _state(memory: Memory) -> DecoderState:
+    """Return the state that :func:`_memory` made ``memory`` of; an empty one of an empty memory."""
+    state = DecoderState()
+    for key, array in memory.arrays.items():
+        kind, _, name = key.partition(":")
+        if f"{kind}:" == _HISTORY:
+            state.histories[name] = array.astype(np.int8, copy=False)
+        else:
+            ids: Sequence[Any] = memory.facts[name]
+            state.references[name] = Reference(array.astype(np.int32, copy=False), *ids)
+    return state
+
+
+def _memory(
+    state: DecoderState,
+    before: Mapping[str, list[Json]],
+    nodes: Mapping[str, Sequence[Node]],
+) -> Memory:
+    """Return what the next stream needs: the state after this one, and the nodes.
+
+    Tensors that this one does not hold keep their nodes ``before``.
+    """
+    references = {f"{_REFERENCE}{name}": each.levels for name, each in state.references.items()}
+    histories = {f"{_HISTORY}{name}": each for name, each in state.histories.items()}
+    own = {name: [asdict(node) for node in several] for name, several in nodes.items()}
+    return Memory(
+        arrays={**references, **histories},
+        facts={
+            name: [each.device_id, each.parameter_id, each.put_node_depth]
+            for name, each in state.references.items()
+        },
+        nodes={**before, **own},
+    )

@@ -10,10 +10,10 @@ from typing import final
 from conformance.codecs import DecodedModel, RandomAccess, Source
 from conformance.jobs.context import METADATA, TaskContext
 from conformance.plan.requests import PartRequest, PartSpec
+from conformance.plan.results import AccessedTensor, AccessResult
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import (
     ConformanceError,
-    Json,
     Location,
     NotRunError,
     UnsupportedError,
@@ -26,13 +26,12 @@ COUNTED = 3
 """How often what is read for a tensor is counted."""
 
 
-def access_tensors(task: TaskContext[PartRequest]) -> Json:
+def access_tensors(task: TaskContext[PartRequest]) -> AccessResult:
     """Return the digest and the bytes read of tensors that are decoded one by one.
 
-    ``payload_bytes`` is what all tensors of the sample together are stored in, ``stored_bytes`` of
-    a row what the one was decoded from, ``whole_sha256`` what it is among all. Each is decoded
-    once before it is counted: what is imported or compiled for it is not part of the sample. Then
-    the least of three counts is taken: whatever else the process reads at the time adds to one.
+    Each is decoded once before it is counted: what is imported or compiled for it is not part of
+    the sample. Then the least of three counts is taken: whatever else the process reads at the time
+    adds to one.
     """
     part = task.asked.part
     decoder, source = task.codec(part.codec, part.role), task.source(part)
@@ -47,15 +46,12 @@ def access_tensors(task: TaskContext[PartRequest]) -> Json:
         names = sorted(decoded)
         bits = sum(decoded.stored_bits.values()) - decoded.shared_bits
         chosen = {name: tensor_digest(decoded[name]) for name in evenly(names, MOST_TENSORS)}
-    return {
-        "file_bytes": sum(path.stat().st_size for path in source.files),
-        "payload_bytes": -(-bits // 8),
-        "count": len(names),
-        "tensors": [
-            {**_access(decoder, source, name), "whole_sha256": digest}
-            for name, digest in chosen.items()
-        ],
-    }
+    return AccessResult(
+        file_bytes=sum(path.stat().st_size for path in source.files),
+        payload_bytes=-(-bits // 8),
+        count=len(names),
+        tensors=tuple(_access(decoder, source, *each) for each in chosen.items()),
+    )
 
 
 def evenly(names: Sequence[str], most: int) -> list[str]:
@@ -65,7 +61,7 @@ def evenly(names: Sequence[str], most: int) -> list[str]:
     return [names[place * (len(names) - 1) // (most - 1)] for place in range(most)]
 
 
-def _access(decoder: RandomAccess, source: Source, name: str) -> Json:
+def _access(decoder: RandomAccess, source: Source, name: str, whole: str) -> AccessedTensor:
     with decoder.decode_one(source, name) as decoded:
         digest = tensor_digest(decoded[name])
     counts = []
@@ -76,12 +72,13 @@ def _access(decoder: RandomAccess, source: Source, name: str) -> Json:
             same = tensor_digest(decoded[name]) == digest and same
             counts.append(counter.bytes)
             stored = -(-decoded.stored_bits[name] // 8)
-    return {
-        "tensor": name,
-        "stored_bytes": stored,
-        "bytes_read": min(counts),
-        "sha256": digest if same else None,
-    }
+    return AccessedTensor(
+        tensor=name,
+        stored_bytes=stored,
+        bytes_read=min(counts),
+        sha256=digest if same else None,
+        whole_sha256=whole,
+    )
 
 
 def _always_whole(task: TaskContext[PartRequest], part: PartSpec) -> ConformanceError:

@@ -16,32 +16,32 @@ from conformance.jobs.chain_state import State, keep_state, state_of, stored_sta
 from conformance.jobs.context import METADATA, TaskContext
 from conformance.jobs.stored_network import StoredNetwork, stored_network
 from conformance.plan.requests import MergeRequest
-from conformance.plan.results import TensorProblem
+from conformance.plan.results import StateResult, TensorProblem
 from conformance.tensorfiles import Array, DType, is_extended
 from conformance.verdicts import Json
 
 _WHOLE_NUMBERS = "biu"
 
 
-def merge_branches(task: TaskContext[MergeRequest]) -> Json:
-    """Return the same of the mean of several states by weight."""
+def merge_branches(task: TaskContext[MergeRequest]) -> StateResult:
+    """Return the facts of the mean of several states by weight, which is kept."""
     weights = task.asked.weights
     original = stored_network(task.results["parameters"], task.limits)
     states = (stored_state(task, f"branch.{place}") for place in range(len(weights)))
     state, coverage = merged(original, states, weights)
     if state is not None:
         keep_state(task.out, state, METADATA)
-    return {
-        "size": 0,
-        "units": 0,
-        "held": 0,
-        "features": [],
-        "stream": None,
-        "coverage": coverage,
-        "tensors": dict(state.facts) if state is not None else {},
-        "digest": state.digest if state is not None else None,
-        "usable": state is not None,
-    }
+    return StateResult(
+        size=0,
+        units=0,
+        held=0,
+        features=(),
+        stream=None,
+        coverage=tuple(coverage),
+        tensors=state.facts if state is not None else {},
+        digest=state.digest if state is not None else None,
+        usable=state is not None,
+    )
 
 
 def merged(

@@ -1,35 +1,47 @@
 """A state: the parameters that a part of a sample leaves, and the memory of its decoder.
 
-It is kept in files, so that the next step is applied to it without decoding anything again.
+A state never changes: what a step gives is compared with it, and joined to it in a new one. A sum
+is computed in the parameter's own type, as a decoder on a device would: one rounding for each
+element. States are kept in files: the next step is applied without decoding anything again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from conformance.codecs import Memory
+import numpy as np
+
+from conformance.codecs import Memory, Step
+from conformance.jobs.compare import equal_numbers
 from conformance.jobs.context import TaskContext
+from conformance.jobs.coverage import some
 from conformance.jobs.stored_network import StoredNetwork
 from conformance.jobs.tensor_stats import tensor_facts
-from conformance.plan.requests import typed
-from conformance.plan.results import TensorFacts
+from conformance.plan.requests import PartSpec, typed
+from conformance.plan.results import TensorFacts, TensorProblem
+from conformance.runtimes.dtypes import holds
 from conformance.sandbox.limits import Limits
+from conformance.submission.values import Mode
 from conformance.tensorfiles import (
     SAFETENSORS_CODES,
     Array,
     network_digest,
     open_tensors,
+    tensor_digest,
     write_tensors,
 )
-from conformance.verdicts import Location, UnsupportedError
+from conformance.verdicts import ConformanceError, Json, Location, UnsupportedError
 
 PARAMETERS = "parameters.safetensors"
 ARRAYS = "memory.safetensors"
 TEXTS = "memory.json"
+
+_INTEGERS = "iu"
+_NO_NUMBERS = "bUSO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +53,20 @@ class State:
     memory: Memory = field(default_factory=Memory)
 
     @property
+    def digests(self) -> dict[str, str]:
+        """The digest of each parameter, as it was when the state was made."""
+        return {name: facts.sha256 for name, facts in self.facts.items()}
+
+    @property
     def digest(self) -> str:
         """The one digest of all parameters."""
         return network_digest(
             {name: each.sha256 for name, each in self.facts.items() if not each.optional}
         )
+
+    def carrying(self, memory: Memory) -> State:
+        """Return it with another memory of the decoder; the nodes stay its own."""
+        return replace(self, memory=replace(memory, nodes=self.memory.nodes))
 
 
 def state_of(parameters: Mapping[str, Array], memory: Memory, original: StoredNetwork) -> State:
@@ -61,6 +82,146 @@ def state_of(parameters: Mapping[str, Array], memory: Memory, original: StoredNe
 def original_state(network: StoredNetwork) -> State:
     """Return the parameters and scalars of the original: the state that its updates begin with."""
     return state_of({**network.parameters, **network.scalars}, Memory(), network)
+
+
+# --- What a step does to a state
+
+
+def joined_state(
+    before: State,
+    arrays: Mapping[str, Array],
+    part: PartSpec,
+    step: Step,
+    original: StoredNetwork,
+    file: str,
+) -> tuple[State | None, list[TensorProblem]]:
+    """Return the state after a step that gives ``arrays``, or None and what does not fit."""
+    found = list(misfits(before.parameters, arrays, file, mode=part.mode, owner=part.owner))
+    if found:
+        return None, found
+    after = joined(before.parameters, arrays, part.mode, file)
+    # What the step holds without a node is at no node any more.
+    nodes = {**before.memory.nodes, **{name: [] for name in step.tensors}, **step.memory.nodes}
+    memory = replace(step.memory, nodes=nodes)
+    made = state_of({name: after[name] for name in arrays}, memory, original)
+    return State(after, {**before.facts, **made.facts}, memory), []
+
+
+def misfits(
+    before: Mapping[str, Array],
+    tensors: Mapping[str, Array],
+    file: str,
+    *,
+    mode: Mode = "add",
+    owner: str = "update",
+) -> Iterator[TensorProblem]:
+    """Yield what keeps tensors from being joined: unknown names, other shapes, other types.
+
+    ``owner`` is what they are part of, for people: an update or a layer.
+    """
+    names = sorted(before)
+    written, joins = ("difference", "be added in") if mode == "add" else ("tensor", "be held by")
+    for name in sorted(tensors):
+        if name not in before:
+            yield TensorProblem(
+                name,
+                file,
+                f"the {owner} holds a tensor {name!r} that its base lacks",
+                expected=f"parameters named {some(names)}",
+                found=f"{tensors[name].dtype.name}{list(tensors[name].shape)}",
+                fix="remove the tensor, or map its name with name_map",
+            )
+            continue
+        array, base = tensors[name], before[name]
+        if array.shape != base.shape:
+            yield TensorProblem(
+                name,
+                file,
+                f"tensor {name!r} of the {owner} has another shape than in its base",
+                expected=str(list(base.shape)),
+                found=str(list(array.shape)),
+                fix=f"write the {written} in the layout of the base, or map it with name_map",
+            )
+        elif base.dtype.kind in _NO_NUMBERS or not _fits(base, array):
+            yield TensorProblem(
+                name,
+                file,
+                f"tensor {name!r} of the {owner} cannot {joins} the type of its base",
+                expected=f"{base.dtype.name}, or a narrower type"
+                if base.dtype.kind not in _NO_NUMBERS
+                else "numbers",
+                found=f"{array.dtype.name} for {base.dtype.name}",
+                fix=f"decode the {written} to the type of the parameter",
+            )
+
+
+def _fits(base: Array, array: Array) -> bool:
+    if base.dtype.kind in _INTEGERS and array.dtype.kind in _INTEGERS:
+        return np.can_cast(array.dtype, base.dtype, "safe")
+    return holds(base.dtype, array)
+
+
+def joined(
+    before: Mapping[str, Array], tensors: Mapping[str, Array], mode: Mode, file: str
+) -> dict[str, Array]:
+    """Return the parameters after a step; those that ``tensors`` lack are the arrays before.
+
+    ``tensors`` have been found to fit by :func:`misfits`. Raises ConformanceError where a sum of
+    integers leaves their type.
+    """
+    after = dict(before)
+    for name, array in tensors.items():
+        converted = np.ascontiguousarray(array, dtype=before[name].dtype)
+        if mode == "add":
+            converted = _sum(before[name], converted, name, file)
+        after[name] = converted.reshape(before[name].shape)
+    return after
+
+
+def _sum(base: Array, difference: Array, name: str, file: str) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total: Array = np.add(base, difference, dtype=base.dtype)
+    if base.dtype.kind in _INTEGERS and _wrapped(base, difference, total):
+        raise ConformanceError(
+            f"the sum for {name!r} leaves the type of the parameter",
+            where=Location(file, element=name),
+            expected=f"values that {base.dtype.name} holds",
+            found="an overflow",
+            fix="apply the update to the network that it was made for",
+        )
+    return total
+
+
+def _wrapped(base: Array, difference: Array, total: Array) -> bool:
+    """Return whether any element of a sum of integers went past the ends of its type."""
+    grows = difference > 0
+    return bool(np.any(np.where(grows, total < base, total > base)))
+
+
+def altered(before: Mapping[str, Array], digests: Mapping[str, str]) -> list[str]:
+    """Return the names of the arrays that no longer have the digests they had."""
+    return sorted(name for name, array in before.items() if tensor_digest(array) != digests[name])
+
+
+def differing(before: State, after: State) -> int:
+    """Return how many tensors hold other numbers after a step.
+
+    Digests tell most of them apart; a zero that was added may have changed the sign of a zero only.
+    """
+    known = before.digests
+    names = (name for name, digest in after.digests.items() if known.get(name) != digest)
+    return sum(
+        not _same_numbers(before.parameters.get(name), after.parameters[name]) for name in names
+    )
+
+
+def _same_numbers(before: Array | None, after: Array) -> bool:
+    if before is None or before.shape != after.shape:
+        return False
+    return bool(equal_numbers(before, after).all())
+
+
+# --- In files
 
 
 def keep_state(folder: Path, state: State, file: str) -> None:
@@ -87,28 +248,30 @@ def keep_state(folder: Path, state: State, file: str) -> None:
 
 
 def stored_state(task: TaskContext[Any], role: str) -> State:
-    """Return what :func:`keep_state` wrote for an earlier job.
-
-    The arrays of the memory are copies: a codec that writes into them is to be told of it, and not
-    to fail on the spot.
-    """
-    folder, limits = task.results[role], task.limits
-    texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
-    arrays = _arrays(folder / ARRAYS, limits)
-    carried = {name: arrays[str(k)].copy() for k, name in enumerate(texts["arrays"])}
+    """Return what :func:`keep_state` wrote for an earlier job."""
+    facts: dict[str, Json] = task.result(role)["tensors"]
     return State(
-        parameters=stored_parameters(folder, limits),
-        facts={
-            name: typed(each, TensorFacts, defaults=True)
-            for name, each in task.result(role)["tensors"].items()
-        },
-        memory=Memory(carried, texts["facts"], texts["nodes"]),
+        parameters=stored_parameters(task.results[role], task.limits),
+        facts={name: typed(each, TensorFacts, defaults=True) for name, each in facts.items()},
+        memory=stored_memory(task.results[role], task.limits),
     )
 
 
 def stored_parameters(folder: Path, limits: Limits) -> dict[str, Array]:
     """Return the parameters of a state alone."""
     return _arrays(folder / PARAMETERS, limits)
+
+
+def stored_memory(folder: Path, limits: Limits) -> Memory:
+    """Return the memory of a state alone.
+
+    Its arrays are copies: a codec that writes into them is to be reported, and not to fail on the
+    spot.
+    """
+    texts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+    arrays = _arrays(folder / ARRAYS, limits)
+    carried = {name: arrays[str(k)].copy() for k, name in enumerate(texts["arrays"])}
+    return Memory(carried, texts["facts"], texts["nodes"])
 
 
 def _arrays(path: Path, limits: Limits) -> dict[str, Array]:

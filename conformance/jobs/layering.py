@@ -7,24 +7,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from conformance.jobs.chain_state import State
-from conformance.jobs.chain_step import altered, take_step
+from conformance.jobs.chain_state import State, altered
+from conformance.jobs.chain_step import take_step
 from conformance.jobs.context import TaskContext
 from conformance.jobs.stored_network import StoredNetwork, stored_network
 from conformance.plan.requests import LayeringRequest, PartSpec
+from conformance.plan.results import LayeringResult
 from conformance.verdicts import Json
 
 _CHUNK = 1 << 20
 _INVERTED = bytes(reversed(range(256)))
 
 
-def decode_layers(task: TaskContext[LayeringRequest]) -> Json:
+def decode_layers(task: TaskContext[LayeringRequest]) -> LayeringResult:
     """Return whether the base layer is what it is whatever follows.
 
-    ``differing`` are the layers that give other tensors when all are decoded in one process than in
-    one of their own; ``altered`` the tensors of the base that are not what they were once all
-    layers were decoded. ``behind`` says whether the base is the same with everything behind it
-    overwritten, None where it lies in files of its own.
+    Its tensors are compared with those of its own process once all layers were decoded.
     """
     parts = task.asked.parts
     original = stored_network(task.results["parameters"], task.limits)
@@ -33,28 +31,31 @@ def decode_layers(task: TaskContext[LayeringRequest]) -> Json:
     differing: list[str] = []
     for part, result in zip(parts, results, strict=True):
         stepped = take_step(task, part, original, states[-1] if states else None)
-        if stepped.state is None or stepped.state.digest != result["digest"]:
+        if stepped.result.digest is None or stepped.result.digest != result["digest"]:
             differing.append(task.id(part.role))
         if stepped.state is None:
             break
         states.append(stepped.state)
     base = states[0] if states else None
     digests = {name: facts["sha256"] for name, facts in results[0]["tensors"].items()}
-    return {
-        "layers": len(parts),
-        "tensors": len(digests),
-        "differing": differing,
-        "altered": altered(base.parameters, digests) if base is not None else [],
-        "behind": _same_with_other_bytes_behind(task, original, results),
-        "size": sum(result["size"] for result in results),
-        "units": max(result["units"] for result in results),
-    }
+    return LayeringResult(
+        layers=len(parts),
+        tensors=len(digests),
+        differing=tuple(differing),
+        altered=tuple(altered(base.parameters, digests)) if base is not None else (),
+        behind=_same_with_other_bytes_behind(task, original, results),
+        size=sum(result["size"] for result in results),
+        units=max(result["units"] for result in results),
+    )
 
 
 def _same_with_other_bytes_behind(
     task: TaskContext[LayeringRequest], original: StoredNetwork, results: list[dict[str, Json]]
 ) -> bool | None:
-    """Decode the base from a copy of the bitstream in which all that follows is overwritten."""
+    """Return whether the base is the same where all that follows in the bitstream is overwritten.
+
+    None where it lies in files of its own.
+    """
     first, *others = task.asked.parts
     if not first.units or _end(first) > min(_start(part) for part in others):
         return None
@@ -63,7 +64,7 @@ def _same_with_other_bytes_behind(
     with _overwritten(task.path(file), behind, task.out) as copy:
         files = {**task.files, file.role: copy}
         stepped = take_step(replace(task, files=files), first, original, None)
-    return stepped.state is not None and stepped.state.digest == results[0]["digest"]
+    return stepped.state is not None and stepped.result.digest == results[0]["digest"]
 
 
 @contextmanager

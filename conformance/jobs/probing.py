@@ -21,10 +21,11 @@ from conformance.jobs.replacing import zeroed
 from conformance.jobs.shards import run_shard
 from conformance.jobs.vectors import ShardArrays, first_items
 from conformance.plan.requests import RunRequest
+from conformance.plan.results import Effect, IneffectiveTensor, SecondOpinion
 from conformance.runtimes import Network, Referenced, Runner
 from conformance.runtimes.dtypes import is_floating
 from conformance.tensorfiles import Array
-from conformance.verdicts import ConformanceError, Json, json_number
+from conformance.verdicts import ConformanceError, JsonNumber, json_number
 
 ITEMS = 4
 MOST_RUNS = 24
@@ -45,24 +46,27 @@ class Probes:
         self._batched = task.asked.vectors.batched
         self._declared = set(task.result("vectors")["outputs"])
         self._first: ShardArrays | None = None
-        self._found: dict[str, Json] = {"second_opinion": None, "reached": []}
+        self.second_opinion: SecondOpinion | None = None
+        self.reached: tuple[str, ...] = ()
 
     def look_at(self, runner: Runner, shard: ShardArrays, outputs: Mapping[str, Array]) -> None:
         """Ask what a shard and its outputs can answer, and keep a few of its items."""
         batched = self._batched
-        self._found["second_opinion"] = second_opinion(runner, shard, batched=batched)
+        self.second_opinion = second_opinion(runner, shard, batched=batched)
         others = {n: array for n, array in outputs.items() if n not in self._declared}
         reached = reached_by_parameters(self._network, shard, others, batched=batched)
-        self._found["reached"] = sorted(reached)
+        self.reached = tuple(sorted(reached))
         self._first = first_items(shard, ITEMS, batched=batched)
 
-    def result(self) -> dict[str, Json]:
-        """Return what was found; the search for an effect binds other parameters only now."""
+    def effect(self) -> Effect | None:
+        """Return which parameters have no effect; other ones are bound only now.
+
+        None where there was no shard to look at.
+        """
         few = self._first
-        effect = None
-        if few is not None:
-            effect = effect_of_parameters(self._network, few, batched=self._batched)
-        return {**self._found, "effect": effect}
+        if few is None:
+            return None
+        return effect_of_parameters(self._network, few, batched=self._batched)
 
 
 def reached_by_parameters(
@@ -82,7 +86,7 @@ def reached_by_parameters(
     return frozenset(name for name in outputs if not same_arrays(outputs[name], empty[name]))
 
 
-def effect_of_parameters(network: Network, shard: ShardArrays, *, batched: bool) -> Json:
+def effect_of_parameters(network: Network, shard: ShardArrays, *, batched: bool) -> Effect:
     """Return the parameters without effect on the first items of a shard, and how many were tried.
 
     Nothing is tried where a sample could not replace the parameters either.
@@ -91,7 +95,7 @@ def effect_of_parameters(network: Network, shard: ShardArrays, *, batched: bool)
         few = first_items(shard, ITEMS, batched=batched)
         return _Search(network, few, batched=batched).result()
     except ConformanceError:
-        return {"items": 0, "runs": 0, "tried_bytes": 0, "bytes": 0, "without_effect": []}
+        return Effect(items=0, runs=0, tried_bytes=0, bytes=0, without_effect=())
 
 
 @final
@@ -105,7 +109,7 @@ class _Search:
         self._left = min(MOST_RUNS, MOST_BYTES // max(1, self._total))
         self._runs = 0
 
-    def result(self) -> Json:
+    def result(self) -> Effect:
         """Try the groups, those that hold most first."""
         expected = self._outputs(()) if self._left else {}
         if expected and all(_says_nothing(array) for array in expected.values()):
@@ -126,16 +130,16 @@ class _Search:
             else:
                 tried += self._bytes(group)
                 without += group
-        return {
-            "items": self._items.items,
-            "runs": self._runs,
-            "tried_bytes": tried,
-            "bytes": self._total,
-            "without_effect": [
-                {"name": name, "bytes": self._sizes[name]}
+        return Effect(
+            items=self._items.items,
+            runs=self._runs,
+            tried_bytes=tried,
+            bytes=self._total,
+            without_effect=tuple(
+                IneffectiveTensor(name, self._sizes[name])
                 for name in sorted(without, key=lambda name: (-self._sizes[name], name))
-            ],
-        }
+            ),
+        )
 
     def _groups(self) -> list[list[str]]:
         names = sorted(self._sizes, key=lambda name: (-self._sizes[name], name))
@@ -193,23 +197,21 @@ def _says_nothing(array: Array) -> bool:
 _DIGITS = 3
 
 
-def second_opinion(runner: Runner, shard: ShardArrays, *, batched: bool) -> Json:
+def second_opinion(runner: Runner, shard: ShardArrays, *, batched: bool) -> SecondOpinion | None:
     """Return the greatest difference of each output on the first items of a shard.
 
-    None without a second implementation; ``not_asked`` says why it was not asked.
+    None without a second implementation.
     """
     if not isinstance(runner, Referenced):
         return None
     found = runner.by_reference(shard.inputs, shard.items if batched else None)
     if isinstance(found, str):
-        return {"not_asked": found}
-    return {
-        "items": found.items,
-        "outputs": {name: _greatest(*pair) for name, pair in found.outputs.items()},
-    }
+        return SecondOpinion(not_asked=found)
+    outputs = {name: _greatest(*pair) for name, pair in found.outputs.items()}
+    return SecondOpinion(items=found.items, outputs=outputs)
 
 
-def _greatest(ours: Array, theirs: Array) -> Json:
+def _greatest(ours: Array, theirs: Array) -> JsonNumber:
     """Return the greatest difference; "nan" if only one of two values is a number, or for texts."""
     if ours.shape != theirs.shape or ours.dtype.kind in "USO" or theirs.dtype.kind in "USO":
         return "nan"

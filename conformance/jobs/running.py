@@ -14,20 +14,28 @@ from conformance.jobs.stored_arrays import store_outputs, stored_arrays
 from conformance.jobs.stored_network import TENSORS
 from conformance.jobs.vectors import read_shards
 from conformance.plan.requests import RunRequest
+from conformance.plan.results import (
+    HalfPrecision,
+    Overflow,
+    ProbedRunResult,
+    Result,
+    RunResult,
+    UnchangedResult,
+)
 from conformance.runtimes import Network, Runner
 from conformance.tensorfiles import Array
 from conformance.verdicts import Json
 
 
-def run_network(task: TaskContext[RunRequest]) -> Json:
+def run_network(task: TaskContext[RunRequest]) -> Result:
     """Run a network on every item and keep its outputs; return under which conditions.
 
-    Shuffled parameters of which no permutation changes anything are not run: ``items`` is None.
+    Shuffled parameters of which no permutation changes anything are not run.
     """
     asked, network = task.asked, task.network(task.asked.network)
     batched = asked.vectors.batched
     if asked.change.startswith("shuffled") and not can_be_shuffled(network):
-        return {"items": None}
+        return UnchangedResult()
     runner = _bound(task, network)
     names = [port.name for port in network.inputs], [port.name for port in network.outputs]
     items, watch = 0, runner.watch() if asked.change == "none" else None
@@ -39,15 +47,29 @@ def run_network(task: TaskContext[RunRequest]) -> Json:
             probes.look_at(runner, shard, outputs)
         store_outputs(task.out, shard.index, outputs)
         items += shard.items
-    record = {
+    known: dict[str, Json] = {
         "items": items,
         **conditions(network, runner, batched=batched),
+        "half": _half(watched(watch)),
         "casts": dict(runner.casts),
-        "half": watched(watch),
     }
     # To look for an effect others are bound: two of a large network would be too much.
     del runner, watch
-    return record | (probes.result() if probes is not None else {})
+    if probes is None:
+        return RunResult(**known)
+    return ProbedRunResult(
+        **known,
+        second_opinion=probes.second_opinion,
+        reached=probes.reached,
+        effect=probes.effect(),
+    )
+
+
+def _half(found: Json) -> HalfPrecision | None:
+    if found is None:
+        return None
+    overflows = tuple(Overflow(**each) for each in found["overflows"])
+    return HalfPrecision(**{**found, "overflows": overflows})
 
 
 def _bound(task: TaskContext[RunRequest], network: Network) -> Runner:

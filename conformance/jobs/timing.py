@@ -17,8 +17,8 @@ from conformance.jobs.memory import peak, release, reset_peak, settled
 from conformance.jobs.shards import run_shard
 from conformance.jobs.vectors import ShardArrays, first_items, read_shards
 from conformance.plan.requests import NetworkSpec, TimingRequest
+from conformance.plan.results import Spread, Timing, TimingResult
 from conformance.runtimes import Network, runtime
-from conformance.verdicts import Json
 
 ROUNDS = 7
 """Rounds that count, unless time is up; one round before them warms up."""
@@ -45,21 +45,15 @@ Round: TypeAlias = dict[str, Taken]
 """What each form took."""
 
 
-def time_sample(task: TaskContext[TimingRequest]) -> Json:
-    """Return seconds and bytes of both forms: median, lowest and highest of several rounds.
-
-    ``items`` counts those that were timed. Bytes are 0 where the system does not tell them.
-    """
+def time_sample(task: TaskContext[TimingRequest]) -> TimingResult:
+    """Return what both forms take in several rounds."""
     forms, shard = _forms(task), _first_items(task)
     # What earlier jobs left open would be resident beside each of the two.
     task.networks.close()
     with settled():
         items, rounds = _rounds(forms, shard, batched=task.asked.vectors.batched)
-    return {
-        "items": items,
-        "rounds": len(rounds),
-        **{form: _spread([taken[form] for taken in rounds]) for form in forms},
-    }
+    both = {form: _timing([taken[form] for taken in rounds]) for form in forms}
+    return TimingResult(items=items, rounds=len(rounds), **both)
 
 
 def _rounds(forms: Forms, shard: ShardArrays, *, batched: bool) -> tuple[int, list[Round]]:
@@ -129,13 +123,12 @@ def _timed(opened: Callable[[], Network], shard: ShardArrays, *, batched: bool) 
     return Taken(seconds, max(0, highest - before))
 
 
-def _spread(rounds: Sequence[Taken]) -> dict[str, Json]:
-    columns = zip(Taken._fields, zip(*rounds, strict=True), strict=True)
-    return {
-        name: {
-            "median": statistics.median(column),
-            "low": min(column),
-            "high": max(column),
-        }
-        for name, column in columns
-    }
+def _timing(rounds: Sequence[Taken]) -> Timing:
+    return Timing(
+        seconds=_spread([taken.seconds for taken in rounds]),
+        peak_bytes=_spread([taken.peak_bytes for taken in rounds]),
+    )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(median=statistics.median(values), low=min(values), high=max(values))

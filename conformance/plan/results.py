@@ -241,6 +241,24 @@ class ModelResult(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkResult(ModelResult):
+    """What a sample is that is a network; ``features`` are the tools that its codec found.
+
+    Those that are ``implied`` may be declared, and need not be.
+    """
+
+    features: tuple[str, ...]
+    implied: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParametersResult(Result):
+    """Why samples cannot replace the kept parameters of an original; None if they can."""
+
+    unreplaceable: ConformanceError | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overflow:
     """A value, finite in float32, that becomes infinite in ``type``: float16 or bfloat16.
 
@@ -278,6 +296,20 @@ class RunConditions(Result):
     batch_size: int | None
     settings: Mapping[str, Json]
     half: HalfPrecision | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult(RunConditions):
+    """A network that was run, whose outputs are kept; ``casts`` are by the name of an input."""
+
+    casts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnchangedResult(Result):
+    """Parameters of which no permutation changes anything: the network was not run."""
+
+    items: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +364,18 @@ class Effect:
     tried_bytes: int
     bytes: int
     without_effect: tuple[IneffectiveTensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedRunResult(RunResult):
+    """The original, run; ``reached`` are outputs that its parameters change, and no one declares.
+
+    ``effect`` is None where there was no shard to look at.
+    """
+
+    second_opinion: SecondOpinion | None
+    reached: tuple[str, ...]
+    effect: Effect | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -634,9 +678,11 @@ class WrongParent:
     """A place that names another parent; ``tensor`` is None if it speaks of all of them."""
 
     tensor: str | None
+    message: str
     where: Location
     expected: str
     found: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ def test_another_parent_is_told_at_its_place(tmp_path: Path, format: str, key: s
     made = step(written(tmp_path, OTHERS, format))
     (wrong,) = made.identity.wrong
     assert (wrong.tensor, wrong.expected, wrong.found) == (None, OURS, OTHERS)
+    assert wrong.where is not None
     assert wrong.where.file is not None
     assert wrong.where.element == key
     made.tensors.close()

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from conformance.jobs.chain_step import altered, joined, misfits
+from conformance.jobs.chain_state import altered, joined, misfits
+from conformance.plan.results import TensorProblem
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import ConformanceError
 
@@ -25,7 +26,7 @@ def only(before: np.ndarray, difference: np.ndarray, mode: str = "add") -> np.nd
     return after["w"]
 
 
-def refused(before: np.ndarray, difference: np.ndarray, name: str = "w") -> dict:
+def refused(before: np.ndarray, difference: np.ndarray, name: str = "w") -> TensorProblem:
     (problem,) = misfits({"w": before}, {name: difference}, "file")
     assert problem.fix
     return problem

@@ -22,17 +22,17 @@ def opinion(tmp_path, made, items=4, *, batched=True):
 @pytest.mark.parametrize("items", [2, 6])
 def test_four_items_at_most_are_compared(tmp_path, items):
     found = opinion(tmp_path, models.cnn(), items)
-    assert found["items"] == min(items, 4)
-    (deviation,) = found["outputs"].values()
+    assert found.items == min(items, 4)
+    (deviation,) = found.outputs.values()
     assert 0 <= deviation < 1e-3
 
 
 def test_a_batch_that_is_prescribed_is_filled_up(tmp_path):
-    assert opinion(tmp_path, models.dense(batch=8), 3)["items"] == 3
+    assert opinion(tmp_path, models.dense(batch=8), 3).items == 3
 
 
 def test_what_is_not_a_batch_is_one_run(tmp_path):
-    assert opinion(tmp_path, models.dense(), 3, batched=False)["items"] == 1
+    assert opinion(tmp_path, models.dense(), 3, batched=False).items == 1
 
 
 def test_infinities_of_float16_are_reported(tmp_path):
@@ -48,7 +48,7 @@ def test_infinities_of_float16_are_reported(tmp_path):
         [models.value("y", ["N", 3])],
         {"k": np.float16([60000, 60000, 60000])},
     )
-    assert opinion(tmp_path, made)["outputs"] == {"y": "inf"}
+    assert opinion(tmp_path, made).outputs == {"y": "inf"}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_infinities_of_float16_are_reported(tmp_path):
     ],
 )
 def test_what_may_take_long_is_not_asked(tmp_path, made, reason):
-    assert reason in opinion(tmp_path, made)["not_asked"]
+    assert reason in opinion(tmp_path, made).not_asked
 
 
 def test_other_formats_have_no_reference():
