@@ -26,7 +26,7 @@ def test_layer_decodes(subject: LayerSubject, judge: Judge) -> None:
     for wrong in measured.identity.wrong[:SHOWN]:
         judge.fail(
             Problem(
-                message="the layer names another parent than the layers before it",
+                message="the layer names a different parent than the layers before it",
                 expected=wrong.expected,
                 found=wrong.found,
                 where=wrong.where,

@@ -24,9 +24,9 @@ def test_parent_is_the_one_named(subject: PartSubject, judge: Judge) -> None:
     for wrong in identity.wrong[:SHOWN]:
         judge.fail(
             Problem(
-                message=f"the update names another parent for {wrong.tensor!r}"
+                message=f"the update names a different parent for {wrong.tensor!r}"
                 if wrong.tensor
-                else "the update names another parent",
+                else "the update names a different parent",
                 expected=wrong.expected,
                 found=wrong.found,
                 where=wrong.where,

@@ -214,7 +214,7 @@ class WrongParent(Problem):
     """
 
     tensor: str | None
-    message: str = "it names another parent"
+    message: str = "it names a different parent"
     fix: str = "apply it to the parent that it names"
 
     def to_json(self) -> dict[str, Json]:

@@ -304,7 +304,7 @@ def _obstacle(needed: Job, found_of_it: Evidence) -> ConformanceError | None:
     else:
         return None
     return NotRunError(
-        f"{needed.name} has to succeed first",
+        f"{needed.name} must succeed first",
         expected=f"usable evidence of {needed.name}",
         found=found,
         fix=f"fix the findings on {needed.name} first",

@@ -36,7 +36,7 @@ from conformance.verdicts import Location, UnsupportedError
 class Stepped:
     """What came of a step: the state after it, and what is known of it.
 
-    ``state`` is None if the step names another parent or does not fit.
+    ``state`` is None if the step names a different parent or does not fit.
     """
 
     state: State | None

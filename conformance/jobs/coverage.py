@@ -154,7 +154,7 @@ def coverage_of(survey: Survey, network: StoredNetwork, file: str) -> Iterator[T
         yield TensorProblem(
             name,
             file,
-            f"the sample holds a tensor {name!r} that is no parameter of the network",
+            f"the sample holds a tensor {name!r} that is not a parameter of the network",
             expected=f"parameters named {some(sorted(parameters))}",
             found=tensor_text(tensors[name]),
             fix="remove the tensor, or map its name with name_map",

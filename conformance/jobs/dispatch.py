@@ -10,7 +10,7 @@ from typing import Any
 
 from conformance.jobs.context import Networks, TaskContext
 from conformance.plan.requests import asked_of, key_of
-from conformance.plan.results import written
+from conformance.plan.results import Result
 from conformance.registry import CODECS, METRICS, RUNTIMES
 from conformance.sandbox.limits import Limits
 from conformance.verdicts import ConformanceError, Json
@@ -77,7 +77,8 @@ class Dispatcher:
             limits=self.limits,
             networks=self._networks,
         )
-        return written(_function(request["kind"])(task))
+        result: Result = _function(request["kind"])(task)
+        return result.to_json()
 
     def prepare(
         self,

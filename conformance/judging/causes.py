@@ -14,7 +14,7 @@ SHOWN = 8
 FEWEST = 2
 """From how many names with one prefix on that prefix is taken for the cause."""
 MISSING = "the sample holds no tensor for the parameter {}"
-UNKNOWN = "the sample holds a tensor {} that is no parameter of the network"
+UNKNOWN = "the sample holds a tensor {} that is not a parameter of the network"
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,12 +194,12 @@ class Judge:
         return evidence.measured_by(job)
 
     def require_identity(self, state: StateResult) -> None:
-        """Raise :class:`NotRunError` if a step was not applied because it names another parent."""
+        """Raise :class:`NotRunError` if a step was not applied because it names a different parent."""
         if state.identity.wrong:
             raise NotRunError(
-                "the bitstream was not applied: it names another parent",
+                "the bitstream was not applied: it names a different parent",
                 expected="UPDATE-PARENT-001 passes",
-                found="another parent than the one that it names",
+                found="a different parent than the one that it names",
                 fix="fix the finding of UPDATE-PARENT-001 first",
             )
 

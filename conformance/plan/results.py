@@ -33,18 +33,18 @@ class Result:
 
     def to_json(self) -> dict[str, Json]:
         """Return a JSON object with every field."""
-        return {each.name: written(getattr(self, each.name)) for each in fields(self)}
+        return {each.name: _written(getattr(self, each.name)) for each in fields(self)}
 
 
-def written(value: Any) -> Json:
+def _written(value: Any) -> Json:
     """Return what a job has measured as JSON: by its own ``to_json`` what has one."""
     if hasattr(value, "to_json"):
         return value.to_json()
     if is_dataclass(value):
-        return {each.name: written(getattr(value, each.name)) for each in fields(value)}
+        return {each.name: _written(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
-        return {name: written(each) for name, each in value.items()}
-    return [written(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: _written(each) for name, each in value.items()}
+    return [_written(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 R = TypeVar("R", bound=Result)
@@ -156,7 +156,7 @@ class Outcome(Generic[Row]):
     def to_json(self) -> dict[str, Json]:
         """Return the row, or ``error``, as JSON."""
         made: dict[str, Json] = (
-            written(self._row) if self.error is None else {"error": self.error.to_json()}
+            _written(self._row) if self.error is None else {"error": self.error.to_json()}
         )
         return made
 
@@ -675,7 +675,7 @@ class AccessResult(Result):
 
 @dataclass(frozen=True, slots=True)
 class WrongParent:
-    """A place that names another parent; ``tensor`` is None if it speaks of all of them."""
+    """A place that names a different parent; ``tensor`` is None if it speaks of all of them."""
 
     tensor: str | None
     message: str
@@ -730,7 +730,7 @@ class StateResult(Result):
         if self.usable:
             return ""
         wrong = self.identity.wrong
-        return "another parent than the one that it names" if wrong else _NOT_USABLE
+        return "a different parent than the one that it names" if wrong else _NOT_USABLE
 
 
 @dataclass(frozen=True, slots=True)

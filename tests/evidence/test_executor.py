@@ -458,7 +458,7 @@ def test_nothing_is_reconstructed_from_a_sample_that_does_not_decode(execute, ti
     executor = execute()
     error = error_of(executor.of(RECONSTRUCTION))
     assert isinstance(error, NotRunError)
-    assert error.message == "decode half has to succeed first"
+    assert error.message == "decode half must succeed first"
     assert "nobody-has-it" in error.found
     assert not set(RUN) & set(executor.asked)
 
@@ -488,7 +488,7 @@ def test_nothing_is_reconstructed_beside_an_original_that_does_not_run(execute, 
     executor = execute()
     error = error_of(executor.of(RECONSTRUCTION))
     assert isinstance(error, NotRunError)
-    assert error.message == "original linear@test has to succeed first"
+    assert error.message == "original linear@test must succeed first"
     assert executor.asked == ["model linear", "vectors linear@test"]
 
 
@@ -501,7 +501,7 @@ def test_nothing_is_done_for_an_original_that_does_not_open(execute, tiny: Path)
     for named in (ORIGINAL, DECODE):
         error = error_of(executor.of(named))
         assert isinstance(error, NotRunError)
-        assert error.message == "model linear has to succeed first"
+        assert error.message == "model linear must succeed first"
     assert executor.asked == ["model linear"]
 
 

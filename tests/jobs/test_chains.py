@@ -375,7 +375,7 @@ def test_an_error_travels_down_the_chain_as_what_was_not_run(chain: TinyChain) -
     for sample in ("b", "c"):
         error = evaluation.evidence("state", sample, part=0).error
         assert isinstance(error, NotRunError)
-        assert error.message == "state a#0 has to succeed first"
+        assert error.message == "state a#0 must succeed first"
         assert error.found == broken_error.message
         assert "fix the findings on state a#0 first" in error.fix
     assert evaluation.asked.count("state") == 2
@@ -406,7 +406,7 @@ def test_a_step_that_names_another_parent_is_not_applied(chain: TinyChain) -> No
     assert not list(evaluation.evidence("state", "b", part=0).folder.glob("*.safetensors"))
     error = evaluation.evidence("decode", "b").error
     assert error is not None
-    assert error.found == "another parent than the one that it names"
+    assert error.found == "a different parent than the one that it names"
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def put_inputs(root: Path, x: np.ndarray) -> None:
 
 def test_original_that_cannot_be_run_has_no_controls(tiny: Path) -> None:
     put_inputs(tiny, np.zeros((tiny_submission.ITEMS, 2)))
-    with pytest.raises(ConformanceError, match="original linear@test has to succeed first"):
+    with pytest.raises(ConformanceError, match="original linear@test must succeed first"):
         Evaluation(tiny).result("control", vectors="test")
     assert set(told(tiny, "METRIC-CONTROL-001").values()) == {"not-run"}
 

@@ -86,7 +86,7 @@ def test_missing_parameter_says_what_is_there() -> None:
 def test_extra_tensor_says_what_is_allowed() -> None:
     (problem,) = problems({**PARAMETERS, "optimizer": np.zeros(4, np.int8)})
     assert problem.tensor == "optimizer"
-    assert "no parameter of the network" in problem.message
+    assert "not a parameter of the network" in problem.message
     assert problem.expected == "parameters named b, w"
     assert problem.found == "int8[4]"
     assert "remove the tensor" in problem.fix

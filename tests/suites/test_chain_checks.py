@@ -102,7 +102,7 @@ def test_another_parent_fails_and_the_rest_is_not_run(chain: TinyChain) -> None:
     sample(chain, "b")["claims"]["cumulative_size"] += chain._size("a-0.safetensors")
     finding = only(chain, "UPDATE-PARENT-001", "b")
     assert finding.verdict is Verdict.FAIL
-    assert finding.message == "the update names another parent"
+    assert finding.message == "the update names a different parent"
     assert finding.where is not None
     assert (finding.where.file, finding.where.element) == ("b-0.safetensors", "nnr_parent")
     assert finding.evidence == {"wrong": 1}
@@ -124,8 +124,8 @@ def test_wrong_parents_of_nnc_are_told_unit_by_unit(chain: TinyChain) -> None:
     chain.stream("second", "nnc", encode(difference(2, 0.1), update, state))
     found = of(chain, "UPDATE-PARENT-001", "second")
     assert [each.message for each in found] == [
-        "the update names another parent for 'fc.weight'",
-        "the update names another parent for 'fc.bias'",
+        "the update names a different parent for 'fc.weight'",
+        "the update names a different parent for 'fc.bias'",
     ]
     assert found[0].expected == "a parent of put_node_depth 0"
     assert found[0].found == "put_node_depth 1"
@@ -278,7 +278,9 @@ def test_a_misapplied_update_that_is_noticed_passes_and_tells_by_what(chain: Tin
     chain.update("u")
     finding = only(chain, "UPDATE-MUTATION-001", "u/wrong-parent")
     assert finding.verdict is Verdict.PASS
-    assert finding.message == ("u applied to the original: noticed (u#0: it names another parent)")
+    assert finding.message == (
+        "u applied to the original: noticed (u#0: it names a different parent)"
+    )
     assert finding.evidence["detected_by"] == "digest"
 
 
@@ -336,7 +338,7 @@ def test_a_layer_that_names_another_parent_fails(chain: TinyChain) -> None:
     sample(chain, "layers")["files"][1] = tiny_submission.entry(chain.root, name)
     finding = only(chain, "LAYER-DECODE-001", "layers/l1")
     assert finding.verdict is Verdict.FAIL
-    assert "names another parent" in finding.message
+    assert "names a different parent" in finding.message
     assert finding.where is not None
     assert finding.where.element == "nnr_parent"
 

@@ -115,7 +115,7 @@ def test_what_cannot_be_measured_says_why(chain: TinyChain) -> None:
     samples["b"]["update_of"] = {"sample": "a"}
     with pytest.raises(ConformanceError) as caught:
         true_claims(chain.save(), "b")
-    assert caught.value.found == "another parent than the one that it names"
+    assert caught.value.found == "a different parent than the one that it names"
 
 
 def test_runs_alone_in_two_processes_and_from_the_store_give_one_report(

@@ -259,7 +259,10 @@ def test_a_check_accepts_what_lies_just_inside(
 
 @pytest.mark.parametrize(
     ("named", "message"),
-    [("a", "the update names another parent for 'a'"), (None, "the update names another parent")],
+    [
+        ("a", "the update names a different parent for 'a'"),
+        (None, "the update names a different parent"),
+    ],
 )
 def test_a_wrong_parent_of_the_whole_names_no_tensor(named: str | None, message: str) -> None:
     assert only("UPDATE-PARENT-001", STEP, wrong(tensor=named)).message == message
