@@ -131,21 +131,21 @@ def test_equal_to_direct_decoding(subject: EqualSubject, judge: Judge) -> None:
 
 def test_misapplied_update_is_noticed(subject: MisappliedSubject, judge: Judge) -> None:
     """A bitstream that is applied where it does not belong says so, by a parent or by its form."""
-    mutation = subject.mutation
+    misapplication = subject.misapplication
     measured = judge.result(subject.misapplied)
     declared = subject.sample.claims.tensor_digests
-    ends = bool(declared) and not mutation.steps and not measured.same_tensors
+    ends = bool(declared) and not misapplication.steps and not measured.same_tensors
     by = "declared digests" if ends else measured.detected_by
     evidence = {
-        "mutation": mutation.kind,
+        "misapplication": misapplication.kind,
         "detected_by": by,
         "same_tensors": measured.same_tensors,
     }
     harm = "the outcome is the same" if measured.same_tensors else "other tensors come out"
     judge.require(
         by is not None,
-        f"the format carries no protection here: {mutation.told}, and nothing in the bitstreams "
-        f"notices; {harm}",
+        f"the format carries no protection here: {misapplication.told}, and nothing in the "
+        f"bitstreams notices; {harm}",
         expected="a parent mismatch, a digest mismatch or a bitstream that cannot be decoded",
         found="tensors, as if all were well",
         where=subject.place_in_sample(),
@@ -155,7 +155,7 @@ def test_misapplied_update_is_noticed(subject: MisappliedSubject, judge: Judge) 
     )
     told = END_OF_CHAIN if ends else f"{measured.step}: {measured.message}"
     judge.passed(
-        f"{mutation.told}: noticed ({told})",
+        f"{misapplication.told}: noticed ({told})",
         expected=measured.expected,
         found=measured.found,
         evidence=evidence,

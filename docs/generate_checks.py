@@ -62,7 +62,7 @@ OVER: dict[Over, str] = {
     "merge": "each merge of updates",
     "derived": "each update and merge",
     "equal": "each sample that is said to equal another",
-    "mutation": "each misapplied update that is tried of each bitstream of an update",
+    "misapplication": "each misapplied update that is tried of each bitstream of an update",
     "layered": "each sample with layers",
     "layer": "each layer",
     "layer_run": "each layer and vector set it is measured on",

@@ -27,7 +27,7 @@ STAGES: Mapping[str, Mapping[str, str]] = {
         "state": "chain_step:apply_part",
         "merge": "chain_merge:merge_branches",
         "layering": "layering:decode_layers",
-        "mutation": "misapplying:apply_steps",
+        "misapplication": "misapplying:apply_steps",
     },
     "run": {
         "run": "running:run_network",

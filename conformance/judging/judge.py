@@ -194,7 +194,7 @@ class Judge:
         return evidence.measured_by(job)
 
     def require_identity(self, state: StateResult) -> None:
-        """Raise :class:`NotRunError` if a step was not applied because it names a different parent."""
+        """Raise :class:`NotRunError` if a step was not applied: it names a different parent."""
         if state.identity.wrong:
             raise NotRunError(
                 "the bitstream was not applied: it names a different parent",

@@ -454,19 +454,19 @@ class Misapply(_OfSample, Measuring[MisapplicationResult]):
     """Parts of a chain applied to ``start`` (None is the original) where they do not belong."""
 
     part: int
-    mutation: str
+    misapplication: str
     start: Step | None
     steps: tuple[Step, ...]
     instead_of: Step
 
-    kind = "mutation"
+    kind = "misapplication"
     stage = "decode"
     owner = "UPDATE-MUTATION-001"
     Result = MisapplicationResult
 
     @property
     def subject(self) -> str:
-        return f"{self.sample}#{self.part} {self.mutation}"
+        return f"{self.sample}#{self.part} {self.misapplication}"
 
     def needs(self) -> tuple[Job, ...]:
         built_upon = self.results()

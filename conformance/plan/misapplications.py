@@ -17,7 +17,7 @@ from conformance.submission.values import Sample, Submission
 
 
 @dataclass(frozen=True, slots=True)
-class Mutation:
+class Misapplication:
     """One misapplied update: ``steps`` on the state ``start``, which is compared with a true one.
 
     ``start`` of None is the original. ``told`` says what was done, for people.
@@ -32,7 +32,7 @@ class Mutation:
     told: str
 
 
-def mutations(submission: Submission) -> Iterator[Mutation]:
+def misapplications(submission: Submission) -> Iterator[Misapplication]:
     """Yield every misapplied update that the chains of ``submission`` allow, update by update."""
     tree = _Tree(submission)
     for sample in submission.samples:
@@ -41,31 +41,31 @@ def mutations(submission: Submission) -> Iterator[Mutation]:
                 yield from _of_step((sample.id, part), tree)
 
 
-def _of_step(step: Step, tree: _Tree) -> Iterator[Mutation]:
+def _of_step(step: Step, tree: _Tree) -> Iterator[Misapplication]:
     start, following = tree.parent(step), tree.following(step)
     last = following or step
     then = (following,) if following else ()
     name = _name(step)
-    yield _mutation("dropped", step, start, then, last, f"{name} left out" + _then(following))
+    yield _misapplication("dropped", step, start, then, last, f"{name} left out" + _then(following))
     if following:
         turned = (following, step)
         told = f"{_name(following)} applied before {name}"
-        yield _mutation("swapped", step, start, turned, last, told)
-    yield _mutation("repeated", step, step, (step,), step, f"{name} applied twice")
+        yield _misapplication("swapped", step, start, turned, last, told)
+    yield _misapplication("repeated", step, step, (step,), step, f"{name} applied twice")
     wrong = tree.wrong_parent(step)
     if wrong is not None:
         told = f"{name} applied to {_name(wrong) if wrong else 'the original'}"
-        yield _mutation("wrong-parent", step, wrong or None, (step,), step, told)
+        yield _misapplication("wrong-parent", step, wrong or None, (step,), step, told)
     other = tree.other(step)
     if other is not None:
         told = f"{_name(other)} in the place of {name}" + _then(following)
-        yield _mutation("other-chain", step, start, (other, *then), last, told)
+        yield _misapplication("other-chain", step, start, (other, *then), last, told)
 
 
-def _mutation(
+def _misapplication(
     kind: str, of: Step, start: Step | None, steps: tuple[Step, ...], instead: Step, told: str
-) -> Mutation:
-    return Mutation(kind, of[0], of[1], start, steps, instead, told)
+) -> Misapplication:
+    return Misapplication(kind, of[0], of[1], start, steps, instead, told)
 
 
 def _name(step: Step) -> str:

@@ -269,7 +269,7 @@ REQUESTS: Mapping[str, type[Request]] = {
     "state": StateRequest,
     "merge": MergeRequest,
     "layering": LayeringRequest,
-    "mutation": MisapplicationRequest,
+    "misapplication": MisapplicationRequest,
 }
 """What is asked by each kind of request."""
 

@@ -28,7 +28,7 @@ from conformance.plan.jobs import (
     is_network,
     last_step,
 )
-from conformance.plan.misapplications import Mutation, mutations
+from conformance.plan.misapplications import Misapplication, misapplications
 from conformance.plan.results import RunConditions
 from conformance.registry import CODECS
 from conformance.submission.update_graph import cumulative_sizes
@@ -300,20 +300,20 @@ class EqualSubject(SampleSubject):
 class MisappliedSubject(SampleSubject):
     """A misapplied update."""
 
-    mutation: Mutation
+    misapplication: Misapplication
 
     @property
     def about(self) -> dict[str, Json]:
         return {
             **super().about,
-            "part": self.mutation.part,
-            "misapplication": self.mutation.kind,
+            "part": self.misapplication.part,
+            "misapplication": self.misapplication.kind,
         }
 
     @property
     def misapplied(self) -> Misapply:
         """The bitstreams are applied where they do not belong."""
-        wrong = self.mutation
+        wrong = self.misapplication
         return Misapply(
             self.submission,
             self.sample.id,
@@ -447,7 +447,7 @@ class Plan:
                 if each.sample.is_derived
             ),
             "equal": tuple(self._equal()),
-            "mutation": tuple(self._misapplied()),
+            "misapplication": tuple(self._misapplied()),
             "access": tuple(each for sample in self.samples for each in _accesses(sample)),
             "layered": tuple(each for each in self.samples if each.sample.layers),
             "layer": self.layers,
@@ -597,11 +597,11 @@ class Plan:
 
     def _misapplied(self) -> Iterator[MisappliedSubject]:
         by_id = {each.sample.id: each for each in self.samples}
-        for mutation in mutations(self._submission):
-            each = by_id[mutation.sample]
-            number = f"-{mutation.part + 1}" if len(each.sample.parts) > 1 else ""
-            own = f"{each.id}/{mutation.kind}{number}"
-            yield each.narrowed(MisappliedSubject, id=own, mutation=mutation)
+        for misapplication in misapplications(self._submission):
+            each = by_id[misapplication.sample]
+            number = f"-{misapplication.part + 1}" if len(each.sample.parts) > 1 else ""
+            own = f"{each.id}/{misapplication.kind}{number}"
+            yield each.narrowed(MisappliedSubject, id=own, misapplication=misapplication)
 
     def _layer_runs(self) -> Iterator[LayerRunSubject]:
         for each in self.layers:

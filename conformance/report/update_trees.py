@@ -39,7 +39,7 @@ def updates_block(
                 _step(sample, round_of[sample.id], sizes[sample.id], measured, grouped)
                 for sample in sorted(samples, key=lambda sample: round_of[sample.id])
             ],
-            "mutations": _mutations(samples, grouped),
+            "misapplications": _misapplications(samples, grouped),
         }
         for (model, root), samples in trees.items()
     ]
@@ -80,7 +80,7 @@ def _step(
     }
 
 
-def _mutations(samples: Iterable[Sample], grouped: Grouped) -> dict[str, int]:
+def _misapplications(samples: Iterable[Sample], grouped: Grouped) -> dict[str, int]:
     """Count the misapplied updates of a tree; those neither seen nor missed are only planned."""
     seen = Counter(verdict for sample in samples for verdict in grouped.misapplications(sample.id))
     return {

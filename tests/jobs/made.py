@@ -56,7 +56,7 @@ KINDS: dict[str, type[Job]] = {
     "decode": jobs.Decode,
     "state": jobs.DecodeState,
     "layering": jobs.DecodeLayers,
-    "mutation": jobs.Misapply,
+    "misapplication": jobs.Misapply,
     "access": jobs.Access,
     "vectors": jobs.ReadVectors,
     "run": jobs.Run,

@@ -14,7 +14,7 @@ import pytest
 from conformance.jobs.dispatch import Dispatcher
 from conformance.plan import jobs
 from conformance.plan.jobs import Job
-from conformance.plan.misapplications import mutations
+from conformance.plan.misapplications import misapplications
 from conformance.plan.requests import REQUESTS, asked_of, files_in
 from conformance.submission import Submission
 from tests import tiny_submission
@@ -71,11 +71,11 @@ def chain(root: Path) -> Path:
 
 
 def misapplied(submission: Submission) -> Mapping[str, Any]:
-    found = next(each for each in mutations(submission) if each.kind == "wrong-parent")
+    found = next(each for each in misapplications(submission) if each.kind == "wrong-parent")
     return {
         "sample": found.sample,
         "part": found.part,
-        "mutation": found.kind,
+        "misapplication": found.kind,
         "start": found.start,
         "steps": found.steps,
         "instead_of": found.instead_of,

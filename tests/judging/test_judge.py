@@ -12,7 +12,7 @@ from conformance.evidence.evidence import Evidence
 from conformance.judging.judge import Judge
 from conformance.metrics.tolerance import EQUAL
 from conformance.plan.jobs import Job, Measuring
-from conformance.plan.misapplications import Mutation
+from conformance.plan.misapplications import Misapplication
 from conformance.plan.results import (
     MetricRow,
     RunConditions,
@@ -308,7 +308,8 @@ LAYER = LAYERED.narrowed(LayerSubject, layer=LAYERED.sample.layers[1], part=1)
 STEP = sample_subject(update("u", None)).narrowed(PartSubject, part=0)
 MERGED = sample_subject(merge("m", "a", "b"))
 WRONG = sample_subject(update("u", None)).narrowed(
-    MisappliedSubject, mutation=Mutation("repeated", "u", 0, ("u", 0), (("u", 0),), ("u", 0), "")
+    MisappliedSubject,
+    misapplication=Misapplication("repeated", "u", 0, ("u", 0), (("u", 0),), ("u", 0), ""),
 )
 
 
@@ -323,7 +324,7 @@ WRONG = sample_subject(update("u", None)).narrowed(
         (LAYERED.layering, "LAYER-BASE-001"),
         (WRONG.misapplied, "UPDATE-MUTATION-001"),
     ],
-    ids=["step", "merge", "layer", "run-of-layer", "run", "layering", "mutation"],
+    ids=["step", "merge", "layer", "run-of-layer", "run", "layering", "misapplication"],
 )
 def test_each_failure_has_one_check_that_reports_it(job: Measuring[Any], owner: str) -> None:
     with pytest.raises(MalformedError):

@@ -58,7 +58,7 @@ def test_subjects_have_readable_ids(chain: TinyChain, over: str, expected: list[
 def test_misapplied_updates_are_numbered_where_an_update_has_several_files(
     chain: TinyChain,
 ) -> None:
-    found = [name for name in ids(chain, "mutation") if name.startswith(("a/", "next/"))]
+    found = [name for name in ids(chain, "misapplication") if name.startswith(("a/", "next/"))]
     kinds = ("dropped", "swapped", "repeated", "wrong-parent", "other-chain")
     last = tuple(kind for kind in kinds if kind != "swapped")
     assert found == [
@@ -99,9 +99,9 @@ def test_each_subject_has_the_case_that_tells_about_it(chain: TinyChain) -> None
     assert [state.name for state in layers[1].states] == ["state s#0", "state s#1"]
     run = planned(chain, "layer_run")[0]
     assert run.reconstruction.name == "reconstruction s#0@test"
-    turn = next(s for s in planned(chain, "mutation") if s.id.endswith("/swapped-1"))
+    turn = next(s for s in planned(chain, "misapplication") if s.id.endswith("/swapped-1"))
     misapplied = turn.misapplied
-    assert misapplied.name == "mutation next#0 swapped"
+    assert misapplied.name == "misapplication next#0 swapped"
     assert misapplied.steps == (("next", 1), ("next", 0))
     assert (misapplied.start, misapplied.instead_of) == (("m", 0), ("next", 1))
 

@@ -68,12 +68,12 @@ def files(job: Job) -> list[str]:
 def misapplied(submission: Submission, **more: Any) -> Job:
     given = {
         "part": 1,
-        "mutation": "swapped",
+        "misapplication": "swapped",
         "start": ("base", 0),
         "steps": (("o", 0), ("u", 1)),
         "instead_of": ("o", 0),
     }
-    return a_job(submission, "mutation", sample="u", **(given | more))
+    return a_job(submission, "misapplication", sample="u", **(given | more))
 
 
 def test_every_kind_of_job_is_known_to_the_tests() -> None:
@@ -112,7 +112,7 @@ def test_names_of_parts_and_misapplied_updates_are_readable(chain: dict) -> None
     made = built(chain)
     assert a_job(made, "state", sample="u", part=1).name == "state u#1"
     assert a_job(made, "layering", sample="s").name == "layering s"
-    assert misapplied(made).name == "mutation u#1 swapped"
+    assert misapplied(made).name == "misapplication u#1 swapped"
 
 
 ORIGINAL, HALF = "original linear@test", {"sample": "half"}

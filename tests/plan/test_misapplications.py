@@ -15,7 +15,7 @@ from conformance.nnc.parser import parse_stream
 from conformance.nnc.state import DecoderState
 from conformance.nnc.tree import nodes_of
 from conformance.plan.jobs import last_step
-from conformance.plan.misapplications import Mutation, _Tree, mutations
+from conformance.plan.misapplications import Misapplication, _Tree, misapplications
 from tests import tiny_submission
 from tests.hang import no_hang
 from tests.jobs.in_process import Evaluation
@@ -27,8 +27,10 @@ def chain(tmp_path: Path) -> TinyChain:
     return TinyChain(tmp_path / "tiny")
 
 
-def listed(chain: TinyChain, sample: str) -> dict[str, Mutation]:
-    return {each.kind: each for each in mutations(chain.submission()) if each.sample == sample}
+def listed(chain: TinyChain, sample: str) -> dict[str, Misapplication]:
+    return {
+        each.kind: each for each in misapplications(chain.submission()) if each.sample == sample
+    }
 
 
 def branches(chain: TinyChain) -> None:
@@ -77,7 +79,12 @@ def test_the_last_step_of_a_chain_is_not_swapped(chain: TinyChain) -> None:
 
 def test_whole_networks_and_merges_have_no_misapplied_updates(chain: TinyChain) -> None:
     branches(chain)
-    assert {each.sample for each in mutations(chain.submission())} == {"a-1", "a-2", "b-1", "b-2"}
+    assert {each.sample for each in misapplications(chain.submission())} == {
+        "a-1",
+        "a-2",
+        "b-1",
+        "b-2",
+    }
 
 
 def test_a_step_upon_the_base_alone_is_tried_upon_the_original(chain: TinyChain) -> None:
@@ -97,7 +104,7 @@ def test_an_update_of_the_original_alone_has_no_other_parent(chain: TinyChain) -
 def test_files_of_an_update_are_steps_of_their_own(chain: TinyChain) -> None:
     chain.whole()
     chain.update("u", "base", difference(1), difference(2))
-    found = [(each.kind, each.part, each.told) for each in mutations(chain.submission())]
+    found = [(each.kind, each.part, each.told) for each in misapplications(chain.submission())]
     assert found == [
         ("dropped", 0, "u left out, then u (file 2) applied"),
         ("swapped", 0, "u (file 2) applied before u"),
@@ -156,7 +163,7 @@ def test_a_wide_tree_takes_no_longer_than_a_long_chain(chain: TinyChain) -> None
         chain.metadata["samples"].append({**update, "id": f"u{number}"})
     submission = chain.submission()
     with no_hang():
-        found = list(mutations(submission))
+        found = list(misapplications(submission))
     assert Counter(each.kind for each in found) == {
         "dropped": 4001,
         "repeated": 4001,
@@ -172,7 +179,7 @@ def test_a_long_chain_has_a_few_short_turns_for_each_step(chain: TinyChain) -> N
         parent = f"u{number}"
     submission = chain.submission()
     with no_hang():
-        found = list(mutations(submission))
+        found = list(misapplications(submission))
     assert len(found) == 1000 * 4 - 1
     assert max(len(each.steps) for each in found) == 2
 
@@ -194,10 +201,12 @@ def outcomes(chain: TinyChain) -> dict[str, dict[str, Any]]:
     submission = chain.submission()
     evaluation = Evaluation(chain.root)
     found = {}
-    for each in mutations(submission):
+    for each in misapplications(submission):
         turn = {"start": each.start, "steps": each.steps, "instead_of": each.instead_of}
-        more = {"part": each.part, "mutation": each.kind, **turn}
-        found[f"{each.sample} {each.kind}"] = evaluation.result("mutation", each.sample, **more)
+        more = {"part": each.part, "misapplication": each.kind, **turn}
+        found[f"{each.sample} {each.kind}"] = evaluation.result(
+            "misapplication", each.sample, **more
+        )
     return found
 
 
@@ -252,10 +261,15 @@ def test_tensors_that_do_not_fit_are_noticed_by_structure(chain: TinyChain) -> N
     name = chain._file("v-0", {"fc.bias": np.ones(4, np.float32)}, None)
     made["files"] = [{**made["files"][0], **tiny_submission.entry(chain.root, name)}]
     submission = chain.submission()
-    dropped = next(each for each in mutations(submission) if each.sample == "u")
+    dropped = next(each for each in misapplications(submission) if each.sample == "u")
     assert dropped.kind == "dropped"
-    turn = {"mutation": "dropped", "start": None, "steps": (("v", 0),), "instead_of": ("u", 0)}
-    found = Evaluation(chain.root).result("mutation", "u", part=0, **turn)
+    turn = {
+        "misapplication": "dropped",
+        "start": None,
+        "steps": (("v", 0),),
+        "instead_of": ("u", 0),
+    }
+    found = Evaluation(chain.root).result("misapplication", "u", part=0, **turn)
     assert found["detected_by"] == "structure"
     assert "another shape" in found["message"]
 
@@ -309,12 +323,14 @@ def test_ids_and_depth_notice_what_is_at_another_depth(chain: TinyChain) -> None
 
 def test_a_misapplied_update_needs_no_state_but_start_and_end(chain: TinyChain) -> None:
     branches(chain)
-    found = {each.kind: each for each in mutations(chain.submission()) if each.sample == "a-2"}
+    found = {
+        each.kind: each for each in misapplications(chain.submission()) if each.sample == "a-2"
+    }
     evaluation = Evaluation(chain.root)
     each = found["wrong-parent"]
-    turn = {"mutation": each.kind, "start": each.start, "steps": each.steps}
-    evaluation.result("mutation", "a-2", part=0, instead_of=each.instead_of, **turn)
-    assert evaluation.done[-1] == "mutation a-2#0 wrong-parent"
+    turn = {"misapplication": each.kind, "start": each.start, "steps": each.steps}
+    evaluation.result("misapplication", "a-2", part=0, instead_of=each.instead_of, **turn)
+    assert evaluation.done[-1] == "misapplication a-2#0 wrong-parent"
     assert [n for n in evaluation.done if n.startswith("state")] == [
         "state base#0",
         "state a-1#0",

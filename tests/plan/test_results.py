@@ -109,7 +109,7 @@ def test_errors_of_a_model_are_errors() -> None:
         (made(DecodeResult, {"usable": False}), "tensors that are missing"),
         (made(StateResult, {}), ""),
         (made(StateResult, {"usable": False}), "tensors that are missing"),
-        (made(StateResult, {"usable": False, "identity": {"wrong": [{}]}}), "another parent"),
+        (made(StateResult, {"usable": False, "identity": {"wrong": [{}]}}), "a different parent"),
         (made(LayeringResult, {}), ""),
     ],
 )

@@ -62,7 +62,9 @@ def test_subjects_have_readable_ids(tiny: Path) -> None:
             "tiny/half-onnx/top1",
             "tiny/half-onnx/distance",
         ],
-        **{over: [] for over in ("update", "merge", "derived", "equal", "mutation", "access")},
+        **{
+            over: [] for over in ("update", "merge", "derived", "equal", "misapplication", "access")
+        },
         **{over: [] for over in ("layered", "layer", "layer_run", "layer_value", "layer_step")},
         "direct_run": ["tiny/half-onnx@test"],
         "computed": [

@@ -89,7 +89,7 @@ def tree(**fields: Any) -> dict[str, Any]:
             step("merged", "merge", 1, "device-a", "device-b", size=0),
             step("next", "update", 2, "merged"),
         ],
-        "mutations": {"planned": 9, "detected": 5, "undetected": 3},
+        "misapplications": {"planned": 9, "detected": 5, "undetected": 3},
         **fields,
     }
 

@@ -65,7 +65,7 @@ def test_blocks_are_there_even_if_they_are_empty() -> None:
         ("rate_performance", ("reference",), None),
         ("updates", ("steps", 0, "kind"), "other"),
         ("updates", ("steps", 0, "round"), -1),
-        ("updates", ("mutations", "planned"), None),
+        ("updates", ("misapplications", "planned"), None),
         ("layered", ("layers", 0, "mode"), "keep"),
         ("layered", ("layers", 0, "size"), -1),
     ],
@@ -119,11 +119,13 @@ def test_table_of_steps(text: str) -> None:
     assert "4 1 merged merge device-a, device-b 0 B 42.0 KiB 0.91 ✓ Pass" in text
 
 
-def test_mutations_are_counted(text: str) -> None:
+def test_misapplications_are_counted(text: str) -> None:
     assert "Misapplied updates: 9 planned, 5 detected, 3 undetected , 1 neither." in text
     assert "The format carries no protection there" in text
-    mutations = {"planned": 5, "detected": 5, "undetected": 0}
-    detected = words_of(Page(render_html(build(updates=[compared.tree(mutations=mutations)]))))
+    misapplications = {"planned": 5, "detected": 5, "undetected": 0}
+    detected = words_of(
+        Page(render_html(build(updates=[compared.tree(misapplications=misapplications)])))
+    )
     assert "5 planned, 5 detected, 0 undetected ." in detected
     assert "no protection" not in detected
 

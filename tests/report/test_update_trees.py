@@ -74,12 +74,12 @@ def test_a_step_has_its_metrics_and_the_gravest_verdict() -> None:
     ]
 
 
-def test_mutations_are_counted_by_what_became_of_them() -> None:
+def test_misapplications_are_counted_by_what_became_of_them() -> None:
     verdicts = ["pass", "pass", "fail", "not-run", "error"]
     found = [about("UPDATE-MUTATION-001", A, verdict=verdict) for verdict in verdicts]
     elsewhere = about("UPDATE-MUTATION-001", update("x", None), verdict="fail")
     (tree,) = block(BASE, A, found=[*found, elsewhere])
-    assert tree["mutations"] == {"planned": 5, "detected": 2, "undetected": 1}
+    assert tree["misapplications"] == {"planned": 5, "detected": 2, "undetected": 1}
 
 
 def test_a_thousand_steps_take_no_more_time_each_than_a_hundred() -> None:
@@ -95,11 +95,11 @@ def test_a_thousand_steps_take_no_more_time_each_than_a_hundred() -> None:
     assert long < 24 * max(short, 0.002)
 
 
-def test_a_mutation_that_was_missed_stays_so_when_it_is_waived() -> None:
+def test_a_misapplication_that_was_missed_stays_so_when_it_is_waived() -> None:
     node, missed = about("UPDATE-MUTATION-001", A, verdict="fail")
     missed = replace(missed, found="the wrong network")
     waiver = Waiver(missed.check, missed.subject, missed.found, "agreed", "https://example.org")
     (waived,) = apply_waivers([missed], [waiver])
     assert waived.verdict is Verdict.WAIVED
     (tree,) = block(BASE, A, found=[(node, waived)])
-    assert tree["mutations"] == {"planned": 1, "detected": 0, "undetected": 1}
+    assert tree["misapplications"] == {"planned": 1, "detected": 0, "undetected": 1}

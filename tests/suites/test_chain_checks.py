@@ -266,7 +266,7 @@ def test_misapplied_updates_that_nothing_notices_are_findings_that_do_not_count(
     assert found[0].message.endswith("other tensors come out")
     assert found[0].found == "tensors, as if all were well"
     assert found[0].evidence == {
-        "mutation": "repeated",
+        "misapplication": "repeated",
         "detected_by": None,
         "same_tensors": False,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.plan.misapplications import Mutation
+from conformance.plan.misapplications import Misapplication
 from conformance.plan.subjects import (
     DerivedSubject,
     EqualSubject,
@@ -79,19 +79,19 @@ def misapplied(
     *steps: tuple[str, int], digests: Any = None, same: bool = False, by: str | None = None
 ) -> tuple[Subject, dict[str, Any]]:
     """Return a subject and evidence: the steps taken instead, and what noticed them."""
-    mutation = Mutation("dropped", "next", 0, None, steps, ("next", 0), "next left out")
+    misapplication = Misapplication("dropped", "next", 0, None, steps, ("next", 0), "next left out")
     claims = replace(CLAIMED, tensor_digests=digests or {})
     subject = WHOLE.narrowed(
-        MisappliedSubject, mutation=mutation, sample=replace(NEXT, claims=claims)
+        MisappliedSubject, misapplication=misapplication, sample=replace(NEXT, claims=claims)
     )
     measured: dict[str, Any] = {"same_tensors": same, "detected_by": by}
     if by is not None:
         measured |= {"step": "next#0", "message": "no parent", "expected": "0", "found": "1"}
-    return subject, {"mutation": measured}
+    return subject, {"misapplication": measured}
 
 
 DIGESTS = {"a": "aa"}
-DECLARED, UNNOTICED = "declared digests", {"mutation": "dropped", "detected_by": None}
+DECLARED, UNNOTICED = "declared digests", {"misapplication": "dropped", "detected_by": None}
 MUTATION = "UPDATE-MUTATION-001"
 
 
@@ -209,14 +209,14 @@ MUTATION = "UPDATE-MUTATION-001"
             message="next left out: noticed (next#0: no parent)",
             expected="0",
             found="1",
-            evidence={"mutation": "dropped", "detected_by": "digest", "same_tensors": False},
+            evidence={"misapplication": "dropped", "detected_by": "digest", "same_tensors": False},
         ),
         case(
             "noticed-by-declared-digests",
             MUTATION,
             *misapplied(digests=DIGESTS),
             message="digests declared",
-            evidence={"mutation": "dropped", "detected_by": DECLARED, "same_tensors": False},
+            evidence={"misapplication": "dropped", "detected_by": DECLARED, "same_tensors": False},
         ),
         case(
             "unnoticed",

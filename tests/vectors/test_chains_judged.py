@@ -18,7 +18,7 @@ def reports(tmp_path_factory):
     return {n: json.loads((out / n / "report.json").read_text("utf-8")) for n in IDS}
 
 
-def mutations(report):
+def misapplications(report):
     return {
         finding["subject"].partition("/")[2]: finding
         for finding in report["findings"]
@@ -34,7 +34,7 @@ def test_it_passes(id, reports):
 
 
 def test_every_misapplied_update_of_the_federated_chains_is_noticed(reports):
-    found = mutations(reports["digits-federated"])
+    found = misapplications(reports["digits-federated"])
     assert {finding["verdict"] for finding in found.values()} == {"pass"}
     kinds = {name.rpartition("/")[2] for name in found}
     assert kinds == {"dropped", "swapped", "repeated", "wrong-parent", "other-chain"}
@@ -42,7 +42,7 @@ def test_every_misapplied_update_of_the_federated_chains_is_noticed(reports):
 
 
 def test_misapplied_updates_of_the_weak_chains_go_unnoticed(reports):
-    found = mutations(reports["digits-weak-chain"])
+    found = misapplications(reports["digits-weak-chain"])
     failed = {name: finding for name, finding in found.items() if finding["verdict"] == "fail"}
     for chain in ("delta", "nnc"):
         names = {f"{chain}-1/{kind}" for kind in ("dropped", "swapped", "repeated")}
@@ -50,4 +50,4 @@ def test_misapplied_updates_of_the_weak_chains_go_unnoticed(reports):
         assert "the outcome is the same" in failed[f"{chain}-1/swapped"]["message"]
         assert "other tensors come out" in failed[f"{chain}-1/repeated"]["message"]
         assert "carries no protection" in failed[f"{chain}-1/dropped"]["message"]
-    assert not mutations(reports["digits-scalable"])
+    assert not misapplications(reports["digits-scalable"])
