@@ -8,24 +8,25 @@ element. States are kept in files: the next step is applied without decoding any
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from conformance.codecs import Memory, Step
+from conformance.codecs import Base, Memory, Step
 from conformance.jobs.compare import equal_numbers
 from conformance.jobs.context import TaskContext
-from conformance.jobs.coverage import some
+from conformance.jobs.coverage import coverage_of, some, survey_of
+from conformance.jobs.name_map import FittedTensors
 from conformance.jobs.stored_network import StoredNetwork
 from conformance.jobs.tensor_stats import tensor_facts
-from conformance.plan.requests import PartSpec, typed
+from conformance.plan.requests import PartSpec, StateRequest, typed
 from conformance.plan.results import TensorFacts, TensorProblem
 from conformance.runtimes.dtypes import holds
 from conformance.sandbox.limits import Limits
-from conformance.submission.values import Mode
+from conformance.submission.values import Mode, NameMapping
 from conformance.tensorfiles import (
     SAFETENSORS_CODES,
     Array,
@@ -64,6 +65,14 @@ class State:
             {name: each.sha256 for name, each in self.facts.items() if not each.optional}
         )
 
+    def base(self, name_map: Sequence[NameMapping]) -> Base:
+        """Return what a step is decoded with; the shapes are also by the names before renaming."""
+        shapes = {name: array.shape for name, array in self.parameters.items()}
+        for entry in name_map:
+            if entry.is_renaming and entry.model in shapes:
+                shapes[entry.sample[0]] = shapes[entry.model]
+        return Base(self.digest, shapes, self.memory)
+
     def carrying(self, memory: Memory) -> State:
         """Return it with another memory of the decoder; the nodes stay its own."""
         return replace(self, memory=replace(memory, nodes=self.memory.nodes))
@@ -85,6 +94,26 @@ def original_state(network: StoredNetwork) -> State:
 
 
 # --- What a step does to a state
+
+
+def whole_state(
+    fitted: FittedTensors, memory: Memory, original: StoredNetwork, file: str
+) -> tuple[State | None, list[TensorProblem]]:
+    """Return a whole network as a state, or None and what does not fit.
+
+    Its arrays have the types of the original's parameters. Scalars that it does not bring are the
+    original's; topology that it brings is bound as well.
+    """
+    found = list(coverage_of(survey_of(fitted, original), original, file))
+    if found:
+        return None, found
+    own = {**original.parameters, **original.scalars}
+    own |= {name: array for name, array in original.constants.items() if name in fitted}
+    arrays = {
+        name: fitted[name].astype(array.dtype).reshape(array.shape) if name in fitted else array
+        for name, array in own.items()
+    }
+    return state_of(arrays, memory, original), []
 
 
 def joined_state(
@@ -245,6 +274,16 @@ def keep_state(folder: Path, state: State, file: str) -> None:
         "nodes": dict(memory.nodes),
     }
     (folder / TEXTS).write_text(json.dumps(texts, sort_keys=True), encoding="utf-8")
+
+
+def state_before(task: TaskContext[StateRequest], original: StoredNetwork) -> State | None:
+    """Return the state that the part is joined to; None for a whole network."""
+    if task.asked.whole and "parent" not in task.results:
+        return None
+    before = stored_state(task, "parent") if "parent" in task.results else original_state(original)
+    if "contexts" not in task.results:
+        return before
+    return before.carrying(stored_memory(task.results["contexts"], task.limits))
 
 
 def stored_state(task: TaskContext[Any], role: str) -> State:

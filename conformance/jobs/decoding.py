@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from conformance.codecs import Inspection, RuleViolation
+from conformance.codecs import (
+    Base,
+    ChainCodec,
+    DecodedModel,
+    Identity,
+    Inspection,
+    Memory,
+    RuleViolation,
+    Step,
+)
 from conformance.jobs.context import TaskContext
 from conformance.jobs.stored_arrays import array_writer
 from conformance.jobs.stored_network import TENSORS
-from conformance.plan.requests import PartRequest
-from conformance.plan.results import BrokenRule, StreamInspection, TensorsResult
-from conformance.verdicts import Json, Location
+from conformance.plan.requests import PartRequest, PartSpec
+from conformance.plan.results import (
+    BrokenRule,
+    ParentIdentity,
+    StateResult,
+    StreamInspection,
+    TensorsResult,
+    WrongParent,
+)
+from conformance.verdicts import Json, Location, UnsupportedError
 
 MOST_VIOLATIONS = 50
 """Violations, and warnings, of one stream that are listed one by one."""
@@ -27,6 +44,51 @@ def decode_part(task: TaskContext[PartRequest]) -> TensorsResult:
             stored_bits=dict(decoded.stored_bits),
             stream=inspected(decoded.inspect) if decoded.inspect else None,
         )
+
+
+def decoded_step(task: TaskContext[Any], part: PartSpec, base: Base | None) -> Step:
+    """Return a part of a chain, decoded with what ``base`` holds.
+
+    A codec that knows nothing of chains decodes it by itself; UnsupportedError for samples that
+    are networks of their own.
+    """
+    decoder, source = task.codec(part.codec, part.role), task.source(part)
+    if isinstance(decoder, ChainCodec):
+        return decoder.decode_step(source, base)
+    decoded = decoder.decode(source)
+    if isinstance(decoded, DecodedModel):
+        raise UnsupportedError(
+            "parameters of this sample cannot be taken one by one",
+            where=Location(task.display(part.files[0])),
+            expected="a sample that decodes to the parameters of the original",
+            found=f"codec {part.codec!r}, whose samples are networks of their own",
+            fix="name a sample of tensors",
+        )
+    return Step(decoded, Memory(), Identity(1, {}), sum(file.size for file in part.files))
+
+
+def described(step: Step) -> StateResult:
+    """Return what the bitstream is and says of its parent; nothing can be built on that yet."""
+    tensors, identity = step.tensors, step.identity
+    return StateResult(
+        size=step.size,
+        units=step.units,
+        held=len(tensors),
+        features=tuple(sorted(tensors.features)),
+        stream=inspected(tensors.inspect) if tensors.inspect else None,
+        coverage=(),
+        tensors={},
+        digest=None,
+        usable=False,
+        identity=ParentIdentity(
+            places=identity.places,
+            named=dict(identity.named),
+            wrong=tuple(
+                WrongParent(w.tensor, w.message, w.where or Location(), w.expected, w.found, w.fix)
+                for w in identity.wrong
+            ),
+        ),
+    )
 
 
 def inspected(inspect: Callable[[], Inspection]) -> StreamInspection:
