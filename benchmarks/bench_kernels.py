@@ -26,7 +26,7 @@ from measuring import ROOT, Cost, Ratio, Rounds, interleaved, print_rounds, time
 
 from conformance.codecs.encodings.packing import unpack_bits
 from conformance.metrics import metric
-from conformance.sandbox.process import MALLOC
+from conformance.sandbox.environment import MALLOC
 from conformance.submission.building import build_submission
 from conformance.submission.values import Model, Submission
 
@@ -35,7 +35,7 @@ SAMPLES = 300
 SSIM = """
 import numpy as np
 from conformance.metrics import metric
-from conformance.sandbox.process import MALLOC
+from conformance.sandbox.environment import MALLOC
 made = metric("ssim", {"data_range": 1})
 images = np.random.default_rng(1).uniform(size=(12, 1, 176, 176))
 made.update({"prediction": images, "target": images[::-1].copy()})
@@ -43,7 +43,7 @@ made.update({"prediction": images, "target": images[::-1].copy()})
 OURS = """
 import numpy as np
 from conformance.metrics import metric
-from conformance.sandbox.process import MALLOC
+from conformance.sandbox.environment import MALLOC
 made = metric("kl-divergence", {})
 made.update({"prediction": np.eye(10), "target": np.ones((10, 10))})
 made.result()

@@ -12,6 +12,7 @@ import contextlib
 import gc
 import json
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -76,6 +77,8 @@ def _ended(pid: int, seconds: float | None) -> int | None:
 def main() -> None:
     """Serve on the socket that the first argument names, for the format that is the second."""
     end_with_parent()
+    # Or nobody could ask how a worker ended, if whoever started the run ignores the signal.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     number, slow = sys.argv[1:]
     if slow:
         # Whatever fails is reported by the job that needs it.

@@ -30,6 +30,8 @@ from conformance.verdicts import EvaluationError, Json
 PROGRAM = ("-m", "conformance.jobs.fork_server")
 PACKET_BYTES = 1 << 16
 """The longest message: a packet of JSON."""
+ANSWER_SECONDS = 300.0
+"""Within so many the server has imported and answers, or is started again."""
 ERRORS = "stderr"
 """The file in a scratch folder that takes what its process writes to its standard error."""
 
@@ -62,9 +64,18 @@ class ForkServer:
         self._scratch: Path | None = None
 
     @property
+    def is_slow(self) -> bool:
+        """Whether it imports what takes seconds before it forks anything."""
+        return bool(self._format)
+
+    @property
     def pid(self) -> int | None:
         """The number of its process; None before it was started."""
         return self._process.pid if self._process is not None else None
+
+    def resident_bytes(self) -> int:
+        """Return the memory in use by the process; 0 if none runs or the system does not say."""
+        return resident_bytes(self._process.pid) if self._process is not None else 0
 
     def start(self) -> None:
         """Start the process, so that its imports run while the caller does something else."""
@@ -77,13 +88,14 @@ class ForkServer:
             try:
                 return self._forked(scratch)
             except OSError as error:
-                reason = error
+                reason = self._last_words() or str(error)
                 self.stop()
         raise EvaluationError(
             "no worker could be started",
-            expected="a process that can be forked",
-            found=str(reason),
-            fix="free memory, or raise the number of processes that this user may have",
+            expected="a process that imports its libraries, and can be forked",
+            found=reason,
+            fix="repair the library that is named, free memory, or raise the number of processes "
+            "that this user may have",
         )
 
     def stop(self) -> None:
@@ -103,6 +115,7 @@ class ForkServer:
         self.stop()
         self._scratch = make_folder(Path(tempfile.gettempdir()))
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(ANSWER_SECONDS)
         with theirs, (self._scratch / ERRORS).open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", *PROGRAM, str(theirs.fileno()), self._format],
@@ -115,6 +128,16 @@ class ForkServer:
                 start_new_session=True,
             )
         return self._control
+
+    def _last_words(self) -> str:
+        """Return how the server ended and the last line it wrote; empty if it runs."""
+        if self._process is None or self._scratch is None:
+            return ""
+        try:
+            code = self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            return ""
+        return ended_with(code, self._scratch)
 
     def _forked(self, scratch: Path) -> Process:
         control = self._control or self._start()
@@ -172,6 +195,17 @@ def resident_bytes(pid: int) -> int:
         return 0
     kib = next((line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")), "0")
     return int(kib) << 10
+
+
+def ended_with(code: int, scratch: Path) -> str:
+    """Return in words how a process ended, and the last line it wrote to its standard error."""
+    how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+    try:
+        written = (scratch / ERRORS).read_bytes()[-2000:]
+    except OSError:
+        written = b""
+    lines = written.decode(errors="replace").strip().splitlines()
+    return f"{how}: {lines[-1][:300]}" if lines else how
 
 
 def _pipe() -> tuple[IO[bytes], IO[bytes]]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from conformance.sandbox.environment import clean_environment
-from conformance.sandbox.forking import ERRORS, ForkServer, Process, resident_bytes
+from conformance.sandbox.forking import ERRORS, ForkServer, Process, ended_with, resident_bytes
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.tempdirs import make_folder, sweep
 from conformance.verdicts import (
@@ -59,7 +59,7 @@ class Worker:
     ) -> None:
         self.limits = limits
         self._program = program
-        self._server = server
+        self.server = server
         self._process: Process | None = None
         self._scratch: Path | None = None
 
@@ -76,8 +76,8 @@ class Worker:
             self._send(self.limits.to_json())
 
     def _new(self, scratch: Path) -> Process:
-        if self._server is not None:
-            return self._server.fork(scratch)
+        if self.server is not None:
+            return self.server.fork(scratch)
         with (scratch / ERRORS).open("wb") as errors:
             return subprocess.Popen(
                 [sys.executable, "-I", *self._program],
@@ -134,8 +134,14 @@ class Worker:
         return answer["result"]
 
     def resident_bytes(self) -> int:
-        """Return the memory in use by the process; 0 if none runs or the system does not say."""
-        return resident_bytes(self._process.pid) if self._process is not None else 0
+        """Return the memory in use by the process, beyond what it shares with its server.
+
+        It is 0 if none runs or the system does not say.
+        """
+        if self._process is None:
+            return 0
+        shared = self.server.resident_bytes() if self.server is not None else 0
+        return max(0, resident_bytes(self._process.pid) - shared)
 
     def stop(self) -> None:
         """End the process and everything it started, and remove its scratch folder."""
@@ -180,29 +186,18 @@ class Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1)
         _kill_session(self._process)
-        code, said = self._process.wait(), self._last_words()
+        code = self._process.wait()
+        found = ended_with(code, self._scratch) if self._scratch is not None else ""
         self.stop()
         if code == -signal.SIGXCPU:
             return _timeout(self.limits.cpu_seconds, "CPU time")
-        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         return EvaluationError(
             "the worker process died while it evaluated this case",
             expected="an answer",
-            found=f"{how}{said and ': ' + said}",
+            found=found,
             fix="check that the file is intact and that the network fits into "
             f"{self.limits.memory_bytes >> 20} MiB of address space, or raise --memory-limit",
         )
-
-    def _last_words(self) -> str:
-        """Return the end of what the worker wrote to its standard error, in one line."""
-        if self._scratch is None:
-            return ""
-        try:
-            said = (self._scratch / ERRORS).read_bytes()[-2000:]
-        except OSError:
-            return ""
-        lines = said.decode(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else ""
 
 
 def _kill_session(process: Process) -> None:

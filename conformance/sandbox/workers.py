@@ -9,11 +9,11 @@ is small beside the memory limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import final
 
 from conformance.registry import RUNTIMES
-from conformance.sandbox.forking import ForkServer, resident_bytes
+from conformance.sandbox.forking import ForkServer
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import PROGRAM, Worker
 from conformance.verdicts import Json
@@ -43,13 +43,15 @@ class ForkServers:
         self._slow[family] = server
         return server
 
-    def retire(self, room: int) -> None:
-        """Stop the slow ones, those used longest ago, that do not fit into ``room`` bytes."""
+    def retire(self, room: int, used: Collection[ForkServer | None]) -> None:
+        """Stop the slow ones that do not fit into ``room`` bytes, and that nothing is a fork of."""
         for family, server in reversed(list(self._slow.items())):
-            room -= resident_bytes(server.pid) if server.pid is not None else 0
-            if room < 0:
+            taken = server.resident_bytes()
+            if taken > room and server not in used:
                 server.stop()
                 del self._slow[family]
+            else:
+                room -= taken
 
     def stop(self) -> None:
         """End all of them, and what they have forked."""
@@ -74,10 +76,14 @@ class Workers:
         self, format: str, network: str, codecs: Iterable[str], metrics: Iterable[str]
     ) -> None:
         """Let the workers of a network import what they will need, while the caller goes on."""
-        for stage in ("open", "run"):
-            self._of(stage, format, network).prepare(stage=stage, formats=[format])
         self._of("decode").prepare(stage="decode", codecs=sorted(codecs))
         self._of("measure").prepare(stage="measure", metrics=sorted(metrics))
+        server = self._servers.of(format)
+        if server.is_slow:
+            server.start()  # It forks nothing before it has imported.
+            return
+        for stage in ("open", "run"):
+            self._of(stage, format, network).prepare(stage=stage, formats=[format])
 
     def ask(self, stage: str, format: str, network: str, request: Json) -> Json:
         """Return the result of ``request`` by the worker of its own; see :meth:`Worker.ask`.
@@ -100,16 +106,19 @@ class Workers:
         worker = self._serving.pop(own, None)
         if worker is None:
             worker = Worker(self.limits, PROGRAM, self._servers.of(format))
-        self._retire()
+        self._retire(worker)
         self._serving[own] = worker
         return worker
 
-    def _retire(self) -> None:
+    def _retire(self, wanted: Worker) -> None:
         """Stop the idle processes, those used longest ago, that there is no room for."""
         room = self.limits.memory_bytes // IDLE_SHARE
         for own, worker in reversed(list(self._serving.items())):
-            room -= worker.resident_bytes()
-            if room < 0:
+            taken = worker.resident_bytes()
+            if taken > room:
                 worker.stop()
                 del self._serving[own]
-        self._servers.retire(room)
+            else:
+                room -= taken
+        used = {each.server for each in (wanted, *self._serving.values())}
+        self._servers.retire(room, used)

@@ -128,12 +128,51 @@ def test_a_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
         server.stop()
 
 
-def test_no_server_is_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forking, "PROGRAM", ["-c", "raise SystemExit"])
+def test_a_server_that_does_not_answer_is_started_again(tmp_path: Path) -> None:
     server = ForkServer()
-    with pytest.raises(EvaluationError, match="no worker could be started"):
+    try:
         server.fork(tmp_path)
+        assert server.pid is not None
+        assert server._control is not None
+        stopped = server.pid
+        os.kill(stopped, signal.SIGSTOP)
+        server._control.settimeout(0.01)
+        assert server.fork(tmp_path).poll() is None
+        assert server.pid != stopped
+        assert not psutil.pid_exists(stopped)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [
+        ("raise ImportError('libfoo.so is missing')", "exit status 1: ImportError: libfoo.so is"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "SIGILL"),
+    ],
+    ids=["raises", "killed"],
+)
+def test_no_server_is_an_error_that_says_why(
+    program: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forking, "PROGRAM", ["-c", program])
+    server = ForkServer()
+    with pytest.raises(EvaluationError, match="no worker could be started") as caught:
+        server.fork(tmp_path)
+    assert caught.value.found.startswith(found)
     assert server.pid is None
+
+
+def test_how_a_fork_has_ended_is_known_though_the_caller_ignores_children(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    server = ForkServer()
+    try:
+        process = server.fork(tmp_path)
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait() == -signal.SIGTERM
+    finally:
+        server.stop()
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_a_worker_asks_its_fork_and_outlives_its_death(shared: ForkServer) -> None:

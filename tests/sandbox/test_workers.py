@@ -134,6 +134,26 @@ def test_large_worker_does_not_stay_beside_another(workers: Workers) -> None:
     assert ask(workers, "a1") is not large
 
 
+def test_a_server_stays_while_there_are_forks_of_it(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[ForkServer] = []
+
+    def stop(server: ForkServer) -> None:
+        stopped.append(server)
+
+    monkeypatch.setattr(ForkServer, "resident_bytes", lambda _: 10_000)
+    monkeypatch.setattr(ForkServer, "stop", stop)
+    first = ask(workers, "c")
+    ask(workers, "d")
+    assert ask(workers, "c") is first
+    assert stopped == []
+    first.resident = 201
+    ask(workers, "d")
+    assert stopped == [first.server]
+    assert ask(workers, "c").server is not first.server
+
+
 def test_stop_ends_all(workers: Workers) -> None:
     used = [ask(workers, name) for name in ("a1", "b")]
     workers.stop()
