@@ -11,6 +11,7 @@ import pytest
 
 from tests import tiny_submission
 from tests.fast import MARKER, TESTS, NoFrameworks, is_fast
+from tests.keeping import keep_servers
 
 # Where these are set, pytest prints each failure a second time, in its summary; the tests read what
 # a user sees at a terminal.
@@ -37,6 +38,7 @@ def only_fast(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    keep_servers()
     if only_fast(config):
         NoFrameworks.watch()
 

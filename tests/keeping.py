@@ -10,6 +10,7 @@ import atexit
 from collections.abc import Sequence
 
 from conformance.registry import RUNTIMES
+from conformance.sandbox import workers
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
 from conformance.verdicts import Json
@@ -35,3 +36,17 @@ class KeptWorker:
 
     def stop(self) -> None:
         """Keep it."""
+
+
+class KeptServers(workers.ForkServers):
+    """The fork servers of all executors of this process: each would import the same again."""
+
+    def stop(self) -> None:
+        """Keep them."""
+
+
+def keep_servers() -> None:
+    """Let executors that are given no servers share those of the first."""
+    kept = KeptServers()
+    atexit.register(workers.ForkServers.stop, kept)
+    workers.ForkServers = lambda: kept

@@ -10,7 +10,6 @@ is small beside the memory limit.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import final
 
 from conformance.registry import RUNTIMES
 from conformance.sandbox.forking import ForkServer
@@ -22,7 +21,6 @@ IDLE_SHARE = 4
 """Idle processes may hold this part of the memory limit together: the ones used last stay."""
 
 
-@final
 class ForkServers:
     """One server for all that is quick to import, and one for each family that is not."""
 
