@@ -16,7 +16,6 @@ from conformance.registry import RUNTIMES
 from conformance.sandbox.forking import ForkServer, resident_bytes
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import PROGRAM, Worker
-from conformance.verdicts import Json
 
 IDLE_SHARE = 4
 """Idle processes may hold this part of the memory limit together: the ones used last stay."""
@@ -75,17 +74,23 @@ class Workers:
     ) -> None:
         """Let the workers of a network import what they will need, while the caller goes on."""
         for stage in ("open", "run"):
-            self._of(stage, format, network).prepare(stage=stage, formats=[format])
-        self._of("decode").prepare(stage="decode", codecs=sorted(codecs))
-        self._of("measure").prepare(stage="measure", metrics=sorted(metrics))
+            self.of(stage, format, network).prepare(stage=stage, formats=[format])
+        self.of("decode").prepare(stage="decode", codecs=sorted(codecs))
+        self.of("measure").prepare(stage="measure", metrics=sorted(metrics))
 
-    def ask(self, stage: str, format: str, network: str, request: Json) -> Json:
-        """Return the result of ``request`` by the worker of its own; see :meth:`Worker.ask`.
+    def of(self, stage: str, format: str = "", network: str = "") -> Worker:
+        """Return the worker of a stage, and end those that there is no room for next to it.
 
         ``network`` is the id of the original that it opens files of, in ``format``; both are empty
         for a stage that opens none.
         """
-        return self._of(stage, format, network).ask(request)
+        own = stage, RUNTIMES.module(format) or format, network
+        worker = self._serving.pop(own, None)
+        if worker is None:
+            worker = Worker(self.limits, PROGRAM, self._servers.of(format))
+        self._retire()
+        self._serving[own] = worker
+        return worker
 
     def stop(self) -> None:
         """End all of them."""
@@ -94,15 +99,6 @@ class Workers:
         self._serving.clear()
         if self._owned:
             self._servers.stop()
-
-    def _of(self, stage: str, format: str = "", network: str = "") -> Worker:
-        own = stage, RUNTIMES.module(format) or format, network
-        worker = self._serving.pop(own, None)
-        if worker is None:
-            worker = Worker(self.limits, PROGRAM, self._servers.of(format))
-        self._retire()
-        self._serving[own] = worker
-        return worker
 
     def _retire(self) -> None:
         """Stop the idle processes, those used longest ago, that there is no room for."""
