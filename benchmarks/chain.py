@@ -40,6 +40,7 @@ from conformance.nnc.encoder import EncoderSettings, Quantization, UpdateSetting
 from conformance.plan.jobs import Decode, OpenModel, Original, Reconstruction
 from conformance.plan.results import ReconstructionResult
 from conformance.sandbox.limits import Limits
+from conformance.sandbox.workers import Workers
 from conformance.submission import Submission, load
 from conformance.tensorfiles import open_tensors
 
@@ -170,13 +171,13 @@ def suite_steps(executor: Executor, submission: Submission) -> Callable[[int], f
 def measured(folder: Path, paths: Sequence[Path]) -> tuple[list[float], list[float]]:
     """Return the seconds of every step, in the suite and bare, in turn."""
     suite, bare = [], []
-    limits = Limits.for_machine()
+    workers = Workers(Limits.for_machine())
     with tempfile.TemporaryDirectory() as store:
         loaded = load(folder)
         if loaded.submission is None:
             raise RuntimeError(f"{folder}: {loaded.problems}")
         submission = loaded.submission
-        executor = Executor(loaded, EvidenceStore(Path(store)), limits)
+        executor = Executor(loaded, EvidenceStore(Path(store)), workers)
         try:
             for job in (OpenModel(submission, MODEL), Original(submission, MODEL, VECTORS)):
                 executor.evidence(job)

@@ -111,16 +111,14 @@ def _name_model(metadata: Any, folder: Path, files: list[Path], kind: str, width
 
 def case_seconds(small: Path, large: Path, scratch: Path) -> float:
     """Return what the original and its controls take in workers that have served a small one."""
-    limits = Limits.for_machine()
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        store, workers = EvidenceStore(Path(folder)), Workers(limits)
+        store, workers = EvidenceStore(Path(folder)), Workers(Limits.for_machine())
         try:
             for root in (small, large):
                 loaded = load(root)
                 if loaded.submission is None:
                     raise RuntimeError(f"{root}: {loaded.problems}")
-                executor = Executor(loaded, store, limits, reuse=False)
-                executor._workers = workers
+                executor = Executor(loaded, store, workers, reuse=False)
                 started = time.perf_counter()
                 evidence = executor.evidence(Control(loaded.submission, MODEL, VECTORS))
                 taken = time.perf_counter() - started

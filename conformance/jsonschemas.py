@@ -25,12 +25,12 @@ _SUFFIX = ".schema.json"
 _NOT_IN_ADDRESSES = re.compile(
     r"[\s<>\"{}|\\^`\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
-_FOLDERS = (Path(__file__).parent / "schemas", Path(__file__).parents[1] / "schemas")
+FOLDERS = (Path(__file__).parent / "schemas", Path(__file__).parents[1] / "schemas")
+"""Where the schemas may lie: in an installed package, in the repository."""
 
 
-@functools.cache
 def _folder() -> Path:
-    return next(folder for folder in _FOLDERS if (folder / f"submission{_SUFFIX}").is_file())
+    return next(folder for folder in FOLDERS if (folder / f"submission{_SUFFIX}").is_file())
 
 
 def schema_names() -> tuple[str, ...]:

@@ -11,8 +11,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance.metrics import METRICS, Arg, Metric, metric_class
-from conformance.metrics._arguments import REQUIRED
+from conformance.metrics import METRICS, REQUIRED, Arg, Metric, metric_class
 
 PAGE = Path(__file__).parent / "metrics.md"
 BEGIN = "<!-- kinds: written by docs/generate_metrics.py -->\n"

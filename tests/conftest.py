@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -11,7 +12,6 @@ import pytest
 
 from tests import tiny_submission
 from tests.fast import MARKER, TESTS, NoFrameworks, is_fast
-from tests.keeping import keep_servers
 
 # Where these are set, pytest prints each failure a second time, in its summary; the tests read what
 # a user sees at a terminal.
@@ -38,7 +38,6 @@ def only_fast(config: pytest.Config) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    keep_servers()
     if only_fast(config):
         NoFrameworks.watch()
 
@@ -69,6 +68,17 @@ def _tiny_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(_tiny_once: Path, tmp_path: Path) -> Path:
     """A fresh copy of the tiny submission, to be changed at will."""
     return Path(shutil.copytree(_tiny_once, tmp_path / "tiny"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept_servers() -> Iterator[None]:
+    """Let the commands that tests call in this process fork their workers from the same servers."""
+    from conformance.cli import inquiry
+    from tests.keeping import workers_of_kept_servers
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inquiry, "Workers", workers_of_kept_servers())
+        yield
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ framework. As in a run, formats of one module share a process, and no process ha
 from __future__ import annotations
 
 import atexit
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from conformance.registry import RUNTIMES
-from conformance.sandbox import workers
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
+from conformance.sandbox.workers import ForkServers, Workers
 from conformance.verdicts import Json
 
 _processes: dict[tuple[object, ...], Worker] = {}
@@ -38,15 +38,8 @@ class KeptWorker:
         """Keep it."""
 
 
-class KeptServers(workers.ForkServers):
-    """The fork servers of all executors of this process: each would import the same again."""
-
-    def stop(self) -> None:
-        """Keep them."""
-
-
-def keep_servers() -> None:
-    """Let executors that are given no servers share those of the first."""
-    kept = KeptServers()
-    atexit.register(workers.ForkServers.stop, kept)
-    workers.ForkServers = lambda: kept
+def workers_of_kept_servers() -> Callable[[Limits], Workers]:
+    """Return what makes the workers of one command; their fork servers outlive it."""
+    servers = ForkServers()
+    atexit.register(servers.stop)
+    return lambda limits: Workers(limits, servers)

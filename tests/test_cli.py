@@ -21,7 +21,6 @@ import pytest
 
 from conformance import __version__
 from conformance.checks import CHECKS
-from conformance.cli import commands as session_command
 from conformance.cli import main as cli
 from conformance.jsonschemas import schema_names
 from conformance.submission.text import PLACEHOLDER
@@ -265,11 +264,12 @@ def material(tmp_path: Path) -> Path:
     return folder
 
 
-def init(call: Cli, folder: Path, material: Path) -> Ended:
+def init(call: Cli, folder: Path, material: Path, *samples: Path) -> Ended:
     return call(
         *("init", folder, "--model", material / "My Model.onnx"),
         *("--input", material / "in.npz", "--target", material / "label.npz"),
         *("--output", material / "out.npz", "--sample", material / "fp16.safetensors"),
+        *(each for sample in samples for each in ("--sample", sample)),
     )
 
 
@@ -315,9 +315,13 @@ def test_started_submission_knows_what_can_be_measured(
     call: Cli, material: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "New Submission"
-    assert init(call, folder, material).code == 0
+    others = [material / name for name in ("a.nnc", "b.onnx", "c.npz.xz", "d.bin")]
+    for other in others:
+        other.write_bytes(b"")
+    assert init(call, folder, material, *others).code == 0
     metadata = json.loads((folder / "submission.json").read_text(encoding="utf-8"))
-    (model,), (vectors,), (sample,) = (metadata[key] for key in ("models", "vectors", "samples"))
+    (model,), (vectors,), samples = (metadata[key] for key in ("models", "vectors", "samples"))
+    sample, *more = samples
     assert metadata["id"] == "new-submission"
     assert model["parameter_count"] == 21
     assert model["inputs"] == [{"name": "x", "dtype": "float32", "shape": ["N", 6]}]
@@ -327,14 +331,8 @@ def test_started_submission_knows_what_can_be_measured(
     content = (material / "fp16.safetensors").read_bytes()
     assert sample["files"][0]["sha256"] == hashlib.sha256(content).hexdigest()
     assert sample["claims"]["compressed_size"] == len(content)
-
-
-@pytest.mark.parametrize(
-    ("name", "codec"),
-    [("a.nnc", "nnc"), ("a.onnx", "onnx"), ("a.npz.xz", "tensors"), ("a.bin", None)],
-)
-def test_codec_is_taken_from_the_name_of_the_sample(name: str, codec: str | None) -> None:
-    assert session_command._codec_of(Path(name)) == codec
+    assert [each["codec"]["id"] for each in more[:3]] == ["nnc", "onnx", "tensors"]
+    assert more[3]["codec"]["id"].startswith(PLACEHOLDER)
 
 
 def test_blanks_are_listed_and_are_all_that_is_left(

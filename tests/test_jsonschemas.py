@@ -240,13 +240,10 @@ def test_schemas_are_found_in_an_installed_package(monkeypatch, tmp_path):
     installed.mkdir()
     for path in (ROOT / "schemas").iterdir():
         (installed / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(jsonschemas, "_FOLDERS", (installed, tmp_path / "nowhere"))
-    jsonschemas._folder.cache_clear()
-    try:
-        assert jsonschemas._folder() == installed
-        assert load_schema("model")["title"] == "model"
-    finally:
-        jsonschemas._folder.cache_clear()
+    (installed / "own.schema.json").write_text('{"title": "installed"}')
+    monkeypatch.setattr(jsonschemas, "FOLDERS", (installed, tmp_path / "nowhere"))
+    assert load_schema("own")["title"] == "installed"
+    assert load_schema("model")["title"] == "model"
 
 
 def test_the_page_of_fields_is_up_to_date():

@@ -55,9 +55,9 @@ class TinyChain:
     def whole(self, id: str = "base") -> dict[str, Any]:
         """Add a whole network: the original, a little changed."""
         self.states[id] = added(self.original, difference(100))
-        name = self._file(id, self.states[id], None)
-        self._needed[id] = {id: self._size(name)}
-        return self._sample(id, [name], ["float32", "format:safetensors"])
+        name = self.file(id, self.states[id], None)
+        self._needed[id] = {id: self.size(name)}
+        return self.sample(id, [name], ["float32", "format:safetensors"])
 
     def update(
         self,
@@ -71,23 +71,23 @@ class TinyChain:
         state, names = self.states[of], []
         for number, each in enumerate(differences or [difference(len(self.states))]):
             parent = digest(state) if named else None
-            names.append(self._file(f"{id}-{number}", each, parent))
+            names.append(self.file(f"{id}-{number}", each, parent))
             state = added(state, each)
         self.states[id] = state
         features = ["float32", "format:safetensors", *(["parent:sha256"] if named else [])]
-        made = self._sample(id, names, features, **more)
-        return self._derived(made, id, names, [of], {"sample": of} if of else {"model": "linear"})
+        made = self.sample(id, names, features, **more)
+        return self.derived(made, id, names, [of], {"sample": of} if of else {"model": "linear"})
 
     def stream(self, id: str, of: str | None, data: bytes, **more: Any) -> dict[str, Any]:
         """Add an NNC bitstream: a whole network if ``of`` is the sample itself, else an update."""
         (self.root / f"{id}.nnc").write_bytes(data)
-        made = self._sample(id, [f"{id}.nnc"], [], codec={"id": "nnc", "params": {}}, **more)
+        made = self.sample(id, [f"{id}.nnc"], [], codec={"id": "nnc", "params": {}}, **more)
         made["claims"]["tensor_digests"] = {}
         if of == id:
             self._needed[id] = {id: len(data)}
             return made
         parent = {"sample": of} if of else {"model": "linear"}
-        return self._derived(made, id, [f"{id}.nnc"], [of], parent)
+        return self.derived(made, id, [f"{id}.nnc"], [of], parent)
 
     def merge(self, id: str, **weights: float) -> dict[str, Any]:
         """Add a merge of branches by weight."""
@@ -99,26 +99,26 @@ class TinyChain:
             name: (array / sum(weights.values())).astype(np.float32)
             for name, array in total.items()
         }
-        made = self._sample(id, [], [])
+        made = self.sample(id, [], [])
         del made["codec"], made["files"]
         made["merge_of"] = [{"sample": name, "weight": w} for name, w in weights.items()]
-        self._derived(made, id, [], list(weights), None)
+        self.derived(made, id, [], list(weights), None)
         return made
 
     def layered(self, id: str, *tensors: Mapping[str, np.ndarray], mode: str = "add") -> Any:
         """Add a scalable sample with a file for each layer; the first is a whole network."""
-        names = [self._file(f"{id}-{place}", each, None) for place, each in enumerate(tensors)]
+        names = [self.file(f"{id}-{place}", each, None) for place, each in enumerate(tensors)]
         state = dict(tensors[0])
         for each in tensors[1:]:
             state = added(state, each) if mode == "add" else {**state, **each}
         self.states[id] = state
-        made = self._sample(id, names, ["float32", "format:safetensors"])
+        made = self.sample(id, names, ["float32", "format:safetensors"])
         made["layers"], total, held = [], 0, dict(tensors[0])
         for place, name in enumerate(names):
-            total += self._size(name)
+            total += self.size(name)
             more = tensors[place] if place else {}
             held = added(held, more) if mode == "add" else {**held, **more}
-            claims = {"size": self._size(name), "cumulative_size": total}
+            claims = {"size": self.size(name), "cumulative_size": total}
             layer = {"id": f"l{place}", "files": [name], "claims": claims}
             layer["claims"]["metric_values"] = tiny_submission.metric_values(held)
             made["layers"].append(layer if place == 0 else {**layer, "mode": mode})
@@ -135,7 +135,7 @@ class TinyChain:
         assert loaded.submission is not None, loaded.problems
         return loaded.submission
 
-    def _derived(
+    def derived(
         self,
         made: dict[str, Any],
         id: str,
@@ -143,33 +143,37 @@ class TinyChain:
         parents: Sequence[str | None],
         update_of: Any,
     ) -> dict[str, Any]:
+        """Make the sample of these files build upon ``parents``, of which its size is claimed."""
         if update_of is not None:
             made["update_of"] = {**update_of, **made.pop("update_of", {})}
         contexts = (update_of or {}).get("contexts_of")
-        needed = {id: sum(self._size(name) for name in names)}
+        needed = {id: sum(self.size(name) for name in names)}
         for each in [*parents, *([contexts] if contexts else [])]:
             needed |= self._needed[each]
         self._needed[id] = needed
         made["claims"]["cumulative_size"] = sum(needed.values())
         return made
 
-    def _file(self, name: str, arrays: Mapping[str, np.ndarray], parent: str | None) -> str:
+    def file(self, name: str, arrays: Mapping[str, np.ndarray], parent: str | None) -> str:
+        """Write tensors to a file that names its parent, and return the name of the file."""
         path = self.root / f"{name}.safetensors"
         write(path, {key: plain(array) for key, array in arrays.items()}, parent=parent)
         return path.name
 
-    def _size(self, name: str) -> int:
+    def size(self, name: str) -> int:
+        """Return the bytes of a file."""
         return (self.root / name).stat().st_size
 
-    def _sample(
+    def sample(
         self, id: str, names: Sequence[str], features: Sequence[str], **more: Any
     ) -> dict[str, Any]:
+        """Add a sample of these files, without a parent, and return its metadata."""
         state = self.states.get(id, {})
         made = copy.deepcopy(self._pattern)
         made.update(id=id, title=id, features=list(features))
         made["files"] = [tiny_submission.entry(self.root, name) for name in names]
         made["claims"] = {
-            "compressed_size": sum(self._size(name) for name in names),
+            "compressed_size": sum(self.size(name) for name in names),
             "metric_values": tiny_submission.metric_values(state) if state else [],
             "tensor_digests": {name: tensor_digest(array) for name, array in state.items()},
         }

@@ -11,6 +11,7 @@ from conformance.evidence.location import evidence_store
 from conformance.plan.jobs import Measuring, R_co
 from conformance.plan.subjects import Plan, SampleSubject
 from conformance.sandbox.limits import Limits
+from conformance.sandbox.workers import Workers
 from conformance.submission import Loaded, load
 from conformance.submission.values import Submission
 from conformance.verdicts import ConformanceError
@@ -20,7 +21,7 @@ from conformance.verdicts import ConformanceError
 def inquiry(folder: Path, limits: Limits | None = None) -> Iterator[tuple[Loaded, Executor]]:
     """Load the submission in ``folder`` and give what evaluates it; the worker ends at the end."""
     loaded = load(folder)
-    executor = Executor(loaded, evidence_store(), limits or Limits.for_machine())
+    executor = Executor(loaded, evidence_store(), Workers(limits or Limits.for_machine()))
     try:
         yield loaded, executor
     finally:

@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import onnx
 
-from conformance.codecs._onnx_quantised import QUANTISED
 from conformance.codecs._onnx_walk import graphs_in, graphs_of, own_graphs, tensors_of
+from conformance.codecs.onnx_quantised import QUANTISED
 
 _REDUCED: Mapping[int, str] = {
     onnx.TensorProto.FLOAT16: "float16",

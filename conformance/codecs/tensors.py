@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final, get_args
 
-from conformance.codecs._container import Container, unpack
 from conformance.codecs._fields import Fields
 from conformance.codecs._nnc_words import explained
 from conformance.codecs._parent import PARENT_KEY, identity_of
@@ -28,6 +27,7 @@ from conformance.codecs._protocol import (
     no_network,
 )
 from conformance.codecs._single import alone, read_arrays, read_header
+from conformance.codecs.container import Container, unpack
 from conformance.codecs.encodings import Output, parse_outputs
 from conformance.nnc.partial import PartialFile
 from conformance.tensorfiles import (

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import zstandard
 
-from conformance.codecs._container import Container
 from conformance.codecs._parent import PARENT_KEY, parent_text
+from conformance.codecs.container import Container
 from conformance.codecs.encoded import Encoded
 from conformance.codecs.tensors import ENCODINGS_KEY
 from conformance.tensorfiles import Array, Format, dump_tensors, is_extended

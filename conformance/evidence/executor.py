@@ -19,8 +19,7 @@ from conformance.plan.jobs import Job, OpenModel, is_network
 from conformance.plan.keys import Keys
 from conformance.plan.requests import files_in
 from conformance.plan.results import Result
-from conformance.sandbox.limits import Limits
-from conformance.sandbox.workers import ForkServers, Workers
+from conformance.sandbox.workers import Workers
 from conformance.submission import FileFacts, Loaded
 from conformance.submission.values import Submission
 from conformance.verdicts import ConformanceError, EvaluationError, Json, NotRunError, Verdict
@@ -32,30 +31,29 @@ KEPT_BYTES = 64 << 20
 class Executor:
     """Evidence for the jobs of one submission.
 
-    ``passing`` is the folder for what is kept during this run only; runs in several processes share
-    one. ``servers`` fork its workers, and those of other executors. Outputs of up to ``kept_bytes``
-    for each run of a network are kept longer.
+    ``workers`` do the jobs, under their limits, and end with it. ``passing`` is the folder for what
+    is kept during this run only; runs in several processes share one. Outputs of up to
+    ``kept_bytes`` for each run of a network are kept longer.
     """
 
     def __init__(
         self,
         loaded: Loaded,
         store: EvidenceStore,
-        limits: Limits,
+        workers: Workers,
         *,
         reuse: bool = True,
-        servers: ForkServers | None = None,
         passing: Path | None = None,
         kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self.loaded = loaded
         self.store = store
-        self.limits = limits
+        self.limits = workers.limits
         self.reuse = reuse
         self.kept_bytes = kept_bytes
         self._repeated: dict[str, None] = {}
         self._passing = PassingStore(passing or store.root, shared=passing is not None)
-        self._workers = Workers(limits, servers)
+        self._workers = workers
         self._known: dict[Job, Evidence] = {}
         self._keys = Keys()
         self._costs: dict[str, Mapping[str, float]] = {}
@@ -229,7 +227,7 @@ class Executor:
         would be stored under the digests of files that it does not speak of.
         """
         try:
-            return self._workers.ask(job.stage, job.format, job.network, message)
+            return self._workers.of(job.stage, job.format, job.network).ask(message)
         finally:
             for path in self._files(job).values():
                 self._refuse_changed(path)

@@ -102,7 +102,8 @@ def _no_network(sample: str) -> UnsupportedError:
     )
 
 
-_COUNTS = Path("/proc/self/io")
+COUNTS = Path("/proc/self/io")
+"""Where the system says what this process has read."""
 _READ = b"rchar:"
 _MOST_BYTES = 4096
 
@@ -131,7 +132,7 @@ class ReadCounter:
 def _count() -> tuple[int, int]:
     """Return the bytes read until now, and how many this look takes."""
     try:
-        descriptor = os.open(_COUNTS, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(COUNTS, os.O_RDONLY | os.O_CLOEXEC)
         try:
             text = os.read(descriptor, _MOST_BYTES)
         finally:
@@ -140,7 +141,7 @@ def _count() -> tuple[int, int]:
     except (OSError, StopIteration) as error:
         raise NotRunError(
             "bytes that are read cannot be counted on this system",
-            expected=f"{_COUNTS} with a line {_READ.decode()}",
+            expected=f"{COUNTS} with a line {_READ.decode()}",
             found=str(error) or "no such line",
             fix="run on Linux, in a container that shows its processes their own counts",
         ) from error

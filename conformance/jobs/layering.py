@@ -15,7 +15,8 @@ from conformance.plan.requests import LayeringRequest, PartSpec
 from conformance.plan.results import LayeringResult
 from conformance.verdicts import Json
 
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
+"""Bytes of a bitstream that are copied at a time."""
 _INVERTED = bytes(reversed(range(256)))
 
 
@@ -73,7 +74,7 @@ def _overwritten(original: Path, behind: int, folder: Path) -> Iterator[Path]:
     copy = folder / "overwritten"
     kept = original.stat().st_size - behind
     with original.open("rb") as source, copy.open("wb") as target:
-        while chunk := source.read(_CHUNK):
+        while chunk := source.read(CHUNK):
             own = max(0, kept - target.tell())
             target.write(chunk[:own] + chunk[own:].translate(_INVERTED))
     try:

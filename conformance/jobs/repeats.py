@@ -36,7 +36,8 @@ cell, the others count as identical with the last."""
 
 _ROUNDING = 1e-12
 _BLOCK = 4096
-_ROWS = 256
+ROWS = 256
+"""Items that are looked at a time."""
 _SEED = 15938
 _SCALE = 2.0**-64
 """Keeps sums of the largest numbers finite; all that is compared is scaled alike."""
@@ -59,15 +60,15 @@ class _Input:
         sums, odd = np.zeros((items, _SUMS)), np.zeros(items, bool)
         for begin in range(0, size, _BLOCK):
             signs = _signs(begin // _BLOCK)[: size - begin]
-            for row in range(0, items, _ROWS):
-                values = rows[row : row + _ROWS, begin : begin + _BLOCK].astype(np.float64)
+            for row in range(0, items, ROWS):
+                values = rows[row : row + ROWS, begin : begin + _BLOCK].astype(np.float64)
                 finite = np.isfinite(values)
-                odd[row : row + _ROWS] |= ~finite.all(axis=1)
+                odd[row : row + ROWS] |= ~finite.all(axis=1)
                 values[~finite] = 0.0
                 values *= _SCALE
                 self.low = float(values.min(initial=self.low, where=finite))
                 self.high = float(values.max(initial=self.high, where=finite))
-                sums[row : row + _ROWS] += values @ signs
+                sums[row : row + ROWS] += values @ signs
         self.sums.append(sums)
         # An input without values, such as an empty cache, differs from others by its shape alone.
         self.sizes.append(np.full(items, float(max(size, 1))))

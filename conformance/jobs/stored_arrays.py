@@ -28,7 +28,7 @@ from conformance.verdicts import Json
 
 OUTPUTS = "outputs"
 
-_FILE_BYTES = 64 << 20
+FILE_BYTES = 64 << 20
 """Bytes of arrays that are gathered before they are written."""
 
 
@@ -53,7 +53,7 @@ class ArrayWriter:
             parts = {"": np.ascontiguousarray(array).reshape(-1).view(np.uint8)}
         self._listed.append([name, kind, shape, self._files])
         self._waiting |= {f"{number}:{part}": each for part, each in parts.items()}
-        if sum(each.nbytes for each in self._waiting.values()) > _FILE_BYTES:
+        if sum(each.nbytes for each in self._waiting.values()) > FILE_BYTES:
             self._write()
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ simply of :class:`conformance.metrics.additive.AdditiveMetric`. Importing this p
 neither NumPy nor torch.
 """
 
-from conformance.metrics._arguments import Arg
+from conformance.metrics._arguments import REQUIRED, Arg
 from conformance.metrics._protocol import About, Count, Measurement, Metric, Roles
 from conformance.metrics._registry import metric, metric_class
 from conformance.metrics.tolerance import (
@@ -29,6 +29,7 @@ from conformance.registry import METRICS
 
 __all__ = [
     "METRICS",
+    "REQUIRED",
     "About",
     "Arg",
     "Count",

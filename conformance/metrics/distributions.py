@@ -21,7 +21,7 @@ from conformance.metrics._inputs import as_float64, describe, refuse, same_shape
 from conformance.metrics._protocol import About, Floats, Values
 from conformance.metrics.additive import AdditiveMetric, ratio
 
-_CHUNK = 2**17
+CHUNK = 2**17
 """Scores turned to float64 at a time: 1 MiB, which stays in the cache."""
 
 _NORMAL = 1e-3
@@ -156,7 +156,7 @@ class Perplexity(AdditiveMetric):
 
 def _parts(rows: int, classes: int) -> Iterator[slice]:
     """Yield the rows that are computed with at a time."""
-    step = max(1, _CHUNK // classes)
+    step = max(1, CHUNK // classes)
     return (slice(start, start + step) for start in range(0, rows, step))
 
 

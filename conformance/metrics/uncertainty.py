@@ -31,7 +31,7 @@ FEWEST_EQUAL = 50
 """Items from which on networks that differ in none of them are taken for equal: if they differed
 in one item of ten, so many items would show none of it with a probability of 0.5 %."""
 
-_CELLS = 2**20
+CELLS = 2**20
 """Statistics that influences are computed of at a time (8 MiB)."""
 
 _SHARES = ((100, 8), (1000, 4), (math.inf, 2))
@@ -100,7 +100,7 @@ def influences(metric: Metric, statistics: Floats) -> Floats:
     """
     items, width = statistics.shape
     totals = statistics.sum(axis=0)
-    at_once = max(1, _CELLS // width)
+    at_once = max(1, CELLS // width)
     parts = [
         metric.finish(totals) - metric.finish(totals - statistics[begin : begin + at_once])
         for begin in range(0, items, at_once)

@@ -23,7 +23,7 @@ from conformance.judging.waivers import apply_waivers, read_waivers
 from conformance.plan.subjects import Subject
 from conformance.pytest_run.outcome import Outcome
 from conformance.sandbox.limits import Limits
-from conformance.sandbox.workers import ForkServers
+from conformance.sandbox.workers import ForkServers, Workers
 from conformance.submission import FileFacts
 from conformance.text import visible
 from conformance.verdicts import (
@@ -98,9 +98,8 @@ class PytestRun:
             self._executor = Executor(
                 target.loaded,
                 store,
-                self.limits,
+                Workers(self.limits, self._servers),
                 reuse=reuse,
-                servers=self._servers,
                 passing=self._passing,
                 kept_bytes=_kept_bytes(self.config),
             )

@@ -28,12 +28,7 @@ class SubjectScheduling(LoadScopeScheduling):  # type: ignore[misc]
         self._subjects = subjects
 
     def _split_scope(self, nodeid: str) -> str:
-        """Return the submission and sample, or network, of a test; of any other its file."""
-        subject = self._subjects.get(test_of(nodeid))
-        if subject is None:
-            return nodeid.partition("::")[0]
-        about = subject.about
-        return f"{subject.target}/{about.get('sample', about.get('model', ''))}"
+        return scope_of(nodeid, self._subjects)
 
     def remove_node(self, node: Any) -> str | None:
         """Hand the checks of a process that ended to others, and return the one it died of."""
@@ -59,3 +54,12 @@ class SubjectScheduling(LoadScopeScheduling):  # type: ignore[misc]
         super()._reschedule(node)
         while not node.shutting_down and self._pending_of(self.assigned_work[node]) <= 1:
             super()._reschedule(node)
+
+
+def scope_of(nodeid: str, subjects: Mapping[str, Subject]) -> str:
+    """Return the submission and sample, or network, of a test; of any other its file."""
+    subject = subjects.get(test_of(nodeid))
+    if subject is None:
+        return nodeid.partition("::")[0]
+    about = subject.about
+    return f"{subject.target}/{about.get('sample', about.get('model', ''))}"

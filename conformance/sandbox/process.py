@@ -58,10 +58,15 @@ class Worker:
         self, limits: Limits, program: Sequence[str] = PROGRAM, server: ForkServer | None = None
     ) -> None:
         self.limits = limits
-        self._program = program
+        self.program = program
         self.server = server
         self._process: Process | None = None
         self._scratch: Path | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The id of the process; None while none runs."""
+        return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
         """Start the process, so that its imports run while the caller does something else."""
@@ -80,7 +85,7 @@ class Worker:
             return self.server.fork(scratch)
         with (scratch / ERRORS).open("wb") as errors:
             return subprocess.Popen(
-                [sys.executable, "-I", *self._program],
+                [sys.executable, "-I", *self.program],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

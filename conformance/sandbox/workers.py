@@ -10,17 +10,18 @@ is small beside the memory limit.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import final
 
 from conformance.registry import RUNTIMES
 from conformance.sandbox.forking import ForkServer
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import PROGRAM, Worker
-from conformance.verdicts import Json
 
 IDLE_SHARE = 4
 """Idle processes may hold this part of the memory limit together: the ones used last stay."""
 
 
+@final
 class ForkServers:
     """One server for all that is quick to import, and one for each family that is not."""
 
@@ -74,22 +75,28 @@ class Workers:
         self, format: str, network: str, codecs: Iterable[str], metrics: Iterable[str]
     ) -> None:
         """Let the workers of a network import what they will need, while the caller goes on."""
-        self._of("decode").prepare(stage="decode", codecs=sorted(codecs))
-        self._of("measure").prepare(stage="measure", metrics=sorted(metrics))
+        self.of("decode").prepare(stage="decode", codecs=sorted(codecs))
+        self.of("measure").prepare(stage="measure", metrics=sorted(metrics))
         server = self._servers.of(format)
         if server.is_slow:
             server.start()  # It forks nothing before it has imported.
             return
         for stage in ("open", "run"):
-            self._of(stage, format, network).prepare(stage=stage, formats=[format])
+            self.of(stage, format, network).prepare(stage=stage, formats=[format])
 
-    def ask(self, stage: str, format: str, network: str, request: Json) -> Json:
-        """Return the result of ``request`` by the worker of its own; see :meth:`Worker.ask`.
+    def of(self, stage: str, format: str = "", network: str = "") -> Worker:
+        """Return the worker of a stage, and end those that there is no room for next to it.
 
         ``network`` is the id of the original that it opens files of, in ``format``; both are empty
         for a stage that opens none.
         """
-        return self._of(stage, format, network).ask(request)
+        own = stage, RUNTIMES.module(format) or format, network
+        worker = self._serving.pop(own, None)
+        if worker is None:
+            worker = Worker(self.limits, PROGRAM, self._servers.of(format))
+        self._retire(worker)
+        self._serving[own] = worker
+        return worker
 
     def stop(self) -> None:
         """End all of them."""
@@ -98,15 +105,6 @@ class Workers:
         self._serving.clear()
         if self._owned:
             self._servers.stop()
-
-    def _of(self, stage: str, format: str = "", network: str = "") -> Worker:
-        own = stage, RUNTIMES.module(format) or format, network
-        worker = self._serving.pop(own, None)
-        if worker is None:
-            worker = Worker(self.limits, PROGRAM, self._servers.of(format))
-        self._retire(worker)
-        self._serving[own] = worker
-        return worker
 
     def _retire(self, wanted: Worker) -> None:
         """Stop the idle processes, those used longest ago, that there is no room for."""

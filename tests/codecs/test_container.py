@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import zstandard
 
-from conformance.codecs._container import unpack
-from conformance.codecs._unpackers import MAX_WINDOW_BYTES
+from conformance.codecs.container import MAX_WINDOW_BYTES, unpack
 from conformance.verdicts import LimitError, MalformedError, UnsupportedError
 
 PAYLOAD = np.random.default_rng(1).integers(0, 20, 300_000, np.uint8).tobytes()
@@ -174,7 +173,7 @@ def test_a_zstandard_dictionary_is_unsupported(tmp_path: Path) -> None:
 def test_a_bomb_takes_little_memory(tmp_path: Path, container: str) -> None:
     script = f"""
         import resource, sys
-        from conformance.codecs._container import unpack
+        from conformance.codecs.container import unpack
         from conformance.verdicts import LimitError
         size = resource.getpagesize() * int(open("/proc/self/statm").read().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (size + 100 * 2**20,) * 2)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from conformance.codecs import DecodedTensors, Source, codec
-from conformance.codecs._nnc_words import bounded
 from conformance.tensorfiles import tensor_digest
 from conformance.verdicts import LimitError, MalformedError, UnsupportedError
 from tests.bitstreams import raw_stream
@@ -277,19 +276,19 @@ def test_what_a_stream_claims_at_length_is_cut(tmp_path: Path) -> None:
     assert len(json.dumps(claims)) < 2000
 
 
-@pytest.mark.parametrize(
-    ("claims", "shown"),
-    [
-        ("a" * 200, "a" * 200),
-        ({"a": ["b" * 201, 1, None]}, {"a": [f"{'b' * 200}... (201 characters)", 1, None]}),
-        (list(range(1000)), list(range(1000))),
-        (list(range(1003)), [*range(1000), "... and 3 more"]),
-        ({"nodes": [{"tensors": ["w"]}]}, {"nodes": [{"tensors": ["w"]}]}),
-    ],
-    ids=["text", "long-text", "list", "long-list", "nested"],
-)
-def test_claims_are_bounded(claims: Any, shown: Any) -> None:
-    assert bounded(claims) == shown
+@pytest.mark.parametrize(("count", "more"), [(1000, []), (1003, ["... and 3 more"])])
+def test_claims_about_many_units_are_bounded(tmp_path: Path, count: int, more: list[str]) -> None:
+    names = ["a" * 200, "b" * 201, *map(str, range(2, count))]
+    node = dict.fromkeys(("device_id", "parameter_id", "put_node_depth"), 0)
+    path = tmp_path / "many.nnc"
+    path.write_bytes(raw_stream(dict.fromkeys(names, VALUES), node_id_present_flag=1, **node))
+    with decode(path) as decoded:
+        assert decoded.inspect is not None
+        nodes = decoded.inspect().claims["nodes"]
+    assert nodes[1000:] == more
+    assert nodes[0] == {"unit": 2, "tensors": ["a" * 200], **node, "parent": None}
+    assert nodes[1]["tensors"] == [f"{'b' * 200}... (201 characters)"]
+    assert [each["tensors"] for each in nodes[2:1000]] == [[name] for name in names[2:1000]]
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\xff" * 40, b"ONNX" * 10, bytes(64)])

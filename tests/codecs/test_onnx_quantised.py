@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
 from conformance.codecs import DecodedModel, Source, codec
-from conformance.codecs._onnx_quantised import QUANTISED
+from conformance.codecs.onnx_quantised import QUANTISED
 
 SCALE = re.compile(r"scale|zero_?point|absmax", re.IGNORECASE)
 NAME = re.compile(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from conformance.evidence.evidence import Evidence
@@ -19,9 +20,11 @@ from conformance.evidence.executor import Executor
 from conformance.evidence.passing import new_folder
 from conformance.evidence.store import EvidenceStore
 from conformance.plan.jobs import Job
+from conformance.plan.requests import key_of
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import PROGRAM, Worker
-from conformance.submission import load
+from conformance.sandbox.workers import Workers
+from conformance.submission import Loaded, load
 from conformance.submission.repair import apply, plan_repairs
 from conformance.tensorfiles import write_tensors
 from conformance.verdicts import (
@@ -49,39 +52,69 @@ COMPARED = ["parameters linear", "tensors half", "decode half"]
 RUN = ["run half@test", "reconstruction half@test"]
 
 
-class NamingExecutor(Executor):
-    """Does the jobs that tests name, and remembers which of them a worker was asked for."""
-
-    def __init__(self, *given: Any, **more: Any) -> None:
-        super().__init__(*given, **more)
-        self.asked: list[str] = []
-
-    def of(self, named: tuple[str, Any]) -> Evidence:
-        assert self.loaded.submission is not None
-        return self.evidence(a_job(self.loaded.submission, named[0], **named[1]))
-
-    def _ask(self, job: Job, message: Any) -> Any:
-        self.asked.append(job.name)
-        return super()._ask(job, message)
-
-
 class CountingWorker(Worker):
     """The real worker; all stages of all tests share one process."""
 
     def __init__(self) -> None:
         super().__init__(LIMITS)
         self.meanwhile: Callable[[], None] = lambda: None
+        self.asked: list[Any] = []
 
     def ask(self, request: Any) -> Any:
+        self.asked.append(request["request"])
         try:
             return super().ask(request)
         finally:
             self.meanwhile()
 
     def kill(self) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+
+
+class SharedWorkers(Workers):
+    """The one worker for every stage; ``asked`` are the requests of one executor."""
+
+    def __init__(self, worker: CountingWorker, limits: Limits = LIMITS) -> None:
+        super().__init__(limits)
+        self.worker = worker
+        self.asked: list[Any] = []
+
+    def of(self, stage: str, format: str = "", network: str = "") -> Worker:
+        self.worker.asked = self.asked
+        return self.worker
+
+    def stop(self) -> None:
+        self.worker.stop()
+
+
+class NamingExecutor(Executor):
+    """Does the jobs that tests name, and knows which of them a worker was asked for."""
+
+    def __init__(
+        self, loaded: Loaded, store: EvidenceStore, workers: SharedWorkers, **more: Any
+    ) -> None:
+        super().__init__(loaded, store, workers, **more)
+        self.requests = workers.asked
+        self.names: dict[str, str] = {}
+
+    def of(self, named: tuple[str, Any]) -> Evidence:
+        assert self.loaded.submission is not None
+        job = a_job(self.loaded.submission, named[0], **named[1])
+        self.names |= {self.key(each): each.name for each in with_others(job)}
+        return self.evidence(job)
+
+    @property
+    def asked(self) -> list[str]:
+        return [self.names[key_of(request)] for request in self.requests]
+
+
+def with_others(job: Job) -> Iterator[Job]:
+    """Yield a job and all that may have to be done for it."""
+    yield job
+    for each in (*job.needs(), *job.parts(), *job.results().values()):
+        yield from with_others(each)
 
 
 @pytest.fixture(scope="module")
@@ -92,16 +125,16 @@ def shared_worker() -> Iterator[CountingWorker]:
 
 
 @pytest.fixture
-def worker(shared_worker: CountingWorker, monkeypatch: pytest.MonkeyPatch) -> CountingWorker:
+def worker(shared_worker: CountingWorker) -> CountingWorker:
     shared_worker.meanwhile = lambda: None
-    monkeypatch.setattr("conformance.sandbox.workers.Worker", lambda *_: shared_worker)
     return shared_worker
 
 
 @pytest.fixture
 def execute(worker: CountingWorker, tiny: Path, tmp_path: Path) -> Callable[..., NamingExecutor]:
     def make(*, root: Path = tiny, limits: Limits = LIMITS, **more: Any) -> NamingExecutor:
-        return NamingExecutor(load(root), EvidenceStore(tmp_path / "store"), limits, **more)
+        store = EvidenceStore(tmp_path / "store")
+        return NamingExecutor(load(root), store, SharedWorkers(worker, limits), **more)
 
     return make
 
@@ -345,14 +378,14 @@ def test_death_of_the_worker_is_not_stored(
     executor = execute()
     executor.of(MODEL)
     worker.kill()
-    monkeypatch.setattr(worker, "_program", DYING)
+    monkeypatch.setattr(worker, "program", DYING)
     error = error_of(executor.of(DECODE))
     assert isinstance(error, EvaluationError)
     assert "SIGKILL" in error.found
     assert stored(tmp_path) == ["model linear"]
     assert not list((tmp_path / "store" / "drafts").iterdir())
     assert error_of(executor.of(DECODE)) is error
-    monkeypatch.setattr(worker, "_program", PROGRAM)
+    monkeypatch.setattr(worker, "program", PROGRAM)
     assert execute().of(DECODE).error is None
 
 
@@ -509,7 +542,7 @@ def test_store_may_be_named_from_the_working_folder(
     worker: CountingWorker, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    executor = NamingExecutor(load(tiny), EvidenceStore(Path("store")), LIMITS)
+    executor = NamingExecutor(load(tiny), EvidenceStore(Path("store")), SharedWorkers(worker))
     assert executor.of(RECONSTRUCTION).error is None
     assert "reconstruction half@test" in stored(tmp_path)
 
@@ -524,11 +557,12 @@ def test_worker_runs_only_between_warming_up_and_closing(
     worker: CountingWorker, tiny: Path, tmp_path: Path
 ) -> None:
     worker.stop()
-    executor = Executor(load(tiny), EvidenceStore(tmp_path / "store"), LIMITS)
-    assert worker._process is None
+    executor = Executor(load(tiny), EvidenceStore(tmp_path / "store"), SharedWorkers(worker))
+    assert worker.pid is None
     executor.warm_up()
-    process = worker._process
-    assert process is not None
-    assert process.poll() is None
+    pid = worker.pid
+    assert pid is not None
+    assert psutil.pid_exists(pid)
     executor.close()
-    assert process.poll() is not None
+    assert worker.pid is None
+    assert not psutil.pid_exists(pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ import pytest
 
 from conformance.evidence.evidence import FORMAT, Evidence
 from conformance.evidence.executor import Executor
-from conformance.evidence.store import EvidenceStore, _digest
+from conformance.evidence.store import EvidenceStore
 from conformance.evidence.stored import StoredResults
 from conformance.plan.jobs import OpenModel, Original
 from conformance.plan.keys import Keys
 from conformance.plan.results import ModelResult, OriginalResult
 from conformance.sandbox.limits import Limits
+from conformance.sandbox.process import Worker
+from conformance.sandbox.workers import Workers
 from conformance.submission import Loaded, load
 from conformance.verdicts import EvaluationError
+from tests.jobs.in_process import OneWorker
 from tests.results import made
 
 LIMITS = Limits.for_machine(600.0, 1 << 30)
@@ -48,18 +52,25 @@ def opened(format: str = "onnx") -> dict[str, Any]:
     return made(ModelResult, {"format": format}).to_json()
 
 
-def answering(executor: Executor, measured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = {"limited": False, "measured": measured, "cost": {"seconds": 1.0}}
-    monkeypatch.setattr(executor._workers, "ask", lambda *_: answer)
+class Answering(Worker):
+    """A worker without a process that has measured the same of everything."""
+
+    def __init__(self, measured: Any) -> None:
+        super().__init__(LIMITS)
+        self.measured = measured
+
+    def ask(self, request: Any) -> Any:
+        return {"limited": False, "measured": self.measured, "cost": {"seconds": 1.0}}
 
 
-def test_an_answer_is_of_the_class_of_its_job(
-    loaded: Loaded, store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    executor = Executor(loaded, store, LIMITS)
-    answering(executor, opened(), monkeypatch)
+def answering(loaded: Loaded, store: EvidenceStore, measured: Any) -> Executor:
+    return Executor(loaded, store, OneWorker(Answering(measured)))
+
+
+def test_an_answer_is_of_the_class_of_its_job(loaded: Loaded, store: EvidenceStore) -> None:
+    executor = answering(loaded, store, opened())
     assert executor.evidence(opening(loaded)).result_of(ModelResult).format == "onnx"
-    again = Executor(loaded, store, LIMITS).evidence(opening(loaded))
+    again = Executor(loaded, store, Workers(LIMITS)).evidence(opening(loaded))
     assert again.reused
     assert again.result_of(ModelResult).format == "onnx"
     with pytest.raises(TypeError, match="has no OriginalResult"):
@@ -68,11 +79,9 @@ def test_an_answer_is_of_the_class_of_its_job(
 
 @pytest.mark.parametrize("measured", [{}, None, {"format": 1}], ids=str)
 def test_any_other_answer_is_an_error_and_is_not_stored(
-    loaded: Loaded, store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, measured: Any
+    loaded: Loaded, store: EvidenceStore, measured: Any
 ) -> None:
-    executor = Executor(loaded, store, LIMITS)
-    answering(executor, measured, monkeypatch)
-    error = executor.evidence(opening(loaded)).error
+    error = answering(loaded, store, measured).evidence(opening(loaded)).error
     assert isinstance(error, EvaluationError)
     assert (error.message, error.expected) == (
         "the worker did not answer what model linear measures",
@@ -87,18 +96,18 @@ def test_an_entry_of_another_format_counts_as_none(loaded: Loaded, store: Eviden
     folder = keep(store, loaded, opened())
     data = json.loads((folder / "evidence.json").read_text("utf-8"))
     (folder / "evidence.json").write_text(json.dumps({**data, "format": FORMAT - 1}), "utf-8")
-    digests = {"evidence.json": _digest(folder / "evidence.json")}
+    content = (folder / "evidence.json").read_bytes()
+    digests = {"evidence.json": hashlib.sha256(content).hexdigest()}
     (folder / "manifest.json").write_text(json.dumps(digests), "utf-8")
     assert store.look_at(data["key"]) is None
     assert store.read(data["key"]) is None
 
 
 def test_a_stored_result_that_is_no_such_is_computed_again(
-    loaded: Loaded, store: EvidenceStore, monkeypatch: pytest.MonkeyPatch
+    loaded: Loaded, store: EvidenceStore
 ) -> None:
     keep(store, loaded, {"format": "onnx"})
-    executor = Executor(loaded, store, LIMITS)
-    answering(executor, opened("tflite"), monkeypatch)
+    executor = answering(loaded, store, opened("tflite"))
     assert executor.evidence(opening(loaded)).result_of(ModelResult).format == "tflite"
 
 

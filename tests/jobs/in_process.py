@@ -10,13 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from conformance.evidence.evidence import Evidence
 from conformance.evidence.executor import Executor
-from conformance.evidence.store import EVIDENCE, EvidenceStore
+from conformance.evidence.store import EvidenceStore
 from conformance.jobs.dispatch import Dispatcher
 from conformance.judging.judge import Judge
 from conformance.judging.loading import load_targets
 from conformance.plan.jobs import Measuring
+from conformance.plan.results import Result
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.process import Worker
 from conformance.sandbox.workers import Workers
@@ -61,24 +64,31 @@ class OneWorker(Workers):
         super().__init__(worker.limits)
         self._one = worker
 
-    def _of(self, stage: str, format: str = "", network: str = "") -> Worker:
+    def of(self, stage: str, format: str = "", network: str = "") -> Worker:
         return self._one
 
 
 class Evaluation:
     """Evidence of the submission in ``root``, read when first asked; the store lies beside it."""
 
-    def __init__(self, root: Path, *, store: str = "evidence", **how: Any) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        store: str = "evidence",
+        worker: DispatchingWorker | None = None,
+        **how: Any,
+    ) -> None:
         self.root = root
-        self.worker = DispatchingWorker()
+        self.worker = worker or DispatchingWorker()
         self._store = root.parent / store
         self._how = how
+        self._done: list[str] = []
 
     @cached_property
     def executor(self) -> Executor:
-        made = Executor(self.loaded(), EvidenceStore(self._store), LIMITS, **self._how)
-        made._workers = OneWorker(self.worker)
-        return made
+        workers = OneWorker(self.worker)
+        return Executor(self.loaded(), EvidenceStore(self._store), workers, **self._how)
 
     def loaded(self) -> Loaded:
         return load(self.root)
@@ -96,7 +106,8 @@ class Evaluation:
     def done(self) -> list[str]:
         """The names of the jobs that were done, in their order, without parts of others."""
         kinds = {job.kind for job in Measuring.__subclasses__()}
-        return [name for name in self.executor._costs if name.partition(" ")[0] in kinds]
+        self._done += self.executor.take_costs()
+        return [name for name in self._done if name.partition(" ")[0] in kinds]
 
     def evidence(self, kind: str, sample: str | None = None, **more: Any) -> Evidence:
         return self.executor.evidence(a_job(self.submission, kind, sample=sample, **more))
@@ -107,14 +118,17 @@ class Evaluation:
     def alone(self, kind: str, sample: str | None = None, **more: Any) -> dict[str, Any]:
         """The result of a job, and of its parts, whatever else should come first."""
         job = a_job(self.submission, kind, sample=sample, **more)
-        return self._told(self.executor._computed(job, self.executor.key(job)))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(type(job), "needs", lambda _: ())
+            return self._told(self.executor.evidence(job))
 
     def _told(self, evidence: Evidence) -> dict[str, Any]:
         """What the worker has answered, with the names of the submission in it."""
         if evidence.error is not None:
             raise evidence.error
-        stored = json.loads((evidence.folder / EVIDENCE).read_text(encoding="utf-8"))
-        told: dict[str, Any] = self.executor._keys.spelled(stored["result"])
+        result = evidence.result
+        measured = result.to_json() if isinstance(result, Result) else result
+        told: dict[str, Any] = json.loads(json.dumps(measured))
         return told
 
 

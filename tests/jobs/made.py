@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,11 @@ def a_job(
 ) -> Job:
     """Return the job of a kind; ``more`` are fields of its class."""
     made = KINDS[kind]
-    if issubclass(made, jobs._OnVectors):
-        of_sample = {"sample": sample} if "sample" in made.__dataclass_fields__ else {}
-        return made(submission, model, vectors, **of_sample, **more)
-    if issubclass(made, jobs._OfModel):
-        return made(submission, model, **more)
     if kind == "state":
         more.setdefault("part", len(submission.sample(sample).parts) - 1)
-    return made(submission, sample, **more)
+    named = {"model": model, "vectors": vectors, "sample": sample}
+    ids = {each.name: named[each.name] for each in fields(made) if each.name in named}
+    return made(submission, **ids, **more)
 
 
 def a_task(asked: Request, files: Mapping[str, Path] | None = None) -> TaskContext[Any]:

@@ -313,7 +313,7 @@ def keys(chain: TinyChain) -> dict[str, str]:
 def rewritten(chain: TinyChain, id: str, seed: int) -> None:
     """Write the file of an update anew, with another difference and no parent."""
     sample = next(each for each in chain.metadata["samples"] if each["id"] == id)
-    name = chain._file(
+    name = chain.file(
         sample["files"][0]["rel_filepath"].removesuffix(".safetensors"), difference(seed), None
     )
     sample["files"] = [tiny_submission.entry(chain.root, name)]
@@ -423,9 +423,9 @@ def test_what_does_not_fit_leaves_no_state(
 ) -> None:
     chain.whole()
     chain.states["odd"] = chain.states["base"]
-    name = chain._file("odd", tensors, None)
-    made = chain._sample("odd", [name], [])
-    chain._derived(made, "odd", [name], ["base"], {"sample": "base"})
+    name = chain.file("odd", tensors, None)
+    made = chain.sample("odd", [name], [])
+    chain.derived(made, "odd", [name], ["base"], {"sample": "base"})
     evaluation = Evaluation(chain.save())
     measured = evaluation.result("state", "odd", part=0)
     (problem,) = measured["coverage"]

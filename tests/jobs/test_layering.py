@@ -13,7 +13,6 @@ from onnx import helper, numpy_helper
 
 from conformance.codecs import Base, Codec, DecodedTensors, Identity, Memory, Source, Step
 from conformance.jobs import context, layering
-from conformance.jobs.layering import _overwritten
 from conformance.nnc import decode
 from conformance.nnc.encoder import EncoderSettings, Quantization, encode
 from conformance.verdicts import Location, Verdict
@@ -142,7 +141,7 @@ def test_layers_at_one_go_are_what_each_subset_was(chain: TinyChain) -> None:
         "differing": [],
         "altered": [],
         "behind": None,
-        "size": sum(chain._size(f"s-{place}.safetensors") for place in range(3)),
+        "size": sum(chain.size(f"s-{place}.safetensors") for place in range(3)),
         "units": 0,
     }
 
@@ -179,21 +178,6 @@ def test_a_base_between_other_layers_has_nothing_behind_it(chain: TinyChain) -> 
     assert Evaluation(chain.save()).result("layering", "units")["behind"] is None
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 100, 1000])
-@pytest.mark.parametrize("behind", [0, 1, 60, 100])
-def test_everything_behind_the_base_is_overwritten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, behind: int
-) -> None:
-    monkeypatch.setattr(layering, "_CHUNK", chunk)
-    data = bytes(range(100))
-    (tmp_path / "original").write_bytes(data)
-    with _overwritten(tmp_path / "original", behind, tmp_path) as copy:
-        found = copy.read_bytes()
-    assert found[: 100 - behind] == data[: 100 - behind]
-    assert all(a != b for a, b in zip(found[100 - behind :], data[100 - behind :], strict=True))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["original"]
-
-
 def test_the_submission_is_left_as_it_was(chain: TinyChain) -> None:
     in_one_stream(chain, [(0, 4)], [(5, 6)])
     root = chain.save()
@@ -215,6 +199,8 @@ class Own:
     kind = ""
     kept: dict[str, np.ndarray] = {}  # noqa: RUF012 - the tests set it anew
     calls = 0
+    behind: int | None = None
+    read = b""
 
     def decode(self, source: Source) -> DecodedTensors:
         raise AssertionError("never asked for")
@@ -222,8 +208,12 @@ class Own:
     def decode_step(self, source: Source, base: Base | None) -> Step:
         type(self).calls += 1
         values = {name: array.copy() for name, array in tiny_submission.weights().items()}
+        size = source.files[0].stat().st_size // 2
         if base is not None:
             values = {"fc.bias": np.ones(3, np.float32)}
+            size = size if self.behind is None else self.behind
+        else:
+            type(self).read = source.files[0].read_bytes()
         if self.kind == "whole-file" and base is None:
             seed = hashlib.sha256(source.files[0].read_bytes()).digest()[0]
             values["fc.bias"] += np.float32(seed)
@@ -232,25 +222,46 @@ class Own:
         decoders = {name: lambda name=name: values[name] for name in values}
         tensors = DecodedTensors(decoders, features=(), stored_bits={}, close=lambda: None)
         units = 7 if source.units else 0
-        size = source.files[0].stat().st_size // 2
         return Step(tensors, Memory(), Identity(1, {}), size, units)
+
+
+def decoded_by(
+    made: type[Own], chain: TinyChain, monkeypatch: pytest.MonkeyPatch
+) -> tuple[bytes, dict[str, Any]]:
+    """Return a stream of two layers, and what is measured of it with a codec of this class."""
+
+    def codec(_: str) -> Codec:
+        return made()
+
+    monkeypatch.setattr(context, "codec", codec)
+    data = in_one_stream(chain, [(0, 4)], [(5, 6)])
+    for layer in chain.metadata["samples"][0]["layers"]:
+        layer.pop("name_map", None)
+    return data, Evaluation(chain.save()).result("layering", "units")
 
 
 @pytest.fixture
 def own(chain: TinyChain, monkeypatch: pytest.MonkeyPatch) -> Any:
     def of_kind(kind: str) -> dict[str, Any]:
         made = type("Made", (Own,), {"kind": kind, "calls": 0})
-
-        def codec(_: str) -> Codec:
-            return made()
-
-        monkeypatch.setattr(context, "codec", codec)
-        in_one_stream(chain, [(0, 4)], [(5, 6)])
-        for layer in chain.metadata["samples"][0]["layers"]:
-            layer.pop("name_map", None)
-        return Evaluation(chain.save()).result("layering", "units")
+        return decoded_by(made, chain, monkeypatch)[1]
 
     return of_kind
+
+
+@pytest.mark.parametrize(
+    ("chunk", "behind"), [(1, 60), (7, 60), (100, 60), (1000, 60), (7, 0), (7, 1), (7, 100)]
+)
+def test_everything_behind_the_base_is_overwritten(
+    chain: TinyChain, monkeypatch: pytest.MonkeyPatch, chunk: int, behind: int
+) -> None:
+    monkeypatch.setattr(layering, "CHUNK", chunk)
+    made = type("Made", (Own,), {"behind": behind})
+    data, measured = decoded_by(made, chain, monkeypatch)
+    own = len(data) - behind
+    assert made.read[:own] == data[:own]
+    assert all(a != b for a, b in zip(made.read[own:], data[own:], strict=True))
+    assert measured["behind"]
 
 
 def test_a_base_that_depends_on_what_is_behind_it_is_noticed(own: Any) -> None:

@@ -27,7 +27,7 @@ def test_exactly_what_is_read_is_counted(tmp_path: Path, size: int) -> None:
 def test_a_system_that_does_not_count_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "_COUNTS", tmp_path / "io")
+    monkeypatch.setattr(access, "COUNTS", tmp_path / "io")
     with pytest.raises(NotRunError, match="cannot be counted"):
         ReadCounter()
     (tmp_path / "io").write_text("wchar: 1\n")

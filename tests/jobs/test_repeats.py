@@ -105,7 +105,7 @@ def test_many_items_and_wide_ones_are_taken_in_parts(monkeypatch: pytest.MonkeyP
     items = np.random.default_rng(3).random((300, 5000))
     items[200:] = items[:100]
     whole = first({"x": items})
-    monkeypatch.setattr(repeats, "_ROWS", 7)
+    monkeypatch.setattr(repeats, "ROWS", 7)
     assert first({"x": items}) == whole == [*range(200), *range(100)]
 
 

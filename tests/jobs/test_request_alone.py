@@ -20,7 +20,7 @@ from conformance.submission import Submission
 from tests import tiny_submission
 from tests.bitstreams import raw_stream
 from tests.jobs.bench import LIMITS, add_sample, edit
-from tests.jobs.in_process import DispatchingWorker, Evaluation, OneWorker
+from tests.jobs.in_process import DispatchingWorker, Evaluation
 from tests.jobs.made import KINDS, a_job
 from tests.jobs.two_formats import OTHER, add_turned
 from tests.tiny_chain import TinyChain, difference
@@ -166,8 +166,10 @@ def shape_of(value: Any) -> Any:
     return {key: shape_of(each) for key, each in value.items()} if isinstance(value, dict) else 0
 
 
-def job_in(root: Path, made: type[Job], ids: Ids) -> tuple[Evaluation, Job]:
-    evaluation = Evaluation(root)
+def job_in(
+    root: Path, made: type[Job], ids: Ids, worker: DispatchingWorker | None = None
+) -> tuple[Evaluation, Job]:
+    evaluation = Evaluation(root, worker=worker)
     given = ids(evaluation.submission) if callable(ids) else ids
     return evaluation, a_job(evaluation.submission, NAMES[made], **given)
 
@@ -178,9 +180,8 @@ def test_a_request_is_answered_alone_as_in_its_submission(
 ) -> None:
     for place, (write, ids) in enumerate(RECIPES[made]):
         home = tmp_path / f"home-{place}"
-        evaluation, job = job_in(write(home / "submission"), made, ids)
         recorder = Recorder()
-        evaluation.executor._workers = OneWorker(recorder)
+        evaluation, job = job_in(write(home / "submission"), made, ids, recorder)
         evidence = evaluation.executor.evidence(job)
         assert evidence.error is None, evidence.error
         assert recorder.message["request"]["kind"] == job.asks

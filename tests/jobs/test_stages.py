@@ -52,12 +52,16 @@ class WatchedWorkers(Workers):
     def __init__(self, folder: Path) -> None:
         super().__init__(LIMITS)
         self.folder = folder
+        self.by_stage: dict[str, Worker] = {}
 
-    def _of(self, stage: str, format: str = "", network: str = "") -> Worker:
-        own = stage, "", ""
-        if own not in self._serving:
-            self._serving[own] = Worker(LIMITS, ["-c", PROGRAM, str(self.folder / stage)])
-        return self._serving[own]
+    def of(self, stage: str, format: str = "", network: str = "") -> Worker:
+        if stage not in self.by_stage:
+            self.by_stage[stage] = Worker(LIMITS, ["-c", PROGRAM, str(self.folder / stage)])
+        return self.by_stage[stage]
+
+    def stop(self) -> None:
+        for worker in self.by_stage.values():
+            worker.stop()
 
     def answered(self, stage: str) -> tuple[set[str], set[str]]:
         """Return the kinds of requests that a stage has answered, and what it has imported."""
@@ -90,8 +94,8 @@ USES = [{"metric": m, "vectors": v} for m in ("top1", "distance") for v in ("tes
 def test_only_what_opens_and_runs_networks_holds_a_runtime(streamed: Path) -> None:
     loaded = load(streamed)
     assert loaded.submission is not None, loaded.problems
-    executor = Executor(loaded, EvidenceStore(streamed.parent / "evidence"), LIMITS)
-    workers = executor._workers = WatchedWorkers(streamed.parent)
+    workers = WatchedWorkers(streamed.parent)
+    executor = Executor(loaded, EvidenceStore(streamed.parent / "evidence"), workers)
     try:
         executor.warm_up()
         for kind, sample in (

@@ -97,7 +97,7 @@ def test_no_outputs_are_none(tmp_path: Path) -> None:
 def test_arrays_beyond_the_size_of_a_file_are_divided(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stored_arrays_module, "_FILE_BYTES", 100)
+    monkeypatch.setattr(stored_arrays_module, "FILE_BYTES", 100)
     arrays = {f"t{k}": np.full(10 * k, k, np.float32) for k in range(6)}
     with array_writer(tmp_path, "tensors") as writer:
         for name, array in arrays.items():

@@ -125,12 +125,12 @@ def test_peak_is_that_of_one_case(worker: Worker) -> None:
 
 
 def test_worker_goes_on_after_an_error_of_the_material(worker: Worker) -> None:
-    process = worker._process
-    assert process is not None
+    pid = worker.pid
+    assert pid is not None
     with pytest.raises(MalformedError):
         worker.ask("malformed")
     assert worker.ask("talkative")["measured"] == "said"
-    assert worker._process is process
+    assert worker.pid == pid
 
 
 @pytest.mark.parametrize("task", ["defect", "exhausted"])
@@ -138,10 +138,10 @@ def test_error_of_the_evaluation_is_tried_again_by_a_fresh_worker(
     worker: Worker, task: str
 ) -> None:
     worker.ask("talkative")
-    process = worker._process
+    pid = worker.pid
     with pytest.raises(EvaluationError):
         worker.ask(task)
-    assert worker._process is not process
+    assert worker.pid != pid
     assert worker.ask("talkative")["measured"] == "said"
 
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.metrics import METRICS, metric
-from conformance.metrics._protocol import Metric
+from conformance.metrics import METRICS, Metric, metric
 from conformance.verdicts import ConformanceError
 from tests.metrics.cases import Case, additive_cases, boxes_case
 

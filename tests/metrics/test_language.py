@@ -147,7 +147,7 @@ def test_the_least_is_two_positions(kind):
 def test_values_do_not_depend_on_how_much_is_done_at_a_time(kind, target, chunk, monkeypatch):
     values = {"prediction": LOGITS, "target": target}
     whole = measured(kind, {"class_axis": -1}, **values)
-    monkeypatch.setattr(distributions, "_CHUNK", chunk)
+    monkeypatch.setattr(distributions, "CHUNK", chunk)
     parts = measured(kind, {"class_axis": -1}, **values)
     assert parts.statistics.tolist() == whole.statistics.tolist()
 

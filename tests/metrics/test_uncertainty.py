@@ -157,7 +157,7 @@ class _Measured(metric_class("mse")):
 def test_influences_of_many_items_are_computed_in_parts(monkeypatch, cells, at_once):
     rows = errors(np.random.default_rng(6).random(500))
     whole = influences(MSE, rows)
-    monkeypatch.setattr("conformance.metrics.uncertainty._CELLS", cells)
+    monkeypatch.setattr("conformance.metrics.uncertainty.CELLS", cells)
     made = _Measured()
     np.testing.assert_array_equal(influences(made, rows), whole)
     assert max(made.sizes) == at_once

@@ -114,7 +114,7 @@ def test_a_layer_is_compared_with_the_one_before_on_the_same_vectors(chain: Tiny
 
 def test_leading_bytes_are_those_of_all_that_lead_there(chain: TinyChain) -> None:
     found = {s.id: s.leading_bytes for s in planned(chain, "derived")}
-    sizes = [chain._size(f"{n}.safetensors") for n in ("base", "a-0", "b-0", "next-0", "next-1")]
+    sizes = [chain.size(f"{n}.safetensors") for n in ("base", "a-0", "b-0", "next-0", "next-1")]
     assert found["tiny/a"] == sum(sizes[:2])
     assert found["tiny/m"] == sum(sizes[:3])
     assert found["tiny/next"] == sum(sizes)

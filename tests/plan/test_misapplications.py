@@ -15,7 +15,8 @@ from conformance.nnc.parser import parse_stream
 from conformance.nnc.state import DecoderState
 from conformance.nnc.tree import nodes_of
 from conformance.plan.jobs import last_step
-from conformance.plan.misapplications import Misapplication, _Tree, misapplications
+from conformance.plan.misapplications import Misapplication, misapplications
+from conformance.submission.update_graph import rounds
 from tests import tiny_submission
 from tests.hang import no_hang
 from tests.jobs.in_process import Evaluation
@@ -142,18 +143,27 @@ def test_the_other_branch_is_the_first_that_there_is(chain: TinyChain, seed: int
     for number in np.random.default_rng(seed).integers(1 << 30, size=12):
         names.append(f"u{len(names)}")
         chain.update(str(names[-1]), names[number % (len(names) - 1)], difference(0))
-    tree = _Tree(chain.submission())
-    updates = [sample.id for sample in chain.submission().samples if sample.update_of]
-    for own in updates:
+    submission = chain.submission()
+    number = rounds(submission)
+    found = {(each.sample, each.kind): each for each in misapplications(submission)}
+    parents = {name: each.start for (name, kind), each in found.items() if kind == "dropped"}
+    before = {each.steps[0][0]: name for (name, _), each in found.items() if each.kind == "swapped"}
+
+    def chain_of(name: str) -> str:
+        while name in before:
+            name = before[name]
+        return name
+
+    for own, parent in parents.items():
         apart = [
             each
-            for each in updates
-            if tree._chains[each] != tree._chains[own]
-            and tree.parent((each, 0)) != tree.parent((own, 0))
+            for each, other in parents.items()
+            if chain_of(each) != chain_of(own) and other != parent
         ]
-        same_round = [each for each in apart if tree._rounds[each] == tree._rounds[own]]
+        same_round = [each for each in apart if number[each] == number[own]]
         first = next(iter(same_round + apart), None)
-        assert tree.other((own, 0)) == (None if first is None else (first, 0))
+        other = found.get((own, "other-chain"))
+        assert (other and other.steps[0]) == (None if first is None else (first, 0))
 
 
 def test_a_wide_tree_takes_no_longer_than_a_long_chain(chain: TinyChain) -> None:
@@ -258,7 +268,7 @@ def test_tensors_that_do_not_fit_are_noticed_by_structure(chain: TinyChain) -> N
     odd = {"fc.bias": np.ones(3, np.float32)}
     chain.update("v", "u", odd, named=False)
     made = chain.metadata["samples"][1]
-    name = chain._file("v-0", {"fc.bias": np.ones(4, np.float32)}, None)
+    name = chain.file("v-0", {"fc.bias": np.ones(4, np.float32)}, None)
     made["files"] = [{**made["files"][0], **tiny_submission.entry(chain.root, name)}]
     submission = chain.submission()
     dropped = next(each for each in misapplications(submission) if each.sample == "u")

@@ -298,7 +298,7 @@ def test_pages_are_the_same_bytes_every_time() -> None:
 
 @pytest.mark.parametrize("scheme", [1, 2, 3], ids=["light", "dark", "print"])
 def test_every_series_has_a_colour_that_can_be_seen(scheme: int) -> None:
-    from tests.report.test_html import _contrast
+    from tests.report.test_html import contrast
 
     style = re.search(r"<style>(.*?)</style>", render_html(build()), re.DOTALL)
     assert style is not None
@@ -307,4 +307,4 @@ def test_every_series_has_a_colour_that_can_be_seen(scheme: int) -> None:
     page = {"#fff": "#ffffff"}.get(colours["page"], colours["page"])
     for number in range(8):
         # WCAG 2.2, 1.4.11: graphics need a contrast of 3.
-        assert _contrast(colours[f"series-{number}"], page) >= 3
+        assert contrast(colours[f"series-{number}"], page) >= 3

@@ -147,10 +147,10 @@ def test_colours_have_enough_contrast(scheme):
     pairs += [(name, f"{name}-tint") for name in ("good", "bad", "open", "note")]
     pairs += [("text", f"{name}-tint") for name in ("good", "bad", "open", "note")]
     for ink, ground in pairs:
-        assert _contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+        assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
 
 
-def _contrast(one, other):
+def contrast(one, other):
     """Contrast ratio by WCAG 2.2."""
     high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)

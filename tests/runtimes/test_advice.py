@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from conformance.runtimes.faults import cannot_run
 from conformance.runtimes.tensorflow.graphs import check_operators
-from conformance.runtimes.tensorflow.keras_file import config
+from conformance.runtimes.tensorflow.keras_file.config import read_config
 from conformance.runtimes.tflite.graph import check_graphs
 from conformance.runtimes.tflite.operators import RESOURCES
 from conformance.verdicts import UnsupportedError
@@ -61,11 +63,18 @@ def test_operators_of_a_saved_model_are_told_how_to_do_without(op: str, said: st
     assert said in refused_graph(op)
 
 
+def refused_keras(layer: str) -> str:
+    listed = {"class_name": layer, "module": "keras.layers"}
+    model = {"class_name": "Sequential", "module": "keras", "config": {"layers": [listed]}}
+    with pytest.raises(UnsupportedError, match=layer) as caught:
+        read_config(np.frombuffer(json.dumps(model).encode(), np.uint8), "m.keras")
+    return caught.value.fix
+
+
 @pytest.mark.parametrize("name", ["RandomFlip", "RandomRotation", "MixUp", "StringLookup"])
 def test_layers_that_a_saved_model_would_not_save_are_not_sent_there(name: str) -> None:
-    fix = config._instead_of(name)
-    assert "or export it as a SavedModel" not in fix
-    assert "or export it as a SavedModel" in config._instead_of("SomeOtherLayer")
+    assert "or export it as a SavedModel" not in refused_keras(name)
+    assert "or export it as a SavedModel" in refused_keras("SomeOtherLayer")
 
 
 def test_a_network_that_cannot_run_is_to_be_run_where_it_fails() -> None:

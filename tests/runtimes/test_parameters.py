@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from conformance.runtimes._protocol import Counts
+from conformance.runtimes import Counts
 from tests.runtimes import models
 
 TYPES = [

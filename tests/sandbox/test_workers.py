@@ -52,7 +52,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
 
 
 def ask(workers: Workers, format: str, stage: str = "run", network: str = "net") -> Any:
-    return workers.ask(stage, format, network, {"format": format})
+    return workers.of(stage, format, network).ask({"format": format})
 
 
 def test_no_process_serves_two_networks(workers: Workers) -> None:

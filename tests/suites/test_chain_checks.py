@@ -57,7 +57,7 @@ def exchange(chain: TinyChain, id: str, tensors: dict[str, np.ndarray], place: i
     """Write other tensors into a file of a sample, which names no parent then."""
     made = sample(chain, id)
     old = made["files"][place]["rel_filepath"]
-    chain._file(old.removesuffix(".safetensors"), tensors, None)
+    chain.file(old.removesuffix(".safetensors"), tensors, None)
     made["files"][place] = tiny_submission.entry(chain.root, old)
 
 
@@ -99,7 +99,7 @@ def test_no_parent_named_passes_and_says_so(chain: TinyChain) -> None:
 
 def test_another_parent_fails_and_the_rest_is_not_run(chain: TinyChain) -> None:
     sample(federated(chain), "b")["update_of"] = {"sample": "a"}
-    sample(chain, "b")["claims"]["cumulative_size"] += chain._size("a-0.safetensors")
+    sample(chain, "b")["claims"]["cumulative_size"] += chain.size("a-0.safetensors")
     finding = only(chain, "UPDATE-PARENT-001", "b")
     assert finding.verdict is Verdict.FAIL
     assert finding.message == "the update names a different parent"
@@ -218,16 +218,16 @@ def test_a_merge_tells_the_shares(chain: TinyChain) -> None:
 def test_the_right_cumulative_size_passes_with_both_numbers(chain: TinyChain) -> None:
     federated(chain)
     finding = only(chain, "UPDATE-SIZE-001", "a")
-    step = chain._size("a-0.safetensors")
-    assert finding.evidence == {"step": step, "cumulative": step + chain._size("base.safetensors")}
+    step = chain.size("a-0.safetensors")
+    assert finding.evidence == {"step": step, "cumulative": step + chain.size("base.safetensors")}
 
 
 def test_equal_tensors_pass_however_they_were_coded(chain: TinyChain) -> None:
     federated(chain)
     state = chain.states["next"]
-    name = chain._file("direct", state, None)
+    name = chain.file("direct", state, None)
     chain.states["direct"] = state
-    chain._sample("direct", [name], ["float32", "format:safetensors"])
+    chain.sample("direct", [name], ["float32", "format:safetensors"])
     sample(chain, "next")["same_tensors_as"] = "direct"
     finding = only(chain, "UPDATE-EQUAL-001", "next")
     assert finding.verdict is Verdict.PASS
@@ -238,9 +238,9 @@ def test_one_bit_that_differs_is_told_with_its_tensor(chain: TinyChain) -> None:
     federated(chain)
     state = {name: array.copy() for name, array in chain.states["next"].items()}
     state["fc.bias"].view(np.uint32)[0] ^= 1
-    name = chain._file("direct", state, None)
+    name = chain.file("direct", state, None)
     chain.states["direct"] = state
-    chain._sample("direct", [name], ["float32", "format:safetensors"])
+    chain.sample("direct", [name], ["float32", "format:safetensors"])
     sample(chain, "next")["same_tensors_as"] = "direct"
     finding = only(chain, "UPDATE-EQUAL-001", "next")
     assert finding.verdict is Verdict.FAIL
@@ -334,7 +334,7 @@ def test_values_that_are_not_finite_are_told_at_their_layer(chain: TinyChain) ->
 
 def test_a_layer_that_names_another_parent_fails(chain: TinyChain) -> None:
     scalable(chain)
-    name = chain._file("layers-1", difference(1, 1e-6), network_digest({}))
+    name = chain.file("layers-1", difference(1, 1e-6), network_digest({}))
     sample(chain, "layers")["files"][1] = tiny_submission.entry(chain.root, name)
     finding = only(chain, "LAYER-DECODE-001", "layers/l1")
     assert finding.verdict is Verdict.FAIL
@@ -382,7 +382,7 @@ def test_what_does_not_fit_is_told_of_the_layer(
     layer = {"fc.bias": tensor}
     chain.layered("layers", chain.original, {}, mode=mode)["layers"].pop()
     made = sample(chain, "layers")
-    chain._file("layers-1", layer, None)
+    chain.file("layers-1", layer, None)
     made["files"][1] = tiny_submission.entry(chain.root, "layers-1.safetensors")
     made["layers"].append(
         {**made["layers"][0], "id": "l1", "files": ["layers-1.safetensors"], "mode": mode}

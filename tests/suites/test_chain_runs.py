@@ -92,7 +92,7 @@ def test_an_update_has_no_ratio_and_a_merge_no_bytes(chain: TinyChain) -> None:
         assert [value["metric"] for value in claims["metric_values"]] == ["top1", "distance"]
         assert set(claims["tensor_digests"]) == {"fc.weight", "fc.bias"}
     files = [f"{n}.safetensors" for n in ("base", "a-0", "b-0", "next-0", "next-1")]
-    sizes = [chain._size(name) for name in files]
+    sizes = [chain.size(name) for name in files]
     assert (merge["compressed_size"], merge["cumulative_size"]) == (0, sum(sizes[:3]))
     assert (update["compressed_size"], update["cumulative_size"]) == (sum(sizes[3:]), sum(sizes))
 
@@ -100,7 +100,7 @@ def test_an_update_has_no_ratio_and_a_merge_no_bytes(chain: TinyChain) -> None:
 def test_layers_are_measured_one_by_one(chain: TinyChain) -> None:
     everything(chain)
     base, finer = pasted(chain, "layers")["layers"]
-    sizes = [chain._size(f"layers-{place}.safetensors") for place in range(2)]
+    sizes = [chain.size(f"layers-{place}.safetensors") for place in range(2)]
     assert (base["claims"]["size"], base["claims"]["cumulative_size"]) == (sizes[0], sizes[0])
     assert (finer["claims"]["size"], finer["claims"]["cumulative_size"]) == (sizes[1], sum(sizes))
     (top1, distance) = base["claims"]["metric_values"]

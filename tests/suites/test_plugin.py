@@ -12,7 +12,7 @@ import pytest
 from conformance.checks import CHECKS
 from conformance.judging.loading import load_targets
 from conformance.pytest_run.doorway import keep_root
-from conformance.pytest_run.scheduling import SubjectScheduling
+from conformance.pytest_run.scheduling import scope_of
 from tests import tiny_submission
 from tests.forking import run_module
 from tests.suites.conftest import Run, Runner
@@ -239,11 +239,10 @@ def test_process_of_xdist_that_dies_is_an_error_and_the_rest_is_judged(
 
 def test_checks_of_one_sample_stay_together(tiny: Path) -> None:
     (target,) = load_targets([tiny], {})
-    scheduling = object.__new__(SubjectScheduling)
-    scheduling._subjects = {each.test: each.subject for each in target.planned}
+    subjects = {each.test: each.subject for each in target.planned}
 
     def scope(test: str) -> str:
-        return scheduling._split_scope(f"conformance/{test}")
+        return scope_of(f"conformance/{test}", subjects)
 
     assert scope("test_decoding.py::test_sample_decodes[tiny/half]") == "tiny/half"
     assert scope("test_metrics.py::test_delta_within_tolerance[tiny/half/top1]") == "tiny/half"

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Sequence
+from pathlib import Path
 
 from conformance.cli.main import main
-from conformance.evidence import executor
-from conformance.pytest_run import writing
+from conformance.pytest_run import run, writing
 from conformance.report import write as write_module
 from conformance.sandbox.limits import Limits
 from conformance.sandbox.workers import ForkServers, Workers
+from conformance.verdicts import Json
 
 
 class KeptWorkers(Workers):
@@ -37,7 +38,7 @@ def keep_workers() -> None:
             atexit.register(Workers.stop, kept[0])
         return kept[0]
 
-    executor.Workers = workers
+    run.Workers = workers
 
 
 def write_json_alone() -> None:
@@ -45,15 +46,12 @@ def write_json_alone() -> None:
     writing.FORMATS = ("json",)
     write_module.validate_report = lambda report: None
     writing.REWRITE_SECONDS = float("inf")
-    write = writing.ReportWriter._write
 
-    def write_at_the_end(
-        writer: writing.ReportWriter, name: str, formats: Sequence[str], *, complete: bool
-    ) -> None:
-        if complete:
-            write(writer, name, formats, complete=True)
+    def write_at_the_end(report: Json, folder: Path, formats: Sequence[str]) -> None:
+        if report["complete"]:
+            write_module.write_reports(report, folder, formats)
 
-    writing.ReportWriter._write = write_at_the_end
+    writing.write_reports = write_at_the_end
 
 
 if __name__ == "__main__":

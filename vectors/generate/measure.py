@@ -24,6 +24,7 @@ from conformance.plan.results import (
     StateResult,
 )
 from conformance.sandbox.limits import Limits
+from conformance.sandbox.workers import Workers
 from conformance.submission import load
 from conformance.submission.update_graph import cumulative_sizes
 from conformance.submission.values import Submission
@@ -54,7 +55,8 @@ def fill_in_measured(
         loaded = load(root)
         if loaded.submission is None:
             raise ValueError(f"{root}: {loaded.problems[0].message}")
-        bench = Executor(loaded, EvidenceStore(evidence or Path(folder)), Limits.for_machine())
+        workers = Workers(Limits.for_machine())
+        bench = Executor(loaded, EvidenceStore(evidence or Path(folder)), workers)
         try:
             _Measuring(bench, loaded.submission, filled, within, decimals).fill_in()
         finally:

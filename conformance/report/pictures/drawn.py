@@ -9,10 +9,11 @@ from functools import lru_cache
 from conformance.report.pictures import curves, trees
 from conformance.verdicts import Json
 
-_DRAWERS: Mapping[str, Callable[[Mapping[str, Json], str], str]] = {
+DRAWERS: Mapping[str, Callable[[Mapping[str, Json], str], str]] = {
     "curve": curves.draw,
     "tree": trees.draw,
 }
+"""What draws a picture, by its kind."""
 MOST = 24
 """Pictures of one kind on a page; further entries have their tables alone."""
 
@@ -34,4 +35,4 @@ def picture(kind: str, block: Mapping[str, Json], place: int) -> str:
 
 @lru_cache(maxsize=4 * MOST)
 def _drawn(kind: str, text: str, prefix: str) -> str:
-    return _DRAWERS[kind](json.loads(text), prefix)
+    return DRAWERS[kind](json.loads(text), prefix)

@@ -37,5 +37,5 @@ def test_a_picture_that_cannot_be_drawn_costs_nobody_the_report(
     def broken(*_: object) -> str:
         raise error
 
-    monkeypatch.setattr(drawn, "_DRAWERS", {"curve": broken, "tree": curves.draw})
+    monkeypatch.setattr(drawn, "DRAWERS", {"curve": broken, "tree": curves.draw})
     assert picture("curve", curve(metric=error.__name__), 0) == ""

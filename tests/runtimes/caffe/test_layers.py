@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conformance.runtimes.caffe import CaffeRuntime
 from conformance.runtimes.caffe.layers import KINDS
-from conformance.runtimes.caffe.translation._operators import TRANSLATORS
+from conformance.runtimes.caffe.translation import TRANSLATORS
 from conformance.verdicts import MalformedError
 from tests.runtimes.caffe import files, nets
 from tests.runtimes.caffe import reference as ref

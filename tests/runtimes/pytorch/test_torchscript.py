@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from conformance.jobs.replacing import zeroed
-from conformance.runtimes import runtime
-from conformance.runtimes._protocol import ANY_DTYPE, ANY_SHAPE
+from conformance.runtimes import ANY_DTYPE, ANY_SHAPE, runtime
 from conformance.verdicts import ConformanceError, LimitError, MalformedError, UnsupportedError
 from tests.runtimes.pytorch import files, nets, odd
 

@@ -7,18 +7,26 @@ whatever the bytes say.
 
 from __future__ import annotations
 
+import lzma
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import BinaryIO, Literal, TypeAlias, cast
+from typing import BinaryIO, Literal, Protocol, TypeAlias, cast
 
 import zstandard
 
-from conformance.codecs._unpackers import ERRORS, MAX_WINDOW_BYTES, UNPACKERS, Unpacker
 from conformance.verdicts import LimitError, Location, MalformedError, UnsupportedError
 
 Container: TypeAlias = Literal["none", "zstd", "xz", "deflate"]
 
+MAX_WINDOW_BYTES = 2**27
+"""The largest zstandard window and .xz memory that are accepted: what ``zstd`` takes unasked."""
+
+_ERRORS = (zlib.error, lzma.LZMAError, zstandard.ZstdError)
+"""What the decompressors raise about damaged data."""
+_PIECE_BYTES = 2**20
+_ZSTD_SLICE_BYTES = 2**10  # a slice of this size cannot give more than 32 MiB
 _READ_BYTES = 2**16
 _MAGIC: Mapping[str, bytes] = {"zstd": b"\x28\xb5\x2f\xfd", "xz": b"\xfd7zXZ\0"}
 _ZSTD_HEADER_BYTES = 18
@@ -45,7 +53,7 @@ def unpack(file: BinaryIO, container: Container, decoded_size: int, display: str
 def _unpack_into(
     unpacked: BinaryIO, file: BinaryIO, container: Container, decoded_size: int, display: str
 ) -> None:
-    unpacker = UNPACKERS[container]()
+    unpacker = _UNPACKERS[container]()
     size = 0
     for piece in _pieces(file, unpacker, container, display):
         size += len(piece)
@@ -64,7 +72,7 @@ def _unpack_into(
 
 
 def _pieces(
-    file: BinaryIO, unpacker: Unpacker, container: Container, display: str
+    file: BinaryIO, unpacker: _Unpacker, container: Container, display: str
 ) -> Iterator[bytes]:
     """Yield what the container holds; it must end where the file ends."""
     offset = 0
@@ -72,7 +80,7 @@ def _pieces(
         while not unpacker.ended and (data := file.read(_READ_BYTES)):
             yield from unpacker.feed(data)
             offset += len(data)
-    except ERRORS as error:
+    except _ERRORS as error:
         raise _damaged(error, container, offset, display) from error
     if not unpacker.ended:
         raise _refused(
@@ -163,3 +171,89 @@ def _check_zstandard(head: bytes, display: str) -> None:
 
 def _refused(message: str, where: Location, expected: str, found: str, fix: str) -> MalformedError:
     return MalformedError(message, where=where, expected=expected, found=found, fix=fix)
+
+
+class _Unpacker(Protocol):
+    """A decompressor of one stream, fed the bytes of a file in order."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take the next bytes, and yield what they give in bounded pieces."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stream has come to its end."""
+        ...
+
+    @property
+    def unused(self) -> int:
+        """How many of the bytes last fed lie after the end of the stream."""
+        ...
+
+
+class _Deflate:
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        piece = self._inner.decompress(data, _PIECE_BYTES)
+        yield piece
+        while not self._inner.eof and len(piece) == _PIECE_BYTES:
+            piece = self._inner.decompress(self._inner.unconsumed_tail, _PIECE_BYTES)
+            yield piece
+
+    @property
+    def ended(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused(self) -> int:
+        return len(self._inner.unused_data)
+
+
+class _Xz:
+    def __init__(self) -> None:
+        self._inner = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_WINDOW_BYTES)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        yield self._inner.decompress(data, _PIECE_BYTES)
+        while not self._inner.eof and not self._inner.needs_input:
+            yield self._inner.decompress(b"", _PIECE_BYTES)
+
+    @property
+    def ended(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused(self) -> int:
+        return len(self._inner.unused_data)
+
+
+class _Zstandard:
+    def __init__(self) -> None:
+        inner = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+        self._inner = inner.decompressobj(write_size=_PIECE_BYTES)
+        self._left = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        for begin in range(0, len(data), _ZSTD_SLICE_BYTES):
+            yield self._inner.decompress(data[begin : begin + _ZSTD_SLICE_BYTES])
+            if self._inner.eof:
+                self._left = max(0, len(data) - begin - _ZSTD_SLICE_BYTES)
+                return
+
+    @property
+    def ended(self) -> bool:
+        return bool(self._inner.eof)
+
+    @property
+    def unused(self) -> int:
+        return self._left + len(self._inner.unused_data)
+
+
+_UNPACKERS: Mapping[str, type[_Unpacker]] = {
+    "deflate": _Deflate,
+    "xz": _Xz,
+    "zstd": _Zstandard,
+}
+"""The decompressor of each container."""
