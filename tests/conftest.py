@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,10 @@ LONGEST = frozenset(
     )
 )
 """Folders and files that begin, so that no process of xdist is left with a long one at the end."""
+
+
+MANY_MODULES = 200
+"""So many new ones are those of a framework."""
 
 
 def only_fast(config: pytest.Config) -> bool:
@@ -68,6 +74,23 @@ def _tiny_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(_tiny_once: Path, tmp_path: Path) -> Path:
     """A fresh copy of the tiny submission, to be changed at will."""
     return Path(shutil.copytree(_tiny_once, tmp_path / "tiny"))
+
+
+IMPORTED = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Keep what a framework has made by its import out of every later garbage collection.
+
+    PyTorch and TensorFlow make millions of objects, and a tenth of the time went to looking at
+    them.
+    """
+    stash = item.config.stash
+    if len(sys.modules) > stash.get(IMPORTED, 0) + MANY_MODULES:
+        gc.collect()
+        gc.freeze()
+        stash[IMPORTED] = len(sys.modules)
 
 
 @pytest.fixture(scope="session", autouse=True)
