@@ -87,7 +87,7 @@ def _no_mean(name: str, array: Array) -> TensorProblem:
     return TensorProblem(
         name,
         METADATA,
-        f"the branches have different whole numbers in {name!r}",
+        f"the branches have different integers in {name!r}",
         expected="the same values in every branch: whole numbers have no mean",
         found=f"other values of type {array.dtype.name}",
         fix="leave the parameter out of the updates",

@@ -147,7 +147,7 @@ def test_different_whole_numbers_have_no_mean() -> None:
     values = [np.array([1], np.int64), np.array([3], np.int64)]
     state, (problem,) = merged(NETWORK, states(*values), [1.0, 1.0])
     assert state is None
-    assert problem.message == "the branches have different whole numbers in 'w'"
+    assert problem.message == "the branches have different integers in 'w'"
     assert problem.expected.startswith("the same values in every branch")
     assert problem.found == "other values of type int64"
     assert problem.fix == "leave the parameter out of the updates"
